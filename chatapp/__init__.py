@@ -1,0 +1,101 @@
+"""A real-time chat: one Flask application under gunicorn's gevent worker. `create_app` is the architecture."""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+
+from chatapp import cli, config, globals, instance, schema, serving, shell
+from chatapp.bus import open_bus
+from chatapp.errors import SetupError
+from chatapp.hub import Hub
+from chatapp.journal import Journal
+from chatapp.journal.connections import engine_options, listen
+from chatapp.models import db
+from chatapp.pages import errors, guests, health, rooms
+from chatapp.transports import event_stream, messages, tutorial, websocket
+from chatapp.transports import rooms as rooms_api
+
+__all__ = ["SetupError", "__version__", "create_app"]
+
+__version__ = "0.1.0"
+
+ROOT = Path(__file__).parent.parent
+
+
+def create_app() -> Flask:
+    """The application, with its instance folder set up. Raises SetupError: one line that says what to do.
+
+    `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
+    """
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    settings = config.load(str(ROOT / "instance"))
+    with instance.setting_up(settings):
+        _configure(app, settings)
+        db.init_app(app)
+        with app.app_context():
+            engine = db.engine
+            listen(engine)
+            schema.bring_up(app, engine)
+        bus = open_bus(settings.bus_url)
+        bus.prepare()
+    app.extensions[globals.EXTENSION] = Hub(settings, Journal(engine, settings.queue_limit), bus)
+    serving.init_app(app, settings)
+    _open_doors(app)
+    return app
+
+
+def _configure(app: Flask, settings: config.Config) -> None:
+    app.config.update(
+        SECRET_KEY=instance.secret_key(settings),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.busy_seconds),
+        SESSION_COOKIE_NAME="chatapp",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,  # else every poll would carry a new cookie
+        PERMANENT_SESSION_LIFETIME=timedelta(days=365),
+        WTF_CSRF_TIME_LIMIT=None,  # a page may stay open for weeks; the token ends with the cookie
+        SOCK_SERVER_OPTIONS={
+            "max_size": settings.frame_limit,
+            "subprotocols": {"/ws": [websocket.SUBPROTOCOL]},
+        },
+    )
+    _log_as_gunicorn_does()
+
+
+def _log_as_gunicorn_does() -> None:
+    log = logging.getLogger("chatapp")
+    if not log.handlers:
+        form = logging.Formatter(
+            "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
+        )
+        handler = logging.StreamHandler()
+        handler.setFormatter(form)
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+def _open_doors(app: Flask) -> None:
+    for door in (messages, rooms_api, event_stream, tutorial, websocket, rooms, guests, health):
+        app.register_blueprint(door.bp)
+    app.register_blueprint(tutorial.socket_bp)
+    errors.init_app(app)
+    app.context_processor(_for_every_page)
+    app.cli.add_command(cli.room)
+    cli.add_migrations(app)
+    app.shell_context_processor(shell.names)
+
+
+def _for_every_page() -> dict[str, object]:
+    settings, identity = globals.get_hub().config, globals.get_identity()
+    return {
+        "site_name": settings.site_name,
+        "identity": identity if identity.known else None,
+        "csrf_token": generate_csrf,
+        "guests_allowed": settings.guests,
+        "guest_code_required": bool(settings.guest_code),
+    }

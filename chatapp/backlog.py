@@ -1,0 +1,68 @@
+"""The backlog: the newest messages of one room in memory, a ring that answers "what comes after?"."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from chatapp.message import Message
+
+
+class Backlog:
+    """At most `size` messages with consecutive numbers. Plain data: nothing in here switches or waits."""
+
+    def __init__(self, size: int, messages: Sequence[Message] = ()) -> None:
+        self._messages: deque[Message] = deque(messages, maxlen=size)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def extend(self, messages: Sequence[Message]) -> None:
+        """Append what follows; edits and deletes among `messages` also change what they are about."""
+        for message in messages:
+            if message.kind in ("edit", "delete"):
+                self._amend(message)
+            self._messages.append(message)
+
+    def reaches(self, cursor: int) -> bool:
+        """Whether everything after `cursor` is in here (also when that is nothing)."""
+        return bool(self._messages) and cursor >= self._messages[0].seq - 1
+
+    def after(self, cursor: int, limit: int) -> list[Message]:
+        """Up to `limit` messages after `cursor`, oldest first. Only where `reaches(cursor)`."""
+        start = cursor - self._messages[0].seq + 1
+        return list(islice(self._messages, start, start + limit))
+
+    def after_time(self, microseconds: int) -> Message | None:
+        """The first readable text published after that time."""
+        times = _Times(self._messages)
+        start = bisect_right(times, microseconds)
+        return next((m for m in islice(self._messages, start, None) if m.readable), None)
+
+    def reaches_time(self, microseconds: int) -> bool:
+        """Whether everything published after that time is in here."""
+        return bool(self._messages) and self._messages[0].microseconds <= microseconds
+
+    def _amend(self, change: Message) -> None:
+        if change.kind == "edit":
+            index = (change.of or 0) - self._messages[0].seq if self._messages else -1
+            if 0 <= index < len(self._messages):
+                self._messages[index] = self._messages[index].amended_by(change)
+            return
+        for index, message in enumerate(self._messages):
+            amended = message.amended_by(change)
+            if amended is not message:
+                self._messages[index] = amended
+
+
+class _Times(Sequence[int]):
+    """The publication times of a deque of messages, without building the list."""
+
+    def __init__(self, messages: deque[Message]) -> None:
+        self._messages = messages
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        return self._messages[index].microseconds

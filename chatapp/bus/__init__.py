@@ -1,0 +1,19 @@
+"""The bus: tells every other process what was committed, and carries what is never stored.
+
+It is a doorbell, the database is the truth: a notice may be lost, doubled or late, and no reader suffers.
+"""
+
+from chatapp.bus.base import Bus, Lease
+from chatapp.bus.notices import Committed, Notice, PresenceChanged, ReadUpTo, Typing
+from chatapp.bus.sqlite import SqliteBus
+from chatapp.errors import SetupError
+
+__all__ = ["Bus", "Committed", "Lease", "Notice", "PresenceChanged", "ReadUpTo", "Typing", "open_bus"]
+
+
+def open_bus(url: str) -> Bus:
+    """The bus at `url`. Raises SetupError for a kind that there is not."""
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and path:
+        return SqliteBus(path)
+    raise SetupError(f"CHATAPP_BUS_URL={url!r}: there is no such bus; give sqlite:////path/to/bus.db")

@@ -1,0 +1,104 @@
+"""What every bus does: notices to the other processes, and leases that say who is present."""
+
+import logging
+import secrets
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import gevent
+import msgspec
+from gevent.event import Event
+from msgspec import Struct
+
+from chatapp.bus.notices import Notice, decode, encode
+from chatapp.message import Author
+
+QUEUE_LIMIT = 10_000  # notices waiting to go out; beyond it the oldest are dropped, the sweep makes up for it
+
+log = logging.getLogger(__name__)
+
+
+class Lease(Struct, frozen=True):
+    """Somebody is present in a room, says one process, until `expires` (seconds since 1970)."""
+
+    room: int
+    who: Author
+    expires: float
+
+
+class Bus(ABC):
+    """`publish` never waits: one greenlet sends what has queued up. Faults are logged and outlived."""
+
+    def __init__(self) -> None:
+        self.process = secrets.token_hex(8)
+        self._outgoing: deque[bytes] = deque(maxlen=QUEUE_LIMIT)
+        self._sender: gevent.Greenlet[[], None] | None = None
+        self._sent = Event()
+        self._sent.set()
+
+    def publish(self, notice: Notice) -> None:
+        """Tell the other processes. Never switches, never fails."""
+        self._outgoing.append(encode(notice))
+        if self._sender is None:
+            self._sent.clear()
+            self._sender = gevent.spawn(self._send_all)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until what was published is out; False if that takes longer."""
+        return bool(self._sent.wait(seconds))
+
+    def listen(self, on_notice: Callable[[Notice], None], on_gap: Callable[[], None]) -> None:
+        """Call `on_notice` for each notice of another process, for ever. `on_gap`: some may have been lost."""
+        while True:
+            try:
+                for payload in self._receive():
+                    self._hand_on(payload, on_notice)
+            except Exception as error:
+                log.error("the bus cannot be read, trying again in a second: %s", error)
+                gevent.sleep(1)
+            on_gap()
+
+    def _hand_on(self, payload: bytes, on_notice: Callable[[Notice], None]) -> None:
+        try:
+            on_notice(decode(payload))
+        except msgspec.DecodeError as error:
+            log.warning("a notice of another version was passed over: %s", error)
+        except Exception:
+            log.exception("a notice could not be handled")
+
+    def _send_all(self) -> None:
+        # Between the last look at the queue and `_sender = None` nothing switches.
+        while self._outgoing:
+            payloads = list(self._outgoing)
+            self._outgoing.clear()
+            try:
+                self._send(payloads)
+            except Exception as error:
+                log.error("%d notices not sent, the sweep makes up for them: %s", len(payloads), error)
+        self._sender = None
+        self._sent.set()
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what the bus needs where it is missing; processes that start at once take turns."""
+
+    @abstractmethod
+    def _send(self, payloads: list[bytes]) -> None:
+        """Send to all other processes, in order. May switch, may raise."""
+
+    @abstractmethod
+    def _receive(self) -> Iterable[bytes]:
+        """The other processes' notices from now on; ends where some may have been missed."""
+
+    @abstractmethod
+    def hold(self, leases: Iterable[Lease], released: Iterable[tuple[int, str]]) -> None:
+        """Write this process's `leases` and give up those `released`, as (room, person). Switches; may raise."""
+
+    @abstractmethod
+    def held(self, room: int | None = None) -> list[Lease]:
+        """The leases of the other processes that have not expired. Switches; may raise."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up all leases of this process and close."""

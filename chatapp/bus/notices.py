@@ -1,0 +1,52 @@
+"""What processes tell each other, and its bytes."""
+
+import msgspec
+from msgspec import Struct
+
+from chatapp.message import Author, Message
+
+# Notices above this size carry only the number; whoever wants the messages reads the journal.
+MESSAGES_LIMIT = 65_536
+
+
+class Committed(Struct, frozen=True, tag="committed", array_like=True):
+    """A transaction touched a room: its revision after it, its last seq, the messages if they are small."""
+
+    room: int
+    revision: int
+    last: int
+    messages: list[Message]
+    changed: bool
+
+
+class Typing(Struct, frozen=True, tag="typing", array_like=True):
+    room: int
+    who: Author
+
+
+class ReadUpTo(Struct, frozen=True, tag="read", array_like=True):
+    room: int
+    person: str
+    seq: int
+
+
+class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
+    room: int
+
+
+Notice = Committed | Typing | ReadUpTo | PresenceChanged
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Notice).decode
+
+
+def encode(notice: Notice) -> bytes:
+    payload = _encode(notice)
+    if isinstance(notice, Committed) and len(payload) > MESSAGES_LIMIT:
+        return _encode(msgspec.structs.replace(notice, messages=[]))
+    return payload
+
+
+def decode(payload: bytes) -> Notice:
+    """Raises msgspec.DecodeError for what is no notice of this version."""
+    return _decode(payload)

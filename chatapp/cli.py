@@ -1,0 +1,248 @@
+"""`flask room …`: the verbs of the shell as commands, and `flask db …`, loaded when it is asked for."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from chatapp import schema, shell
+from chatapp.errors import ChatError
+from chatapp.message import Message
+from chatapp.shell import ShellRoom
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+room = AppGroup("room", help="Run the rooms: beside a running server, or without one.")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+class Which(click.ParamType):
+    """A room, by number or name."""
+
+    name = "room"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return int(value) if str(value).isascii() and str(value).isdigit() else str(value)
+
+
+which = click.argument("which", metavar="ROOM", type=Which())
+
+
+def refusals(command: F) -> F:
+    """Say what was refused in one line, with exit status 1."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ChatError as error:
+            raise click.ClickException(str(error)) from None
+
+    return guarded  # type: ignore[return-value]
+
+
+@room.command("list")
+@as_json
+@refusals
+def list_rooms(as_json: bool) -> None:
+    """List all rooms."""
+    found = shell.rooms()
+    if as_json:
+        _print_json([_fields(each) for each in found])
+        return
+    for each in found:
+        state = each.state
+        closed = "  closed" if state.closed else ""
+        click.echo(f"{state.id:>4}  #{state.last_seq:<8} {state.name}{closed}")
+
+
+@room.command()
+@click.argument("name")
+@click.option("--topic", default="", help="What the room is about.")
+@as_json
+@refusals
+def create(name: str, topic: str, as_json: bool) -> None:
+    """Make a room."""
+    _done(shell.create_room(name, topic), as_json, "Made")
+
+
+@room.command()
+@which
+@click.option(
+    "--messages", default=10, show_default=True, type=click.IntRange(0, 1000), help="How many to show."
+)
+@as_json
+@refusals
+def show(which: int | str, messages: int, as_json: bool) -> None:
+    """Show a room, who is there, and its newest messages."""
+    found = shell.room(which)
+    history = found.history(messages) if messages else []
+    if as_json:
+        people = [msgspec.to_builtins(who) for who in found.people()]
+        history_fields = [msgspec.to_builtins(message) for message in history]
+        _print_json({**_fields(found), "people": people, "messages": history_fields})
+        return
+    state = found.state
+    click.echo(f"{state.id} {state.name}{' (closed)' if state.closed else ''}")
+    click.echo(f"topic   {state.topic or '-'}")
+    click.echo(f"at      #{state.last_seq}, epoch {state.epoch}")
+    click.echo(f"here    {', '.join(who.name for who in found.people()) or 'nobody'}")
+    for message in history:
+        click.echo(_line(message))
+
+
+@room.command()
+@which
+@click.argument("text")
+@as_json
+@refusals
+def post(which: int | str, text: str, as_json: bool) -> None:
+    """Say something in a room, as "system"."""
+    message = shell.room(which).post(text)
+    if as_json:
+        _print_json(msgspec.to_builtins(message))
+    else:
+        click.echo(f"Kept as #{message.seq}")
+
+
+@room.command()
+@which
+@click.argument("name")
+@as_json
+@refusals
+def rename(which: int | str, name: str, as_json: bool) -> None:
+    """Give a room another name."""
+    _done(shell.room(which).rename(name), as_json, "Renamed")
+
+
+@room.command()
+@which
+@click.argument("topic")
+@as_json
+@refusals
+def topic(which: int | str, topic: str, as_json: bool) -> None:
+    """Give a room another topic; "" removes it."""
+    found = shell.room(which)
+    found.topic = topic
+    _done(found, as_json, "Changed")
+
+
+@room.command()
+@which
+@as_json
+@refusals
+def close(which: int | str, as_json: bool) -> None:
+    """Make a room read-only."""
+    _done(shell.room(which).close(), as_json, "Closed")
+
+
+@room.command("open")
+@which
+@as_json
+@refusals
+def reopen(which: int | str, as_json: bool) -> None:
+    """Let people write in a closed room again."""
+    _done(shell.room(which).open(), as_json, "Opened")
+
+
+@room.command()
+@which
+@yes
+@as_json
+@refusals
+def clear(which: int | str, yes: bool, as_json: bool) -> None:
+    """Remove all messages of a room for good."""
+    found = shell.room(which)
+    _confirm(f"Remove all messages of {found!r} for good?", yes)
+    _done(found.clear(), as_json, "Cleared")
+
+
+@room.command()
+@which
+@click.argument("name")
+@as_json
+@refusals
+def kick(which: int | str, name: str, as_json: bool) -> None:
+    """Send everybody called NAME out of a room; they may come back."""
+    people = shell.room(which).kick(name)
+    if as_json:
+        _print_json({"removed": people})
+    else:
+        click.echo(f"Removed {name}" + (f" ({len(people)} people)" if len(people) > 1 else ""))
+
+
+@room.command()
+@which
+@click.argument("seq", type=click.IntRange(1), required=False)
+@yes
+@refusals
+def delete(which: int | str, seq: int | None, yes: bool) -> None:
+    """Delete a room for good, or one message of it: SEQ."""
+    found = shell.room(which)
+    if seq is not None:
+        _confirm(f"Delete message #{seq} of {found!r}?", yes)
+        found.delete(seq)
+        click.echo(f"Deleted #{seq}")
+        return
+    _confirm(f"Delete {found!r} and its messages for good?", yes)
+    shell.delete_room(found)
+    click.echo("Deleted")
+
+
+class Migrations(click.Group):
+    """Flask-Migrate's commands. Importing Alembic takes a fifth of a second that no other command needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._group.list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._group.get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return with_appcontext(lambda: (schema.enable_migrations(_app()), click.Group.invoke(self, ctx))[1])()
+
+    @property
+    def _group(self) -> click.Group:
+        from flask_migrate.cli import db
+
+        return db  # type: ignore[no-any-return]
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
+
+
+def add_migrations(app: Flask) -> None:
+    """Add `flask db …` to `app`."""
+    app.cli.add_command(Migrations("db", help="Bring the database's schema up or down."))
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def _done(found: ShellRoom, as_json: bool, done: str) -> None:
+    if as_json:
+        _print_json(_fields(found))
+    else:
+        click.echo(f"{done} {found!r}")
+
+
+def _fields(found: ShellRoom) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(found.state)
+    return fields
+
+
+def _print_json(value: Any) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def _line(message: Message) -> str:
+    return f"#{message.seq}  {message.at[:19].replace('T', ' ')}  {message.author.name}: {message.body}"

@@ -1,0 +1,159 @@
+"""Every setting: its name, default, unit and meaning. Nothing else reads the environment.
+
+A setting `guest_code` is the environment variable `CHATAPP_GUEST_CODE` or, weaker, the name
+`CHATAPP_GUEST_CODE` in `instance/config.py`. `docs/settings.md` is the table for people.
+"""
+
+import os
+import runpy
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from limits import RateLimitItem, parse
+
+from chatapp.errors import SetupError
+
+PREFIX = "CHATAPP_"
+
+
+def setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
+
+    instance_path: str = setting("", "folder of the database, the secret key and config.py")
+    database_url: str = setting("", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)")
+    bus_url: str = setting("", "URL of the bus between processes (default: bus.db in the instance folder)")
+    site_name: str = setting("Chat", "the installation's name, shown on every page")
+    guests: bool = setting(True, "whether people without an account may come in as guests")
+    guest_code: str = setting("", "one shared word asked of guests; empty: none")
+    origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
+    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
+    rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")
+    rate_connections: str = setting(
+        "20 per 10 seconds", "WebSocket handshakes and event streams of one identity"
+    )
+    rate_guests: str = setting("10 per minute", "new guests and new rooms from one address")
+    body_limit: int = setting(4000, "longest message, in Unicode code points")
+    frame_limit: int = setting(65_536, "largest WebSocket message from a client, in bytes")
+    request_limit: int = setting(1_048_576, "largest HTTP body, in bytes")
+    request_seconds: int = setting(20, "how long the body of a request may take to arrive, in seconds")
+    rooms_per_socket: int = setting(50, "rooms that one WebSocket may follow")
+    backlog: int = setting(500, "newest messages of a room kept in memory")
+    unsent_limit: int = setting(
+        65_536, "unsent bytes held for one reader before it is served at its own pace"
+    )
+    queue_limit: int = setting(10_000, "messages waiting for the journal before senders are told too_fast")
+    busy_seconds: int = setting(5, "how long a commit waits for another process's lock, in seconds")
+    heartbeat: int = setting(
+        25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
+    )
+    room_idle_seconds: int = setting(60, "seconds that a room without readers stays in memory")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, least = getattr(self, item.name), LEAST.get(item.name, 0)
+            if isinstance(value, int) and value < least:
+                raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
+        for name in ("rate_messages", "rate_connections", "rate_guests"):
+            self.rate(name)
+        for origin in self.origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+                raise SetupError(f"{PREFIX}ORIGINS: {origin!r} is no origin; write https://example.org")
+
+    def rate(self, name: str) -> RateLimitItem:
+        """The rate limit `name` as the `limits` library knows it; SetupError where it reads wrong."""
+        try:
+            return parse(getattr(self, name))
+        except ValueError:
+            raise SetupError(
+                f"{PREFIX}{name.upper()}={getattr(self, name)!r} is no rate: write it like '30 per 10 seconds'"
+            ) from None
+
+    def path(self, name: str) -> str:
+        """The path of the file `name` in the instance folder."""
+        return os.path.join(self.instance_path, name)
+
+    @property
+    def doors_open(self) -> bool:
+        """Whether a caller without identity may read and use the tutorial's doors."""
+        return self.guests and not self.guest_code
+
+
+LEAST = {
+    "body_limit": 1,
+    "frame_limit": 1024,
+    "request_limit": 1024,
+    "request_seconds": 1,
+    "rooms_per_socket": 1,
+    "backlog": 1,
+    "unsent_limit": 1024,
+    "queue_limit": 1,
+    "busy_seconds": 1,
+    "heartbeat": 1,
+    "room_idle_seconds": 1,
+}
+
+
+def load(default_instance_path: str, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the settings from `environ` and, below it, from `config.py` in the instance folder.
+
+    Raises SetupError for a value that cannot be understood and for a misspelt name in config.py.
+    """
+    instance_path = os.path.abspath(environ.get(PREFIX + "INSTANCE_PATH") or default_instance_path)
+    names = {PREFIX + item.name.upper(): item for item in fields(Config)}
+    given: dict[str, Any] = _read_file(Path(instance_path, "config.py"), names.keys())
+    given.update({name: environ[name] for name in names if name in environ})
+    given.pop(PREFIX + "INSTANCE_PATH", None)
+    values = {names[name].name: _typed(name, value, names[name]) for name, value in given.items()}
+    config = Config(**values, instance_path=instance_path)
+    defaults = {
+        "database_url": config.database_url or f"sqlite:///{config.path('chat.db')}",
+        "bus_url": config.bus_url or f"sqlite:///{config.path('bus.db')}",
+    }
+    return Config(**{**values, **defaults, "instance_path": instance_path})
+
+
+def _read_file(path: Path, known: Any) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        found = {name: value for name, value in runpy.run_path(str(path)).items() if name.startswith(PREFIX)}
+    except Exception as error:
+        raise SetupError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
+    for name in found:
+        if name not in known:
+            raise SetupError(f"{path}: there is no setting {name}; see docs/settings.md")
+    return found
+
+
+def _typed(name: str, value: Any, item: Any) -> Any:
+    default = None if item.default is MISSING else item.default
+    try:
+        if isinstance(default, bool):
+            return value if isinstance(value, bool) else _boolean(value)
+        if isinstance(default, int):
+            return int(value)
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(part.strip().rstrip("/") for part in parts if part.strip())
+        return str(value).strip()
+    except (ValueError, TypeError, AttributeError):
+        kind = {bool: "yes or no", int: "a whole number", tuple: "a comma-separated list"}[type(default)]
+        raise SetupError(f"{name}={value!r} cannot be understood: give {kind}") from None
+
+
+def _boolean(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(word)

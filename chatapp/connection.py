@@ -1,0 +1,117 @@
+"""Connection: one pushed reader's socket, whatever its encoding, with the rooms that it follows.
+
+Used by the WebSocket, the plain socket and the event stream. Everything goes out through its outlet.
+"""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from gevent import socket
+
+from chatapp import frames
+from chatapp.encodings import Encoding
+from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
+from chatapp.hub import Hub
+from chatapp.outlet import Outlet
+from chatapp.permissions import Identity
+from chatapp.room import Room, Subscriber
+
+_DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)}
+
+
+class Connection:
+    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        sock: socket.socket,
+        identity: Identity,
+        encoding: Encoding,
+        *,
+        many_rooms: bool = False,
+    ) -> None:
+        self.hub, self.identity, self.encoding = hub, identity, encoding
+        self._many_rooms = many_rooms
+        self.outlet = Outlet(sock, hub.config.unsent_limit)
+        self.subscribers: dict[int, Subscriber] = {}
+        self.heard = time.monotonic()
+        self.silence_matters = True
+        hub.heartbeat.add(self)
+
+    def join(self, room: Room, cursor: int, reset: bool, opening: Callable[[Room, bool], bytes]) -> None:
+        """Follow `room` from after `cursor`; `opening(room, reset)` is what the reader sees first.
+
+        Joining again replaces the subscription. Never switches.
+        """
+        old = self.subscribers.pop(room.id, None)
+        if old is not None:
+            old.end()
+        subscriber = Subscriber(
+            room,
+            self.identity,
+            self.outlet,
+            self.encoding,
+            on_reset=lambda reader: self.outlet.send(opening(reader.room, True)),
+            on_live=self.hub.presence.greet,
+            on_dismissed=self._dismissed,
+        )
+        self.subscribers[room.id] = subscriber
+        if old is None and self.identity.known:
+            self.hub.presence.enter(room.id, subscriber.author)
+        self.outlet.send(opening(room, reset))
+        subscriber.start(cursor)
+
+    def leave(self, room_id: int) -> None:
+        """Stop following a room, followed or not."""
+        subscriber = self.subscribers.pop(room_id, None)
+        if subscriber is not None:
+            subscriber.end()
+            self._absent(subscriber)
+
+    def end(self) -> None:
+        """The peer is gone or told to go: forget everything. Doing it twice is doing it once."""
+        self.hub.heartbeat.remove(self)
+        for room_id in list(self.subscribers):
+            self.leave(room_id)
+        self.outlet.abort()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye behind all that is unsent, then end."""
+        self.outlet.close(self.encoding.farewell(code, reason))
+
+    def dismiss(self, error: ChatError) -> None:
+        """End from this side, with the close code of `error`."""
+        reason = (
+            ""
+            if error.retry_after is None
+            else msgspec.json.encode({"retry_after": error.retry_after}).decode()
+        )
+        self.close(error.close, reason or str(error))
+
+    def send_event(self, kind: str, data: bytes, droppable: bool = False) -> None:
+        """Send a frame that is no message."""
+        frame = self.encoding.event(kind, data)
+        if frame:
+            self.outlet.send(frame, droppable)
+
+    def beat(self, now: float) -> None:
+        if self.silence_matters and now - self.heard > 2 * self.hub.config.heartbeat:
+            self.outlet.abort()
+        else:
+            self.outlet.send(self.encoding.heartbeat(), droppable=True)
+
+    def _dismissed(self, subscriber: Subscriber, code: str) -> None:
+        self.subscribers.pop(subscriber.room.id, None)
+        self._absent(subscriber)
+        error = _DISMISSALS[code]()
+        if code == "no_such_room" and self._many_rooms:
+            self.send_event("error", frames.error(error, "join", subscriber.room.id))
+            self.send_event("left", frames.left(subscriber.room.id))
+        else:
+            self.dismiss(error)
+
+    def _absent(self, subscriber: Subscriber) -> None:
+        if self.identity.known:
+            self.hub.presence.leave(subscriber.room.id, subscriber.author)

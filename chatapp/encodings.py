@@ -1,0 +1,65 @@
+"""How the frames of chatapp.v1 are written for each kind of pushed reader. Same content, three clothes."""
+
+from typing import Protocol
+
+from chatapp.message import Message, sse_record, text_frame
+
+
+class Encoding(Protocol):
+    """`message` may be cached; `event` is any other frame, given as its type, its JSON and a cursor."""
+
+    def message(self, message: Message, epoch: str) -> bytes: ...
+
+    def event(self, kind: str, data: bytes, cursor: str = "") -> bytes: ...
+
+    def heartbeat(self) -> bytes: ...
+
+    def farewell(self, code: int, reason: str) -> bytes: ...
+
+
+class WebSocketEncoding:
+    """chatapp.v1: each frame a text frame of JSON."""
+
+    def message(self, message: Message, epoch: str) -> bytes:
+        return message.frame
+
+    def event(self, kind: str, data: bytes, cursor: str = "") -> bytes:
+        return text_frame(data)
+
+    def heartbeat(self) -> bytes:
+        return b"\x89\x00"  # an empty ping, RFC 6455 section 5.5.2
+
+    def farewell(self, code: int, reason: str) -> bytes:
+        payload = code.to_bytes(2, "big") + reason.encode()[:123]
+        return bytes((0x88, len(payload))) + payload  # RFC 6455 section 5.5.1
+
+
+class PlainEncoding(WebSocketEncoding):
+    """The tutorial's socket: texts as their bare bodies, nothing else."""
+
+    def message(self, message: Message, epoch: str) -> bytes:
+        return message.plain_frame
+
+    def event(self, kind: str, data: bytes, cursor: str = "") -> bytes:
+        return b""
+
+
+class EventStreamEncoding:
+    """Server-Sent Events. `close` says, before the stream ends, that coming back is of no use."""
+
+    def message(self, message: Message, epoch: str) -> bytes:
+        return message.record(epoch)
+
+    def event(self, kind: str, data: bytes, cursor: str = "") -> bytes:
+        return sse_record(kind, data, cursor)
+
+    def heartbeat(self) -> bytes:
+        return b":\n\n"
+
+    def farewell(self, code: int, reason: str) -> bytes:
+        return sse_record("close", b'{"code":%d}' % code) if code >= 4000 else b""
+
+
+WEBSOCKET = WebSocketEncoding()
+PLAIN = PlainEncoding()
+EVENT_STREAM = EventStreamEncoding()

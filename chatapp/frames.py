@@ -1,0 +1,48 @@
+"""The JSON of every frame of chatapp.v1 that is no message: docs/protocol.md, "WebSocket"."""
+
+from typing import Any
+
+import msgspec
+
+from chatapp.errors import ChatError
+from chatapp.message import Author
+
+_encode = msgspec.json.Encoder().encode
+
+PONG = b'{"type":"pong"}'
+
+
+def joined(room: int, cursor: int, epoch: str, name: str) -> bytes:
+    return _encode({"type": "joined", "room": room, "cursor": cursor, "epoch": epoch, "name": name})
+
+
+def reset(room: int, cursor: int, epoch: str, name: str) -> bytes:
+    return _encode({"type": "reset", "room": room, "cursor": cursor, "epoch": epoch, "name": name})
+
+
+def left(room: int) -> bytes:
+    return _encode({"type": "left", "room": room})
+
+
+def ack(room: int, client_id: str | None, seq: int, at: str) -> bytes:
+    return _encode({"type": "ack", "room": room, "client_id": client_id, "seq": seq, "at": at})
+
+
+def typing(room: int, who: Author) -> bytes:
+    return _encode({"type": "typing", "room": room, "who": who})
+
+
+def read(room: int, seq: int) -> bytes:
+    return _encode({"type": "read", "room": room, "seq": seq})
+
+
+def error(refusal: ChatError, re: str | None, room: Any = None, client_id: Any = None) -> bytes:
+    """`re`: the type of the frame that was refused; `room` and `client_id` as they stood in it."""
+    frame: dict[str, Any] = {"type": "error", "code": refusal.code, "message": str(refusal), "re": re}
+    if room is not None:
+        frame["room"] = room
+    if client_id is not None:
+        frame["client_id"] = client_id
+    if refusal.retry_after is not None:
+        frame["retry_after"] = refusal.retry_after
+    return _encode(frame)

@@ -1,0 +1,51 @@
+"""Heartbeats: every pushed reader hears from us regularly, and whoever is silent for too long is gone."""
+
+import time
+from typing import Protocol
+
+import gevent
+
+from chatapp.errors import ChatError
+
+
+class Beating(Protocol):
+    def beat(self, now: float) -> None:
+        """Send a heartbeat, or end the connection if the peer has been silent. Must not switch."""
+
+    def dismiss(self, error: ChatError) -> None:
+        """End the connection and say why. Must not switch."""
+
+
+class Heartbeat:
+    """One greenlet for all connections: a wheel with a slot for each second of the interval."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self._slots: list[set[Beating]] = [set() for _ in range(seconds)]
+        self._slot_of: dict[Beating, int] = {}
+        self._hand = 0
+
+    def add(self, connection: Beating) -> None:
+        """Begin to beat, for the first time after one full interval."""
+        slot = (self._hand - 1) % self.seconds
+        self._slots[slot].add(connection)
+        self._slot_of[connection] = slot
+
+    def remove(self, connection: Beating) -> None:
+        slot = self._slot_of.pop(connection, None)
+        if slot is not None:
+            self._slots[slot].discard(connection)
+
+    @property
+    def connections(self) -> list[Beating]:
+        """All pushed connections of this process."""
+        return list(self._slot_of)
+
+    def run(self) -> None:
+        """Turn the wheel for ever."""
+        while True:
+            gevent.sleep(1)
+            self._hand = (self._hand + 1) % self.seconds
+            now = time.monotonic()
+            for connection in list(self._slots[self._hand]):
+                connection.beat(now)

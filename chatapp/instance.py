@@ -1,0 +1,58 @@
+"""The instance folder: made on first use by whichever process comes first, all others wait for it."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chatapp.config import Config
+from chatapp.errors import SetupError
+
+
+@contextmanager
+def setting_up(config: Config) -> Iterator[None]:
+    """Hold the lock under which the instance folder is set up, so that processes starting at once queue.
+
+    Raises SetupError where the folder cannot be made or written to.
+    """
+    try:
+        os.makedirs(config.instance_path, mode=0o700, exist_ok=True)
+        lock = os.open(config.path("setup.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # O_RDWR alone succeeds on a file that was there before the disk became read-only.
+        os.ftruncate(lock, 0)
+    except OSError as error:
+        raise SetupError(
+            f"the instance folder {config.instance_path} cannot be written to ({error.strerror}): make it "
+            "writable for this user, or name another one in CHATAPP_INSTANCE_PATH"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def secret_key(config: Config) -> str:
+    """The key that signs cookies, made on first use, readable for this user only. Within `setting_up`."""
+    path = config.path("secret_key")
+    try:
+        with open(path, encoding="ascii") as file:
+            key = file.read().strip()
+        if len(key) < 32:
+            raise SetupError(f"{path} is too short to be a key: remove it, and everybody gets a new cookie")
+        return key
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be read ({error.strerror}): make it readable for this user"
+        ) from None
+    key = secrets.token_hex(32)
+    temporary = path + ".new"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, path)
+    return key

@@ -1,0 +1,145 @@
+"""The journal: the durable record. It numbers, commits in groups and reads back.
+
+Everything that changes a log goes through `submit`, in the order of the calls. One committer greenlet takes
+all that has queued up, carries it out in one transaction with one fsync, in gevent's threadpool, and tells
+`on_commit` and then each asker. Nothing is told before it is on the disk.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import gevent
+from gevent.event import AsyncResult, Event
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from chatapp.errors import ChatError, Draining, NotKept, TooFast
+from chatapp.journal import reading, writing
+from chatapp.journal.connections import Connections
+from chatapp.journal.requests import Commit, Request, RoomState
+from chatapp.journal.writing import Answer
+from chatapp.message import Message
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# One transaction holds the write lock of all processes for about 20 ms at this size.
+GROUP_LIMIT = 1000
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch."""
+
+    def __init__(self, engine: Engine, queue_limit: int) -> None:
+        self._connections = Connections(engine)
+        self._queue_limit = queue_limit
+        self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()
+        self._committer: gevent.Greenlet[[], None] | None = None
+        self._idle = Event()
+        self._idle.set()
+        self._stopped = False
+        self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
+
+    def submit(self, request: Request, done: Callable[[Answer], None]) -> None:
+        """Queue `request`; `done(answer)` is called once it is kept or refused, and must not switch.
+
+        Raises TooFast when too much is waiting and Draining when the journal is finished.
+        """
+        if self._stopped:
+            raise Draining()
+        if len(self._queue) >= self._queue_limit:
+            raise TooFast("The server has more to keep than it can: try again", retry_after=1)
+        self._queue.append((request, done))
+        if self._committer is None:
+            self._idle.clear()
+            self._committer = gevent.spawn(self._work)
+
+    def ask(self, request: Request) -> Any:
+        """`submit` and wait for the answer, which is returned or, if it is a ChatError, raised. Switches."""
+        result: AsyncResult[Answer] = AsyncResult()
+        self.submit(request, result.set)
+        answer = result.get()
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    def read(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer to a question of `reading`. Switches. Raises NotKept where the database cannot be read."""
+        try:
+            return self._connections.read(question, *args, **kwargs)
+        except SQLAlchemyError as error:
+            log.error("journal cannot be read: %s", _cause(error))
+            raise NotKept("The messages cannot be read just now: try again") from error
+
+    def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
+        """Up to `limit` messages with cursor < seq ≤ until, oldest first."""
+        return self.read(reading.after, room, cursor, limit, until)[1]
+
+    def state_and_messages_after(
+        self, room: int, cursor: int, limit: int
+    ) -> tuple[RoomState | None, list[Message]]:
+        """The room (None: there is none) and what follows `cursor` in it, of one moment."""
+        return self.read(reading.after, room, cursor, limit)
+
+    def newest(self, room: int, limit: int) -> tuple[RoomState, list[Message]] | None:
+        """The room and its newest messages, of one moment; None where there is no such room."""
+        return self.read(reading.newest, room, limit)
+
+    def revisions(self) -> dict[int, int]:
+        """The revision of every room."""
+        return self.read(reading.revisions)
+
+    def version(self) -> int | None:
+        """Changes when any process has written to the database; None where only reading can tell."""
+        return self._connections.version()
+
+    def finish(self, seconds: float) -> bool:
+        """Take no more requests and wait until all that were taken are answered; False if it took longer."""
+        self._stopped = True
+        finished = self._idle.wait(seconds)
+        if finished:
+            self._connections.close()
+        return bool(finished)
+
+    def _work(self) -> None:
+        # Between the last look at the queue and `_committer = None` nothing switches: no request is stranded.
+        while self._queue:
+            group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
+            self._keep(group)
+        self._committer = None
+        self._idle.set()
+
+    def _keep(self, group: Sequence[tuple[Request, Callable[[Answer], None]]]) -> None:
+        try:
+            answers, commits = self._connections.write(writing.perform, [request for request, _ in group])
+        except OperationalError as error:
+            # Locked, full, read-only, gone: it would fail for each of them alone as well.
+            log.error("%d requests not kept: %s", len(group), _cause(error))
+            answers, commits = [NotKept() for _ in group], []
+        except Exception as error:
+            if len(group) > 1:  # one bad request must not fail the others
+                for item in group:
+                    self._keep([item])
+                return
+            log.exception("a request could not be kept: %s", type(error).__name__)
+            answers, commits = [NotKept()], []
+        _call(self.on_commit, commits)
+        for (_, done), answer in zip(group, answers, strict=True):
+            _call(done, answer)
+
+
+def _call(function: Callable[[Any], None], value: Any) -> None:
+    # What was committed is kept: no fault in telling it may turn the answer into an error.
+    try:
+        function(value)
+    except Exception:
+        log.exception("telling what was kept failed")
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    # The driver's own words: SQLAlchemy's text would carry the parameters, which are people's messages.
+    return str(getattr(error, "orig", None) or type(error).__name__)

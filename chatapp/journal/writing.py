@@ -1,0 +1,256 @@
+"""One transaction: requests of many senders are numbered, checked and written together.
+
+Numbers are given under the lock of the room's row, so they have no gaps and become visible in order, on
+every database. A refusal (ChatError) is found before anything of its request is written, so it concerns
+that request alone; any other exception rolls the whole transaction back.
+"""
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed
+from chatapp.journal.reading import MESSAGES, READS, ROOMS, message_of
+from chatapp.journal.requests import Clear, Commit, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
+from chatapp.message import Message, format_time
+
+Answer = Kept | int | None | ChatError
+
+_INSERT = insert(MESSAGES)
+_ADVANCE = (
+    update(ROOMS)
+    .where(ROOMS.c.id == bindparam("room"))
+    .values(last_seq=bindparam("seq"), last_at=bindparam("time"), revision=bindparam("rev"))
+)
+
+
+def new_epoch() -> str:
+    """A short random name for one log; it stands in SSE ids behind a dot, so it has none."""
+    return secrets.token_hex(4)
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def perform(connection: Connection, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
+    """Carry out `requests` in order within the transaction of `connection`.
+
+    Returns an answer for each request (a ChatError is the refusal of that one) and what happened to each
+    room. Nothing of it is true before the caller has committed.
+    """
+    return _Transaction(connection).run(requests)
+
+
+@dataclass
+class _OpenRoom:
+    """A room's row while the transaction holds its lock."""
+
+    id: int
+    last_seq: int
+    last_at: int
+    revision: int
+    closed: bool
+    messages: list[Message] = field(default_factory=list)
+    changed: bool = False
+
+
+class _Transaction:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rooms: dict[int, _OpenRoom] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._known: dict[tuple[int, str, str], Message] = {}
+        self._dropped: list[Commit] = []
+
+    def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
+        self._lock({request.room for request in requests if not isinstance(request, MakeRoom)})
+        self._find_known([request for request in requests if isinstance(request, Post)])
+        answers = [self._answer(request) for request in requests]
+        self._flush()
+        return answers, [*self._advance(), *self._dropped]
+
+    def _lock(self, rooms: Iterable[int]) -> None:
+        columns = ROOMS.c
+        query = (
+            select(columns.id, columns.last_seq, columns.last_at, columns.revision, columns.closed)
+            .where(columns.id.in_(sorted(rooms)))  # sorted: two processes lock in the same order
+            .with_for_update()
+        )
+        self._rooms = {
+            row[0]: _OpenRoom(*row) for row in self._connection.execute(query.order_by(columns.id))
+        }
+
+    def _find_known(self, posts: Sequence[Post]) -> None:
+        by_room = defaultdict(set)
+        for post in posts:
+            if post.client_id is not None and post.room in self._rooms:
+                by_room[post.room].add(post.client_id)
+        columns = MESSAGES.c
+        for room, client_ids in by_room.items():
+            query = select(columns).where(columns.room_id == room, columns.client_id.in_(client_ids))
+            for row in self._connection.execute(query):
+                self._known[room, row.client_id, row.author_id] = message_of(row)
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            match request:
+                case Post():
+                    return self._post(request)
+                case Clear():
+                    return self._clear(self._room(request.room))
+                case MakeRoom():
+                    return self._make_room(request)
+                case DropRoom():
+                    return self._drop_room(self._room(request.room))
+                case MarkRead():
+                    return self._mark_read(request)
+        except ChatError as refusal:
+            return refusal
+
+    def _room(self, room: int) -> _OpenRoom:
+        if room not in self._rooms:
+            raise NoSuchRoom()
+        return self._rooms[room]
+
+    def _post(self, post: Post) -> Kept:
+        room = self._room(post.room)
+        key = (post.room, post.client_id or "", post.author.id)
+        if post.client_id is not None and key in self._known:
+            return Kept(self._known[key], new=False)
+        if room.closed and not post.forced:
+            raise RoomClosed()
+        if post.of is not None:
+            self._check_original(post, post.of)
+        message = self._number(room, post)
+        if post.client_id is not None:
+            self._known[key] = message
+        if post.change is not None:
+            self._connection.execute(update(ROOMS).where(ROOMS.c.id == room.id).values(post.change))
+            room.closed = post.change.get("closed", room.closed)
+            room.changed = True
+        return Kept(message, new=True)
+
+    def _number(self, room: _OpenRoom, post: Post) -> Message:
+        room.last_seq += 1
+        room.last_at = max(now(), room.last_at + 1)  # no two messages share a time, whatever the clock does
+        message = Message(
+            room=room.id,
+            seq=room.last_seq,
+            kind=post.kind,
+            author=post.author,
+            at=format_time(room.last_at),
+            body=post.body,
+            of=post.of,
+            client_id=post.client_id,
+            remove=True if post.remove else UNSET,
+            detail=UNSET if post.detail is None else post.detail,
+        )
+        self._rows.append(
+            {
+                "room_id": room.id,
+                "seq": room.last_seq,
+                "at": room.last_at,
+                "kind": post.kind,
+                "author_id": post.author.id,
+                "author_name": post.author.name,
+                "guest": post.author.guest,
+                "body": post.body,
+                "of": post.of,
+                "client_id": post.client_id,
+                "remove": post.remove or None,
+                "detail": post.detail,
+            }
+        )
+        room.messages.append(message)
+        if post.kind in ("edit", "delete"):
+            self._amend(room, message)
+        return message
+
+    def _check_original(self, post: Post, of: int) -> None:
+        """An edit, a reaction or a reply is about a text that still has a body."""
+        original = self._original(post.room, of)
+        if original is None or original.kind != "text" or original.deleted_at is not None:
+            raise BadRequest(f"There is no text #{of} in this room (any more)")
+        own = original.author_id == post.author.id
+        if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or post.any_author)):
+            raise Forbidden("That message is somebody else's")
+
+    def _original(self, room: int, seq: int) -> Row[Any] | None:
+        if not 0 < seq < 2**63:
+            return None
+        self._flush()  # it may be in this very transaction
+        query = select(MESSAGES.c).where(MESSAGES.c.room_id == room, MESSAGES.c.seq == seq)
+        return self._connection.execute(query).first()
+
+    def _amend(self, room: _OpenRoom, change: Message) -> None:
+        self._flush()
+        messages, columns = update(MESSAGES).where(MESSAGES.c.room_id == room.id), MESSAGES.c
+        if change.kind == "edit":
+            newest = {"body": change.body, "edited_at": room.last_at}
+        else:
+            newest = {"body": "", "deleted_at": room.last_at}
+            edits = messages.where(columns.of == change.of, columns.kind == "edit")
+            self._connection.execute(edits.values(body=""))
+        self._connection.execute(messages.where(columns.seq == change.of).values(newest))
+        self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
+
+    def _clear(self, room: _OpenRoom) -> None:
+        self._flush()
+        self._connection.execute(delete(MESSAGES).where(MESSAGES.c.room_id == room.id))
+        renewed = {"epoch": new_epoch(), "first_seq": room.last_seq + 1}
+        self._connection.execute(update(ROOMS).where(ROOMS.c.id == room.id).values(renewed))
+        self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
+        room.messages.clear()
+        room.changed = True
+
+    def _make_room(self, request: MakeRoom) -> int:
+        row = {"name": request.name, "topic": request.topic, "epoch": new_epoch(), "created_at": now()}
+        room: int = self._connection.execute(insert(ROOMS).values(row).returning(ROOMS.c.id)).scalar_one()
+        self._rooms[room] = _OpenRoom(room, last_seq=0, last_at=0, revision=0, closed=False, changed=True)
+        return room
+
+    def _drop_room(self, room: _OpenRoom) -> None:
+        self._flush()
+        for table in (MESSAGES, READS):
+            self._connection.execute(delete(table).where(table.c.room_id == room.id))
+        self._connection.execute(delete(ROOMS).where(ROOMS.c.id == room.id))
+        del self._rooms[room.id]
+        self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
+
+    def _mark_read(self, request: MarkRead) -> None:
+        seq = min(request.seq, self._room(request.room).last_seq)
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        row = dialect.insert(READS).values(person_id=request.person, room_id=request.room, seq=seq)
+        self._connection.execute(
+            row.on_conflict_do_update(
+                index_elements=[READS.c.person_id, READS.c.room_id],
+                set_={"seq": row.excluded.seq},
+                where=READS.c.seq < row.excluded.seq,
+            )
+        )
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._connection.execute(_INSERT, self._rows)
+            self._rows = []
+
+    def _advance(self) -> list[Commit]:
+        touched = [room for room in self._rooms.values() if room.messages or room.changed]
+        for room in touched:
+            room.revision += 1
+        if touched:
+            rows = [
+                {"room": room.id, "seq": room.last_seq, "time": room.last_at, "rev": room.revision}
+                for room in touched
+            ]
+            self._connection.execute(_ADVANCE, rows)
+        return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]

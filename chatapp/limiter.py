@@ -1,0 +1,65 @@
+"""How fast one identity, and one address, may go. The counting is the `limits` library's."""
+
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from chatapp.config import Config
+from chatapp.errors import TooFast
+from chatapp.permissions import Identity
+
+ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
+FRAMES = 200  # frames of any kind on one socket, per 10 seconds, or twice the message rate where that is more
+FRAME_SECONDS = 10
+TYPING = parse("1 per 2 seconds")
+
+
+class Limiter:
+    """Counts in this process. A window starts with its first hit, so n hits always fit into a full window."""
+
+    def __init__(self, config: Config) -> None:
+        self._storage = MemoryStorage()
+        self._strategy = FixedWindowRateLimiter(self._storage)
+        self._messages = config.rate("rate_messages")
+        self._connections = config.rate("rate_connections")
+        self._guests = config.rate("rate_guests")
+
+    @property
+    def frames(self) -> int:
+        """How many frames one socket may send in FRAME_SECONDS."""
+        per_window = self._messages.amount * FRAME_SECONDS / self._messages.get_expiry()
+        return max(FRAMES, round(2 * per_window))
+
+    def message(self, identity: Identity) -> None:
+        """Count a message of `identity`. Raises TooFast."""
+        self._both(self._messages, "messages", identity)
+
+    def connection(self, identity: Identity) -> None:
+        """Count a WebSocket handshake or an event stream of `identity`. Raises TooFast."""
+        self._both(self._connections, "connections", identity)
+
+    def newcomer(self, address: str) -> None:
+        """Count a new guest or a new room from `address`. Raises TooFast."""
+        self._hit(self._guests, "guests", address)
+
+    def typing(self, room: int, identity: Identity) -> bool:
+        """Whether this sign of writing is to be passed on: one in two seconds is."""
+        return self._strategy.hit(TYPING, "typing", str(room), identity.id)
+
+    def _both(self, item: RateLimitItem, what: str, identity: Identity) -> None:
+        if identity.id == "system":
+            return
+        if identity.known:
+            self._hit(item, what, identity.id)
+        if identity.guest or not identity.known:
+            many = type(item)(item.amount * ADDRESS_FACTOR, item.multiples)
+            # A visitor has no identity of its own: for messages the address stands for it.
+            alone = what == "messages" and not identity.known
+            self._hit(item if alone else many, f"{what} from", identity.address)
+
+    def _hit(self, item: RateLimitItem, *key: str) -> None:
+        if not self._strategy.hit(item, *key):
+            wait = self._strategy.get_window_stats(item, *key).reset_time - time.time()
+            raise TooFast(retry_after=max(1, round(wait + 0.5)))

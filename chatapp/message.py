@@ -1,0 +1,122 @@
+"""Message: one numbered entry of a room's log, immutable, encoded once for each kind of reader.
+
+The JSON form is docs/protocol.md, "Words". Fields that most messages lack are left out of it.
+"""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from chatapp.permissions import Identity
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Author(Struct, frozen=True, omit_defaults=True):
+    """Who wrote it, with the name as it was then."""
+
+    id: str
+    name: str
+    guest: bool = False
+
+    @classmethod
+    def of(cls, identity: Identity) -> "Author":
+        return cls(identity.id, identity.name, identity.guest)
+
+
+class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
+    """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about."""
+
+    room: int
+    seq: int
+    kind: str
+    author: Author
+    at: str
+    body: str
+    of: int | None = None
+    client_id: str | None = None
+    remove: bool | UnsetType = UNSET
+    detail: dict[str, Any] | UnsetType = UNSET
+    edited_at: str | UnsetType = UNSET
+    deleted_at: str | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return f"<Message {self.room}#{self.seq} {self.kind} {self.author.name}: {self.body!r}>"
+
+    @cached_property
+    def json(self) -> bytes:
+        return _encode(self)
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The message as a WebSocket text frame of chatapp.v1."""
+        return text_frame(self.json)
+
+    @cached_property
+    def plain_frame(self) -> bytes:
+        """The bare body as a WebSocket text frame; nothing for what is not a text."""
+        return text_frame(self.body.encode()) if self.readable else b""
+
+    def record(self, epoch: str) -> bytes:
+        """The message as a Server-Sent Event; its id is the cursor that comes back as Last-Event-ID."""
+        cached = self.__dict__.get("_record")
+        if cached is None:
+            cached = self.__dict__["_record"] = sse_record("message", self.json, f"{self.seq}.{epoch}")
+        return cached  # type: ignore[no-any-return]
+
+    @property
+    def readable(self) -> bool:
+        """Whether it is a text that still has a body: all that the plain doors pass on."""
+        return self.kind == "text" and self.deleted_at is UNSET
+
+    @property
+    def removed(self) -> str | None:
+        """The id of the person whom this notice removes from the room."""
+        return self.detail.get("removed") if isinstance(self.detail, dict) else None
+
+    @property
+    def microseconds(self) -> int:
+        """`at` as microseconds since 1970."""
+        return parse_time(self.at)
+
+    def amended_by(self, change: "Message") -> "Message":
+        """This message in its newest form, after `change` (an edit or a delete)."""
+        replace = msgspec.structs.replace
+        if change.kind == "edit" and change.of == self.seq:
+            return replace(self, body=change.body, edited_at=change.at)
+        if change.kind == "delete" and change.of == self.seq:
+            return replace(self, body="", deleted_at=change.at)
+        if change.kind == "delete" and self.kind == "edit" and self.of == change.of:
+            return replace(self, body="")
+        return self
+
+
+def text_frame(payload: bytes) -> bytes:
+    """`payload` as one unmasked WebSocket text frame (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+def sse_record(event: str, data: bytes, cursor: str = "") -> bytes:
+    """One Server-Sent Event (HTML standard, 9.2.6). `data` has no newline: JSON escapes it."""
+    ident = b"id: " + cursor.encode() + b"\n" if cursor else b""
+    return ident + b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
+
+
+def format_time(microseconds: int) -> str:
+    """Microseconds since 1970 as `2026-11-23T09:00:00.123456Z`."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+
+
+def parse_time(text: str) -> int:
+    """The inverse of `format_time`."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond

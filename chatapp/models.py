@@ -1,0 +1,93 @@
+"""The rows: what is kept on disk. Live things are in room.py; rows never leave journal and accounts."""
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    # Names for constraints, so that migrations can alter them on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class Room(Base):
+    """A numbered log. `last_seq` and `last_at` never turn back; `revision` counts transactions.
+
+    AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and a room's id is an address.
+    """
+
+    __tablename__ = "rooms"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    topic: Mapped[str] = mapped_column(Text, default="")
+    epoch: Mapped[str] = mapped_column(Text)
+    first_seq: Mapped[int] = mapped_column(BigInteger, default=1)
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    last_at: Mapped[int] = mapped_column(BigInteger, default=0)
+    revision: Mapped[int] = mapped_column(BigInteger, default=1)
+    closed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Message(Base):
+    """One entry of a log. Times are microseconds since 1970. Clustered by room and seq, as it is read."""
+
+    __tablename__ = "messages"
+
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(Text)
+    author_id: Mapped[str] = mapped_column(Text)
+    author_name: Mapped[str] = mapped_column(Text)
+    guest: Mapped[bool]
+    body: Mapped[str] = mapped_column(Text)
+    of: Mapped[int | None] = mapped_column(BigInteger)
+    client_id: Mapped[str | None] = mapped_column(Text)
+    remove: Mapped[bool | None]
+    detail: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
+    edited_at: Mapped[int | None] = mapped_column(BigInteger)
+    deleted_at: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index(
+            "uq_messages_client_id",
+            "room_id",
+            "client_id",
+            "author_id",
+            unique=True,
+            sqlite_where=text("client_id IS NOT NULL"),
+            postgresql_where=text("client_id IS NOT NULL"),
+        ),
+        Index("ix_messages_at", "room_id", "at"),
+        Index(
+            "ix_messages_of",
+            "room_id",
+            "of",
+            sqlite_where=text("of IS NOT NULL"),
+            postgresql_where=text("of IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class Read(Base):
+    """How far a person has read a room."""
+
+    __tablename__ = "reads"
+
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True, index=True)
+    seq: Mapped[int] = mapped_column(BigInteger)

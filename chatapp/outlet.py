@@ -1,0 +1,149 @@
+"""Outlet: the one writer of one socket. It never blocks its caller and never cuts a frame.
+
+Invariants
+- Bytes leave in the order in which they were given. While `_unsent` holds something nothing goes past it.
+- `_unsent` holds control frames and the rest of at most one message's frame; further messages are not
+  buffered: their reader is late, and the pump greenlet serves it from its cursor when the socket takes
+  bytes again. So the unsent bytes of a reader are bounded, and nobody is cut off for being slow.
+- `offer`, `send`, `serve` and `close` never switch. Only the pump does, and it exists only while there is
+  something unsent or somebody late.
+"""
+
+import logging
+import socket as stdlib_socket
+from collections import deque
+from typing import Protocol
+
+import gevent
+from gevent import socket
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 2  # for a peer that does not take its close frame
+
+
+class Late(Protocol):
+    """A reader that is served at the pace of its socket."""
+
+    def advance(self) -> bool:
+        """Offer what comes next; True once there is nothing more to do. May switch."""
+
+
+class Outlet:
+    """`limit`: unsent bytes beyond which nothing that can be done without is accepted any more."""
+
+    def __init__(self, sock: socket.socket, limit: int) -> None:
+        self._sock = sock
+        # The socket below gevent's, which is non-blocking: takes what it can, never waits.
+        self._send_now = sock._sock.send
+        self._limit = limit
+        self._unsent = bytearray()
+        self._late: deque[Late] = deque()
+        self._pump: gevent.Greenlet[[], None] | None = None
+        self._closing = False
+        self.closed = False
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the socket."""
+        return len(self._unsent)
+
+    @property
+    def full(self) -> bool:
+        """Whether the peer should be left alone until it has read what is there for it."""
+        return len(self._unsent) > self._limit
+
+    def offer(self, data: bytes) -> int:
+        """How many bytes of `data` the socket took at once; the caller looks after the rest."""
+        if self._unsent or self.closed or self._closing:
+            return 0
+        try:
+            return self._send_now(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.abort()
+            return 0
+
+    def keep(self, rest: bytes) -> None:
+        """Hold the rest of a frame whose beginning the socket took. Only right after `offer`."""
+        if not self.closed:
+            self._unsent += rest
+            self._start_pump()
+
+    def send(self, frame: bytes, droppable: bool = False) -> None:
+        """Send a control frame. A `droppable` one is dropped when the reader is far behind."""
+        if self.closed or self._closing or (droppable and self.full):
+            return
+        rest = frame[self.offer(frame) :]
+        if rest:
+            self.keep(rest)
+
+    def serve(self, reader: Late) -> None:
+        """Let `reader` advance at the pace of the socket until it says that it is done."""
+        if not self.closed and not self._closing and reader not in self._late:
+            self._late.append(reader)
+            self._start_pump()
+
+    def close(self, frame: bytes = b"") -> None:
+        """Send `frame` behind all that is unsent and write no more. The peer has a moment to hang up."""
+        if self.closed or self._closing:
+            return
+        self._late.clear()
+        self.send(frame)
+        self._closing = True
+        gevent.spawn_later(CLOSE_SECONDS, self.abort)
+        if not self._unsent:
+            self._hang_up()
+
+    def abort(self) -> None:
+        """End the connection now; whoever reads from it sees its end."""
+        self.closed = True
+        self._unsent.clear()
+        self._late.clear()
+        self._shut(stdlib_socket.SHUT_RDWR)
+
+    def _hang_up(self) -> None:
+        # Only our half: closing with unread bytes of the peer's in the kernel would send a reset, which
+        # can overtake the close frame.
+        self.closed = True
+        self._shut(stdlib_socket.SHUT_WR)
+
+    def _shut(self, how: int) -> None:
+        try:
+            self._sock._sock.shutdown(how)
+        except OSError:
+            pass  # the peer was faster
+
+    def _start_pump(self) -> None:
+        if self._pump is None:
+            self._pump = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        try:
+            while not self.closed:
+                if self._unsent:
+                    self._flush()
+                elif self._closing:
+                    self._hang_up()
+                elif self._late:
+                    reader = self._late.popleft()
+                    if not reader.advance():
+                        self.serve(reader)
+                else:
+                    return  # nothing switches between this look and `_pump = None`
+        except OSError:
+            self.abort()
+        except Exception:
+            log.exception("a reader could not be served")
+            self.abort()
+        finally:
+            self._pump = None
+
+    def _flush(self) -> None:
+        try:
+            sent = self._send_now(self._unsent)
+        except BlockingIOError:
+            socket.wait_write(self._sock.fileno())
+        else:
+            del self._unsent[:sent]

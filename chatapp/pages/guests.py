@@ -1,0 +1,38 @@
+"""`POST /guests`: say who you are. For forms and for programs."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, redirect, request
+from msgspec import Struct
+
+from chatapp import auth
+from chatapp.transports import json_api
+
+bp = Blueprint("guests", __name__)
+
+
+class NewGuest(Struct, frozen=True):
+    name: object = None
+    code: object = None
+
+
+@bp.post("/guests")
+def become_guest() -> Response:
+    """201 with the identity for JSON, 303 to `next` for a form; the cookie with both."""
+    auth.guard_write()
+    if request.mimetype == "application/json":
+        new = json_api.body(NewGuest)
+        identity = auth.become_guest(new.name, new.code)
+        return json_api.answer({"id": identity.id, "name": identity.name}, 201)
+    form = auth.checked_form("name", "code", "next")
+    auth.become_guest(form["name"], form["code"])
+    return redirect(local_path(form["next"]), 303)  # type: ignore[return-value]
+
+
+def local_path(path: str) -> str:
+    """`path` if it leads to a page of this site, else the rooms."""
+    parts = urlsplit(path)
+    own = (
+        path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    )
+    return path if own and path.isprintable() else "/chats/"

@@ -1,0 +1,23 @@
+"""`/healthz`: the process is alive. `/readyz`: it may be sent traffic."""
+
+from flask import Blueprint, Response
+
+from chatapp.errors import Draining
+from chatapp.globals import get_hub
+from chatapp.journal import reading
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def alive() -> Response:
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/readyz")
+def ready() -> Response:
+    """503 while draining, and while the database cannot be read."""
+    if get_hub().draining.is_set():
+        raise Draining()
+    get_hub().journal.read(reading.revisions)
+    return Response("ready\n", mimetype="text/plain")

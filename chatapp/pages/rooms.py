@@ -1,0 +1,136 @@
+"""The pages: the rooms, one room, and their forms, which work without JavaScript."""
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+
+from chatapp import administration, auth, cursor, listing, posting
+from chatapp.errors import ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import reading
+from chatapp.listing import ListedRoom
+from chatapp.message import Message
+from chatapp.permissions import may
+from chatapp.posting import Draft
+from chatapp.room import NEWEST, Room
+
+FACES = 3  # people shown with a room in the list
+
+bp = Blueprint("rooms", __name__)
+
+
+@bp.get("/")
+def home() -> Response:
+    return redirect(url_for("rooms.index"))  # type: ignore[return-value]
+
+
+@bp.get("/chats/")
+def index() -> Response:
+    """All rooms, and a form to make one."""
+    return _index()
+
+
+@bp.post("/chats/")
+def make() -> Response:
+    """Make a room and go there."""
+    auth.guard_write()
+    form = auth.checked_form("name", "topic")
+    try:
+        get_hub().check_open()
+        room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"])
+    except ChatError as error:
+        return _index(error, form)
+    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+
+
+@bp.get("/chats/<room_id:room_id>/")
+def show(room_id: int) -> Response:
+    """One room, live."""
+    return _show(room_id)
+
+
+@bp.get("/chats/long_poll/<room_id:room_id>/")
+def show_long_polling(room_id: int) -> Response:
+    """The same room, held to long polling."""
+    return _show(room_id, transport="long-poll")
+
+
+@bp.post("/chats/<room_id:room_id>/")
+def say(room_id: int) -> Response:
+    """Keep a message sent by the form and show the room again."""
+    auth.guard_write()
+    form = auth.checked_form("body")
+    try:
+        get_hub().check_open()
+        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"]))
+    except ChatError as error:
+        return _show(room_id, error=error, form=form)
+    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+
+
+def _index(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
+    rooms = _rooms() if may(get_identity(), "read") else []
+    html = render_template("rooms.html", rooms=rooms, error=str(error) if error else None, form=form or {})
+    return Response(html, error.status if error else 200)
+
+
+def _show(
+    room_id: int,
+    transport: str = "auto",
+    error: ChatError | None = None,
+    form: dict[str, str] | None = None,
+) -> Response:
+    if not may(get_identity(), "read"):
+        return redirect(url_for("rooms.index"))  # type: ignore[return-value]  # the form is there
+    hub = get_hub()
+    room = hub.room(room_id)
+    hub.sync(room)
+    messages, newer = _page(room)
+    html = render_template(
+        "room.html",
+        room={**_plain(room.state), "cursor": room.last},
+        rooms=_rooms(),
+        messages=[plain(message) for message in messages],
+        older=messages[0].seq if messages and messages[0].seq > room.first else None,
+        newer=newer,
+        transport=transport,
+        people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
+        body_limit=hub.config.body_limit,
+        error=str(error) if error else None,
+        form=form or {},
+    )
+    return Response(html, error.status if error else 200)
+
+
+def _page(room: Room) -> tuple[list[Message], bool]:
+    """The newest messages, or those before `?before=`; and whether there are newer ones."""
+    before = request.args.get("before")
+    if before is None:
+        return room.after(room.newest, NEWEST), False
+    seq = min(max(cursor.number(before, "before"), 0), 2**62)
+    messages = get_hub().journal.read(reading.before, room.id, seq, NEWEST)
+    return messages, bool(messages) and messages[-1].seq < room.last
+
+
+def _rooms() -> list[dict[str, Any]]:
+    return [_listed(room) for room in listing.rooms(get_hub(), get_identity(), with_last=True)]
+
+
+def _listed(room: ListedRoom) -> dict[str, Any]:
+    return {
+        **room.plain,
+        "people": [msgspec.to_builtins(who) for who in room.people[:FACES]],
+        "last": plain(room.last) if room.last else None,
+    }
+
+
+def _plain(state: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(state)
+    return fields
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as its JSON, for a template."""
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    return fields

@@ -1,0 +1,70 @@
+"""From what somebody sent to a request to the journal: permission, form and rate, the same for every door."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from chatapp import text
+from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp.hub import LARGEST_ID, Hub
+from chatapp.journal.requests import Kept, Post
+from chatapp.message import Author
+from chatapp.permissions import Identity, Verb, check, may
+
+VISITOR = Author("guest", "guest", guest=True)
+
+
+class Draft(Struct, frozen=True):
+    """What a sender sent, as it came over the wire; docs/protocol.md, "Words"."""
+
+    body: Any = None
+    kind: str = "text"
+    of: int | None = None
+    client_id: str | None = None
+    remove: bool = False
+
+
+def post(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb = "post") -> Kept:
+    """Keep a message and wait until it is on the disk. Switches. Raises the ChatError that refuses it."""
+    kept: Kept = hub.journal.ask(_request(hub, identity, room, draft, verb))
+    return kept
+
+
+def submit(
+    hub: Hub, identity: Identity, room: int, draft: Draft, done: Callable[[Kept | ChatError], None]
+) -> None:
+    """Keep a message without waiting; `done` is called with the answer and must not switch.
+
+    Raises the ChatError of what can be refused at once.
+    """
+    hub.journal.submit(_request(hub, identity, room, draft, "post"), done)  # type: ignore[arg-type]
+
+
+def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
+    check(identity, verb)
+    if not 0 < room <= LARGEST_ID:
+        raise NoSuchRoom()
+    request = Post(
+        room=room,
+        author=Author.of(identity) if identity.known else VISITOR,
+        body=_body(draft, hub.config.body_limit),
+        kind=draft.kind,  # type: ignore[arg-type]  # _body has looked at it
+        of=draft.of,
+        client_id=text.client_id(draft.client_id),
+        remove=draft.remove and draft.kind == "reaction",
+        any_author=may(identity, "change_any"),
+        forced=identity.id == "system",
+    )
+    hub.limiter.message(identity)
+    return request
+
+
+def _body(draft: Draft, limit: int) -> str:
+    if draft.kind not in ("text", "edit", "delete", "reaction"):
+        raise BadRequest(f"There is no kind {draft.kind[:20]!r} to send")
+    if draft.kind != "text" and draft.of is None:
+        raise BadRequest(f"of says which message the {draft.kind} is about")
+    if draft.kind == "delete":
+        return ""
+    return text.reaction(draft.body) if draft.kind == "reaction" else text.body(draft.body, limit)

@@ -1,0 +1,220 @@
+"""Who is here: identities, not sockets, by leases that expire, over all processes.
+
+Each process counts its own readers and holds a lease on the bus for each person and room. What changed is
+gathered for half a second and told as one frame, so a thousand people who join cost a thousand frames at
+most each half second, not a million.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gevent
+import msgspec
+
+from chatapp.bus import Bus, Lease, PresenceChanged
+from chatapp.message import Author
+
+GATHER_SECONDS = 0.5
+GREET_SECONDS = 0.02
+LEASE_SECONDS = 60
+RENEW_SECONDS = 20
+POLL_SECONDS = 60  # a poll counts as present for this long
+NAMED = 100  # in a larger room changes are told as a count only
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Local:
+    """A person in a room, as this process sees them."""
+
+    who: Author
+    readers: int = 0
+    until: float = 0.0  # a poll's presence, seconds since 1970
+
+
+class Reader(Protocol):
+    """Whom to tell: a live subscriber."""
+
+    room: Any
+    ended: bool
+
+    def tell(self, kind: str, data: bytes) -> None:
+        """Send an ephemeral frame. Must not switch."""
+
+
+class Presence:
+    """`tell(room, data)` sends a presence frame to the readers of a room in this process."""
+
+    def __init__(self, bus: Bus, tell: Callable[[int, bytes], None]) -> None:
+        self._bus, self._tell = bus, tell
+        self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
+        self._shown: dict[int, dict[str, Author]] = {}
+        self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
+        self._rung: set[int] = set()  # rooms in which another process changed something
+        self._ungreeted: defaultdict[int, list[Reader]] = defaultdict(list)
+        self._renewed = 0.0
+
+    def greet(self, reader: Reader) -> None:
+        """Tell `reader` who is here, a moment later and together with others who came. Never switches."""
+        if not self._ungreeted:
+            gevent.spawn_later(GREET_SECONDS, self._greet_all)
+        self._ungreeted[reader.room.id].append(reader)
+
+    def enter(self, room: int, who: Author) -> None:
+        """Another reader of this person in this room."""
+        self._entry(room, who).readers += 1
+
+    def leave(self, room: int, who: Author) -> None:
+        entry = self._local.get(room, {}).get(who.id)
+        if entry is not None:
+            entry.readers -= 1
+            self._dirty.add((room, who.id))
+
+    def polled(self, room: int, who: Author) -> None:
+        """This person asked for news of this room."""
+        self._entry(room, who).until = time.time() + POLL_SECONDS
+
+    def rang(self, room: int) -> None:
+        """Another process says that somebody came or went."""
+        self._rung.add(room)
+
+    def frame(self, room: int) -> dict[str, Any]:
+        """The full form: how many are here, and the first hundred of them. May switch."""
+        here = self._here(room)
+        return {
+            "type": "presence",
+            "room": room,
+            "count": len(here),
+            "here": [_plain(who) for who in list(here.values())[:NAMED]],
+        }
+
+    def people(self, room: int) -> list[Author]:
+        """Everybody who is here, by name. Asks the bus: switches."""
+        return sorted(self._merged(room).values(), key=lambda who: who.name.casefold())
+
+    def everywhere(self) -> dict[int, list[Author]]:
+        """Everybody who is anywhere, by room. Asks the bus: switches."""
+        rooms: dict[int, dict[str, Author]] = defaultdict(dict)
+        for lease in self._held(None):
+            rooms[lease.room][lease.who.id] = lease.who
+        for room in list(self._local):
+            rooms[room].update(self._here_locally(room))
+        return {room: list(people.values()) for room, people in rooms.items() if people}
+
+    def run(self) -> None:
+        """Gather and tell changes, renew leases, for ever."""
+        while True:
+            gevent.sleep(GATHER_SECONDS)
+            try:
+                self.gather()
+            except Exception:
+                log.exception("presence could not be told")
+
+    def gather(self) -> None:
+        """Tell what has changed since the last time: the bus what is ours, our readers everything."""
+        self._expire_polls()
+        dirty, self._dirty = self._dirty, set()
+        rooms, self._rung = self._rung | {room for room, _ in dirty}, set()
+        self._hold(dirty)
+        for room in rooms:
+            if any(room == changed for changed, _ in dirty):
+                self._bus.publish(PresenceChanged(room))
+            self._tell_changes(room)
+
+    def forget(self, room: int) -> None:
+        """Nobody in this process reads the room any more."""
+        if not self._local.get(room):
+            self._local.pop(room, None)
+            self._shown.pop(room, None)
+
+    def _greet_all(self) -> None:
+        ungreeted, self._ungreeted = self._ungreeted, defaultdict(list)
+        for room, readers in ungreeted.items():
+            data = msgspec.json.encode(self.frame(room))
+            for reader in readers:
+                if not reader.ended:
+                    reader.tell("presence", data)
+
+    def _entry(self, room: int, who: Author) -> _Local:
+        entry = self._local[room].get(who.id)
+        if entry is None:
+            entry = self._local[room][who.id] = _Local(who)
+            self._dirty.add((room, who.id))
+        return entry
+
+    def _here(self, room: int) -> dict[str, Author]:
+        if room not in self._shown:
+            self._shown[room] = self._merged(room)
+        return {**self._shown[room], **self._here_locally(room)}
+
+    def _merged(self, room: int) -> dict[str, Author]:
+        return {**{lease.who.id: lease.who for lease in self._held(room)}, **self._here_locally(room)}
+
+    def _here_locally(self, room: int) -> dict[str, Author]:
+        now = time.time()
+        people = self._local.get(room, {})
+        return {key: entry.who for key, entry in people.items() if entry.readers > 0 or entry.until > now}
+
+    def _held(self, room: int | None) -> list[Lease]:
+        try:
+            return self._bus.held(room)
+        except Exception as error:
+            log.warning("the bus does not say who is present elsewhere: %s", error)
+            return []
+
+    def _expire_polls(self) -> None:
+        now = time.time()
+        for room, people in self._local.items():
+            for key, entry in people.items():
+                if entry.readers <= 0 and entry.until <= now:
+                    self._dirty.add((room, key))
+
+    def _hold(self, dirty: Iterable[tuple[int, str]]) -> None:
+        now = time.time()
+        leases, released = [], []
+        for room, person in dirty:
+            people = self._local.get(room, {})
+            entry = people.get(person)
+            if entry is None:
+                continue
+            if entry.readers > 0 or entry.until > now:
+                leases.append(Lease(room, entry.who, now + LEASE_SECONDS))
+            else:
+                del people[person]
+                released.append((room, person))
+        if now - self._renewed > RENEW_SECONDS:
+            self._renewed = now
+            leases = [
+                Lease(room, entry.who, now + LEASE_SECONDS)
+                for room, people in self._local.items()
+                for entry in people.values()
+            ]
+            # A process that died releases nothing: look everywhere who is still here.
+            self._rung.update(self._shown)
+        try:
+            self._bus.hold(leases, released)
+        except Exception as error:
+            log.warning("the bus does not take our leases: %s", error)
+
+    def _tell_changes(self, room: int) -> None:
+        before = self._shown.get(room)
+        now = self._merged(room)
+        if before is None:  # nobody here has been told anything yet
+            return
+        self._shown[room] = now
+        joined = [who for key, who in now.items() if key not in before]
+        left = [who for key, who in before.items() if key not in now]
+        if joined or left:
+            frame: dict[str, Any] = {"type": "presence", "room": room, "count": len(now)}
+            if len(now) <= NAMED:
+                frame |= {"joined": [_plain(who) for who in joined], "left": [_plain(who) for who in left]}
+            self._tell(room, msgspec.json.encode(frame))
+
+
+def _plain(who: Author) -> dict[str, Any]:
+    return {"id": who.id, "name": who.name, **({"guest": True} if who.guest else {})}

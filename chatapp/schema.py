@@ -1,0 +1,101 @@
+"""The database's schema: is it ours, is it behind, is it ahead; and bringing it up."""
+
+import re
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy
+from flask import Flask
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from chatapp import models
+from chatapp.errors import SetupError
+from chatapp.journal.requests import MakeRoom
+from chatapp.journal.writing import perform
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_up(app: Flask, engine: Engine) -> None:
+    """Apply the migrations that the database lacks, after copying it. Within `setting_up` and app context.
+
+    Raises SetupError for a database that cannot be opened, that is not ours or is newer than this program.
+    """
+    try:
+        _prepare(engine)
+        have, want = _revision(engine), newest()
+        if have == want:
+            return
+        if have is not None and have not in _known():
+            raise SetupError(
+                f"the database {_name(engine)} was written by a newer version (schema {have}, known up to "
+                f"{want}): install that version, or restore the copy that was made before the upgrade"
+            )
+        if have is not None:
+            _copy(engine, f"before-{want}")
+        upgrade(app)
+        if have is None:
+            with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                perform(connection, [MakeRoom("Lobby", "Say hello, ask anything")])
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        raise SetupError(f"the database {_name(engine)} cannot be used: {cause}") from None
+
+
+def upgrade(app: Flask) -> None:
+    """Run the migrations, as `flask db upgrade` does."""
+    # Alembic takes a fifth of a second to import, and nearly every start has nothing to migrate.
+    from flask_migrate import upgrade as run
+
+    enable_migrations(app)
+    run(directory=str(MIGRATIONS))
+
+
+def enable_migrations(app: Flask) -> None:
+    """Make the commands of Flask-Migrate work on `app`."""
+    from flask_migrate import Migrate
+
+    Migrate(app, models.db, directory=str(MIGRATIONS))
+
+
+def newest() -> str:
+    """The revision that this program works with."""
+    return _known()[-1]
+
+
+def _known() -> list[str]:
+    return sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _prepare(engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            # A property of the file; readers go on while one process writes.
+            connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+
+
+def _revision(engine: Engine) -> str | None:
+    """The schema's revision, or None for an empty database."""
+    with engine.connect() as connection:
+        tables = sqlalchemy.inspect(connection).get_table_names()
+        if "alembic_version" in tables:
+            return connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+        if tables:
+            raise SetupError(f"the database {_name(engine)} is not one of this program: name another one")
+        return None
+
+
+def _copy(engine: Engine, suffix: str) -> None:
+    """Copy a SQLite database beside itself with SQLite's own backup, which is safe while it is in use."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path:
+        return
+    with sqlite3.connect(path) as source, sqlite3.connect(f"{path}.{suffix}") as target:
+        source.backup(target)
+    source.close()
+    target.close()
+
+
+def _name(engine: Engine) -> str:
+    return re.sub(r"^sqlite:///", "", engine.url.render_as_string())

@@ -1,0 +1,85 @@
+"""Between the WSGI server and Flask: proxies, the time a body may take, headers, and Connection: close."""
+
+import gevent
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from chatapp import auth
+from chatapp.config import Config
+from chatapp.errors import BadRequest, TooLong
+from chatapp.globals import get_hub
+from chatapp.transports.json_api import LIVE_HEADERS
+
+
+class RoomId(BaseConverter):
+    """A room's number in a path. What is no number is a room that there is not, so it gets the same answer."""
+
+    regex = r"[^/]+"
+
+    def to_python(self, value: str) -> int:
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Prepare `app` to be served."""
+    app.config["MAX_CONTENT_LENGTH"] = config.request_limit
+    app.url_map.converters["room_id"] = RoomId
+    if config.trusted_proxies:
+        n = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
+    app.wsgi_app = RememberResponse(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_start)
+    app.before_request(_read_body)
+    app.before_request(auth.identify)
+    app.after_request(_finish)
+
+
+def _start() -> None:
+    get_hub().start()
+
+
+def _read_body() -> None:
+    """Read the whole body now, in bounded time, so that no handler waits for a slow client."""
+    if request.content_length is None and "Transfer-Encoding" not in request.headers:
+        return
+    config = get_hub().config
+    if (request.content_length or 0) > config.request_limit:
+        raise TooLong(f"A request has at most {config.request_limit} bytes")
+    with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
+        data = request.get_data()
+    if request.content_length is not None and len(data) < request.content_length:
+        raise BadRequest("The body was cut off")
+
+
+def _finish(response: Response) -> Response:
+    if request.path.startswith("/api/") or request.path.endswith("/http"):
+        response.headers.update(LIVE_HEADERS)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if getattr(g, "origin_listed", False):
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers.add("Vary", "Origin")
+    if get_hub().draining.is_set() or response.status_code == TooLong.status:
+        _close_afterwards()
+    return response
+
+
+def _close_afterwards() -> None:
+    """Have gunicorn say and do `Connection: close`; it ignores the header when an application sets it."""
+    response = request.environ.get("chatapp.gunicorn_response")
+    if response is not None:
+        response.force_close()
+
+
+class RememberResponse:
+    """WSGI middleware: the server's response object, for `_close_afterwards`."""
+
+    def __init__(self, application):  # type: ignore[no-untyped-def]
+        self._application = application
+
+    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]
+        response = getattr(start_response, "__self__", None)
+        if hasattr(response, "force_close"):
+            environ["chatapp.gunicorn_response"] = response
+        return self._application(environ, start_response)

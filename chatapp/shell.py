@@ -1,0 +1,174 @@
+"""The administrator's verbs, as they are used in `flask shell` and by `flask room …`.
+
+Everything here reads the database and writes through the journal, so it works beside a running server, whose
+workers hear of it within milliseconds, as well as without one.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from chatapp import administration, posting
+from chatapp.errors import BadRequest, NoSuchRoom
+from chatapp.globals import get_hub
+from chatapp.hub import Hub
+from chatapp.journal import reading
+from chatapp.journal.requests import RoomState
+from chatapp.message import Author, Message
+from chatapp.permissions import SYSTEM
+from chatapp.posting import Draft
+
+T = TypeVar("T")
+
+FLUSH_SECONDS = 2.0
+
+
+class ShellRoom:
+    """A room as the administrator handles it. What it shows is read anew each time.
+
+    room.post(text)          say something, as "system"
+    room.history(20)         the newest messages, oldest first
+    room.people()            who is here, over all workers
+    room.rename(name)        give it another name
+    room.topic = "…"         give it another topic ("" removes it)
+    room.close(), .open()    make it read-only, and writable again
+    room.clear()             remove all messages for good
+    room.delete(seq)         delete one message (a number, or a message of history())
+    room.kick(name)          send somebody out; they may come back
+    """
+
+    def __init__(self, hub: Hub, room_id: int) -> None:
+        self._hub = hub
+        self.id = room_id
+
+    def __repr__(self) -> str:
+        try:
+            state = self.state
+        except NoSuchRoom:
+            return f"<Room {self.id}, deleted>"
+        closed = ", closed" if state.closed else ""
+        return f"<Room {state.id} {state.name!r} at #{state.last_seq}{closed}>"
+
+    @property
+    def state(self) -> RoomState:
+        """The room as the database has it now."""
+        state = self._hub.journal.read(reading.state, self.id)
+        if state is None:
+            raise NoSuchRoom(f"There is no room {self.id} (any more)")
+        return state
+
+    @property
+    def name(self) -> str:
+        """What the room is called; `rename` changes it."""
+        return self.state.name
+
+    @property
+    def topic(self) -> str:
+        """What the room is about; may be set."""
+        return self.state.topic
+
+    @topic.setter
+    def topic(self, topic: str) -> None:
+        self._do(lambda: administration.set_topic(self._hub, SYSTEM, self.id, topic))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the room is read-only; `close` and `open` change it."""
+        return self.state.closed
+
+    def post(self, text: str) -> Message:
+        """Say something, as "system"; returns the message as it was kept."""
+        return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, Draft(text))).message
+
+    def history(self, limit: int = 20) -> list[Message]:
+        """The newest `limit` messages, oldest first."""
+        return self._hub.journal.read(reading.before, self.id, self.state.last_seq + 1, limit)
+
+    def people(self) -> list[Author]:
+        """Who is here, by name, over all workers."""
+        return self._hub.presence.people(self.state.id)
+
+    def rename(self, name: str) -> "ShellRoom":
+        """Give the room another name."""
+        self._do(lambda: administration.rename(self._hub, SYSTEM, self.id, name))
+        return self
+
+    def close(self) -> "ShellRoom":
+        """Make the room read-only."""
+        self._do(lambda: administration.close(self._hub, SYSTEM, self.id))
+        return self
+
+    def open(self) -> "ShellRoom":
+        """Let people write again."""
+        self._do(lambda: administration.reopen(self._hub, SYSTEM, self.id))
+        return self
+
+    def clear(self) -> "ShellRoom":
+        """Remove all messages for good; every reader starts over. Numbers go on."""
+        self._do(lambda: administration.clear(self._hub, SYSTEM, self.id))
+        return self
+
+    def delete(self, message: "Message | int") -> Message:
+        """Delete one message, given itself or its number; returns the notice of it."""
+        seq = message if isinstance(message, int) else message.seq
+        draft = Draft(kind="delete", of=seq)
+        return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
+
+    def kick(self, name: str) -> list[str]:
+        """Send everybody called `name` out; returns their ids. They may come back."""
+        return self._do(lambda: administration.kick(self._hub, SYSTEM, self.id, name))
+
+    def _do(self, verb: Callable[[], T]) -> T:
+        return _flushed(self._hub, verb)
+
+
+def rooms() -> list[ShellRoom]:
+    """All rooms, by number."""
+    hub = get_hub()
+    return [ShellRoom(hub, state.id) for state in hub.journal.read(reading.states)]
+
+
+def room(which: int | str) -> ShellRoom:
+    """One room, by its number or its name.
+
+    Raises NoSuchRoom, and BadRequest where several rooms have that name.
+    """
+    hub = get_hub()
+    states = hub.journal.read(reading.states)
+    if isinstance(which, int):
+        found = [state for state in states if state.id == which]
+    else:
+        found = [state for state in states if state.name == which] or [
+            state for state in states if state.name.casefold() == which.strip().casefold()
+        ]
+    if not found:
+        known = ", ".join(f"{state.id} {state.name!r}" for state in states[:20]) or "none"
+        raise NoSuchRoom(f"There is no room {which!r}. Rooms: {known}")
+    if len(found) > 1:
+        numbers = ", ".join(str(state.id) for state in found)
+        raise BadRequest(f"Several rooms are called {which!r}; give a number: {numbers}")
+    return ShellRoom(hub, found[0].id)
+
+
+def create_room(name: str, topic: str = "") -> ShellRoom:
+    """Make a room."""
+    hub = get_hub()
+    return ShellRoom(hub, _flushed(hub, lambda: administration.make_room(hub, SYSTEM, name, topic)))
+
+
+def delete_room(which: "int | str | ShellRoom") -> None:
+    """Remove a room and its messages for good."""
+    doomed = which if isinstance(which, ShellRoom) else room(which)
+    hub = get_hub()
+    _flushed(hub, lambda: administration.drop(hub, SYSTEM, doomed.id))
+
+
+def _flushed(hub: Hub, verb: Callable[[], T]) -> T:
+    # This process waits at a prompt or ends: let the notice out while we are at it.
+    done = verb()
+    hub.bus.flush(FLUSH_SECONDS)
+    return done
+
+
+def names() -> dict[str, Any]:
+    """What `flask shell` knows from the start."""
+    return {"rooms": rooms, "room": room, "create_room": create_room, "delete_room": delete_room}

@@ -1,0 +1,90 @@
+"""What people may write: message bodies, names, topics. Each rule in one place.
+
+The rules are those of docs/protocol.md. All lengths are Unicode code points.
+"""
+
+import re
+import unicodedata
+
+from chatapp.errors import BadRequest, TooLong
+
+NAME_LIMIT = 40
+ROOM_NAME_LIMIT = 80
+TOPIC_LIMIT = 250
+CLIENT_ID_LIMIT = 64
+REACTION_LIMIT = 16
+RESERVED_NAMES = {"system", "guest"}
+
+# General category Cc but newline and tab; surrogates cannot be encoded as UTF-8.
+_FORBIDDEN_IN_BODY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Also what breaks a line or turns the direction of the text around it (UAX #9, 2.1 to 2.6).
+_FORBIDDEN_IN_NAME = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def body(value: object, limit: int) -> str:
+    """`value` if it may be a message of at most `limit` code points.
+
+    Raises BadRequest (no string, empty, only whitespace, control characters) or TooLong.
+    """
+    if not isinstance(value, str):
+        raise BadRequest("A message is a string")
+    if len(value) > limit:
+        raise TooLong(f"A message has at most {limit} characters; this one has {len(value)}")
+    if not value.strip():
+        raise BadRequest("A message is not empty")
+    if _FORBIDDEN_IN_BODY.search(value):
+        raise BadRequest("A message has no control characters but newline and tab")
+    return value
+
+
+def reaction(value: object) -> str:
+    """`value` if it may be a reaction: a few characters without a space. Raises BadRequest, TooLong."""
+    word = body(value, REACTION_LIMIT)
+    if re.search(r"\s", word):
+        raise BadRequest("A reaction has no spaces")
+    return word
+
+
+def client_id(value: str | None) -> str | None:
+    """`value` if a sender may use it to recognise its own message. Raises BadRequest."""
+    if value is None:
+        return None
+    if not 1 <= len(value) <= CLIENT_ID_LIMIT or _FORBIDDEN_IN_NAME.search(value):
+        raise BadRequest(f"A client_id has 1 to {CLIENT_ID_LIMIT} characters and no control characters")
+    return value
+
+
+def person_name(value: object) -> str:
+    """`value` trimmed, if a guest may be called so. Raises BadRequest."""
+    name = _line(value, NAME_LIMIT, "A name")
+    if unicodedata.normalize("NFKC", name).casefold() in RESERVED_NAMES:
+        raise BadRequest(f"The name {name} is reserved; choose another one")
+    return name
+
+
+def room_name(value: object) -> str:
+    """`value` trimmed, if a room may be called so. Raises BadRequest."""
+    return _line(value, ROOM_NAME_LIMIT, "A room's name")
+
+
+def topic(value: object) -> str:
+    """`value` trimmed, if it may be a room's topic; it may be empty. Raises BadRequest."""
+    return "" if value in (None, "") else _line(value, TOPIC_LIMIT, "A topic", least=0)
+
+
+def _line(value: object, limit: int, what: str, least: int = 1) -> str:
+    if not isinstance(value, str):
+        raise BadRequest(f"{what} is a string")
+    line = value.strip()
+    if not least <= len(line) <= limit:
+        raise BadRequest(f"{what} has {least} to {limit} characters")
+    if _FORBIDDEN_IN_NAME.search(line) or _is_invisible(line):
+        raise BadRequest(f"{what} is one line of visible characters without marks that turn its direction")
+    return line
+
+
+def _is_invisible(line: str) -> bool:
+    # Cf, Mn, Zs …: a name made only of these would show as nothing.
+    return bool(line) and all(unicodedata.category(char)[0] in "CZM" for char in line)

@@ -1,0 +1,1 @@
+"""The doors through which messages come and go, one file each."""

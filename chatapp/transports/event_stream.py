@@ -1,0 +1,87 @@
+"""`/api/rooms/<id>/stream`: Server-Sent Events, pushed straight into the socket like WebSocket frames."""
+
+import random
+from email.utils import formatdate
+
+from flask import Blueprint, Response, request
+
+from chatapp import cursor, frames
+from chatapp.connection import Connection
+from chatapp.encodings import EVENT_STREAM
+from chatapp.errors import BadRequest
+from chatapp.globals import get_hub, get_identity
+from chatapp.permissions import check
+from chatapp.room import Room
+from chatapp.transports.hijack import Hijacked, client_socket
+
+READ_SIZE = 4096
+RETRY_MILLISECONDS = (1000, 5000)  # random, so that the clients of a server that restarts come back spread
+
+bp = Blueprint("event_stream", __name__)
+
+
+@bp.get("/api/rooms/<room_id:room_id>/stream")
+def stream(room_id: int) -> Response:
+    """Follow one room until the client goes."""
+    hub, identity = get_hub(), get_identity()
+    check(identity, "read")
+    hub.check_open()
+    hub.limiter.connection(identity)
+    room = hub.room(room_id)
+    after, epoch = _cursor()
+    start, reset = cursor.begin(hub, room, after, epoch)
+    sock = client_socket()
+    connection = Connection(hub, sock, identity, EVENT_STREAM)
+    connection.silence_matters = False  # a browser says nothing here; TCP finds out who is gone
+    try:
+        connection.outlet.send(_head())
+        connection.outlet.send(
+            b"retry: %d\nid: %s\n\n" % (random.randint(*RETRY_MILLISECONDS), _id(room, start))
+        )
+        connection.join(room, start, reset, _opening)
+        while sock.recv(READ_SIZE):
+            pass  # nothing is expected; the end of it is
+    except OSError:
+        pass
+    finally:
+        connection.end()
+    return Hijacked()
+
+
+def _opening(room: Room, reset: bool) -> bytes:
+    if not reset:
+        return b""
+    data = frames.reset(room.id, room.last, room.epoch, room.name)
+    return EVENT_STREAM.event("reset", data, _id(room, room.newest).decode())
+
+
+def _id(room: Room, seq: int) -> bytes:
+    return f"{seq}.{room.epoch}".encode()
+
+
+def _cursor() -> tuple[int | None, str | None]:
+    """Where the reader was: `Last-Event-ID`, which a browser sends by itself, wins over `?after=`."""
+    text = request.headers.get("Last-Event-ID") or request.args.get("after")
+    if text is None or "." not in text:
+        return cursor.parse(text), request.args.get("epoch")
+    seq, _, epoch = text.partition(".")
+    if not seq:
+        raise BadRequest("A cursor is written <seq>.<epoch>")
+    return cursor.parse(seq), epoch or None
+
+
+def _head() -> bytes:
+    """The head of an answer without a length: it ends with the connection."""
+    fields = {
+        "Date": formatdate(usegmt=True),
+        "Content-Type": "text/event-stream; charset=utf-8",
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+        "X-Content-Type-Options": "nosniff",
+        "Connection": "close",
+    }
+    origin = request.headers.get("Origin")
+    if origin in get_hub().config.origins:
+        fields |= {"Access-Control-Allow-Origin": origin or "", "Vary": "Origin"}
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")

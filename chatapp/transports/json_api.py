@@ -1,0 +1,58 @@
+"""What the HTTP doors of the API share: bodies in, JSON out, errors as problems (RFC 9457)."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+from flask import Response, request
+
+from chatapp.errors import BadRequest, ChatError
+from chatapp.message import Message
+
+T = TypeVar("T")
+
+# Nothing here may be kept by a cache or held back by a proxy.
+LIVE_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def body(kind: type[T]) -> T:
+    """The request's body as `kind`. Raises BadRequest; unknown fields are ignored."""
+    if request.mimetype != "application/json":
+        raise BadRequest("Send JSON, with Content-Type: application/json")
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest("The body is not JSON") from None
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """`value` as a JSON response."""
+    return raw(value if isinstance(value, bytes) else msgspec.json.encode(value), status)
+
+
+def raw(data: bytes, status: int = 200) -> Response:
+    """JSON that is already encoded as a response."""
+    return Response(data, status, mimetype="application/json")
+
+
+def batch(messages: Sequence[Message], cursor: int, epoch: str, reset: bool = False) -> bytes:
+    """A batch of messages, from each message's own JSON."""
+    head = b'{"messages":[' + b",".join([message.json for message in messages])
+    tail = b'],"cursor":%d,"epoch":%s' % (cursor, msgspec.json.encode(epoch))
+    return head + tail + (b',"reset":true}' if reset else b"}")
+
+
+def problem(code: str, status: int, title: str, detail: str, retry_after: float | None = None) -> Response:
+    """An error as `application/problem+json`."""
+    fields = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    response = Response(msgspec.json.encode(fields), status, content_type="application/problem+json")
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(int(retry_after))
+    return response
+
+
+def refusal(error: ChatError) -> Response:
+    """The problem that `error` is."""
+    return problem(error.code, error.status, error.title, str(error), error.retry_after)

@@ -1,0 +1,162 @@
+"""The tutorial's own doors: `/chats/<id>/http` (`lastupdate`, `new_message`, JSONP) and the plain socket.
+
+Docs/protocol.md, "The tutorial's own protocol". One message for each poll, the time as the cursor.
+"""
+
+import math
+import re
+import time
+
+import gevent
+import msgspec
+from flask import Blueprint, Response, request
+from flask_sock import Sock
+
+from chatapp import auth, posting
+from chatapp.connection import Connection
+from chatapp.encodings import PLAIN
+from chatapp.errors import BadRequest, ChatError, SignIn
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import reading
+from chatapp.message import Author, Message, text_frame
+from chatapp.permissions import check, may
+from chatapp.posting import Draft
+from chatapp.room import Room
+from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.waiting import wait_for_news
+
+WAIT_SECONDS = 25
+CALLBACK_LIMIT = 64
+# A dotted JavaScript name and nothing else, so that a callback cannot carry a program.
+CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
+GREETING = "connected ...."
+
+bp = Blueprint("tutorial", __name__)
+socket_bp = Blueprint("plain_socket", __name__)
+sock = Sock()
+
+
+@bp.get("/chats/<room_id:room_id>/http")
+def poll(room_id: int) -> Response:
+    """The first text published after `lastupdate`, at once or as soon as there is one; else 204."""
+    callback = _callback(request.args.get("callback"))
+    since = _since(request.args.get("lastupdate", "0"))
+    check(get_identity(), "read")
+    room = get_hub().room(room_id)
+    if get_identity().known:
+        get_hub().presence.polled(room.id, Author.of(get_identity()))
+    if since == -1:
+        return _answer(callback, 0.0, "connected...")
+    message = _next_text(room, since)
+    return (
+        Response(status=204)
+        if message is None
+        else _answer(callback, message.microseconds / 1_000_000, message.body)
+    )
+
+
+@bp.post("/chats/<room_id:room_id>/http")
+def write(room_id: int) -> Response:
+    """Keep a message; empty 200."""
+    auth.guard_write(listed_origins=True)
+    get_hub().check_open()
+    if "new_message" not in request.form:
+        raise BadRequest("The form has no field new_message")
+    body = auth.checked_form("new_message")["new_message"]
+    posting.post(get_hub(), get_identity(), room_id, Draft(body), "visit")
+    return Response(status=200, mimetype="text/plain")
+
+
+@socket_bp.before_request
+def guard() -> None:
+    """What is refused before the handshake."""
+    auth.guard_handshake()
+    if request.headers.get("Sec-WebSocket-Protocol", "").strip():
+        raise BadRequest("This socket speaks no subprotocol; chatapp.v1 is at /ws")
+    get_hub().limiter.connection(get_identity())
+
+
+@sock.route("/chats/<room_id:room_id>/ws", socket_bp)
+def plain_socket(server: WebSocketServer, room_id: int) -> None:
+    """Lines in, lines out: each text frame is a message, each message of the room a frame of its body."""
+    hub, identity = get_hub(), get_identity()
+    connection = Connection(hub, server.socket, identity, PLAIN)
+    try:
+        try:
+            if not may(identity, "read"):
+                raise SignIn()
+            hub.check_open()
+            room = hub.room(room_id)
+            hub.sync(room)
+            connection.join(room, room.last, False, _greeting)
+        except ChatError as refusal:
+            connection.dismiss(refusal)
+        for line in server.messages(connection.outlet):
+            connection.heard = time.monotonic()
+            if line is not None and not connection.outlet.closed:
+                _say(connection, room_id, line)
+    finally:
+        connection.end()
+
+
+def _greeting(_room: Room, reset: bool) -> bytes:
+    return b"" if reset else text_frame(GREETING.encode())
+
+
+def _say(connection: Connection, room_id: int, line: str) -> None:
+    try:
+        posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
+    except ChatError as refusal:
+        connection.outlet.send(text_frame(f"! {refusal}".encode()))
+    while connection.outlet.full and not connection.outlet.closed:
+        gevent.sleep(0.1)  # it does not read: leave its next lines in the kernel
+
+
+def _next_text(room: Room, since: float) -> Message | None:
+    microseconds = _microseconds(since)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        arrival = room.arrival  # before the look
+        in_memory, message = room.text_after_time(microseconds)
+        if not in_memory:
+            message = get_hub().journal.read(reading.text_after_time, room.id, microseconds)
+        if message is not None:
+            return message
+        if not wait_for_news(get_hub(), room, arrival, left, request.environ["gunicorn.socket"]):
+            return None
+        get_hub().room(room.id)  # it may have been deleted meanwhile
+    return None
+
+
+def _microseconds(since: float) -> int:
+    # Times far outside of any log, clipped to what the database can compare.
+    return round(min(max(since, 0.0), 2.0**42) * 1_000_000)
+
+
+def _since(text: str) -> float:
+    try:
+        since = float(text)
+    except ValueError:
+        raise BadRequest("lastupdate is a number of seconds") from None
+    if not math.isfinite(since):
+        raise BadRequest("lastupdate is a finite number of seconds")
+    return since
+
+
+def _callback(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if len(name) > CALLBACK_LIMIT or not CALLBACK.fullmatch(name):
+        raise BadRequest("callback is a dotted JavaScript name of at most 64 characters")
+    return name
+
+
+def _answer(callback: str | None, timestamp: float, data: str) -> Response:
+    content = msgspec.json.encode({"status": 1, "timestamp": timestamp, "data": data})
+    if callback is None:
+        return Response(content, mimetype="application/json")
+    # U+2028 and U+2029 end a line in old JavaScript.
+    script = content.decode().replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    response = Response(f"{callback}({script})", mimetype="application/javascript")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

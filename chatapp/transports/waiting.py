@@ -1,0 +1,62 @@
+"""Waiting for news of a room without going deaf: a client that leaves ends its wait at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import MSG_PEEK
+
+import gevent
+from gevent import socket
+
+from chatapp.hub import Hub
+from chatapp.room import Room
+
+READABLE = 1  # libev's EV_READ
+
+
+class ClientGone(BaseException):
+    """The client hung up while its request waited. Not an Exception: nobody may answer it."""
+
+
+def wait_for_news(
+    hub: Hub, room: Room, arrival: gevent.event.Event, seconds: float, sock: socket.socket
+) -> bool:
+    """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone.
+
+    `arrival` is the room's, taken before the caller looked for messages: that order loses no wake-up.
+    """
+    if hub.draining.is_set():
+        return False
+    room.waiting += 1
+    try:
+        with _ears_open(sock):
+            rang = bool(arrival.wait(seconds))
+    finally:
+        room.waiting -= 1
+    # All who waited for this Event run in one callback of the loop; let timers and sockets have a turn first.
+    gevent.sleep(0)
+    return rang and not hub.draining.is_set()
+
+
+@contextmanager
+def _ears_open(sock: socket.socket) -> Iterator[None]:
+    """Throw ClientGone into this greenlet when the peer of `sock` hangs up within the block."""
+    greenlet = gevent.getcurrent()
+    watcher = gevent.get_hub().loop.io(sock.fileno(), READABLE)
+
+    def readable() -> None:
+        try:
+            gone = not sock._sock.recv(1, MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        watcher.stop()  # bytes are the next, pipelined request: they stay readable and would call us for ever
+        if gone:
+            greenlet.throw(ClientGone())
+
+    watcher.start(readable)
+    try:
+        yield
+    finally:
+        watcher.stop()
+        watcher.close()

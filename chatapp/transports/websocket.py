@@ -1,0 +1,254 @@
+"""`/ws`: chatapp.v1, many rooms on one socket (docs/protocol.md, "WebSocket")."""
+
+import time
+
+import msgspec
+from flask import Blueprint
+from flask_sock import Sock
+from gevent.event import Event
+from msgspec import Struct
+
+from chatapp import auth, cursor, frames, posting
+from chatapp.connection import Connection
+from chatapp.encodings import WEBSOCKET
+from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn, TooFast
+from chatapp.globals import get_hub, get_identity
+from chatapp.hub import Hub
+from chatapp.journal.requests import Kept
+from chatapp.limiter import FRAME_SECONDS
+from chatapp.permissions import Identity, check, may
+from chatapp.posting import Draft
+from chatapp.reads import Reads
+from chatapp.room import Room
+from chatapp.transports.handshake import WebSocketServer
+
+SUBPROTOCOL = "chatapp.v1"
+IN_FLIGHT = 256  # sends of one socket that the journal has not answered; more are not read meanwhile
+REFUSALS_IN_A_ROW = 100
+TYPING_SECONDS = 2
+
+bp = Blueprint("websocket", __name__)
+sock = Sock()
+
+
+class Join(Struct, frozen=True):
+    room: int
+    after: int | None = None
+    epoch: str | None = None
+
+
+class Leave(Struct, frozen=True):
+    room: int
+
+
+class Send(Draft, frozen=True, kw_only=True):
+    room: int
+
+
+class Typing(Struct, frozen=True):
+    room: int
+
+
+class Read(Struct, frozen=True):
+    room: int
+    seq: int
+
+
+class Ping(Struct, frozen=True):
+    pass
+
+
+FRAMES: dict[str, type[Struct]] = {
+    "join": Join,
+    "leave": Leave,
+    "send": Send,
+    "typing": Typing,
+    "read": Read,
+    "ping": Ping,
+}
+
+
+@bp.before_request
+def guard() -> None:
+    """What is refused before the handshake, with an HTTP status. Everything else is told by a close code."""
+    auth.guard_handshake()
+    get_hub().limiter.connection(get_identity())
+
+
+@sock.route("/ws", bp)
+def chat(server: WebSocketServer) -> None:
+    """Serve one socket until it is gone."""
+    Session(get_hub(), server, get_identity()).run()
+
+
+class Session:
+    """One socket: frames in, answers out. Runs in the request's own greenlet."""
+
+    def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity) -> None:
+        self._hub, self._server, self._identity = hub, server, identity
+        self._connection = Connection(hub, server.socket, identity, WEBSOCKET, many_rooms=True)
+        self._budget = FrameBudget(hub.limiter.frames)
+        self._reads = Reads(hub, identity)
+        self._typed: dict[int, float] = {}
+        self._in_flight = 0
+        self._answered = Event()
+
+    def run(self) -> None:
+        connection = self._connection
+        try:
+            if self._hub.draining.is_set():
+                connection.close(1012)
+            elif not may(self._identity, "read"):
+                connection.dismiss(SignIn())
+            for text in self._server.messages(connection.outlet):
+                connection.heard = time.monotonic()
+                if text is not None and not connection.outlet.closed:
+                    self._receive(text)
+                self._wait_for_room()
+        finally:
+            connection.end()
+            self._reads.keep()
+
+    def _receive(self, text: str) -> None:
+        try:
+            frame = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            self._server.fail(CLOSE_NOT_JSON)
+            return
+        fields = frame if isinstance(frame, dict) else {}
+        kind = fields.get("type")
+        try:
+            self._budget.spend()
+            self._perform(_parse(kind, frame))
+        except ChatError as refusal:
+            self._refuse(refusal, kind, fields.get("room"), fields.get("client_id"))
+        if self._budget.exhausted:
+            self._connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
+
+    def _perform(self, frame: Struct) -> None:
+        match frame:
+            case Send():
+                self._send(frame)
+            case Join():
+                self._join(frame)
+            case Leave():
+                self._connection.leave(frame.room)
+                self._connection.send_event("left", frames.left(frame.room))
+            case Typing():
+                self._typing(frame.room)
+            case Read():
+                self._read(frame)
+            case Ping():
+                self._connection.send_event("pong", frames.PONG)
+
+    def _join(self, frame: Join) -> None:
+        check(self._identity, "read")
+        self._hub.check_open()
+        limit = self._hub.config.rooms_per_socket
+        followed = self._connection.subscribers
+        if frame.room not in followed and len(followed) >= limit:
+            raise BadRequest(f"One socket follows at most {limit} rooms")
+        after = cursor.check(frame.after)
+        room = self._hub.room(frame.room)
+        start, reset = cursor.begin(self._hub, room, after, frame.epoch)
+        self._connection.join(room, start, reset, opening)
+
+    def _send(self, frame: Send) -> None:
+        self._hub.check_open()
+        self._in_flight += 1
+        try:
+            posting.submit(
+                self._hub, self._identity, frame.room, frame, lambda answer: self._acknowledge(frame, answer)
+            )
+        except ChatError:
+            self._in_flight -= 1
+            raise
+
+    def _acknowledge(self, frame: Send, answer: Kept | ChatError) -> None:
+        # Called by the committer, in the order of the sends: nothing in here switches.
+        self._in_flight -= 1
+        self._answered.set()
+        if isinstance(answer, ChatError):
+            self._refuse(answer, "send", frame.room, frame.client_id)
+        else:
+            message = answer.message
+            ack = frames.ack(frame.room, frame.client_id, message.seq, message.at)
+            self._connection.send_event("ack", ack)
+
+    def _typing(self, room_id: int) -> None:
+        subscriber = self._connection.subscribers.get(room_id)
+        now = time.monotonic()
+        if subscriber is None:
+            raise BadRequest("Join the room first")
+        if not may(self._identity, "post"):
+            raise SignIn()
+        if now - self._typed.get(room_id, -TYPING_SECONDS) >= TYPING_SECONDS:
+            self._typed[room_id] = now
+            self._hub.typing(subscriber.room, subscriber.author)
+
+    def _read(self, frame: Read) -> None:
+        subscriber = self._connection.subscribers.get(frame.room)
+        if subscriber is None:
+            raise BadRequest("Join the room first")
+        self._reads.read(subscriber.room, frame.seq, self._connection.outlet)
+
+    def _refuse(self, refusal: ChatError, kind: object, room: object, client_id: object) -> None:
+        re = kind if isinstance(kind, str) else None
+        self._connection.send_event("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
+
+    def _wait_for_room(self) -> None:
+        """Leave the peer's next frames in the kernel while it does not read or the journal has enough of it."""
+        outlet = self._connection.outlet
+        while not outlet.closed and (self._in_flight >= IN_FLIGHT or outlet.full):
+            self._answered.clear()
+            self._answered.wait(0.1 if outlet.full else None)
+
+
+class FrameBudget:
+    """At most `limit` frames in ten seconds; a socket that goes on regardless is exhausted."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._spent = 0
+        self._refused = 0
+        self._until = 0.0
+
+    @property
+    def exhausted(self) -> bool:
+        return self._refused >= REFUSALS_IN_A_ROW
+
+    def spend(self) -> None:
+        """Count a frame. Raises TooFast when there were too many."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + FRAME_SECONDS
+            self._spent = 0
+        self._spent += 1
+        if self._spent > self._limit:
+            self._refused += 1
+            raise TooFast(retry_after=max(1, round(self._until - now + 0.5)))
+        self._refused = 0
+
+
+def opening(room: Room, reset: bool) -> bytes:
+    """What a reader of a WebSocket sees first of a room."""
+    make = frames.reset if reset else frames.joined
+    return WEBSOCKET.event("joined", make(room.id, room.last, room.epoch, room.name))
+
+
+def _parse(kind: object, frame: object) -> Struct:
+    if not isinstance(frame, dict) or not isinstance(kind, str):
+        raise BadRequest("A frame is a JSON object with a type")
+    if kind not in FRAMES:
+        raise BadRequest(f"There is no frame type {kind[:20]!r}")
+    try:
+        return msgspec.convert(frame, FRAMES[kind])
+    except msgspec.ValidationError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _plain(value: object) -> object:
+    """`value` if it is small enough to be sent back as it came."""
+    if isinstance(value, str):
+        return value[:64]
+    return value if isinstance(value, int) and abs(value) < 2**63 else None

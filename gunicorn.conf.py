@@ -1,0 +1,141 @@
+"""What long-lived connections need of gunicorn, each line with its reason. gunicorn reads this by itself.
+
+Nothing of the application may be imported at the top: the workers must patch the standard library first.
+"""
+
+import errno
+import os
+import socket
+import sys
+
+worker_class = "gevent"
+bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
+
+# Each reader holds a connection. gunicorn's default of 1,000 would leave the next one waiting unanswered.
+worker_connections = 20_000
+# How many connections the kernel holds until a worker accepts them: a restart brings everybody back at once.
+backlog = 4096
+# Idle keep-alive connections, and the time for a request's head to arrive. Longer than the 60 s of proxies,
+# so that it is never we who close a connection just as the proxy uses it.
+keepalive = 65
+# The master kills what is still there after this. The hub lets everybody go in two, see `drain` below.
+graceful_timeout = 4
+# A worker whose hub does not run for this long is replaced.
+timeout = 30
+# Only ProxyFix (CHATAPP_TRUSTED_PROXIES) decides whom to believe about addresses and schemes.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+# gunicorn's control socket is shared by servers that run side by side under one home directory.
+control_socket_disable = True
+# One line per start, stop and error, no line per request.
+accesslog = None
+
+DRAIN_SECONDS = 2.0
+LOOK_SECONDS = 0.05
+PEER_GONE_SECONDS = 50  # as the WebSocket's heartbeat has it
+
+
+def on_starting(server):
+    """Before anything is bound: a taken port is said in one line."""
+    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
+        return  # the sockets are inherited from an older master or from systemd
+    for address in server.cfg.address:
+        if isinstance(address, tuple) and not server.cfg.reuse_port:
+            _check_free(*address)
+
+
+def when_ready(server):
+    """The sockets are bound: set them up, and say where to go and who may."""
+    for listener in server.LISTENERS:
+        if listener.sock.family != socket.AF_UNIX:
+            _notice_dead_peers(listener.sock)
+            address = listener.sock.getsockname()
+            server.log.info("Open %s in a browser", _url(address))
+            _warn_if_open_to_others(server.log, address)
+
+
+def post_worker_init(worker):
+    """In the worker, when the application is loaded: let the hub know when the worker has to go."""
+    import gevent
+
+    hub = worker.wsgi.extensions["chatapp"]
+    connections = set()
+    handle = worker.handle
+
+    def remember_connection(listener, client, address):
+        connections.add(client)
+        try:
+            handle(listener, client, address)
+        finally:
+            connections.discard(client)
+
+    def drain():
+        hub.drain(DRAIN_SECONDS)
+        gevent.sleep(0.1)  # answers that are under way
+        # What is left is idle or still sending its request, and would hold gunicorn's stop.
+        for client in list(connections):
+            try:
+                client.shutdown(socket.SHUT_RD)
+            except OSError:
+                pass
+
+    def drain_when_told():
+        # gunicorn's worker notices SIGTERM, SIGHUP and --max-requests within a second; we look oftener.
+        while worker.alive:
+            gevent.sleep(LOOK_SECONDS)
+        drain()
+
+    worker.handle = remember_connection
+    worker.chatapp_drain = drain
+    hub.start()
+    gevent.spawn(drain_when_told)
+
+
+def worker_int(worker):
+    """Ctrl-C: gunicorn ends the worker a tenth of a second after this returns."""
+    worker.chatapp_drain()
+
+
+def _check_free(host, port):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                said = f"port {port} is taken: stop what runs there, or choose another one with -b {host}:{port + 80}"
+            elif error.errno == errno.EACCES:
+                said = f"port {port} is for the system: choose one above 1023 with -b {host}:8000"
+            else:
+                said = f"cannot listen on {host}:{port} ({error.strerror}): choose another address with -b"
+            print(f"chatapp: {said}", file=sys.stderr)
+            sys.exit(1)
+
+
+def _notice_dead_peers(sock):
+    """A peer whose machine has vanished is noticed by TCP; accepted sockets inherit this."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 25), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_GONE_SECONDS * 1000)
+
+
+def _url(address):
+    host, port = address[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _warn_if_open_to_others(log, address):
+    if address[0].startswith("127.") or address[0] == "::1" or os.environ.get("CHATAPP_GUEST_CODE"):
+        return
+    if os.environ.get("CHATAPP_GUESTS", "").lower() in ("0", "no", "off", "false"):
+        return
+    log.warning(
+        "Bound to %s: whoever reaches this address may read and write. Set CHATAPP_GUEST_CODE to a word that "
+        "guests are asked for.",
+        address[0],
+    )
