@@ -3,6 +3,7 @@
 Nothing of the application may be imported at the top: the workers must patch the standard library first.
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -74,10 +75,8 @@ def post_worker_init(worker):
         gevent.sleep(0.1)  # answers that are under way
         # What is left is idle or still sending its request, and would hold gunicorn's stop.
         for client in list(connections):
-            try:
+            with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)
-            except OSError:
-                pass
 
     def drain_when_told():
         # gunicorn's worker notices SIGTERM, SIGHUP and --max-requests within a second; we look oftener.
@@ -89,6 +88,7 @@ def post_worker_init(worker):
     worker.chatapp_drain = drain
     hub.start()
     gevent.spawn(drain_when_told)
+    worker.log.info("Ready")
 
 
 def worker_int(worker):
@@ -104,7 +104,7 @@ def _check_free(host, port):
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                said = f"port {port} is taken: stop what runs there, or choose another one with -b {host}:{port + 80}"
+                said = f"port {port} is taken: stop what runs there, or choose another with -b {host}:8080"
             elif error.errno == errno.EACCES:
                 said = f"port {port} is for the system: choose one above 1023 with -b {host}:8000"
             else:

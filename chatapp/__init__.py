@@ -1,4 +1,4 @@
-"""A real-time chat: one Flask application under gunicorn's gevent worker. `create_app` is the architecture."""
+"""A real-time chat: one Flask application under gunicorn's gevent worker."""
 
 import logging
 from datetime import timedelta
@@ -30,8 +30,13 @@ def create_app() -> Flask:
 
     `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
     """
-    app = Flask(__name__, template_folder="../templates", static_folder="../static")
     settings = config.load(str(ROOT / "instance"))
+    app = Flask(
+        __name__,
+        template_folder="../templates",
+        static_folder="../static",
+        instance_path=settings.instance_path,
+    )
     with instance.setting_up(settings):
         _configure(app, settings)
         db.init_app(app)
@@ -86,7 +91,7 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
-    cli.add_migrations(app)
+    app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.names)
 
 

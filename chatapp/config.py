@@ -73,9 +73,8 @@ class Config:
         try:
             return parse(getattr(self, name))
         except ValueError:
-            raise SetupError(
-                f"{PREFIX}{name.upper()}={getattr(self, name)!r} is no rate: write it like '30 per 10 seconds'"
-            ) from None
+            given = f"{PREFIX}{name.upper()}={getattr(self, name)!r}"
+            raise SetupError(f"{given} is no rate: write it like '30 per 10 seconds'") from None
 
     def path(self, name: str) -> str:
         """The path of the file `name` in the instance folder."""

@@ -65,7 +65,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         cached = self.__dict__.get("_record")
         if cached is None:
             cached = self.__dict__["_record"] = sse_record("message", self.json, f"{self.seq}.{epoch}")
-        return cached  # type: ignore[no-any-return]
+        return cached
 
     @property
     def readable(self) -> bool:

@@ -12,10 +12,13 @@ Invariants
 import logging
 import socket as stdlib_socket
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 import gevent
 from gevent import socket
+
+from chatapp.sockets import raw
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,8 @@ class Outlet:
 
     def __init__(self, sock: socket.socket, limit: int) -> None:
         self._sock = sock
-        # The socket below gevent's, which is non-blocking: takes what it can, never waits.
-        self._send_now = sock._sock.send
+        self._raw = raw(sock)
+        self._send_now = self._raw.send
         self._limit = limit
         self._unsent = bytearray()
         self._late: deque[Late] = deque()
@@ -110,10 +113,8 @@ class Outlet:
         self._shut(stdlib_socket.SHUT_WR)
 
     def _shut(self, how: int) -> None:
-        try:
-            self._sock._sock.shutdown(how)
-        except OSError:
-            pass  # the peer was faster
+        with suppress(OSError):  # the peer was faster
+            self._raw.shutdown(how)
 
     def _start_pump(self) -> None:
         if self._pump is None:

@@ -1,6 +1,7 @@
 """How far somebody has read: told to their other tabs at once, kept on disk once in a while."""
 
 import time
+from contextlib import suppress
 
 from chatapp.errors import ChatError, SignIn
 from chatapp.hub import Hub
@@ -39,8 +40,5 @@ class Reads:
 
     def _keep_one(self, room: int) -> None:
         seq = self._unkept.pop(room)
-        try:
-            # Nobody waits for it: a position that is lost shows a few messages as unread.
+        with suppress(ChatError):  # a position that is lost shows a few messages as unread
             self._hub.journal.submit(MarkRead(room, self._identity.id, seq), lambda answer: None)
-        except ChatError:
-            pass

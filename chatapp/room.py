@@ -86,7 +86,7 @@ class Room:
         self._take(state)
 
     def deliver(self, messages: Sequence[Message]) -> bool:
-        """Show `messages`, which are kept and consecutive, to all readers. False if there is a gap before them."""
+        """Show `messages`, kept and consecutive, to all readers. False if there is a gap before them."""
         if not messages or messages[-1].seq <= self.last:
             return True
         if messages[0].seq > self.last + 1:

@@ -80,7 +80,8 @@ def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         if "alembic_version" in tables:
-            return connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+            found: str | None = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+            return found
         if tables:
             raise SetupError(f"the database {_name(engine)} is not one of this program: name another one")
         return None

@@ -1,5 +1,7 @@
 """Between the WSGI server and Flask: proxies, the time a body may take, headers, and Connection: close."""
 
+from typing import Any
+
 import gevent
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -13,7 +15,7 @@ from chatapp.transports.json_api import LIVE_HEADERS
 
 
 class RoomId(BaseConverter):
-    """A room's number in a path. What is no number is a room that there is not, so it gets the same answer."""
+    """A room's number in a path. What is no number is a room that there is not: the same answer."""
 
     regex = r"[^/]+"
 
@@ -75,10 +77,10 @@ def _close_afterwards() -> None:
 class RememberResponse:
     """WSGI middleware: the server's response object, for `_close_afterwards`."""
 
-    def __init__(self, application):  # type: ignore[no-untyped-def]
+    def __init__(self, application: Any) -> None:
         self._application = application
 
-    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]
+    def __call__(self, environ: Any, start_response: Any) -> Any:
         response = getattr(start_response, "__self__", None)
         if hasattr(response, "force_close"):
             environ["chatapp.gunicorn_response"] = response

@@ -49,7 +49,7 @@ class Bus(ABC):
         return bool(self._sent.wait(seconds))
 
     def listen(self, on_notice: Callable[[Notice], None], on_gap: Callable[[], None]) -> None:
-        """Call `on_notice` for each notice of another process, for ever. `on_gap`: some may have been lost."""
+        """Call `on_notice` for each notice of another process, for ever; `on_gap` when some may be lost."""
         while True:
             try:
                 for payload in self._receive():
@@ -93,7 +93,7 @@ class Bus(ABC):
 
     @abstractmethod
     def hold(self, leases: Iterable[Lease], released: Iterable[tuple[int, str]]) -> None:
-        """Write this process's `leases` and give up those `released`, as (room, person). Switches; may raise."""
+        """Write this process's `leases`, give up those `released`, as (room, person). Switches; may raise."""
 
     @abstractmethod
     def held(self, room: int | None = None) -> list[Lease]:

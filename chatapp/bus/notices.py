@@ -49,4 +49,5 @@ def encode(notice: Notice) -> bytes:
 
 def decode(payload: bytes) -> Notice:
     """Raises msgspec.DecodeError for what is no notice of this version."""
-    return _decode(payload)
+    notice: Notice = _decode(payload)
+    return notice

@@ -7,6 +7,8 @@ The file may be lost without harm, so it is not fsync'd.
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import gevent
@@ -81,7 +83,7 @@ class SqliteBus(Bus):
                     gevent.sleep(LOOK_SECONDS)
                     continue
                 version = moved
-                rows = _run_in_thread(lambda: _after(listener, seen))
+                rows = _run_in_thread(partial(_after, listener, seen))
                 for number, process, payload in rows:
                     if number != seen + 1:
                         return  # pruned before we came to it
@@ -116,10 +118,8 @@ class SqliteBus(Bus):
         return [Lease(row[0], Author(row[1], row[2], bool(row[3])), row[4]) for row in rows]
 
     def close(self) -> None:
-        try:
+        with suppress(sqlite3.Error):  # the leases expire by themselves
             self._run(lambda connection: _release_all(connection, self.process))
-        except sqlite3.Error:
-            pass  # the leases expire by themselves
         if self._connection is not None:
             self._connection.close()
             self._connection = None

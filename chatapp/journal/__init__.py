@@ -68,7 +68,7 @@ class Journal:
         return answer
 
     def read(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The answer to a question of `reading`. Switches. Raises NotKept where the database cannot be read."""
+        """The answer to a question of `reading`. Switches. Raises NotKept where nothing can be read."""
         try:
             return self._connections.read(question, *args, **kwargs)
         except SQLAlchemyError as error:

@@ -5,6 +5,7 @@ threadpool and the hub keeps running. Connections are taken and given back on th
 queue): no lock is ever shared between native threads.
 """
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -62,7 +63,7 @@ class Connections:
     def write(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`function(connection, …)` in a transaction that holds the write lock, committed when this returns."""
+        """`function(connection, …)` in a transaction with the write lock, committed when this returns."""
         return self._run(self._writer, True, function, *args, **kwargs)
 
     def version(self) -> int | None:
@@ -71,7 +72,9 @@ class Connections:
             return None
         if self._watcher is None:
             self._watcher = self._engine.connect()
-        return self._watcher.connection.driver_connection.execute("PRAGMA data_version").fetchone()[0]
+        driver: sqlite3.Connection = self._watcher.connection.driver_connection  # type: ignore[assignment]
+        version: int = driver.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
     def close(self) -> None:
         """Close what is not in use."""

@@ -1,16 +1,17 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import UNSET
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from chatapp import models
 from chatapp.journal.requests import RoomState
 from chatapp.message import Author, Message, format_time
 
-ROOMS, MESSAGES, READS = models.Room.__table__, models.Message.__table__, models.Read.__table__
+# Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
+ROOMS, MESSAGES, READS = (cast(Table, kind.__table__) for kind in (models.Room, models.Message, models.Read))
 
 _STATE = select(
     ROOMS.c.id,
@@ -48,7 +49,7 @@ def after(
     found = state(connection, room)
     if found is None:
         return None, []
-    query = select(_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq > cursor)
+    query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq > cursor)
     if until is not None:
         query = query.where(_COLUMNS.seq <= until)
     return found, _messages(connection.execute(query.order_by(_COLUMNS.seq).limit(limit)))
@@ -57,18 +58,18 @@ def after(
 def newest(connection: Connection, room: int, limit: int) -> tuple[RoomState, list[Message]] | None:
     """The room and its newest `limit` messages, of one moment."""
     found = state(connection, room)
-    return found and (found, before(connection, room, found.last_seq + 1, limit))
+    return None if found is None else (found, before(connection, room, found.last_seq + 1, limit))
 
 
 def before(connection: Connection, room: int, seq: int, limit: int) -> list[Message]:
     """The newest `limit` messages below `seq`, oldest first."""
-    query = select(_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq < seq)
+    query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq < seq)
     return _messages(connection.execute(query.order_by(_COLUMNS.seq.desc()).limit(limit)))[::-1]
 
 
 def text_after_time(connection: Connection, room: int, microseconds: int) -> Message | None:
     """The first text that still has a body and was published after that time."""
-    query = select(_COLUMNS).where(
+    query = select(*_COLUMNS).where(
         _COLUMNS.room_id == room,
         _COLUMNS.at > microseconds,
         _COLUMNS.kind == "text",

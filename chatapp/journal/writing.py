@@ -21,7 +21,7 @@ from chatapp.journal.reading import MESSAGES, READS, ROOMS, message_of
 from chatapp.journal.requests import Clear, Commit, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
 from chatapp.message import Message, format_time
 
-Answer = Kept | int | None | ChatError
+Answer = Kept | int | ChatError
 
 _INSERT = insert(MESSAGES)
 _ADVANCE = (
@@ -96,7 +96,7 @@ class _Transaction:
                 by_room[post.room].add(post.client_id)
         columns = MESSAGES.c
         for room, client_ids in by_room.items():
-            query = select(columns).where(columns.room_id == room, columns.client_id.in_(client_ids))
+            query = select(*columns).where(columns.room_id == room, columns.client_id.in_(client_ids))
             for row in self._connection.execute(query):
                 self._known[room, row.client_id, row.author_id] = message_of(row)
 
@@ -188,7 +188,7 @@ class _Transaction:
         if not 0 < seq < 2**63:
             return None
         self._flush()  # it may be in this very transaction
-        query = select(MESSAGES.c).where(MESSAGES.c.room_id == room, MESSAGES.c.seq == seq)
+        query = select(*MESSAGES.c).where(MESSAGES.c.room_id == room, MESSAGES.c.seq == seq)
         return self._connection.execute(query).first()
 
     def _amend(self, room: _OpenRoom, change: Message) -> None:
@@ -203,7 +203,8 @@ class _Transaction:
         self._connection.execute(messages.where(columns.seq == change.of).values(newest))
         self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
 
-    def _clear(self, room: _OpenRoom) -> None:
+    def _clear(self, room: _OpenRoom) -> int:
+        """Returns the last number of the old log."""
         self._flush()
         self._connection.execute(delete(MESSAGES).where(MESSAGES.c.room_id == room.id))
         renewed = {"epoch": new_epoch(), "first_seq": room.last_seq + 1}
@@ -211,6 +212,7 @@ class _Transaction:
         self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
         room.messages.clear()
         room.changed = True
+        return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
         row = {"name": request.name, "topic": request.topic, "epoch": new_epoch(), "created_at": now()}
@@ -218,15 +220,16 @@ class _Transaction:
         self._rooms[room] = _OpenRoom(room, last_seq=0, last_at=0, revision=0, closed=False, changed=True)
         return room
 
-    def _drop_room(self, room: _OpenRoom) -> None:
+    def _drop_room(self, room: _OpenRoom) -> int:
         self._flush()
         for table in (MESSAGES, READS):
             self._connection.execute(delete(table).where(table.c.room_id == room.id))
         self._connection.execute(delete(ROOMS).where(ROOMS.c.id == room.id))
         del self._rooms[room.id]
         self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
+        return room.id
 
-    def _mark_read(self, request: MarkRead) -> None:
+    def _mark_read(self, request: MarkRead) -> int:
         seq = min(request.seq, self._room(request.room).last_seq)
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         row = dialect.insert(READS).values(person_id=request.person, room_id=request.room, seq=seq)
@@ -237,6 +240,7 @@ class _Transaction:
                 where=READS.c.seq < row.excluded.seq,
             )
         )
+        return seq
 
     def _flush(self) -> None:
         if self._rows:

@@ -3,18 +3,18 @@
 from flask import Blueprint, Response, request
 
 from chatapp import auth, cursor, posting
-from chatapp.errors import BadRequest, Forbidden
+from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
-from chatapp.message import Author, Message
+from chatapp.message import Author
 from chatapp.permissions import check
 from chatapp.posting import Draft
-from chatapp.room import NEWEST, Room
+from chatapp.room import Room
 from chatapp.transports import json_api
-from chatapp.transports.waiting import wait_for_news
+from chatapp.transports.hijack import client_socket
+from chatapp.transports.polling import PAGE_LIMIT, poll
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
-PAGE_LIMIT = 200
 
 bp = Blueprint("messages", __name__)
 
@@ -32,9 +32,12 @@ def read(room_id: int) -> Response:
         return json_api.raw(_page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT))
     after = cursor.parse(request.args.get("after"))
     wait = _wait(request.args.get("wait"))
-    if get_identity().known:
-        get_hub().presence.polled(room.id, Author.of(get_identity()))
-    return json_api.raw(_poll(room, after, request.args.get("epoch"), wait, limit))
+    hub, identity = get_hub(), get_identity()
+    if identity.known:
+        hub.presence.polled(room.id, Author.of(identity))
+    epoch = request.args.get("epoch")
+    found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
+    return json_api.raw(json_api.batch(found.messages, found.cursor, found.epoch, found.reset))
 
 
 @bp.post("/api/rooms/<room_id:room_id>/messages")
@@ -45,36 +48,6 @@ def write(room_id: int) -> Response:
     draft = json_api.body(Draft)
     kept = posting.post(get_hub(), get_identity(), room_id, draft)
     return json_api.raw(kept.message.json, 201 if kept.new else 200)
-
-
-def _poll(room: Room, after: int | None, epoch: str | None, wait: float, limit: int | None) -> bytes:
-    if after is None and not wait:
-        get_hub().sync(room)  # a plain read: it sees what any process acknowledged before
-    start, reset = cursor.begin(get_hub(), room, after, epoch)
-    if reset or after is None:
-        limit = min(limit or NEWEST, NEWEST)
-    limit = limit or PAGE_LIMIT
-    log_epoch = room.epoch
-    arrival = room.arrival  # before the look: what arrives after the look rings this one
-    messages = room.after(start, limit)
-    if not messages and not wait and not reset:
-        get_hub().sync(room)
-        messages = room.after(start, limit)
-    if not messages and wait and not reset:
-        wait_for_news(get_hub(), room, arrival, wait, request.environ["gunicorn.socket"])
-        get_hub().room(room.id)  # it may have been deleted meanwhile
-        if room.epoch == log_epoch:
-            messages = room.after(start, limit)
-            _check_not_removed(messages)
-    if room.epoch != log_epoch:
-        start, reset = room.newest, True
-        messages = room.after(start, NEWEST)
-    return json_api.batch(messages, messages[-1].seq if messages else start, room.epoch, reset)
-
-
-def _check_not_removed(messages: list[Message]) -> None:
-    if get_identity().known and any(message.removed == get_identity().id for message in messages):
-        raise Forbidden("You were removed from this room")
 
 
 def _page_before(room: Room, before: int, limit: int) -> bytes:

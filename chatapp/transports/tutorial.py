@@ -23,6 +23,7 @@ from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.hijack import client_socket
 from chatapp.transports.waiting import wait_for_news
 
 WAIT_SECONDS = 25
@@ -76,7 +77,7 @@ def guard() -> None:
     get_hub().limiter.connection(get_identity())
 
 
-@sock.route("/chats/<room_id:room_id>/ws", socket_bp)
+@sock.route("/chats/<room_id:room_id>/ws", socket_bp)  # type: ignore[untyped-decorator]
 def plain_socket(server: WebSocketServer, room_id: int) -> None:
     """Lines in, lines out: each text frame is a message, each message of the room a frame of its body."""
     hub, identity = get_hub(), get_identity()
@@ -122,7 +123,7 @@ def _next_text(room: Room, since: float) -> Message | None:
             message = get_hub().journal.read(reading.text_after_time, room.id, microseconds)
         if message is not None:
             return message
-        if not wait_for_news(get_hub(), room, arrival, left, request.environ["gunicorn.socket"]):
+        if not wait_for_news(get_hub(), room, arrival, left, client_socket()):
             return None
         get_hub().room(room.id)  # it may have been deleted meanwhile
     return None

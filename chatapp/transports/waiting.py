@@ -9,6 +9,7 @@ from gevent import socket
 
 from chatapp.hub import Hub
 from chatapp.room import Room
+from chatapp.sockets import raw
 
 READABLE = 1  # libev's EV_READ
 
@@ -45,7 +46,7 @@ def _ears_open(sock: socket.socket) -> Iterator[None]:
 
     def readable() -> None:
         try:
-            gone = not sock._sock.recv(1, MSG_PEEK)
+            gone = not raw(sock).recv(1, MSG_PEEK)
         except BlockingIOError:
             return
         except OSError:

@@ -75,7 +75,7 @@ def guard() -> None:
     get_hub().limiter.connection(get_identity())
 
 
-@sock.route("/ws", bp)
+@sock.route("/ws", bp)  # type: ignore[untyped-decorator]
 def chat(server: WebSocketServer) -> None:
     """Serve one socket until it is gone."""
     Session(get_hub(), server, get_identity()).run()
@@ -197,7 +197,7 @@ class Session:
         self._connection.send_event("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
 
     def _wait_for_room(self) -> None:
-        """Leave the peer's next frames in the kernel while it does not read or the journal has enough of it."""
+        """Leave the peer's next frames in the kernel while it does not read, or we have enough of it."""
         outlet = self._connection.outlet
         while not outlet.closed and (self._in_flight >= IN_FLIGHT or outlet.full):
             self._answered.clear()

@@ -1,0 +1,63 @@
+"""One long poll: look, wait if there is nothing, look again. Knows rooms and sockets, not HTTP."""
+
+from gevent import socket
+from msgspec import Struct
+
+from chatapp import cursor
+from chatapp.errors import Forbidden
+from chatapp.hub import Hub
+from chatapp.message import Message
+from chatapp.permissions import Identity
+from chatapp.room import NEWEST, Room
+from chatapp.transports.waiting import wait_for_news
+
+PAGE_LIMIT = 200
+
+
+class Batch(Struct, frozen=True):
+    """What a poll answers; `cursor` is what the next one asks with."""
+
+    messages: list[Message]
+    cursor: int
+    epoch: str
+    reset: bool = False
+
+
+def poll(
+    hub: Hub,
+    room: Room,
+    identity: Identity,
+    sock: socket.socket,
+    *,
+    after: int | None,
+    epoch: str | None,
+    wait: float,
+    limit: int | None,
+) -> Batch:
+    """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later.
+
+    Raises NoSuchRoom when the room is deleted and Forbidden when `identity` is removed from it meanwhile, and
+    ClientGone when the client does not wait for the answer. Switches.
+    """
+    if after is None and not wait:
+        hub.sync(room)  # a plain read: it sees what any process acknowledged before
+    start, reset = cursor.begin(hub, room, after, epoch)
+    limit = limit or PAGE_LIMIT
+    if reset or after is None:
+        limit = min(limit, NEWEST)
+    log = room.epoch
+    arrival = room.arrival  # before the look: what arrives after the look rings this one
+    messages = room.after(start, limit)
+    if not messages and not reset and not wait:
+        hub.sync(room)
+        messages = room.after(start, limit)
+    elif not messages and not reset:
+        wait_for_news(hub, room, arrival, wait, sock)
+        hub.room(room.id)  # it may have been deleted meanwhile
+        messages = room.after(start, limit)
+        if any(message.removed == identity.id for message in messages):
+            raise Forbidden("You were removed from this room")
+    if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
+        start, reset = room.newest, True
+        messages = room.after(start, NEWEST)
+    return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

@@ -1,0 +1,65 @@
+"""The standing cast: servers with one and with three workers, ada, grace and mallory, the rooms lobby and board."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Person
+from tests.servers import Server
+
+
+@pytest.fixture(scope="session")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with one worker, shared by the whole suite: a test makes rooms of its own."""
+    server = Server(tmp_path_factory.mktemp("one") / "instance").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same with three workers on one database."""
+    server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["one_worker", "three_workers"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """A running server; what is true of one worker is true of three."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes servers of the test's own, which may be stopped, killed and set otherwise."""
+    made: list[Server] = []
+
+    def make(workers: int = 1, **settings: str) -> Server:
+        made.append(Server(tmp_path / f"instance{len(made)}", workers, **settings))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+def ada(server: Server) -> Iterator[Person]:
+    person = Person(server, "ada")
+    yield person
+    person.close()
+
+
+@pytest.fixture
+def grace(server: Server) -> Iterator[Person]:
+    person = Person(server, "grace")
+    yield person
+    person.close()
+
+
+@pytest.fixture
+def board(ada: Person) -> int:
+    """A room of the test's own."""
+    return ada.make_room("board")

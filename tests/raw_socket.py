@@ -1,0 +1,180 @@
+"""A client that can be as wrong as it likes: bytes onto a socket, and what comes back taken apart."""
+
+import json
+import socket
+import struct
+from typing import Any
+
+from tests.clients import UNIT
+from tests.servers import Server
+
+TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
+
+
+class Answer:
+    """A response: `status`, `headers` by their names in small letters, `body`."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def code(self) -> str:
+        """The problem's code."""
+        assert self.headers["content-type"] == "application/problem+json", self.body
+        return json.loads(self.body)["code"]
+
+
+class RawSocket:
+    """A connection to `server`. Use it in a `with` block."""
+
+    def __init__(self, server: Server) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", server.port), timeout=UNIT)
+        self._host = server.host
+        self._buffer = b""
+
+    def __enter__(self) -> "RawSocket":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> None:
+        """Send a request; underscores in the names of `headers` stand for hyphens."""
+        fields = {"Host": self._host, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if body is not None:
+            fields.setdefault("Content-Length", str(len(body)))
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b""))
+
+    def answer(self) -> Answer:
+        """The next response, by its Content-Length."""
+        while b"\r\n\r\n" not in self._buffer:
+            self._more()
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        status = int(first.split()[1])
+        body = self._take(int(headers.get("content-length", 0)))
+        return Answer(status, headers, body)
+
+    def handshake(self, path: str = "/ws", **headers: str) -> Answer:
+        """Ask for a WebSocket; a header given as "" is left out."""
+        fields = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": KEY,
+            "Sec-WebSocket-Protocol": "chatapp.v1" if path == "/ws" else "",
+        }
+        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        self.request("GET", path, **{name: value for name, value in fields.items() if value})
+        return self.answer()
+
+    def frame(
+        self, payload: bytes | str, opcode: int = TEXT, *, fin: bool = True, mask: bool = True, rsv: int = 0
+    ) -> None:
+        """Send one frame, right or wrong (RFC 6455 section 5.2)."""
+        data = payload.encode() if isinstance(payload, str) else payload
+        masked = 0x80 if mask else 0
+        if len(data) < 126:
+            size = struct.pack("!B", masked | len(data))
+        elif len(data) < 65_536:
+            size = struct.pack("!BH", masked | 126, len(data))
+        else:
+            size = struct.pack("!BQ", masked | 127, len(data))
+        key = b"\x01\x02\x03\x04" if mask else b""
+        hidden = bytes(byte ^ key[i % 4] for i, byte in enumerate(data)) if mask else data
+        self.send(struct.pack("!B", 0x80 * fin | rsv << 4 | opcode) + size + key + hidden)
+
+    def next_frame(self) -> tuple[int, bytes]:
+        """Opcode and payload of the next frame from the server."""
+        first, size = self._take(2)
+        if size == 126:
+            (size,) = struct.unpack("!H", self._take(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", self._take(8))
+        return first & 0x0F, self._take(size)
+
+    def texts_until(self, text: str) -> list[str]:
+        """The text frames up to the first that contains `text`."""
+        texts: list[str] = []
+        while not texts or text not in texts[-1]:
+            opcode, payload = self.next_frame()
+            assert opcode != CLOSE, payload
+            if opcode == TEXT:
+                texts.append(payload.decode())
+        return texts
+
+    def close_code(self) -> int:
+        """The code with which the server says goodbye; what comes before is skipped."""
+        while True:
+            opcode, payload = self.next_frame()
+            if opcode == CLOSE:
+                return int.from_bytes(payload[:2], "big")
+
+    def wait_for_end(self) -> bytes:
+        """Whatever comes until the server hangs up."""
+        try:
+            while True:
+                self._more()
+        except (ConnectionError, EOFError):
+            rest, self._buffer = self._buffer, b""
+            return rest
+
+    def drip(self, data: bytes, seconds: float = 0.05) -> bytes:
+        """Send `data` byte by byte, again and again, until the server hangs up; what it said meanwhile."""
+        self.sock.settimeout(seconds)  # the pace: how long to listen after each byte
+        sent = 0
+        while sent * seconds < 2 * UNIT:
+            try:
+                self.send(data[sent % len(data) :][:1])
+                sent += 1
+                self._more()
+            except TimeoutError:
+                continue
+            except (ConnectionError, EOFError):
+                rest, self._buffer = self._buffer, b""
+                return rest
+        raise AssertionError(f"the server still listens after {sent} bytes")
+
+    def _take(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._more()
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    def _more(self) -> None:
+        data = self.sock.recv(65_536)
+        if not data:
+            raise EOFError("the server hung up")
+        self._buffer += data
+
+
+def problem(answer: Any) -> str:
+    """The code of an httpx response that must be a problem (RFC 9457), checked against its status."""
+    assert answer.headers["content-type"] == "application/problem+json", (answer.status_code, answer.text)
+    fields = answer.json()
+    assert fields["status"] == answer.status_code
+    assert fields["title"]
+    assert STATUS[fields["code"]] == answer.status_code
+    return fields["code"]
+
+
+STATUS = {
+    "bad_request": 400,
+    "sign_in": 401,
+    "forbidden": 403,
+    "no_such_room": 404,
+    "room_closed": 410,
+    "too_long": 413,
+    "too_fast": 429,
+    "not_kept": 503,
+    "draining": 503,
+}

@@ -1,0 +1,115 @@
+"""Real servers: gunicorn on an address of this machine, with an instance folder of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+START_SECONDS = 30
+# Tests say much in a short time; the limits have tests of their own.
+GENEROUS = {
+    "CHATAPP_RATE_MESSAGES": "100000 per second",
+    "CHATAPP_RATE_CONNECTIONS": "100000 per second",
+    "CHATAPP_RATE_GUESTS": "100000 per second",
+}
+
+
+class Server:
+    """A gunicorn master with `workers`, started and stopped at will; it keeps its instance folder and port."""
+
+    def __init__(self, instance: Path, workers: int = 1, **settings: str) -> None:
+        self.instance, self.workers = instance, workers
+        self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
+        self.port = 0
+        self.log: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        own = {"CHATAPP_INSTANCE_PATH": str(self.instance), "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **self.settings, **own}
+
+    @property
+    def pid(self) -> int:
+        """The master's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that run now."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(child) for child in children]
+
+    def start(self, *arguments: str) -> "Server":
+        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        bind = ["-b", f"127.0.0.1:{self.port}"]
+        self._process = subprocess.Popen(
+            [*command, *bind, *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        up = threading.Event()
+        threading.Thread(target=self._read_log, args=(self._process, up), daemon=True).start()
+        if not up.wait(START_SECONDS) or self._process.poll() is not None:
+            self.kill()
+            raise RuntimeError("the server did not start:\n" + "".join(self.log))
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal the master and wait for its end; its exit status."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        return self._process.wait(20)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """End the master and its workers without a word."""
+        if self._process is not None and self._process.poll() is None:
+            for pid in [*self.worker_pids, self.pid]:
+                os.kill(pid, signal.SIGKILL)
+            self._process.wait(20)
+
+    def flask(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `flask …` beside the server."""
+        return subprocess.run(
+            [str(BIN / "flask"), *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def _read_log(self, process: "subprocess.Popen[str]", up: threading.Event) -> None:
+        assert process.stdout is not None
+        booted = 0
+        for line in process.stdout:
+            self.log.append(line)
+            if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
+                self.port = int(found[1])
+            booted += "Ready" in line
+            if booted >= self.workers:
+                up.set()
+        up.set()

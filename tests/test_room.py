@@ -1,0 +1,406 @@
+"""Races on purpose: every order in which a room and its readers can be interleaved, driven step by step.
+
+gevent switches only where somebody waits, so the interleavings are those of the steps below; a journal that
+"switches" is one that lets other steps happen while it is read.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from chatapp.config import Config
+from chatapp.encodings import EVENT_STREAM, WEBSOCKET, Encoding
+from chatapp.hub import Hub
+from chatapp.journal.requests import Commit, RoomState
+from chatapp.message import Author, Message, format_time
+from chatapp.outlet import Outlet
+from chatapp.permissions import Identity
+from chatapp.room import NEWEST, Room, Subscriber
+from chatapp.transports.polling import poll
+
+ADA = Identity("g1", "ada", "guest")
+UNIT = 5.0  # seconds: when a test gives up
+FOREVER = (
+    50.0  # seconds: a wait that has to be woken; longer than UNIT, so that its end does not look like it
+)
+
+
+class MemoryJournal:
+    """What a hub needs of the journal, in memory. `during_read` is run in the middle of each read."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.epoch, self.first, self.last, self.revision = "e1", 1, 0, 1
+        self.during_read: Callable[[], None] = lambda: None
+        self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
+
+    def commit(self, count: int) -> Commit:
+        new = []
+        for _ in range(count):
+            self.last += 1
+            body = "x" * (self.last % 7) + str(self.last)
+            new.append(Message(1, self.last, "text", Author("g1", "ada"), format_time(self.last), body))
+        self.messages += new
+        self.revision += 1
+        return Commit(1, self.revision, new)
+
+    def clear(self) -> Commit:
+        self.messages.clear()
+        self.epoch, self.first = f"e{self.last + 2}.{self.revision}", self.last + 1
+        self.revision += 1
+        return Commit(1, self.revision, [], changed=True)
+
+    @property
+    def state(self) -> RoomState:
+        return RoomState(1, "board", "", self.epoch, self.first, self.last, self.revision, False)
+
+    def newest(self, room: int, limit: int) -> tuple[RoomState, list[Message]]:
+        found = self.state, self.messages[-limit:]
+        self._switch()
+        return found
+
+    def state_and_messages_after(self, room: int, cursor: int, limit: int) -> tuple[RoomState, list[Message]]:
+        found = self.state, [m for m in self.messages if m.seq > cursor][:limit]
+        self._switch()
+        return found
+
+    def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
+        found = [m for m in self.messages if cursor < m.seq <= until][:limit]
+        self._switch()
+        return found
+
+    def _switch(self) -> None:
+        action, self.during_read = self.during_read, lambda: None
+        action()
+
+
+class SilentBus:
+    """No other process."""
+
+    def publish(self, notice: object) -> None:
+        pass
+
+
+def hub_and_room(backlog: int) -> tuple[Hub, Room, MemoryJournal]:
+    journal = MemoryJournal()
+    hub = Hub(Config(backlog=backlog), journal, SilentBus())  # type: ignore[arg-type]
+    return hub, hub.room(1), journal
+
+
+# -- look, then wait ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wire() -> Any:
+    ours, theirs = socket.socketpair()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("moment", ["before the look", "after the look", "while waiting"])
+def test_a_poll_gets_a_message_that_arrives_at_any_moment_of_looking_and_waiting(
+    moment: str, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, room, journal = hub_and_room(500)
+    look = room.after
+
+    def arrive() -> None:
+        hub._committed([journal.commit(1)])
+
+    def looking(cursor: int, limit: int) -> list[Message]:
+        monkeypatch.setattr(room, "after", look)
+        if moment == "before the look":
+            arrive()
+        found = look(cursor, limit)
+        if moment == "after the look":
+            arrive()
+        return found
+
+    monkeypatch.setattr(room, "after", looking)
+    if moment == "while waiting":
+        gevent.spawn_later(0.01, arrive)
+    with gevent.Timeout(UNIT):
+        batch = poll(hub, room, ADA, wire[0], after=0, epoch=None, wait=FOREVER, limit=None)
+    assert [message.seq for message in batch.messages] == [1]
+    assert batch.cursor == 1
+
+
+def test_a_poll_whose_room_is_cleared_while_it_waits_starts_over(wire: Any) -> None:
+    hub, room, journal = hub_and_room(500)
+    hub._committed([journal.commit(3)])
+    gevent.spawn_later(0.01, lambda: hub._committed([journal.clear()]))
+    with gevent.Timeout(UNIT):
+        batch = poll(hub, room, ADA, wire[0], after=3, epoch="e1", wait=FOREVER, limit=None)
+    assert (batch.reset, batch.messages, batch.cursor, batch.epoch) == (True, [], 3, journal.epoch)
+
+
+def test_a_poll_whose_client_leaves_ends_at_once_and_is_forgotten(wire: Any) -> None:
+    hub, room, _ = hub_and_room(500)
+    waiting = gevent.spawn(poll, hub, room, ADA, wire[0], after=0, epoch=None, wait=FOREVER, limit=None)
+    gevent.sleep(0)
+    assert room.waiting == 1
+    wire[1].close()
+    waiting.join(UNIT)
+    assert waiting.ready()
+    assert room.waiting == 0
+
+
+def test_a_poll_that_waits_is_not_disturbed_by_a_pipelined_request(wire: Any) -> None:
+    hub, room, journal = hub_and_room(500)
+    waiting = gevent.spawn(poll, hub, room, ADA, wire[0], after=0, epoch=None, wait=FOREVER, limit=None)
+    wire[1].sendall(b"GET / HTTP/1.1\r\n\r\n")
+    gevent.sleep(0.01)
+    hub._committed([journal.commit(1)])
+    assert [message.seq for message in waiting.get(timeout=UNIT).messages] == [1]
+    assert wire[0].recv(100) == b"GET / HTTP/1.1\r\n\r\n"
+
+
+def test_a_cursor_counts_as_ahead_only_after_the_database_was_asked(wire: Any) -> None:
+    hub, room, journal = hub_and_room(500)
+    journal.commit(5)  # kept by another process, whose notice is under way
+    batch = poll(hub, room, ADA, wire[0], after=5, epoch="e1", wait=0, limit=None)
+    assert not batch.reset
+    assert room.last == 5
+
+
+# -- live and late readers -----------------------------------------------------------------------------------
+
+
+class NarrowOutlet(Outlet):
+    """An outlet whose socket takes `room_for` more bytes, and whose pump runs when it is told to."""
+
+    def __init__(self) -> None:
+        self._unsent = bytearray()
+        self._late: deque[Any] = deque()
+        self._limit = 65_536
+        self._closing = self.closed = False
+        self.room_for = 0
+        self.written = bytearray()
+        self._send_now = self._take  # type: ignore[assignment]
+
+    def _take(self, data: bytes) -> int:
+        taken = min(self.room_for, len(data))
+        if not taken:
+            raise BlockingIOError
+        self.written += data[:taken]
+        self.room_for -= taken
+        return taken
+
+    def _start_pump(self) -> None:
+        pass
+
+    def pump(self) -> None:
+        """One round of what the pump greenlet does."""
+        if self._unsent:
+            try:
+                del self._unsent[: self._take(bytes(self._unsent))]
+            except BlockingIOError:
+                return
+        elif self._late:
+            reader = self._late.popleft()
+            if not reader.advance():
+                self.serve(reader)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._unsent or self._late)
+
+
+class Follower:
+    """A subscriber, and what it must have got: everything after `start`, or after its last reset."""
+
+    def __init__(self, room: Room, encoding: Encoding, after: int) -> None:
+        self.outlet = NarrowOutlet()
+        self.encoding = encoding
+        self.start = after
+        self.resets = 0
+        self.subscriber = Subscriber(
+            room,
+            ADA,
+            self.outlet,
+            encoding,
+            on_reset=self._reset,
+            on_live=lambda reader: None,
+            on_dismissed=lambda reader, code: None,
+        )
+        self.subscriber.start(after)
+
+    def _reset(self, subscriber: Subscriber) -> None:
+        self.resets += 1
+        self.start = subscriber.room.newest
+        self.outlet.send(self._mark)
+
+    @property
+    def _mark(self) -> bytes:
+        return self.encoding.event("reset", b'"reset %d"' % self.resets)
+
+    def check(self, journal: MemoryJournal) -> None:
+        """Compare what was written with what the rules say, byte for byte."""
+        written = bytes(self.outlet.written)
+        got = written[written.index(self._mark) + len(self._mark) :] if self.resets else written
+        expected = [message for message in journal.messages if message.seq > self.start]
+        assert got == b"".join(self.encoding.message(message, journal.epoch) for message in expected)
+
+    @property
+    def bound(self) -> int:
+        """The most that may wait for the socket: the rest of a message's frame, and a mark for each reset."""
+        return 500 + 50 * self.resets
+
+
+class RoomMachine(RuleBasedStateMachine):
+    """Commits, notices lost and late, readers that come, go and take k of n bytes, a log that is cleared."""
+
+    followers = Bundle("followers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[Follower] = []
+        self.notices: list[Commit] = []
+        self.hub, self.room, self.journal = hub_and_room(backlog=3)
+        self._commit_and_hear(8)  # more than the backlog holds
+        self.hub._fill_if_needed = lambda room: None  # type: ignore[method-assign]  # `fill` is a step of its own
+
+    @rule(count=st.integers(1, 4))
+    def commit(self, count: int) -> None:
+        self._commit_and_hear(count)
+
+    @rule(count=st.integers(1, 4), lost=st.booleans())
+    def another_process_commits(self, count: int, lost: bool) -> None:
+        commit = self.journal.commit(count)
+        if not lost:
+            self.notices.append(commit)
+
+    @rule(data=st.data())
+    def a_notice_comes_in_any_order(self, data: st.DataObject) -> None:
+        if self.notices:
+            index = data.draw(st.integers(0, len(self.notices) - 1))
+            self.hub._committed([self.notices.pop(index)])
+
+    @rule()
+    def clear(self) -> None:
+        self.notices.append(self.journal.clear())
+
+    @rule(commits=st.integers(0, 2))
+    def fill_while_more_is_kept(self, commits: int) -> None:
+        if commits:
+            self.journal.during_read = lambda: self._commit_and_hear(commits)
+        self._catch_up()
+
+    @rule(target=followers, back=st.integers(0, 12), encoding=st.sampled_from([WEBSOCKET, EVENT_STREAM]))
+    def subscribe(self, back: int, encoding: Encoding) -> Follower:
+        after = max(self.room.first - 1, self.room.last - back)
+        follower = Follower(self.room, encoding, after)
+        self.all.append(follower)
+        return follower
+
+    @rule(follower=consumes(followers))
+    def leave(self, follower: Follower) -> None:
+        follower.subscriber.end()
+        self.all.remove(follower)
+
+    @rule(
+        follower=followers,
+        count=st.sampled_from([0, 1, 100, 150, 400, 2000]),
+        during=st.sampled_from(["nothing", "commit", "clear"]),
+    )
+    def the_socket_takes_some_bytes(self, follower: Follower, count: int, during: str) -> None:
+        follower.outlet.room_for += count
+        if during == "commit":
+            self.journal.during_read = lambda: self._commit_and_hear(1)
+        if during == "clear":
+            self.journal.during_read = self._clear_and_catch_up
+        follower.outlet.pump()
+        self.journal.during_read = lambda: None
+
+    @invariant()
+    def no_cursor_passes_its_room(self) -> None:
+        for follower in self.all:
+            assert follower.subscriber.cursor <= self.room.last
+
+    @invariant()
+    def what_waits_for_a_socket_is_bounded(self) -> None:
+        for follower in self.all:
+            assert follower.outlet.unsent < follower.bound
+
+    def teardown(self) -> None:
+        while self.room.last < self.journal.last or self.room.epoch != self.journal.epoch:
+            self._catch_up()
+        for follower in self.all:
+            follower.outlet.room_for = 10**9
+            while follower.outlet.busy:
+                follower.outlet.pump()
+            follower.check(self.journal)
+
+    def _commit_and_hear(self, count: int) -> None:
+        self.hub._committed([self.journal.commit(count)])
+
+    def _clear_and_catch_up(self) -> None:
+        self.journal.clear()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        self.hub._catch_up(self.room)
+
+
+TestRoomMachine = RoomMachine.TestCase
+TestRoomMachine.settings = settings(
+    max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def test_a_reader_that_stops_reading_is_served_from_the_log_and_its_memory_is_bounded() -> None:
+    hub, room, journal = hub_and_room(backlog=3)
+    follower = Follower(room, WEBSOCKET, 0)
+    follower.outlet.room_for = 150  # not even one frame
+    for _ in range(200):
+        hub._committed([journal.commit(1)])
+    assert follower.outlet.unsent < 1000
+    follower.outlet.room_for = 10**9
+    while follower.outlet.busy:
+        follower.outlet.pump()
+    follower.check(journal)
+    assert follower.subscriber in room.live
+
+
+def test_a_new_reader_starts_at_the_last_fifty() -> None:
+    hub, room, journal = hub_and_room(backlog=500)
+    hub._committed([journal.commit(NEWEST + 10)])
+    assert room.newest == 10
+
+
+# -- the outlet itself, on a real socket ---------------------------------------------------------------------
+
+
+def test_an_outlet_keeps_the_order_and_never_cuts_a_frame_on_a_socket_that_is_slow(wire: Any) -> None:
+    ours, theirs = wire
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    outlet = Outlet(ours, limit=1_000_000)
+    frames = [b"%06d" % number * 50 for number in range(1000)]
+    for frame in frames:
+        outlet.send(frame)
+    assert outlet.unsent > 0
+    outlet.close(b"goodbye")
+    received = bytearray()
+    while data := theirs.recv(1000):
+        received += data
+        gevent.sleep(0)
+    assert bytes(received) == b"".join(frames) + b"goodbye"
+    assert outlet.closed
+
+
+def test_an_outlet_drops_what_can_be_dropped_when_its_peer_does_not_read(wire: Any) -> None:
+    outlet = Outlet(wire[0], limit=1000)
+    wire[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    for _ in range(10_000):
+        outlet.send(b"x" * 100, droppable=True)
+    assert outlet.unsent <= 1100
+    assert outlet.full
+    outlet.abort()

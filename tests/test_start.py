@@ -1,0 +1,306 @@
+"""The start: whoever comes first sets up the instance folder, and what cannot start says why in one line."""
+
+import json
+import shutil
+import socket
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from tests.clients import Person, eventually
+from tests.servers import BIN, ROOT, Server
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder as its first use leaves it."""
+    server = Server(tmp_path_factory.mktemp("prepared") / "instance")
+    assert server.flask("room", "list").returncode == 0
+    return server.instance
+
+
+@pytest.fixture
+def copied(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(prepared, tmp_path / "copied")
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def attempt(server: Server, command: str, *arguments: str) -> tuple[int, str]:
+    """Start what cannot start: its exit status and all that it said."""
+    if command == "gunicorn":
+        bind = [] if "-b" in arguments else ["-b", "127.0.0.1:0"]
+        line = ["gunicorn", "-k", "gevent", "wsgi:app", "-w", str(server.workers), *bind, *arguments]
+    else:
+        line = ["flask", "room", "list"]
+    done = subprocess.run(
+        [str(BIN / line[0]), *line[1:]],
+        cwd=ROOT,
+        env=server.environ,
+        input="",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout
+
+
+def the_one_line(said: str) -> str:
+    """What the program itself says; gunicorn's own lines begin with their time."""
+    assert "Traceback" not in said
+    own = [line for line in said.splitlines() if line.strip() and not line.startswith("[")]
+    assert len(own) == 1, said
+    return own[0]
+
+
+def query(instance: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(instance / "chat.db")) as database:
+        return database.execute(sql).fetchall()
+
+
+# -- an empty instance folder --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "flask room", "flask shell"])
+def test_an_empty_instance_folder_is_set_up_by_whichever_comes_first(
+    command: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if command == "gunicorn":
+        instance = request.getfixturevalue("one_worker").instance
+    elif command == "flask room":
+        instance = request.getfixturevalue("prepared")
+    else:
+        instance = tmp_path  # there, but empty
+        answer = Server(instance).flask("shell", input="print(rooms())\n")
+        assert answer.returncode == 0, answer.stderr
+        assert "Lobby" in answer.stdout
+    assert query(instance, "SELECT id FROM rooms WHERE name = 'Lobby'") == [(1,)]
+    key = instance / "secret_key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert len(key.read_text().strip()) >= 32
+
+
+def test_nobody_else_may_look_into_an_instance_folder_that_was_made(prepared: Path) -> None:
+    assert prepared.stat().st_mode & 0o077 == 0
+
+
+def test_a_second_start_keeps_everything(new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    key = (server.instance / "secret_key").read_bytes()
+    ada = Person(server, "ada")
+    said = ada.say(1, "between the starts")
+    before = ada.read(1, after=0)
+    server.restart()
+    assert ada.read(1, after=0) == before
+    assert [message["body"] for message in before["messages"]] == ["between the starts"]
+    assert ada.say(1, "after")["author"] == said["author"], "the cookie is still good"
+    assert (server.instance / "secret_key").read_bytes() == key
+    assert query(server.instance, "SELECT id, name FROM rooms") == [(1, "Lobby")]
+
+
+def test_four_workers_and_two_commands_that_start_at_once_on_an_empty_folder_do_not_collide(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(workers=4)
+    answers: list[subprocess.CompletedProcess[str]] = []
+    commands = [threading.Thread(target=lambda: answers.append(server.flask("room", "list"))) for _ in range(2)]
+    for command in commands:
+        command.start()
+    server.start()
+    for command in commands:
+        command.join()
+    assert [answer.returncode for answer in answers] == [0, 0], answers
+    assert all(answer.stdout.split()[-1] == "Lobby" for answer in answers)
+    assert len(server.worker_pids) == 4
+    assert query(server.instance, "SELECT id, name FROM rooms") == [(1, "Lobby")]
+    reader = Flask("reader of cookies")
+    reader.secret_key = (server.instance / "secret_key").read_text().strip()
+    serializer = SecureCookieSessionInterface().get_signing_serializer(reader)
+    assert serializer is not None
+    for number in range(12):  # new connections reach all workers
+        person = Person(server, f"guest {number}")
+        assert serializer.loads(person.http.cookies["chatapp"]), "signed with the one key in the folder"
+        person.close()
+
+
+# -- what cannot start ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_taken_port_is_one_line_that_names_the_option(host: str, taken: int, copied: Path) -> None:
+    status, said = attempt(Server(copied), "gunicorn", "-b", f"{host}:{taken}")
+    assert status != 0
+    line = the_one_line(said)
+    assert str(taken) in line
+    assert "-b" in line
+
+
+def test_an_address_of_another_machine_is_one_line_that_names_the_option(copied: Path) -> None:
+    status, said = attempt(Server(copied), "gunicorn", "-b", "203.0.113.1:8000")
+    assert status != 0
+    assert "-b" in the_one_line(said)
+
+
+@pytest.mark.parametrize(
+    ("command", "place"), [("gunicorn", "under a file"), ("flask room", "under a file"), ("flask room", "in /proc")]
+)
+def test_an_instance_folder_that_cannot_be_written_to_is_one_line(command: str, place: str, tmp_path: Path) -> None:
+    # root may write wherever the permissions say that nobody may, but not here
+    (tmp_path / "file").touch()
+    instance = tmp_path / "file" / "instance" if place == "under a file" else Path("/proc/chatapp")
+    status, said = attempt(Server(instance), command)
+    assert status != 0
+    line = the_one_line(said)
+    assert str(instance) in line
+    assert "CHATAPP_INSTANCE_PATH" in line
+
+
+def test_three_workers_that_cannot_start_say_it_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, said = attempt(Server(tmp_path / "file" / "instance", workers=3), "gunicorn")
+    assert status != 0
+    the_one_line(said)
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "flask room"])
+def test_a_database_of_a_newer_schema_is_one_line_and_stays_as_it_is(command: str, copied: Path) -> None:
+    with closing(sqlite3.connect(copied / "chat.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = dump(copied)
+    status, said = attempt(Server(copied), command)
+    assert status != 0
+    line = the_one_line(said)
+    assert "newer" in line
+    assert str(copied / "chat.db") in line
+    assert dump(copied) == before
+
+
+@pytest.mark.parametrize("what", ["another program's", "no database"])
+def test_a_database_that_is_not_ours_is_one_line_and_stays_as_it_is(what: str, copied: Path) -> None:
+    path = copied / "chat.db"
+    path.unlink()
+    if what == "no database":
+        path.write_text("Dear diary,\n" * 500)
+    else:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("CREATE TABLE recipes (name TEXT)")
+    before = path.read_bytes() if what == "no database" else dump(copied)
+    status, said = attempt(Server(copied), "flask room")
+    assert status != 0
+    assert str(path) in the_one_line(said)
+    assert (path.read_bytes() if what == "no database" else dump(copied)) == before
+
+
+@pytest.mark.parametrize("name", ["bus.db", "secret_key"])
+def test_another_file_of_the_instance_that_is_damaged_is_one_line_or_is_made_anew(name: str, copied: Path) -> None:
+    (copied / name).write_text("not what it was")
+    status, said = attempt(Server(copied), "flask room")
+    if status:
+        line = the_one_line(said)
+        assert str(copied / name) in line
+        assert "remove it" in line
+    else:
+        assert said.split()[-1] == "Lobby"
+
+
+def dump(instance: Path) -> list[str]:
+    with closing(sqlite3.connect(instance / "chat.db")) as database:
+        return list(database.iterdump())
+
+
+# -- what the log says ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(copied: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers on an instance folder that is there already."""
+    made: list[Server] = []
+
+    def start(*arguments: str, **settings: str) -> Server:
+        made.append(Server(copied, **settings))
+        return made[-1].start(*arguments)
+
+    yield start
+    for server in made:
+        server.kill()
+
+
+@pytest.mark.parametrize("code", ["none", "in the environment", "in config.py"])
+def test_a_server_that_others_can_reach_warns_unless_guests_are_asked_for_a_code(
+    code: str, copied: Path, started: Callable[..., Server]
+) -> None:
+    if code == "in config.py":
+        (copied / "config.py").write_text('CHATAPP_GUEST_CODE = "sesame"\n')
+    server = started("-b", "0.0.0.0:0", **({"guest_code": "sesame"} if code == "in the environment" else {}))
+    warnings = [line for line in server.log if "CHATAPP_GUEST_CODE" in line]
+    if code == "none":
+        assert len(warnings) == 1
+        assert "[WARNING]" in warnings[0]
+        assert "0.0.0.0" in warnings[0]
+    else:
+        assert warnings == []
+
+
+def test_a_server_that_only_this_machine_can_reach_does_not_warn(one_worker: Server) -> None:
+    assert not [line for line in one_worker.log if "WARNING" in line and "Bound" in line]
+
+
+def test_the_log_says_where_to_point_the_browser(one_worker: Server) -> None:
+    lines = [line for line in one_worker.log if f"{one_worker.url}/" in line and "browser" in line]
+    assert len(lines) == 1
+
+
+def test_the_log_has_a_line_for_each_start_and_stop_none_for_a_request_and_no_message(
+    copied: Path, started: Callable[..., Server]
+) -> None:
+    server = started(busy_seconds="1")
+    secret = "a word that is nobody's business"
+    ada = Person(server, "ada")
+    ada.say(1, secret)
+    ada.read(1, after=0)
+    for path in ("/", "/chats/", "/chats/1/", "/healthz", "/nowhere", "/api/rooms/99/messages"):
+        ada.http.get(path)
+    ada.http.post(ada.messages(1), content=json.dumps({"body": secret * 1000}))
+    ada.http.post(ada.messages(1), content=f'{{"body": "{secret}')
+    socket = ada.socket()
+    socket.join(1)
+    socket.send({"type": "send", "room": 1, "body": secret, "client_id": "one"})
+    socket.expect(lambda frame: frame["type"] == "ack")
+    socket.send({"type": "send", "room": 99, "body": secret, "client_id": "two"})
+    socket.expect(lambda frame: frame["type"] == "error")
+    socket.close()
+    quiet = list(server.log)
+    with closing(sqlite3.connect(copied / "chat.db", isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        refused = ada.http.post(ada.messages(1), json={"body": secret, "client_id": "three"})
+    assert refused.json()["code"] == "not_kept"
+    eventually(lambda: any("not kept" in line for line in server.log), "the log says that something was not kept")
+    assert server.stop() == 0
+    eventually(lambda: "Shutting down" in server.log[-1], "the last line is in")
+    ada.close()
+
+    assert not [line for line in server.log if "nobody's business" in line]
+    ready = next(number for number, line in enumerate(quiet) if "Ready" in line)
+    assert quiet[ready + 1 :] == [], "nothing is logged of requests"
+    for event in ("Starting gunicorn", "Listening at", "Ready", "Handling signal: term", "Shutting down: Master"):
+        assert sum(event in line for line in server.log) == 1, event
+    errors = [line for line in server.log if "ERROR" in line]
+    assert len(errors) == 1, "one line for the one error"
+
+
+def test_the_health_of_a_started_server_can_be_asked_for(server: Server) -> None:
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
