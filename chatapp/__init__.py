@@ -14,7 +14,7 @@ from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import errors, guests, health, rooms
+from chatapp.pages import errors, guests, health, metrics, rooms
 from chatapp.transports import event_stream, messages, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
 
@@ -85,7 +85,7 @@ def _log_as_gunicorn_does() -> None:
 
 
 def _open_doors(app: Flask) -> None:
-    for door in (messages, rooms_api, event_stream, tutorial, websocket, rooms, guests, health):
+    for door in (messages, rooms_api, event_stream, tutorial, websocket, rooms, guests, health, metrics):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)

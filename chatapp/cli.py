@@ -196,7 +196,7 @@ def delete(which: int | str, seq: int | None, yes: bool) -> None:
 
 
 class Migrations(click.Command):
-    """`flask db …`, which is Flask-Migrate's. Alembic takes a fifth of a second to import: only when asked."""
+    """`flask db …`, which is Flask-Migrate's. Alembic takes 0.2 s to import: only when asked."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__("db", help="Bring the database's schema up or down.")

@@ -42,7 +42,13 @@ class Journal:
         self._idle = Event()
         self._idle.set()
         self._stopped = False
+        self.kept = 0  # messages, since this process started
         self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait."""
+        return len(self._queue)
 
     def submit(self, request: Request, done: Callable[[Answer], None]) -> None:
         """Queue `request`; `done(answer)` is called once it is kept or refused, and must not switch.
@@ -127,6 +133,7 @@ class Journal:
                 return
             log.exception("a request could not be kept: %s", type(error).__name__)
             answers, commits = [NotKept()], []
+        self.kept += sum(len(commit.messages) for commit in commits)
         _call(self.on_commit, commits)
         for (_, done), answer in zip(group, answers, strict=True):
             _call(done, answer)
