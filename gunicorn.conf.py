@@ -37,7 +37,9 @@ PEER_GONE_SECONDS = 50  # as the WebSocket's heartbeat has it
 
 
 def on_starting(server):
-    """Before anything is bound: a taken port is said in one line."""
+    """Before anything is bound: what cannot work is said in one line."""
+    if server.cfg.is_ssl:
+        _give_up("TLS belongs in a proxy in front (docs/running.md): start without --certfile")
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         return  # the sockets are inherited from an older master or from systemd
     for address in server.cfg.address:
@@ -46,13 +48,10 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """The sockets are bound: set them up, and say where to go and who may."""
+    """The sockets are bound: what workers accept from them inherits their options."""
     for listener in server.LISTENERS:
         if listener.sock.family != socket.AF_UNIX:
             _notice_dead_peers(listener.sock)
-            address = listener.sock.getsockname()
-            server.log.info("Open %s in a browser", _url(address))
-            _warn_if_open_to_others(server.log, address)
 
 
 def post_worker_init(worker):
@@ -76,7 +75,8 @@ def post_worker_init(worker):
         # What is left is idle or still sending its request, and would hold gunicorn's stop.
         for client in list(connections):
             with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RD)
+                # The socket below gevent's: its own shutdown would raise in the handler that waits.
+                client._sock.shutdown(socket.SHUT_RD)
 
     def drain_when_told():
         # gunicorn's worker notices SIGTERM, SIGHUP and --max-requests within a second; we look oftener.
@@ -89,6 +89,10 @@ def post_worker_init(worker):
     hub.start()
     gevent.spawn(drain_when_told)
     worker.log.info("Ready")
+    if worker.age == 1:  # the first of them says it for all
+        for listener in worker.sockets:
+            if listener.family != socket.AF_UNIX:
+                _say_where(worker.log, listener.getsockname(), hub.config)
 
 
 def worker_int(worker):
@@ -109,8 +113,12 @@ def _check_free(host, port):
                 said = f"port {port} is for the system: choose one above 1023 with -b {host}:8000"
             else:
                 said = f"cannot listen on {host}:{port} ({error.strerror}): choose another address with -b"
-            print(f"chatapp: {said}", file=sys.stderr)
-            sys.exit(1)
+            _give_up(said)
+
+
+def _give_up(said):
+    print(f"chatapp: {said}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _notice_dead_peers(sock):
@@ -129,13 +137,12 @@ def _url(address):
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _warn_if_open_to_others(log, address):
-    if address[0].startswith("127.") or address[0] == "::1" or os.environ.get("CHATAPP_GUEST_CODE"):
-        return
-    if os.environ.get("CHATAPP_GUESTS", "").lower() in ("0", "no", "off", "false"):
-        return
-    log.warning(
-        "Bound to %s: whoever reaches this address may read and write. Set CHATAPP_GUEST_CODE to a word that "
-        "guests are asked for.",
-        address[0],
-    )
+def _say_where(log, address, config):
+    log.info("Open %s in a browser", _url(address))
+    this_machine = address[0].startswith("127.") or address[0] == "::1"
+    if not this_machine and config.doors_open:
+        log.warning(
+            "Bound to %s: whoever reaches this address may read and write. Set CHATAPP_GUEST_CODE to a word "
+            "that guests are asked for.",
+            address[0],
+        )

@@ -17,6 +17,7 @@ from gevent.lock import BoundedSemaphore
 from chatapp.bus.base import Bus, Lease
 from chatapp.errors import SetupError
 from chatapp.message import Author
+from chatapp.threads import in_thread
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class SqliteBus(Bus):
     def _receive(self) -> Iterator[bytes]:
         listener = _connect(self._path)
         try:
-            seen: int = _run_in_thread(lambda: _newest(listener))
+            seen: int = in_thread(lambda: _newest(listener))
             version = 0
             while True:
                 # On the hub's own thread: no lock, no disk, a few microseconds.
@@ -83,7 +84,7 @@ class SqliteBus(Bus):
                     gevent.sleep(LOOK_SECONDS)
                     continue
                 version = moved
-                rows = _run_in_thread(partial(_after, listener, seen))
+                rows = in_thread(partial(_after, listener, seen))
                 for number, process, payload in rows:
                     if number != seen + 1:
                         return  # pruned before we came to it
@@ -137,7 +138,7 @@ class SqliteBus(Bus):
                 raise
 
         with self._turn:
-            return _run_in_thread(connected)
+            return in_thread(connected)
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -146,10 +147,6 @@ def _connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=OFF")
     connection.executescript(SCHEMA)
     return connection
-
-
-def _run_in_thread(job: Callable[[], T]) -> T:
-    return gevent.get_hub().threadpool.apply(job)
 
 
 def _newest(connection: sqlite3.Connection) -> int:

@@ -9,10 +9,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import gevent
 from gevent.queue import LifoQueue
 from sqlalchemy import Connection, Engine, NullPool, event
 from sqlalchemy.exc import DBAPIError
+
+from chatapp.threads import in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,6 +110,6 @@ class Connections:
                 raise
 
         try:
-            return gevent.get_hub().threadpool.apply(job)
+            return in_thread(job)
         finally:
             queue.put(kept)
