@@ -66,15 +66,15 @@ class Hub:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""
         if self.draining.is_set():
             return
-        started = time.monotonic()
-        self.draining.set()
-        for connection in self.heartbeat.connections:
-            connection.dismiss(Draining())
+        self.draining.set()  # from here on nothing new is accepted
         for room in list(self.rooms.values()):
             room.ring()
-        if not self.journal.finish(seconds):
-            log.error("the journal did not finish within %s s", seconds)
-        self.bus.flush(max(0.2, seconds - (time.monotonic() - started)))
+        # Senders get their answers before their sockets are closed, unless the disk takes too long.
+        if not self.journal.finish(seconds / 2):
+            log.error("the journal did not finish within %s s: some senders get no answer", seconds / 2)
+        for connection in self.heartbeat.connections:
+            connection.dismiss(Draining())
+        self.bus.flush(seconds / 2)
         self.bus.close()
 
     def check_open(self) -> None:
@@ -116,10 +116,15 @@ class Hub:
                 raise NoSuchRoom()
             room.load(*found)
         except ChatError:
-            self.rooms.pop(room.id, None)
-            room.drop()
+            self._drop(room)
             raise
         self._fill_if_needed(room)
+
+    def _drop(self, room: Room) -> None:
+        self.rooms.pop(room.id, None)
+        self._idle_since.pop(room.id, None)
+        room.drop()
+        self.presence.forget(room.id)
 
     def _committed(self, commits: list[Commit]) -> None:
         """This process has kept something: tell the others, then show it here."""
@@ -184,8 +189,7 @@ class Hub:
                 return found[0].last_seq
             state = found[0] if found else None
         if state is None:
-            self.rooms.pop(room.id, None)
-            room.drop()
+            self._drop(room)
             raise NoSuchRoom()
         room.deliver(messages)
         room.refresh(state)

@@ -78,12 +78,13 @@ class Connections:
         return version
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close what is not in use; what is asked later opens anew."""
         for queue in (self._readers, self._writer):
-            while not queue.empty():
+            for _ in range(queue.qsize()):
                 connection = queue.get()
                 if connection is not None:
                     connection.close()
+                queue.put(None)
 
     def _run(
         self,

@@ -23,6 +23,8 @@ bp = Blueprint("event_stream", __name__)
 @bp.get("/api/rooms/<room_id:room_id>/stream")
 def stream(room_id: int) -> Response:
     """Follow one room until the client goes."""
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream")
     hub, identity = get_hub(), get_identity()
     check(identity, "read")
     hub.check_open()
