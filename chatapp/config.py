@@ -7,7 +7,7 @@ A setting `guest_code` is the environment variable `CHATAPP_GUEST_CODE` or, weak
 import os
 import runpy
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,19 +134,30 @@ def _read_file(path: Path, known: Any) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any, item: Any) -> Any:
-    default = None if item.default is MISSING else item.default
+    """`value` as the type of the setting's default."""
+    default = item.default
     try:
+        if type(value) is type(default):
+            return _trimmed(value)
         if isinstance(default, bool):
-            return value if isinstance(value, bool) else _boolean(value)
-        if isinstance(default, int):
+            return _boolean(value)
+        if isinstance(default, int) and isinstance(value, str):
             return int(value)
-        if isinstance(default, tuple):
+        if isinstance(default, tuple) and isinstance(value, str | list):
             parts = value.split(",") if isinstance(value, str) else value
-            return tuple(part.strip().rstrip("/") for part in parts if part.strip())
-        return str(value).strip()
-    except (ValueError, TypeError, AttributeError):
-        kind = {bool: "yes or no", int: "a whole number", tuple: "a comma-separated list"}[type(default)]
-        raise SetupError(f"{name}={value!r} cannot be understood: give {kind}") from None
+            return _trimmed(tuple(parts))
+    except ValueError:
+        pass
+    kind = {bool: "yes or no", int: "a whole number", tuple: "a comma-separated list", str: "a text"}
+    raise SetupError(f"{name}={value!r} cannot be understood: give {kind[type(default)]}")
+
+
+def _trimmed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        if not all(isinstance(part, str) for part in value):
+            raise ValueError(value)
+        return tuple(part.strip().rstrip("/") for part in value if part.strip())
+    return value.strip() if isinstance(value, str) else value
 
 
 def _boolean(value: Any) -> bool:

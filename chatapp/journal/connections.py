@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gevent.queue import LifoQueue
-from sqlalchemy import Connection, Engine, NullPool, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, NullPool, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from chatapp.errors import SetupError
 from chatapp.threads import in_thread
 
 P = ParamSpec("P")
@@ -22,9 +23,21 @@ READERS = 4
 
 
 def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
-    """Options for the engine of `url`. No pool: `Connections` keeps what it opens. No message in any log."""
-    if not url.startswith("sqlite"):
-        return {"poolclass": NullPool, "hide_parameters": True}
+    """Options for the engine of `url`. No pool: `Connections` keeps what it opens. No message in any log.
+
+    Raises SetupError for a URL that names no file of SQLite's.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SetupError(
+            f"CHATAPP_DATABASE_URL={url!r} is no URL: write sqlite:////path/to/chat.db"
+        ) from None
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.database in (None, "", ":memory:"):
+        shown = parsed.render_as_string()
+        raise SetupError(
+            f"CHATAPP_DATABASE_URL={shown}: messages are kept in a file: sqlite:////path/to/chat.db"
+        )
     # Connections move between the threadpool's threads, one at a time.
     connect_args = {"check_same_thread": False, "timeout": busy_seconds}
     return {"poolclass": NullPool, "hide_parameters": True, "connect_args": connect_args}
