@@ -1,5 +1,6 @@
 """Between the WSGI server and Flask: proxies, the time a body may take, headers, and Connection: close."""
 
+from io import BytesIO
 from typing import Any
 
 import gevent
@@ -42,16 +43,24 @@ def _start() -> None:
 
 
 def _read_body() -> None:
-    """Read the whole body now, in bounded time, so that no handler waits for a slow client."""
-    if request.content_length is None and "Transfer-Encoding" not in request.headers:
+    """Read the whole body now, in bounded time and size, so that no handler waits for a slow client."""
+    config, environ = get_hub().config, request.environ
+    length = request.content_length
+    if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return
-    config = get_hub().config
-    if (request.content_length or 0) > config.request_limit:
-        raise TooLong(f"A request has at most {config.request_limit} bytes")
+    too_long = TooLong(f"A request has at most {config.request_limit} bytes")
+    if length is not None and length > config.request_limit:
+        raise too_long
+    # Of a body that does not say its length, one byte more than may come, to see whether it does.
+    most = config.request_limit + 1 if length is None else length
     with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
-        data = request.get_data()
-    if request.content_length is not None and len(data) < request.content_length:
+        data = environ["wsgi.input"].read(most)
+    if len(data) > config.request_limit:
+        raise too_long
+    if length is not None and len(data) < length:
         raise BadRequest("The body was cut off")
+    environ["wsgi.input"] = BytesIO(data)
+    request.get_data()  # keeps the bytes beside what a form parser makes of them
 
 
 def _finish(response: Response) -> Response:

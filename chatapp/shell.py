@@ -128,7 +128,17 @@ def rooms() -> list[ShellRoom]:
 
 
 def room(which: int | str) -> ShellRoom:
-    """One room, by its number or its name.
+    """One room, by its number or its name: room(1), room("Lobby"). What can be done with it:
+
+    room.post(text)          say something, as "system"
+    room.history(20)         the newest messages, oldest first
+    room.people()            who is here, over all workers
+    room.rename(name)        give it another name
+    room.topic = "…"         give it another topic ("" removes it)
+    room.close(), .open()    make it read-only, and writable again
+    room.clear()             remove all messages for good
+    room.delete(seq)         delete one message (a number, or a message of history())
+    room.kick(name)          send somebody out; they may come back
 
     Raises NoSuchRoom, and BadRequest where several rooms have that name.
     """

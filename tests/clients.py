@@ -232,7 +232,8 @@ class EventStreamReader(Reader):
             for ident, event, data in self._events(self._answer.iter_lines()):
                 if ident:
                     seq, self.epoch = ident.split(".")
-                    self.cursor = int(seq)
+                    if event != "message":  # a message moves the cursor when it is taken
+                        self.cursor = int(seq)
                 self.ready.set()
                 if event == "reset":
                     self._reset()

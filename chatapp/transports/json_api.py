@@ -23,7 +23,7 @@ def body(kind: type[T]) -> T:
         return msgspec.json.decode(request.get_data(), type=kind)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The body is not JSON") from None
 
 
