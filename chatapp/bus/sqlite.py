@@ -4,11 +4,13 @@
 The file may be lost without harm, so it is not fsync'd.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 import gevent
@@ -22,6 +24,7 @@ from chatapp.threads import in_thread
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.01
+LOOKS_FOR_FILE = 100  # looks between two checks whether the file is still the same one
 BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds what they would have told
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
 PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones
@@ -43,6 +46,7 @@ class SqliteBus(Bus):
         super().__init__()
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._opened: int | None = None  # which file the connection is to
         self._turn = BoundedSemaphore(1)  # one native thread at a time on the connection
         self._unpruned = PRUNE_EVERY
 
@@ -74,10 +78,13 @@ class SqliteBus(Bus):
 
     def _receive(self) -> Iterator[bytes]:
         listener = _connect(self._path)
+        file = _file(self._path)
         try:
             seen: int = in_thread(lambda: _newest(listener))
             version = 0
-            while True:
+            for look in count(1):
+                if look % LOOKS_FOR_FILE == 0 and _file(self._path) != file:
+                    return  # somebody removed the file: listen to the new one
                 # On the hub's own thread: no lock, no disk, a few microseconds.
                 moved = listener.execute("PRAGMA data_version").fetchone()[0]
                 if moved == version:
@@ -127,8 +134,12 @@ class SqliteBus(Bus):
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         def connected() -> T:
+            if self._connection is not None and _file(self._path) != self._opened:
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
                 self._connection = _connect(self._path)
+                self._opened = _file(self._path)
             try:
                 return job(self._connection)
             except sqlite3.Error:
@@ -147,6 +158,14 @@ def _connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=OFF")
     connection.executescript(SCHEMA)
     return connection
+
+
+def _file(path: str) -> int | None:
+    """Which file is at `path`, to notice that it was removed or replaced."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
 
 
 def _newest(connection: sqlite3.Connection) -> int:

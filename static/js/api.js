@@ -1,0 +1,53 @@
+// Requests to the server's HTTP API, and its refusals as values with a stable code.
+
+const REQUEST_LIMIT = 15_000; // ms
+const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+
+/** A refusal (RFC 9457 with a `code`), or `network` where no answer came. `retryAfter` in seconds. */
+export class Problem extends Error {
+  constructor({ code, message, status = 0, retryAfter = null }) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export function roomPath(room, rest = "") {
+  return `/api/rooms/${room}${rest}`;
+}
+
+/** The answer's JSON, or null where it has none. Throws Problem, and AbortError where `signal` ended it. */
+export async function request(path, { json, signal, limit = REQUEST_LIMIT } = {}) {
+  const answer = await exchange(path, json, signal, limit);
+  const body = await answer.json().catch(() => null);
+  signal?.throwIfAborted();
+  if (answer.ok && (body || answer.status === 204)) return body;
+  if (answer.ok) throw cut();
+  throw new Problem({
+    code: body?.code ?? (answer.status >= 500 ? "not_kept" : "bad_request"),
+    message: body?.detail ?? body?.title ?? `The server answered ${answer.status}`,
+    status: answer.status,
+    retryAfter: body?.retry_after ?? (Number(answer.headers.get("Retry-After")) || null),
+  });
+}
+
+async function exchange(path, json, signal, limit) {
+  const timeout = AbortSignal.timeout(limit);
+  const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+  if (json !== undefined) {
+    options.method = "POST";
+    options.headers = { "Content-Type": "application/json", "X-CSRF-Token": CSRF_TOKEN };
+    options.body = JSON.stringify(json);
+  }
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw cut();
+  }
+}
+
+function cut() {
+  return new Problem({ code: "network", message: "No answer from the server" });
+}

@@ -1,0 +1,101 @@
+// The field to write in: Enter sends, Shift+Enter breaks the line, drafts stay.
+
+import { forget, recall, remember } from "./storage.js";
+
+const TYPING_PAUSE = 2_000; // ms between two signs of typing
+const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
+const HINT = "Enter sends, Shift+Enter breaks the line";
+// keyCode while an input method composes; some browsers say so only there.
+const COMPOSING = 229;
+
+/** Events: `send` (detail: the body), `typing`. */
+export class Composer extends EventTarget {
+  #form;
+  #field;
+  #button;
+  #counter;
+  #limit;
+  #draftKey;
+  #typedAt = 0;
+
+  /** `limit` in code points, as the server counts. */
+  constructor(form, { limit, draftKey }) {
+    super();
+    this.#form = form;
+    this.#field = form.querySelector("textarea");
+    this.#button = form.querySelector(".send");
+    this.#counter = form.querySelector(".counter");
+    this.#limit = limit;
+    this.#draftKey = draftKey;
+    form.querySelector(".hint").textContent = HINT;
+    this.#field.value ||= recall(draftKey) ?? "";
+    this.#field.addEventListener("input", () => this.#typed());
+    this.#field.addEventListener("keydown", (event) => this.#pressed(event));
+    form.addEventListener("submit", (event) => this.#submit(event));
+    this.#show();
+  }
+
+  focus() {
+    this.#field.focus({ preventScroll: true });
+  }
+
+  set placeholder(words) {
+    this.#field.placeholder = words;
+  }
+
+  get #body() {
+    return this.#field.value.replace(/^\s*\n|\s+$/g, "");
+  }
+
+  get #length() {
+    return Array.from(this.#body).length;
+  }
+
+  get #isReady() {
+    return this.#length > 0 && this.#length <= this.#limit;
+  }
+
+  #typed() {
+    if (this.#field.value) remember(this.#draftKey, this.#field.value);
+    else forget(this.#draftKey);
+    this.#show();
+    if (!this.#body || Date.now() - this.#typedAt < TYPING_PAUSE) return;
+    this.#typedAt = Date.now();
+    this.dispatchEvent(new Event("typing"));
+  }
+
+  #pressed(event) {
+    const composing = event.isComposing || event.keyCode === COMPOSING;
+    if (event.key !== "Enter" || event.shiftKey || composing) return;
+    event.preventDefault();
+    if (this.#isReady) this.#form.requestSubmit();
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    if (!this.#isReady) return;
+    // Whoever cannot take it now (too much is unsent) prevents it, and the words stay.
+    if (!this.dispatchEvent(new CustomEvent("send", { detail: this.#body, cancelable: true }))) return;
+    this.#field.value = "";
+    this.#typedAt = 0;
+    forget(this.#draftKey);
+    this.#show();
+    this.focus();
+  }
+
+  #show() {
+    const left = this.#limit - this.#length;
+    this.#button.disabled = !this.#isReady;
+    this.#counter.hidden = left > this.#limit * NEAR_LIMIT;
+    this.#counter.textContent = left < 0 ? `${-left} too many` : `${left} left`;
+    this.#form.classList.toggle("too-long", left < 0);
+    this.#field.setAttribute("aria-invalid", String(left < 0));
+    this.#grow();
+  }
+
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.#field.style.blockSize = "auto";
+    this.#field.style.blockSize = `${this.#field.scrollHeight}px`;
+  }
+}

@@ -1,0 +1,16 @@
+// Where a day and where a group of rows begins. templates/_log.html has the same rule.
+
+import { dayOf, minuteOf } from "./times.js";
+
+const GROUP_MINUTES = 5;
+
+export function startsDay(message, before) {
+  return !before || dayOf(message.at) !== dayOf(before.at);
+}
+
+/** Whether `message` shows face and name: not if it goes on where `before` (or nothing) left off. */
+export function startsGroup(message, before) {
+  if (before?.kind !== "text" || before.deleted_at || startsDay(message, before)) return true;
+  const same = before.author.id === message.author.id && before.author.name === message.author.name;
+  return !same || minuteOf(message.at) - minuteOf(before.at) > GROUP_MINUTES;
+}

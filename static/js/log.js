@@ -1,0 +1,198 @@
+// A window on the room's log, from `first` to `last`, as rows on the page. At the edge (`atEdge`)
+// the window ends where the log ends and new messages join it; elsewhere they are loaded when the
+// reader comes down to them.
+
+import { Messages } from "./messages.js";
+import { Rows } from "./rows.js";
+import { Scroller } from "./scroller.js";
+
+const WINDOW = 400; // rows on the page
+const HIDDEN_PAUSE = 50; // ms
+
+export class Log extends EventTarget {
+  first = null;
+  last = null;
+  atEdge = true;
+
+  #me;
+  #messages = new Messages();
+  #rows;
+  #scroller;
+  #arrived = [];
+  #flushing = false;
+  #newFrom = null;
+
+  /** `me`: the author as which one writes here, or null. Event `change`: when rows came or went. */
+  constructor({ list, scroller, me }) {
+    super();
+    this.#me = me;
+    this.#rows = new Rows(list, me, this.#messages);
+    this.#scroller = new Scroller(scroller, list);
+    document.addEventListener("visibilitychange", () => this.#flush());
+  }
+
+  get rowCount() {
+    return this.#rows.count;
+  }
+
+  get isEmpty() {
+    return this.#rows.isEmpty;
+  }
+
+  /** Whether the newest message of all is in view. */
+  get isAtNewest() {
+    return this.atEdge && this.#scroller.atFoot;
+  }
+
+  /** Starts over with `messages`, a piece of the log without gaps that ends at `last`. */
+  begin(messages, last) {
+    this.#messages.clear();
+    this.#rows.clear();
+    this.#arrived = [];
+    this.first = messages[0]?.seq ?? null;
+    this.last = messages[0] ? messages[0].seq - 1 : last;
+    this.#addAtFoot(messages);
+    this.last = Math.max(this.last, last);
+    this.#scroller.toFoot();
+  }
+
+  /** A message that came in. */
+  hear(message) {
+    if (this.atEdge) {
+      this.#arrived.push(message);
+      this.#flushSoon();
+    } else {
+      this.#onlyNote(message);
+    }
+  }
+
+  /** The page of history before `first`. Returns how many rows it brought. */
+  addOlder(messages) {
+    const shown = this.#note(messages);
+    this.first = messages[0]?.seq ?? this.first;
+    this.last = Math.max(this.last, messages.at(-1)?.seq ?? 0);
+    this.#scroller.keepPlace(() => {
+      this.#rows.prepend(shown);
+      if (this.#rows.count > WINDOW) this.#trimFoot();
+    });
+    this.#changed();
+    return shown.length;
+  }
+
+  /** The page of history after `last`. Returns how many rows it brought. */
+  addNewer(messages) {
+    let brought = 0;
+    this.#scroller.keepPlace(() => {
+      brought = this.#addAtFoot(messages);
+      if (this.#rows.count > WINDOW) this.first = this.#rows.trimHead(WINDOW);
+    });
+    return brought;
+  }
+
+  showPending(items) {
+    const unsent = new Set(items.map((item) => item.client_id));
+    for (const id of this.#rows.pendingIds) if (!unsent.has(id)) this.#rows.showAsKept(id);
+    for (const item of items) this.#rows.showPending(item);
+    this.#changed();
+  }
+
+  /** The message `clientId` is `seq`. If the page is past it, it was sent before, and is shown or above. */
+  acknowledge(clientId, seq) {
+    if (seq <= this.last || !this.atEdge) this.dropPending(clientId);
+  }
+
+  dropPending(clientId) {
+    this.#rows.dropPending(clientId);
+    this.#changed();
+  }
+
+  /** The line "New" stands above the message `seq`, once that is shown; null: nowhere. */
+  markNew(seq) {
+    this.#newFrom = seq;
+    this.#rows.markNew(seq);
+  }
+
+  toFoot() {
+    this.#scroller.toFoot();
+  }
+
+  /** A burst is one change of the page. A hidden page has no frames. */
+  #flushSoon() {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    if (document.hidden) setTimeout(() => this.#flush(), HIDDEN_PAUSE);
+    else requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    this.#flushing = false;
+    const messages = this.#arrived;
+    this.#arrived = [];
+    if (!messages.length) return;
+    const reading = !this.#scroller.atFoot;
+    if (reading && this.#rows.count + messages.length > WINDOW) this.#leaveEdge(messages);
+    else if (reading) this.#scroller.keepPlace(() => this.#addAtFoot(messages));
+    else this.#follow(messages);
+  }
+
+  #leaveEdge(messages) {
+    this.atEdge = false;
+    for (const message of messages) this.#onlyNote(message);
+    this.#changed();
+  }
+
+  #follow(messages) {
+    this.#addAtFoot(messages);
+    if (this.#rows.count > WINDOW) this.first = this.#rows.trimHead(WINDOW);
+    this.#scroller.toFoot();
+    this.#changed();
+  }
+
+  #addAtFoot(messages) {
+    const news = messages.filter((message) => message.seq > this.last);
+    if (!news.length) return 0;
+    this.first ??= news[0].seq;
+    this.last = news.at(-1).seq;
+    const shown = this.#note(news);
+    this.#rows.append(shown);
+    if (shown.includes(this.#newFrom)) this.#rows.markNew(this.#newFrom);
+    this.#changed();
+    return shown.length;
+  }
+
+  #trimFoot() {
+    this.last = this.#rows.trimFoot(WINDOW);
+    this.atEdge = false;
+  }
+
+  /** Takes note of `messages`. Returns the seqs of those that get rows of their own. */
+  #note(messages) {
+    for (const message of messages) {
+      this.#settle(message);
+      this.#refresh(this.#messages.add(message));
+    }
+    return messages.map(({ seq }) => seq).filter((seq) => this.#messages.has(seq));
+  }
+
+  /** What is said about messages on the page counts also where new ones do not join it. */
+  #onlyNote(message) {
+    this.#settle(message);
+    const seq = this.#messages.add(message);
+    this.#messages.forget(message.seq);
+    this.#refresh(seq);
+  }
+
+  #settle({ author, client_id: clientId }) {
+    if (clientId && author.id === this.#me?.id) this.#rows.dropPending(clientId);
+  }
+
+  #refresh(seq) {
+    if (seq === null) return;
+    this.#rows.refresh(seq);
+    this.#rows.quoteAnew(seq);
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

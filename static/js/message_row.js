@@ -1,0 +1,111 @@
+// Rows of the log, filled into the markup of templates/_message.html.
+
+import { fillFace } from "./faces.js";
+import { copyOf } from "./templates.js";
+import { dayName, fillTime } from "./times.js";
+
+const FATES = { waiting: "Waiting", sending: "Sending…" };
+const REASONS = {
+  too_long: "Not sent: it is too long",
+  forbidden: "Not sent: you may not write here",
+  sign_in: "Not sent: your name is no longer known here",
+  room_closed: "Not sent: the room is closed",
+  no_such_room: "Not sent: the room is gone",
+};
+const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
+
+/** A text. `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
+export function messageRow(message, { own, quoted = null, reactions = [] }) {
+  const row = copyOf("message");
+  const part = (name) => row.querySelector(`.${name}`);
+  if (message.seq) row.id = rowId(message.seq);
+  row.classList.toggle("deleted", Boolean(message.deleted_at));
+  fillFace(part("face"), message.author, { own, letters: 2 });
+  part("author").textContent = message.author.name;
+  part("guest").hidden = !message.author.guest;
+  fillTime(part("head").querySelector("time"), message.at);
+  fillWords(part("words"), message);
+  part("edited").hidden = !message.edited_at;
+  fillQuote(part("quote"), message, quoted);
+  part("reactions").hidden = reactions.length === 0;
+  part("reactions").replaceChildren(...reactions.map(reactionItem));
+  return row;
+}
+
+/** A message of one's own that is not yet known to be kept, as the outbox has it. */
+export function pendingRow(item) {
+  const row = messageRow(item, { own: true });
+  row.dataset.clientId = item.client_id;
+  if (item.state === "failed") row.append(failure(item.reason));
+  else {
+    row.classList.add("pending");
+    const fate = copyOf("fate");
+    fate.querySelector(".fate-word").textContent = FATES[item.state];
+    row.querySelector(".text").append(" ", fate);
+  }
+  return row;
+}
+
+export function noticeRow(message) {
+  const row = copyOf("notice");
+  row.id = rowId(message.seq);
+  row.querySelector(".subject").textContent = subject(message.author);
+  row.querySelector(".words").textContent = message.body;
+  fillTime(row.querySelector("time"), message.at);
+  return row;
+}
+
+export function dayRow(day) {
+  const row = copyOf("day");
+  const time = row.querySelector("time");
+  time.dateTime = day;
+  time.textContent = dayName(day);
+  return row;
+}
+
+export function newRow() {
+  return copyOf("new");
+}
+
+export function rowId(seq) {
+  return `m${seq}`;
+}
+
+function subject({ id, name }) {
+  return id === "system" ? "The administrator" : name;
+}
+
+function fillWords(words, { body, deleted_at: deleted, deleted_by: by }) {
+  if (!deleted) words.textContent = body;
+  else if (by) words.replaceChildren(name(by), " deleted this message");
+  else words.textContent = "This message was deleted";
+}
+
+function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
+  quote.hidden = !of || Boolean(deleted);
+  if (quote.hidden) return;
+  quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
+  quote.querySelector(".quoted-author").textContent = quoted?.author.name ?? "";
+  const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
+  quote.querySelector(".quoted").textContent = words ?? "an earlier message";
+}
+
+function reactionItem({ mark, count, own }) {
+  const item = copyOf("reaction");
+  item.classList.toggle("own", own);
+  item.querySelector(".mark").textContent = mark;
+  item.querySelector(".times").textContent = count;
+  return item;
+}
+
+function failure({ code, message }) {
+  const line = copyOf("failed");
+  line.querySelector(".reason-words").textContent = REASONS[code] ?? `Not sent: ${message}`;
+  return line;
+}
+
+function name(text) {
+  const element = document.createElement("bdi");
+  element.textContent = text;
+  return element;
+}

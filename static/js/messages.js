@@ -1,0 +1,64 @@
+// What is known of the messages: texts in their newest form, and what was said about them.
+// The order in which things are learnt does not matter: a page of history may come after the
+// reactions to it, and an edit while that page is on its way.
+
+export class Messages {
+  #shown = new Map(); // seq -> text or notice
+  #edits = new Map(); // seq of the text -> its newest edit
+  #deletes = new Map(); // seq of the text -> what deleted it
+  #reactions = new Map(); // seq of the text -> Map of "author mark" -> newest reaction
+
+  /** Takes note of a message. Returns the seq of the row to show anew, or null. */
+  add(message) {
+    const { kind, seq, of } = message;
+    if (kind === "text" || kind === "notice") this.#shown.set(seq, message);
+    else if (kind === "edit") keepNewest(this.#edits, of, message);
+    else if (kind === "delete") this.#deletes.set(of, message);
+    else if (kind === "reaction") keepNewest(this.#reactionsTo(of), `${message.author.id} ${message.body}`, message);
+    else return null;
+    return of !== null && kind !== "text" && this.#shown.has(of) ? of : null;
+  }
+
+  has(seq) {
+    return this.#shown.has(seq);
+  }
+
+  /** The text or notice `seq` as it is now: `deleted_by` is who deleted it, as far as is known. */
+  get(seq) {
+    const message = this.#shown.get(seq);
+    if (message?.kind !== "text") return message;
+    const deletion = this.#deletes.get(seq);
+    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: deletion.author.name };
+    const edit = this.#edits.get(seq);
+    const isNews = edit?.body && !message.deleted_at && edit.at > (message.edited_at ?? "");
+    return isNews ? { ...message, body: edit.body, edited_at: edit.at } : message;
+  }
+
+  /** The reactions that stand: [{mark, count, own}], in the order of their first. */
+  reactions(seq, viewer) {
+    const tally = new Map();
+    for (const { body: mark, author, remove } of this.#reactions.get(seq)?.values() ?? []) {
+      if (remove) continue;
+      const { count = 0, own = false } = tally.get(mark) ?? {};
+      tally.set(mark, { mark, count: count + 1, own: own || author.id === viewer });
+    }
+    return [...tally.values()];
+  }
+
+  forget(seq) {
+    this.#shown.delete(seq);
+  }
+
+  clear() {
+    for (const map of [this.#shown, this.#edits, this.#deletes, this.#reactions]) map.clear();
+  }
+
+  #reactionsTo(seq) {
+    if (!this.#reactions.has(seq)) this.#reactions.set(seq, new Map());
+    return this.#reactions.get(seq);
+  }
+}
+
+function keepNewest(map, key, message) {
+  if (!(map.get(key)?.seq > message.seq)) map.set(key, message);
+}

@@ -1,0 +1,73 @@
+// Who is here: the number in the head and, on demand, the list.
+
+import { fillFace } from "./faces.js";
+import { copyOf } from "./templates.js";
+
+const numbers = new Intl.NumberFormat(document.documentElement.lang);
+const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "base" });
+
+export class People {
+  #me;
+  #here = new Map(); // id -> person; in a large room not all of them
+  #count = 0;
+  #panel = document.getElementById("people");
+  #list = document.getElementById("people-here");
+  #rest = document.getElementById("people-rest");
+
+  constructor(people, me) {
+    this.#me = me;
+    this.#take(people);
+    this.#count = people.length;
+    this.#panel.addEventListener("toggle", () => this.#show());
+    this.#panel.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
+    this.#show();
+  }
+
+  /** A presence frame: all who are here, or who came and went, or in large rooms their number alone. */
+  heard({ count, here, joined = [], left = [] }) {
+    if (here) {
+      this.#here.clear();
+      this.#take(here);
+    }
+    this.#take(joined);
+    for (const { id } of left) this.#here.delete(id);
+    this.#count = count ?? this.#here.size;
+    this.#show();
+  }
+
+  /** Somebody has a new name. */
+  renamed({ id, name }) {
+    const person = this.#here.get(id);
+    if (!person) return;
+    this.#here.set(id, { ...person, name });
+    this.#show();
+  }
+
+  #take(people) {
+    for (const person of people) this.#here.set(person.id, person);
+  }
+
+  #show() {
+    for (const element of document.querySelectorAll(".people-count")) element.textContent = numbers.format(this.#count);
+    if (!this.#panel.matches(":popover-open")) return;
+    const people = [...this.#here.values()].sort((one, other) => names.compare(one.name, other.name));
+    this.#list.replaceChildren(...people.map((person) => this.#row(person)));
+    const rest = this.#count - people.length;
+    this.#rest.hidden = rest <= 0;
+    this.#rest.textContent = `and ${numbers.format(rest)} more`;
+  }
+
+  #row(person) {
+    const row = copyOf("person");
+    const guest = person.guest ?? person.id.startsWith("g");
+    fillFace(row.querySelector(".face"), person, { own: person.id === this.#me?.id });
+    row.querySelector(".name").textContent = person.name;
+    row.querySelector(".guest").hidden = !guest;
+    return row;
+  }
+
+  #close() {
+    this.#panel.hidePopover();
+    document.querySelector(".people-button").focus();
+  }
+}

@@ -1,0 +1,72 @@
+// What has been read: the newest message counts as read once it is in view of somebody. Until
+// then the title counts, a button leads down, and a line "New" stands where the reading stopped.
+
+const READ_PAUSE = 5_000; // ms between two reports to the server
+
+export class Reading extends EventTarget {
+  unread = 0;
+
+  #title;
+  #log;
+  #connection;
+  #room;
+  #told = 0;
+  #timer = null;
+
+  /** `room`: the id to report what was read in, or null for who has no name. Event `change`: when `unread` did. */
+  constructor({ title, log, connection, room }) {
+    super();
+    this.#title = title;
+    this.#log = log;
+    this.#connection = connection;
+    this.#room = room;
+    document.addEventListener("visibilitychange", () => this.look());
+  }
+
+  set title(title) {
+    this.#title = title;
+    this.#show();
+  }
+
+  get #isWatching() {
+    return !document.hidden && this.#log.isAtNewest;
+  }
+
+  /** A text by somebody else came in. */
+  heard(message) {
+    if (this.#isWatching) return this.look();
+    if (this.unread === 0) this.#log.markNew(message.seq);
+    this.unread += 1;
+    this.#show();
+  }
+
+  /** Something changed in what is in view. */
+  look() {
+    if (!this.#isWatching) return;
+    if (this.unread > 0) {
+      this.unread = 0;
+      this.#show();
+    }
+    this.#tellSoon();
+  }
+
+  #show() {
+    document.title = this.unread > 0 ? `(${this.unread}) ${this.#title}` : this.#title;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #tellSoon() {
+    if (this.#room === null || this.#timer !== null || this.#connection.cursor <= this.#told) return;
+    this.#tell();
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.look();
+    }, READ_PAUSE);
+  }
+
+  #tell() {
+    if (this.#connection.state !== "live") return;
+    this.#told = this.#connection.cursor;
+    this.#connection.send({ type: "read", room: this.#room, seq: this.#told });
+  }
+}

@@ -1,0 +1,218 @@
+// The list of rows on the page: messages in order, then what is not yet known to be kept. Lines
+// for days and the line "New" stand between them and move with them.
+
+import { startsDay, startsGroup } from "./groups.js";
+import { dayRow, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
+import { dayName, dayOf } from "./times.js";
+
+export class Rows {
+  #list;
+  #me;
+  #messages;
+  #bySeq = new Map();
+  #pending = new Map(); // client_id -> row
+  #shows = new WeakMap(); // row -> what it shows
+  #new = null;
+
+  /** `list`: the <ol>; `me`: the author as which one writes here, or null; `messages`: what is known of them. */
+  constructor(list, me, messages) {
+    this.#list = list;
+    this.#me = me;
+    this.#messages = messages;
+  }
+
+  get count() {
+    return this.#bySeq.size;
+  }
+
+  get isEmpty() {
+    return this.#bySeq.size + this.#pending.size === 0;
+  }
+
+  clear() {
+    this.#bySeq.clear();
+    this.#new = null;
+    this.#list.replaceChildren(...this.#pending.values());
+    for (const row of this.#pending.values()) this.#arrange(row);
+  }
+
+  prepend(seqs) {
+    const rows = seqs.map((seq) => this.#make(seq));
+    const after = this.#list.firstElementChild;
+    this.#list.prepend(...rows);
+    this.#bySeq = new Map([...seqs.map((seq, index) => [seq, rows[index]]), ...this.#bySeq]);
+    for (const row of rows) this.#arrange(row);
+    if (after) this.#arrange(this.#isRow(after) ? after : this.#rowAfter(after));
+    this.#quoteAnew(new Set(seqs));
+  }
+
+  append(seqs) {
+    const end = this.#firstPending;
+    for (const seq of seqs) {
+      const row = this.#make(seq);
+      this.#list.insertBefore(row, end);
+      this.#bySeq.set(seq, row);
+      this.#arrange(row);
+    }
+    if (end) this.#arrange(end);
+  }
+
+  /** Shows `seq` anew, and what quotes it. */
+  refresh(seq) {
+    const before = this.#bySeq.get(seq);
+    if (!before) return;
+    const row = this.#make(seq);
+    before.replaceWith(row);
+    this.#bySeq.set(seq, row);
+    this.#arrange(row);
+    this.#arrange(this.#rowAfter(row));
+  }
+
+  quoteAnew(seq) {
+    this.#quoteAnew(new Set([seq]));
+  }
+
+  /** Takes away all but `most` rows, from the head. Returns the seq that is the first now. */
+  trimHead(most) {
+    for (const seq of this.#seqs.slice(0, -most)) this.#forget(seq);
+    this.#arrange(this.#bySeq.get(this.#seqs[0]));
+    return this.#seqs[0];
+  }
+
+  /** Takes away all but `most` rows, from the foot. Returns the seq that is the last now. */
+  trimFoot(most) {
+    for (const seq of this.#seqs.slice(most)) this.#forget(seq);
+    if (this.#firstPending) this.#arrange(this.#firstPending);
+    return this.#seqs.at(-1);
+  }
+
+  /** Shows an item of the outbox as it is now. */
+  showPending(item) {
+    const before = this.#pending.get(item.client_id);
+    if (before && this.#shows.get(before).state === item.state) return;
+    const shown = { ...item, kind: "text", of: null, author: this.#me };
+    const row = pendingRow(shown);
+    this.#shows.set(row, shown);
+    if (before) before.replaceWith(row);
+    else this.#list.append(row);
+    this.#pending.set(item.client_id, row);
+    this.#arrange(row);
+  }
+
+  /** It is kept, and its number will come: it looks like any other message until then. */
+  showAsKept(clientId) {
+    const row = this.#pending.get(clientId);
+    row?.classList.remove("pending");
+    row?.querySelector(".fate, .failed")?.remove();
+  }
+
+  dropPending(clientId) {
+    const row = this.#pending.get(clientId);
+    if (!row) return;
+    this.#pending.delete(clientId);
+    this.#remove(row);
+  }
+
+  get pendingIds() {
+    return [...this.#pending.keys()];
+  }
+
+  /** Moves the line "New" above the row `seq`, or takes it away. */
+  markNew(seq) {
+    const after = this.#new && this.#rowAfter(this.#new);
+    this.#new?.remove();
+    this.#new = null;
+    if (after) this.#arrange(after);
+    const row = this.#bySeq.get(seq);
+    if (!row) return;
+    this.#new = newRow();
+    row.before(this.#new);
+    this.#arrange(row);
+  }
+
+  get #seqs() {
+    return [...this.#bySeq.keys()];
+  }
+
+  get #firstPending() {
+    return this.#pending.values().next().value ?? null;
+  }
+
+  #make(seq) {
+    const message = this.#messages.get(seq);
+    const row = message.kind === "notice" ? noticeRow(message) : this.#makeText(message);
+    this.#shows.set(row, message);
+    return row;
+  }
+
+  #makeText(message) {
+    return messageRow(message, {
+      own: message.author.id === this.#me?.id,
+      quoted: this.#messages.get(message.of),
+      reactions: this.#messages.reactions(message.seq, this.#me?.id),
+    });
+  }
+
+  /** Gives a row the day above it and the face beside it that its place in the list asks for. */
+  #arrange(row) {
+    if (!row) return;
+    const before = this.#rowBefore(row);
+    for (const line of this.#linesBetween(before, row)) if (line !== this.#new) line.remove();
+    const message = this.#shows.get(row);
+    const previous = before && this.#shows.get(before);
+    if (startsDay(message, previous)) this.#putDay(message, before);
+    if (message.kind !== "text") return;
+    const starts = row.previousElementSibling === this.#new || startsGroup(message, previous);
+    row.classList.toggle("starts", starts && !message.deleted_at);
+  }
+
+  #putDay(message, before) {
+    const day = dayRow(dayOf(message.at));
+    if (before) before.after(day);
+    else this.#list.prepend(day);
+    // "Today" of yesterday's rows is a different word since.
+    for (const time of this.#list.querySelectorAll(".day time")) time.textContent = dayName(time.dateTime);
+  }
+
+  #quoteAnew(seqs) {
+    for (const [seq, row] of this.#bySeq) {
+      if (seqs.has(this.#shows.get(row).of)) this.refresh(seq);
+    }
+  }
+
+  #forget(seq) {
+    this.#remove(this.#bySeq.get(seq));
+    this.#bySeq.delete(seq);
+    this.#messages.forget(seq);
+  }
+
+  #remove(row) {
+    const after = this.#rowAfter(row);
+    const before = this.#rowBefore(row);
+    row.remove();
+    if (after) this.#arrange(after);
+    else while (this.#list.lastElementChild !== before) this.#list.lastElementChild.remove();
+  }
+
+  #isRow(element) {
+    return this.#shows.has(element);
+  }
+
+  #rowBefore(element) {
+    let row = element.previousElementSibling;
+    while (row && !this.#isRow(row)) row = row.previousElementSibling;
+    return row;
+  }
+
+  #rowAfter(element) {
+    let row = element.nextElementSibling;
+    while (row && !this.#isRow(row)) row = row.nextElementSibling;
+    return row;
+  }
+
+  #linesBetween(before, row) {
+    const lines = [];
+    for (let line = row.previousElementSibling; line !== before; line = line.previousElementSibling) lines.push(line);
+    return lines;
+  }
+}

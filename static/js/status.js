@@ -1,0 +1,82 @@
+// Says what is true of the line: a word in the head, the details on asking, and a banner when it
+// has been down for longer than a moment.
+
+const GRACE = 3_000; // ms; shorter gaps change only the word
+const TICK = 1_000; // ms
+
+export class Status {
+  #connection;
+  #outbox;
+  #app = document.body;
+  #button = document.getElementById("state");
+  #word = this.#button.querySelector(".state-word");
+  #banner = document.getElementById("banner");
+  #announcement = document.getElementById("announcement");
+  #said = "";
+
+  constructor({ connection, outbox }) {
+    this.#connection = connection;
+    this.#outbox = outbox;
+    connection.addEventListener("state", () => this.#show());
+    outbox?.addEventListener("change", () => this.#show());
+    document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
+    document.getElementById("details").addEventListener("toggle", () => this.#showDetails());
+    setInterval(() => this.#show(), TICK);
+    this.#show();
+  }
+
+  get #unsent() {
+    return this.#outbox?.unsent ?? 0;
+  }
+
+  get #isOffline() {
+    const { state, downSince } = this.#connection;
+    return state !== "live" && state !== "ended" && Date.now() - downSince > GRACE;
+  }
+
+  #show() {
+    const { state, cursor } = this.#connection;
+    const offline = this.#isOffline;
+    this.#button.hidden = offline || state === "ended";
+    this.#button.classList.toggle("live", state === "live");
+    write(this.#word, state === "live" ? "Live" : "Connecting");
+    this.#app.classList.toggle("offline", offline);
+    this.#banner.hidden = !offline;
+    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), `complete up to #${cursor}`].filter(Boolean).join(" · "));
+    write(this.#banner.querySelector(".banner-next"), this.#nextTry());
+    this.#announce(offline ? ["Offline", unsent(this.#unsent)].filter(Boolean).join(" · ") : "");
+    this.#showDetails();
+  }
+
+  #nextTry() {
+    const { state, nextTry } = this.#connection;
+    if (state !== "waiting" || !nextTry) return "Trying now";
+    return `Next try in ${Math.max(1, Math.ceil((nextTry - Date.now()) / 1000))} s`;
+  }
+
+  /** For those who do not see it: only what changed, and that it is over. */
+  #announce(words) {
+    if (words === this.#said) return;
+    this.#announcement.textContent = words || "Live again";
+    this.#said = words;
+  }
+
+  #showDetails() {
+    if (!document.getElementById("details").matches(":popover-open")) return;
+    const { state, cursor, lastHeard, transportTitle } = this.#connection;
+    const heading = state === "live" ? `Live over ${transportTitle}` : `Connecting over ${transportTitle}`;
+    write(document.getElementById("details-title"), heading);
+    write(document.getElementById("details-cursor"), `#${cursor}`);
+    write(document.getElementById("details-unsent"), String(this.#unsent));
+    const seconds = ((Date.now() - lastHeard) / 1000).toFixed(0);
+    write(document.getElementById("details-answer"), lastHeard ? `${seconds} s ago` : "none yet");
+  }
+}
+
+function unsent(count) {
+  return count > 0 ? `${count} unsent` : "";
+}
+
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}

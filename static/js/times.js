@@ -1,0 +1,62 @@
+// The server writes UTC; here times become local.
+
+const LANGUAGE = document.documentElement.lang;
+// The reader's own variety of the page's language: en-US and en-GB order a date differently.
+const LOCALE = navigator.languages.find((each) => each.startsWith(LANGUAGE)) ?? LANGUAGE;
+const DAY = 24 * 60 * 60 * 1000; // ms
+
+// 24 hours as on the server: "9:12 PM" would not fit the gutter.
+const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const shortDay = new Intl.DateTimeFormat(LOCALE, { weekday: "short" });
+const dayAndMonth = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long" });
+const date = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const shortDate = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const moment = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "medium" });
+
+/** Writes `at` (ISO 8601) into a <time>, local, with all of it on hover. */
+export function fillTime(element, at) {
+  const when = new Date(at);
+  element.dateTime = at;
+  element.textContent = clock.format(when);
+  element.title = moment.format(when);
+}
+
+/** The local day of `at` as 2026-11-23. */
+export function dayOf(at) {
+  const when = new Date(at);
+  const two = (number) => String(number).padStart(2, "0");
+  return `${when.getFullYear()}-${two(when.getMonth() + 1)}-${two(when.getDate())}`;
+}
+
+/** "Today, Monday 23 November", for a day as `dayOf` gives it. */
+export function dayName(day) {
+  const noon = new Date(`${day}T12:00`);
+  const ago = daysAgo(day);
+  if (ago === 0) return `Today, ${dayAndMonth.format(noon)}`;
+  if (ago === 1) return `Yesterday, ${dayAndMonth.format(noon)}`;
+  return date.format(noon);
+}
+
+/** As short as a list needs it: the time today, then the day, then the date. */
+export function fillShortTime(element, at) {
+  const when = new Date(at);
+  const ago = daysAgo(dayOf(at));
+  fillTime(element, at);
+  if (ago === 1) element.textContent = "Yesterday";
+  else if (ago > 1 && ago < 7) element.textContent = shortDay.format(when);
+  else if (ago >= 7) element.textContent = shortDate.format(when);
+}
+
+/** Whole minutes since 1970. */
+export function minuteOf(at) {
+  return Math.floor(Date.parse(at) / 60_000);
+}
+
+export function clockNow() {
+  return clock.format(new Date());
+}
+
+function daysAgo(day) {
+  const today = new Date(`${dayOf(new Date().toISOString())}T12:00`);
+  return Math.round((today - new Date(`${day}T12:00`)) / DAY);
+}

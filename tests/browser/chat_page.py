@@ -1,0 +1,54 @@
+"""A room's page in the words of the tests."""
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class ChatPage:
+    def __init__(self, page: Page, room: int) -> None:
+        self.page, self.room = page, room
+        self.field = page.get_by_role("textbox", name="Message")
+        self.send = page.get_by_role("button", name="Send", exact=True)
+        self.state = page.locator("#state")
+        self.banner = page.locator("#banner")
+        self.rows = page.locator("#messages > .message")
+        self.words = page.locator("#messages > .message .words")
+        self.pending = page.locator("#messages > .message.pending")
+        self.failed = page.locator("#messages > .message:has(.failed)")
+        self.notices = page.locator("#messages > .notice")
+        self.jump = page.locator("#jump")
+        self.log = page.locator("#log")
+
+    def say(self, *bodies: str) -> None:
+        for body in bodies:
+            self.field.fill(body)
+            self.field.press("Enter")
+
+    def row(self, body: str) -> Locator:
+        return self.rows.filter(has=self.page.get_by_text(body, exact=True))
+
+    def shows(self, *bodies: str) -> None:
+        """Exactly these texts, in this order, all of them kept."""
+        expect(self.words).to_have_text(list(bodies))
+        expect(self.pending).to_have_count(0)
+        expect(self.failed).to_have_count(0)
+
+    def is_live_over(self, transport: str) -> None:
+        self.state.click()
+        expect(self.page.locator("#details-title")).to_have_text(f"Live over {transport}")
+        self.state.click()
+
+    def scroll_to_top(self) -> None:
+        self.log.evaluate("log => { log.scrollTop = -log.scrollHeight }")
+
+    def scroll_up(self, pixels: int) -> None:
+        self.log.evaluate("(log, pixels) => { log.scrollTop -= pixels }", pixels)
+
+    def hide(self, hidden: bool = True) -> None:
+        """As if another tab were in front; a headless browser has all its pages in front."""
+        self.page.evaluate(
+            """hidden => {
+                Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )

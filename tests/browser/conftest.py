@@ -1,0 +1,100 @@
+"""A real browser, and people in it: each has a context, so a cookie jar and a storage, of their own."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.chat_page import ChatPage
+from tests.clients import Person
+from tests.servers import Server
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # A page that a test hands over itself has no address, and might not open a socket to this machine.
+    "--disable-features=LocalNetworkAccessChecks",
+]
+PATIENCE = 20_000  # milliseconds: how long anything may take before a test gives up; never how long it should
+
+OpenPage = Callable[..., ChatPage]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(one_worker: Server) -> Server:
+    """What a browser sees does not depend on the number of workers; the story does, and is told elsewhere."""
+    return one_worker
+
+
+@pytest.fixture
+def visitor(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Opens a browser for somebody whom the server does not know. Whatever fails in a page's script fails the test."""
+    contexts, faults = [], []
+
+    def visit(at: Server = server, **options: Any) -> Page:
+        context = browser.new_context(base_url=at.url, **options)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda fault: faults.append(fault))
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not faults, [fault.stack for fault in faults]
+
+
+@pytest.fixture
+def person(visitor: Callable[..., Page], server: Server) -> Callable[..., Page]:
+    """Opens a browser for a guest of this name."""
+
+    def make(name: str, at: Server = server, **options: Any) -> Page:
+        page = visitor(at, **options)
+        answer = page.request.post("/guests", data={"name": name}, headers={"Origin": at.url})
+        assert answer.status == 201, answer.text()
+        return page
+
+    return make
+
+
+@pytest.fixture
+def board(server: Server) -> int:
+    """A room of the test's own."""
+    maker = Person(server, "mallory")
+    room = maker.make_room("board")
+    maker.close()
+    return room
+
+
+@pytest.fixture
+def in_room(person: Callable[..., Page], board: int) -> OpenPage:
+    """Opens the board, or another room, for a guest of this name; returns when the page is live."""
+
+    def make(name: str, room: int = board, path: str = "/chats/{}/", script: str = "", **options: Any) -> ChatPage:
+        page = person(name, **options)
+        if script:
+            page.add_init_script(script)
+        page.goto(path.format(room))
+        chat = ChatPage(page, room)
+        expect(chat.state).to_have_text("Live")
+        return chat
+
+    return make

@@ -1,0 +1,138 @@
+"""Every width, both schemes, the keyboard alone."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.clients import Person
+from tests.servers import Server
+
+PHONE = {"width": 360, "height": 780}
+WIDE = {"width": 1440, "height": 900}
+LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Feat"
+LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 3
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def stress(server: Server) -> int:
+    """A room with everything that does not fit."""
+    person = Person(server, LONG_NAME)
+    room = person.make_room("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverwaltung und mehr")
+    first = person.say(room, LONG_WORD)["seq"]
+    person.say(room, "أحداث الخادم خلف nginx تحتاج إلى سطر إضافي")
+    person.http.post(person.messages(room), json={"body": LONG_WORD, "of": first})
+    for number in range(30):
+        person.http.post(person.messages(room), json={"kind": "reaction", "of": first, "body": f"mark-{number}"})
+    person.close()
+    return room
+
+
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 820, "height": 1080}, WIDE], ids=["phone", "tablet", "wide"])
+def test_nothing_scrolls_sideways(viewport: dict[str, int], in_room: OpenPage, visitor, stress: int) -> None:
+    stranger = visitor(viewport=viewport)
+    for path in ("/chats/", f"/chats/{stress}/", "/chats/999999/"):
+        stranger.goto(path)
+        assert stranger.evaluate(SIDEWAYS) == 0, path
+    ada = in_room(LONG_NAME, stress, viewport=viewport)
+    ada.say(LONG_WORD)
+    expect(ada.words.last).to_have_text(LONG_WORD)
+    assert ada.page.evaluate(SIDEWAYS) == 0
+    assert ada.log.evaluate("log => log.scrollWidth - log.clientWidth") == 0
+    ada.page.goto("/chats/")
+    assert ada.page.evaluate(SIDEWAYS) == 0
+
+
+def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
+    ada = in_room("ada", viewport=PHONE)
+    expect(ada.page.get_by_role("navigation", name="Rooms")).to_be_hidden()
+    ada.page.get_by_role("button", name="People here").click()
+    expect(ada.page.locator("#people")).to_be_visible()
+    expect(ada.page.locator("#people-here .name")).to_have_text(["ada"])
+    ada.page.get_by_role("button", name="Close people").click()
+    expect(ada.page.locator("#people")).to_be_hidden()
+    ada.page.get_by_role("link", name="All rooms").click()
+    expect(ada.page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+
+
+def test_the_page_follows_the_reader_into_the_dark(in_room: OpenPage) -> None:
+    def colours(scheme: str) -> tuple[str, str]:
+        page = in_room("ada", color_scheme=scheme).page
+        read = "element => { const style = getComputedStyle(element); return [style.backgroundColor, style.color] }"
+        return tuple(page.locator("main").evaluate(read))
+
+    light, dark = colours("light"), colours("dark")
+    assert light[0] == "rgb(255, 255, 255)"
+    assert dark[0] == "rgb(24, 27, 27)"
+    assert light[1] != dark[1]
+
+
+def focus_by_tab(page: Page, label: str) -> None:
+    """Press Tab until what is called `label` has the focus, and check that one can see it."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name, outlined = page.evaluate(
+            """() => {
+                const element = document.activeElement;
+                const words = element.ariaLabel || element.labels?.[0]?.textContent || element.textContent || "";
+                const field = element.closest(".composer") ?? element;
+                return [words.trim(), getComputedStyle(field).outlineStyle !== "none"];
+            }"""
+        )
+        if name == label:
+            assert outlined, f"{label} has the focus and does not show it"
+            return
+    raise AssertionError(f"Tab does not lead to {label}")
+
+
+def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: Callable[..., Page]) -> None:
+    page = visitor()
+    page.goto("/chats/")
+    focus_by_tab(page, "Your name")
+    page.keyboard.type("ada")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="New room")).to_be_visible()
+    focus_by_tab(page, "Name")
+    page.keyboard.type("keys only")
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_have_text("Live")
+    expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+    page.keyboard.type("no mouse was used")
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages .words")).to_have_text(["no mouse was used"])
+    expect(page.locator("#messages .pending")).to_have_count(0)
+    focus_by_tab(page, "People here")
+    page.keyboard.press("Enter")
+    expect(page.locator("#people")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(page.locator("#people")).to_be_hidden()
+    expect(page.get_by_role("button", name="People here")).to_be_focused()
+
+
+def test_the_pages_ask_nobody_else_and_run_under_a_strict_policy(in_room: OpenPage, server: Server, board: int) -> None:
+    """`default-src 'self'` without exceptions, put on every page as it passes."""
+    complaints: list[str] = []
+    foreign: list[str] = []
+
+    def look(page: Page) -> None:
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: foreign.append(request.url) if not request.url.startswith(server.url) else None)
+
+    ada = in_room("ada")
+    look(ada.page)
+
+    def guard(route) -> None:
+        answer = route.fetch()
+        policy = f"default-src 'self'; connect-src 'self' ws://{server.host}; base-uri 'none'"
+        route.fulfill(response=answer, headers={**answer.headers, "Content-Security-Policy": policy})
+
+    ada.page.route("**/chats/**", guard)
+    ada.page.goto("/chats/")
+    ada.page.goto(f"/chats/{board}/")
+    expect(ada.state).to_have_text("Live")
+    ada.say("hello")
+    ada.shows("hello")
+    assert (complaints, foreign) == ([], [])

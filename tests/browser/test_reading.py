@@ -1,0 +1,159 @@
+"""Reading along: the newest stays in view where it was, and nothing jumps where it was not."""
+
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenPage
+from tests.clients import Person
+from tests.servers import Server
+
+PAGE = 50  # messages that a page begins with
+
+
+def tell(server: Server, room: int, count: int, name: str = "grace") -> None:
+    """`count` messages that are there before anybody looks: "1", "2" …"""
+    person = Person(server, name)
+    for number in range(1, count + 1):
+        person.say(room, f"{number}")
+    person.close()
+
+
+def top_of(chat: ChatPage, body: str) -> float:
+    box = chat.row(body).bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def test_the_newest_stays_in_view_while_one_is_at_the_foot(in_room: OpenPage, server: Server, board: int) -> None:
+    tell(server, board, PAGE)
+    ada, grace = in_room("ada"), in_room("grace")
+    expect(ada.row("50")).to_be_in_viewport()
+    grace.say("newest")
+    expect(ada.row("newest")).to_be_in_viewport()
+    expect(ada.jump).to_be_hidden()
+
+
+def test_what_is_being_read_stays_where_it_is_when_others_write(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, PAGE)
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.scroll_up(600)
+    expect(ada.row("50")).not_to_be_in_viewport()
+    before = top_of(ada, "30")
+    grace.say("one", "two", "three")
+    expect(ada.jump).to_have_text("3 new")
+    expect(ada.words).to_have_count(PAGE + 3)
+    assert abs(top_of(ada, "30") - before) < 1
+    ada.jump.click()
+    expect(ada.row("three")).to_be_in_viewport()
+    expect(ada.jump).to_be_hidden()
+
+
+def test_a_line_shows_where_the_reading_stopped(in_room: OpenPage, server: Server, board: int) -> None:
+    tell(server, board, PAGE)
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.scroll_up(600)
+    expect(ada.row("50")).not_to_be_in_viewport()
+    grace.say("one", "two")
+    expect(ada.page.locator("#messages > .new + .message")).to_contain_text("one")
+    ada.say("I have read it")
+    expect(ada.page.locator("#messages > .new")).to_have_count(0)
+
+
+def test_older_messages_load_as_one_scrolls_up_and_nothing_jumps(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 130)
+    ada = in_room("ada")
+    expect(ada.row("100")).to_have_count(1)
+    before = top_of(ada, "100")
+    scrolled = ada.log.evaluate("log => log.scrollTop")
+    ada.scroll_to_top()
+    expect(ada.row("31")).to_have_count(1)
+    ada.log.evaluate("(log, top) => { log.scrollTop = top }", scrolled)
+    assert abs(top_of(ada, "100") - before) < 1
+    ada.scroll_to_top()
+    expect(ada.row("1")).to_have_count(1)
+    expect(ada.words).to_have_text([str(number) for number in range(1, 131)])
+    expect(ada.page.get_by_role("link", name="Older messages")).to_be_hidden()
+
+
+def test_older_messages_load_until_there_are_texts_to_see(in_room: OpenPage, server: Server, board: int) -> None:
+    grace = Person(server, "grace")
+    kept = grace.say(board, "much liked")
+    for number in range(2 * PAGE + 10):
+        reaction = {"body": "+1", "kind": "reaction", "of": kept["seq"], "remove": bool(number % 2)}
+        assert grace.http.post(grace.messages(board), json=reaction).status_code == 201
+    grace.close()
+    ada = in_room("ada")
+    ada.shows("much liked")
+
+
+def test_the_title_counts_what_came_while_the_page_was_hidden(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    expect(ada.page).to_have_title("board · Chat")
+    ada.hide()
+    grace.say("one", "two")
+    expect(ada.page).to_have_title("(2) board · Chat")
+    ada.hide(False)
+    expect(ada.page).to_have_title("board · Chat")
+
+
+def test_the_title_counts_what_came_while_one_read_above(in_room: OpenPage, server: Server, board: int) -> None:
+    tell(server, board, PAGE)
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.scroll_up(600)
+    expect(ada.row("50")).not_to_be_in_viewport()
+    grace.say("one")
+    expect(ada.page).to_have_title("(1) board · Chat")
+    ada.jump.click()
+    expect(ada.page).to_have_title("board · Chat")
+
+
+def test_a_hidden_page_that_polls_still_hears(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada", path="/chats/long_poll/{}/"), in_room("grace")
+    ada.hide()
+    grace.say("one")
+    expect(ada.page).to_have_title("(1) board · Chat")
+
+
+def test_one_may_read_far_above_and_come_down_through_all_of_it(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 560)  # more than a page holds
+    ada = in_room("ada")
+    while not ada.row("1").count():
+        ada.scroll_to_top()
+    assert ada.rows.count() <= 400
+    expect(ada.row("560")).to_have_count(0)
+    expect(ada.jump).to_be_visible()
+    grace = in_room("grace")
+    grace.say("newest")
+    expect(ada.jump).to_have_text("1 new")
+    ada.jump.click()
+    expect(ada.row("newest")).to_be_in_viewport()
+    expect(ada.row("560")).to_have_count(1)
+    ada.say("and mine")
+    expect(ada.words.last).to_have_text("and mine")
+
+
+def test_a_page_of_history_goes_on_to_the_newest(in_room: OpenPage, server: Server, board: int) -> None:
+    tell(server, board, 130)
+    ada = in_room("ada", path="/chats/{}/?before=60")
+    expect(ada.row("59")).to_be_in_viewport()
+    expect(ada.row("60")).to_have_count(1)
+    expect(ada.row("59")).to_be_in_viewport()
+    grace = in_room("grace")
+    grace.say("newest")
+    while not ada.row("newest").count():
+        ada.log.evaluate("log => { log.scrollTop = 0 }")
+    expect(ada.words).to_have_text([*(str(number) for number in range(10, 131)), "newest"])
+
+
+def test_a_message_read_here_is_read_on_every_device(in_room: OpenPage, server: Server, board: int) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    with ada.page.expect_websocket() as opened:
+        ada.page.reload()
+    with opened.value.expect_event("framesent", lambda frame: '"read"' in frame and '"seq":1' in frame):
+        grace.say("one")

@@ -1,0 +1,94 @@
+"""Two people talk, each in a browser, over each transport."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+
+NO_WEBSOCKET = "delete globalThis.WebSocket"
+BROKEN_WEBSOCKET = "globalThis.WebSocket = class { constructor() { throw new Error('blocked') } }"
+DEAF_WEBSOCKET = "globalThis.WebSocket = class { send() {} close() {} constructor() { setTimeout(() => this.onclose({ code: 1006, reason: '' })) } }"
+NO_EVENT_SOURCE = "delete globalThis.EventSource"
+
+TRANSPORTS = {
+    "WebSocket": {},
+    "Server-Sent Events": {"script": BROKEN_WEBSOCKET},
+    "long poll": {"script": f"{NO_WEBSOCKET}; {NO_EVENT_SOURCE}"},
+}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_two_people_talk_live_over_each_transport(transport: str, in_room: OpenPage) -> None:
+    ada, grace = in_room("ada", **TRANSPORTS[transport]), in_room("grace")
+    ada.is_live_over(transport)
+    ada.say("hello")
+    grace.shows("hello")
+    grace.say("hello, ada")
+    ada.shows("hello", "hello, ada")
+    grace.shows("hello", "hello, ada")
+
+
+@pytest.mark.parametrize("script", [NO_WEBSOCKET, BROKEN_WEBSOCKET, DEAF_WEBSOCKET], ids=["none", "broken", "deaf"])
+def test_without_websocket_the_page_goes_on_with_an_event_stream(script: str, in_room: OpenPage) -> None:
+    in_room("ada", script=script).is_live_over("Server-Sent Events")
+
+
+def test_the_long_poll_page_only_ever_polls(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada", path="/chats/long_poll/{}/"), in_room("grace")
+    ada.is_live_over("long poll")
+    grace.say("hello")
+    ada.shows("hello")
+
+
+def test_who_reads_without_a_name_sees_what_is_said(in_room: OpenPage, visitor, board: int) -> None:
+    mallory, ada = visitor(), in_room("ada")
+    mallory.goto(f"/chats/{board}/")
+    expect(mallory.locator("#state")).to_have_text("Live")
+    ada.say("hello")
+    expect(mallory.get_by_text("hello", exact=True)).to_be_visible()
+    expect(mallory.get_by_label("Your name")).to_be_visible()
+
+
+def test_many_messages_in_a_row_stay_in_order_for_both(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    said = [f"message {number}" for number in range(25)]
+    ada.say(*said)
+    ada.shows(*said)
+    grace.shows(*said)
+
+
+def test_others_see_that_somebody_is_typing(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    expect(ada.page.locator(".people-count").first).to_have_text("2")
+    grace.field.press_sequentially("hel")
+    expect(ada.page.locator("#typing")).to_have_text("grace is typing…")
+    grace.field.press("Enter")
+    ada.shows("hel")
+    expect(ada.page.locator("#typing")).to_have_text("")
+
+
+def test_the_head_counts_and_the_panel_names_who_is_here(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    grace = in_room("grace")
+    expect(ada.page.locator(".people-button .people-count")).to_have_text("2")
+    ada.page.get_by_role("button", name="People here").click()
+    expect(ada.page.locator("#people-here .name")).to_have_text(["ada", "grace"])
+    grace.page.context.close()
+    expect(ada.page.locator("#people-here .name")).to_have_text(["ada"])
+    expect(ada.page.locator(".people-button .people-count")).to_have_text("1")
+
+
+def test_another_room_counts_at_the_side_what_is_said_there(in_room: OpenPage, server) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    lobby = server.flask("room", "create", f"lobby {ada.room}", "--json")
+    expect(ada.page.locator("#rooms")).to_contain_text("board")
+    assert lobby.returncode == 0, lobby.stderr
+    grace.page.goto("/chats/")
+    grace.page.get_by_role("link", name=f"lobby {ada.room}").click()
+    expect(grace.state).to_have_text("Live")
+    ada.page.goto(f"/chats/{ada.room}/")
+    expect(ada.state).to_have_text("Live")
+    link = ada.page.get_by_role("listitem").filter(has_text=f"lobby {ada.room}")
+    expect(link.locator(".count")).to_be_hidden()
+    grace.say("over here")
+    expect(link.locator(".unread-number")).to_have_text("1")

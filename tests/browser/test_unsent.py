@@ -1,0 +1,187 @@
+"""What was written is never lost and never doubled, whatever happens to the line."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenPage
+from tests.clients import Person
+from tests.servers import Server
+
+LONG_POLL = "/chats/long_poll/{}/"
+
+
+class Gate:
+    """Stands between a page and the server's socket; closed, it holds back what the server says."""
+
+    def __init__(self) -> None:
+        self._open = True
+        self._held: list[tuple[WebSocketRoute, str | bytes]] = []
+
+    def __call__(self, page_side: WebSocketRoute) -> None:
+        server_side = page_side.connect_to_server()
+        server_side.on_message(lambda frame: self._pass(page_side, frame))
+
+    def close(self) -> None:
+        self._open = False
+
+    def open(self) -> None:
+        self._open = True
+        for page_side, frame in self._held:
+            page_side.send(frame)
+
+    def _pass(self, page_side: WebSocketRoute, frame: str | bytes) -> None:
+        if self._open:
+            page_side.send(frame)
+        else:
+            self._held.append((page_side, frame))
+
+
+@pytest.fixture
+def gated(person: Callable[..., Page], board: int) -> Callable[[str], tuple[ChatPage, Gate]]:
+    """Opens the board for a guest whose page hears the server through a gate."""
+    def make(name: str) -> tuple[ChatPage, Gate]:
+        gate, page = Gate(), person(name)
+        page.route_web_socket("**/ws", gate)
+        page.goto(f"/chats/{board}/")
+        chat = ChatPage(page, board)
+        expect(chat.state).to_have_text("Live")
+        return chat, gate
+
+    return make
+
+
+def test_my_message_shows_at_once_and_is_confirmed_when_it_is_kept(gated: Callable[[str], tuple[ChatPage, Gate]]) -> None:
+    ada, gate = gated("ada")
+    gate.close()
+    ada.say("hello")
+    expect(ada.pending).to_contain_text("hello")
+    expect(ada.pending).to_contain_text("Sending…")
+    gate.open()
+    ada.shows("hello")
+
+
+def test_what_waits_behind_an_unanswered_message_keeps_its_place(gated: Callable[[str], tuple[ChatPage, Gate]]) -> None:
+    ada, gate = gated("ada")
+    gate.close()
+    ada.say("one", "two", "three")
+    expect(ada.pending).to_have_count(3)
+    expect(ada.pending.locator(".fate-word")).to_have_text(["Sending…", "Waiting", "Waiting"])
+    gate.open()
+    ada.shows("one", "two", "three")
+
+
+def test_what_others_say_meanwhile_stands_above_what_is_not_yet_kept(
+    gated: Callable[[str], tuple[ChatPage, Gate]], in_room: OpenPage
+) -> None:
+    (ada, gate), grace = gated("ada"), in_room("grace")
+    gate.close()
+    ada.say("mine")
+    expect(grace.words).to_have_text(["mine"])
+    grace.say("hers")
+    grace.shows("mine", "hers")
+    gate.open()
+    ada.shows("mine", "hers")
+
+
+@pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
+def test_offline_the_page_says_so_keeps_what_is_written_and_sends_it_once(path: str, in_room: OpenPage) -> None:
+    ada, grace = in_room("ada", path=path), in_room("grace")
+    grace.say("before")
+    ada.shows("before")
+    ada.page.context.set_offline(True)
+    expect(ada.banner).to_contain_text("Offline")
+    ada.say("written offline")
+    expect(ada.banner).to_contain_text("Offline 1 unsent · complete up to #1")
+    expect(ada.pending).to_contain_text("Waiting")
+    grace.say("meanwhile")
+    grace.shows("before", "meanwhile")
+    ada.page.context.set_offline(False)
+    ada.shows("before", "meanwhile", "written offline")
+    grace.shows("before", "meanwhile", "written offline")
+    expect(ada.banner).to_be_hidden()
+    expect(ada.state).to_have_text("Live")
+
+
+@pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
+def test_a_restart_in_the_middle_loses_nothing_and_doubles_nothing(
+    path: str, in_room: OpenPage, new_server: Callable[..., Server]
+) -> None:
+    server = new_server().start()
+    mallory = Person(server, "mallory")
+    board = mallory.make_room("board")
+    ada, grace = in_room("ada", board, path, at=server), in_room("grace", board, at=server)
+    ada.say("one")
+    grace.shows("one")
+    server.stop()
+    ada.say("two", "three")
+    expect(ada.banner).to_contain_text("2 unsent · complete up to #1")
+    grace.say("four")
+    server.start()
+    expect(ada.words).to_have_count(4)
+    expect(ada.pending).to_have_count(0)
+    expect(grace.words).to_have_count(4)
+    expect(grace.pending).to_have_count(0)
+    order = ada.words.all_text_contents()
+    assert order == grace.words.all_text_contents()
+    assert [word for word in order if word != "four"] == ["one", "two", "three"]
+    kept = mallory.read(board)["messages"]
+    assert [message["body"] for message in kept] == order
+    mallory.close()
+
+
+def test_what_is_unsent_outlives_a_reload(in_room: OpenPage, new_server: Callable[..., Server]) -> None:
+    server = new_server().start()
+    mallory = Person(server, "mallory")
+    board = mallory.make_room("board")
+    ada = in_room("ada", board, at=server)
+    # The server goes on, but what this page sends does not reach it.
+    ada.page.route_web_socket("**/ws", lambda socket: socket.on_message(lambda frame: None))
+    ada.page.reload()
+    ada.say("one", "two")
+    expect(ada.pending).to_have_count(2)
+    page = ada.page.context.new_page()
+    page.goto(f"/chats/{board}/")
+    expect(page.locator("#messages > .message .words")).to_have_text(["one", "two"])
+    expect(page.locator("#messages > .message.pending")).to_have_count(0)
+    assert [message["body"] for message in mallory.read(board)["messages"]] == ["one", "two"]
+    mallory.close()
+
+
+def test_a_refused_message_says_why_and_can_be_sent_again(in_room: OpenPage, server: Server) -> None:
+    ada = in_room("ada")
+    ada.page.context.set_offline(True)
+    expect(ada.banner).to_be_visible()
+    ada.say("too late")
+    assert server.flask("room", "close", str(ada.room)).returncode == 0
+    ada.page.context.set_offline(False)
+    expect(ada.failed).to_contain_text("Not sent: the room is closed")
+    assert server.flask("room", "open", str(ada.room)).returncode == 0
+    expect(ada.field).to_be_visible()
+    ada.failed.get_by_role("button", name="Send again").click()
+    ada.shows("too late")
+
+
+def test_a_refusal_in_the_middle_holds_up_nothing_and_can_be_discarded(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.say("one", "a bell: \x07", "two")
+    grace.shows("one", "two")
+    expect(ada.failed).to_have_count(1)
+    expect(ada.failed).to_contain_text("Not sent: A message has no control characters")
+    ada.failed.get_by_role("button", name="Discard").click()
+    ada.shows("one", "two")
+
+
+def test_a_failed_message_is_still_there_after_a_reload(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.say("a bell: \x07")
+    expect(ada.failed).to_have_count(1)
+    ada.page.reload()
+    expect(ada.failed).to_have_count(1)
+    ada.failed.get_by_role("button", name="Discard").click()
+    expect(ada.rows).to_have_count(0)
+    ada.page.reload()
+    expect(ada.state).to_have_text("Live")
+    expect(ada.rows).to_have_count(0)

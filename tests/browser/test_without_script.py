@@ -1,0 +1,90 @@
+"""Without JavaScript the same pages read, name, write and make rooms."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.clients import Person
+from tests.servers import Server
+
+NO_SCRIPT = {"java_script_enabled": False}
+
+
+def words(page: Page) -> list[str]:
+    return page.locator("#messages > .message .words").all_text_contents()
+
+
+def test_a_stranger_reads_gets_a_name_and_writes(visitor: Callable[..., Page], server: Server, board: int) -> None:
+    grace = Person(server, "grace")
+    grace.say(board, "who is there?")
+    page = visitor(**NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    assert words(page) == ["who is there?"]
+    page.get_by_label("Your name").fill("ada")
+    page.get_by_role("button", name="Come in").click()
+    expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
+    page.get_by_role("textbox", name="Message").fill("it is me\nada")
+    page.get_by_role("button", name="Send").click()
+    expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
+    assert words(page) == ["who is there?", "it is me\nada"]
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+    assert [message["body"] for message in grace.read(board)["messages"]] == ["who is there?", "it is me\nada"]
+    grace.close()
+
+
+def test_the_newest_message_is_in_view_and_older_ones_are_a_link_away(
+    visitor: Callable[..., Page], server: Server, board: int
+) -> None:
+    grace = Person(server, "grace")
+    for number in range(1, 71):
+        grace.say(board, f"{number}")
+    grace.close()
+    page = visitor(**NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    assert words(page) == [f"{number}" for number in range(21, 71)]
+    expect(page.get_by_text("70", exact=True)).to_be_in_viewport()
+    page.get_by_role("link", name="Older messages").click()
+    assert words(page) == [f"{number}" for number in range(1, 21)]
+    expect(page.get_by_role("link", name="Older messages")).to_be_hidden()
+    page.get_by_role("link", name="Newest").click()
+    assert words(page)[-1] == "70"
+
+
+def test_a_guest_makes_a_room(person: Callable[..., Page]) -> None:
+    page = person("ada", **NO_SCRIPT)
+    page.goto("/chats/")
+    page.get_by_label("Name", exact=True).fill("a room without script")
+    page.get_by_label("Topic").fill("plain forms")
+    page.get_by_role("button", name="Make room").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("a room without script")
+    expect(page.get_by_text("plain forms")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing said in a room without script yet")).to_be_visible()
+
+
+def test_a_refused_message_says_why_and_its_words_stay(person: Callable[..., Page], board: int) -> None:
+    page = person("ada", **NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("textbox", name="Message").fill("x" * 4001)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("4000 characters")
+    expect(page.get_by_role("textbox", name="Message")).to_have_value("x" * 4001)
+
+
+def test_a_room_that_is_not_there_says_so(visitor: Callable[..., Page]) -> None:
+    page = visitor(**NO_SCRIPT)
+    answer = page.goto("/chats/999999/")
+    assert answer is not None and answer.status == 404
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such room")
+    page.get_by_role("link", name="All rooms").click()
+    expect(page).to_have_url(re.compile("/chats/$"))
+
+
+def test_who_is_here_can_be_seen(visitor: Callable[..., Page], person: Callable[..., Page], board: int) -> None:
+    ada = person("ada")
+    ada.goto(f"/chats/{board}/")
+    expect(ada.locator("#state")).to_have_text("Live")
+    page = visitor(**NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("button", name="People here").click()
+    expect(page.locator("#people-here .name")).to_have_text(["ada"])

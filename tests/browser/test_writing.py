@@ -1,0 +1,99 @@
+"""The field: Enter sends, Shift+Enter breaks the line, words stay words."""
+
+import json
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.servers import Server
+
+
+def test_enter_sends_and_shift_enter_breaks_the_line(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.field.press_sequentially("first line")
+    ada.field.press("Shift+Enter")
+    ada.field.press_sequentially("second line")
+    expect(ada.field).to_have_value("first line\nsecond line")
+    ada.field.press("Enter")
+    expect(ada.field).to_have_value("")
+    expect(grace.words).to_have_text(["first line\nsecond line"], use_inner_text=True)
+
+
+def test_enter_that_ends_a_composition_does_not_send(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.field.fill("にほん")
+    ada.field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
+    ada.field.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True, "cancelable": True})
+    expect(ada.field).to_have_value("にほん")
+    expect(ada.rows).to_have_count(0)
+    ada.field.press("Enter")
+    ada.shows("にほん")
+
+
+def test_nothing_is_sent_where_there_is_nothing_to_say(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    expect(ada.send).to_be_disabled()
+    ada.field.fill("  \n ")
+    ada.field.press("Enter")
+    expect(ada.send).to_be_disabled()
+    ada.say("something")
+    ada.shows("something")
+
+
+def test_the_field_grows_with_the_text(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    short = ada.field.bounding_box()
+    ada.field.fill("\n".join("a line" for _ in range(5)))
+    tall = ada.field.bounding_box()
+    ada.field.fill("\n".join("a line" for _ in range(100)))
+    tallest = ada.field.bounding_box()
+    assert short and tall and tallest
+    assert short["height"] < tall["height"] <= tallest["height"] <= 12 * 16
+
+
+def test_a_draft_is_still_there_after_a_reload_and_gone_once_sent(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.field.fill("half a thou")
+    ada.page.reload()
+    expect(ada.field).to_have_value("half a thou")
+    ada.field.press("Enter")
+    ada.shows("half a thou")
+    ada.page.reload()
+    expect(ada.field).to_have_value("")
+
+
+def test_near_the_limit_a_counter_counts_characters_not_bytes(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    counter = ada.page.locator("#counter")
+    expect(counter).to_be_hidden()
+    ada.field.fill("🙂" * 3_990)
+    expect(counter).to_have_text("10 left")
+    ada.field.fill("🙂" * 4_003)
+    expect(counter).to_have_text("3 too many")
+    expect(ada.send).to_be_disabled()
+    ada.field.press("Enter")
+    expect(ada.rows).to_have_count(0)
+    ada.field.fill("🙂" * 4_000)
+    ada.field.press("Enter")
+    ada.shows("🙂" * 4_000)
+
+
+def test_markup_in_bodies_names_and_rooms_stays_text(in_room: OpenPage, server: Server) -> None:
+    markup = "<img src=x onerror=document.title='broken'>"
+    made = server.flask("room", "create", markup, "--topic", f"{markup} topic", "--json")
+    assert made.returncode == 0, made.stderr
+    room = json.loads(made.stdout)["id"]
+    ada, grace = in_room(markup[:40], room), in_room("grace", room)
+    ada.say("<b>bold</b> & </script><script>document.title = 'broken'</script> {{ 7 * 7 }}")
+    body = "<b>bold</b> & </script><script>document.title = 'broken'</script> {{ 7 * 7 }}"
+    grace.shows(body)
+    grace.page.reload()
+    grace.shows(body)
+    expect(grace.page.locator("#messages .author")).to_have_text([markup[:40]])
+    expect(grace.page.get_by_role("heading", level=1)).to_have_text(markup)
+    expect(grace.page.locator("#room-topic")).to_have_text(f"{markup} topic")
+    expect(grace.page.locator("#rooms")).to_contain_text(markup)
+    expect(grace.page).to_have_title(f"{markup} · Chat")
+    grace.page.goto("/chats/")
+    expect(grace.page.locator(".room-cards")).to_contain_text(body)
+    expect(grace.page.locator("img")).to_have_count(0)

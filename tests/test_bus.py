@@ -1,0 +1,371 @@
+"""The contract of every bus: what one process tells, all others hear, and no fault of it harms anybody."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from chatapp.bus import Bus, Committed, Lease, Notice, PresenceChanged, ReadUpTo, Typing, open_bus
+from chatapp.bus.notices import encode
+from chatapp.errors import SetupError
+from chatapp.message import Author, Message
+from tests.clients import UNIT, Person
+from tests.servers import Server
+
+ADA, GRACE = Author("g1", "ada", True), Author("u2", "grace")
+
+
+class SqliteBroker:
+    """What is behind the buses of one machine: a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "bus.db"
+        self.url = f"sqlite:///{self.path}"
+
+    def lose_notices(self) -> None:
+        """Make a few notices of another process that nobody will ever see."""
+        with closing(self._connect()) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.executemany(
+                "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", [(time.time(), b"")] * 3
+            )
+            other.execute("DELETE FROM notices WHERE id < (SELECT max(id) FROM notices)")
+            other.execute("COMMIT")
+
+    def hang(self) -> Callable[[], None]:
+        """Let no bus through until what is returned is called."""
+        lock = self._connect()
+        lock.execute("BEGIN IMMEDIATE")
+        return lock.close
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, isolation_level=None, timeout=UNIT)
+
+
+# A bus over the network is added here, skipped where CHATAPP_TEST_… does not name one.
+BROKERS = {"sqlite": SqliteBroker}
+
+
+@pytest.fixture(params=BROKERS)
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    return BROKERS[request.param](tmp_path)
+
+
+class Process:
+    """One process at the bus, with everything that it has heard."""
+
+    def __init__(self, url: str) -> None:
+        self.bus: Bus = open_bus(url)
+        self.bus.prepare()
+        self.heard: list[Notice] = []
+        self.knocks = self.gaps = 0
+        self.cannot_handle: Notice | None = None
+        self._greenlet = gevent.spawn(self.bus.listen, self._hear, self._gap)
+
+    def publish(self, *notices: Notice) -> None:
+        for notice in notices:
+            self.bus.publish(notice)
+
+    def end(self) -> None:
+        self._greenlet.kill()
+        self.bus.close()
+
+    def _hear(self, notice: Notice) -> None:
+        if notice == self.cannot_handle:
+            raise RuntimeError("this notice cannot be handled")
+        if isinstance(notice, PresenceChanged) and notice.room < 0:
+            self.knocks += 1
+        else:
+            self.heard.append(notice)
+
+    def _gap(self) -> None:
+        self.gaps += 1
+
+
+Join = Callable[[], Process]
+
+
+@pytest.fixture
+def join(broker: Any) -> Iterator[Join]:
+    """Lets another process join the bus; it listens when this returns."""
+    joined: list[Process] = []
+
+    def join() -> Process:
+        joined.append(Process(broker.url))
+        knock(broker, joined[-1])
+        return joined[-1]
+
+    yield join
+    for process in joined:
+        process.end()
+
+
+def knock(broker: Any, process: Process) -> None:
+    """Publish until `process` hears it."""
+    with closing(open_bus(broker.url)) as outside:
+
+        def heard() -> bool:
+            outside.publish(PresenceChanged(-1))
+            return process.knocks > 0
+
+        soon(heard, "it listens")
+
+
+def soon(condition: Callable[[], Any], what: str = "") -> None:
+    """Wait until `condition()` is true; the buses of this process run meanwhile."""
+    with gevent.Timeout(UNIT, AssertionError(f"not within {UNIT} s: {what or condition}")):
+        while not condition():
+            gevent.sleep(0.01)
+
+
+def committed(seq: int, body: str = "hello", room: int = 1) -> Committed:
+    message = Message(room, seq, "text", ADA, "2026-11-23T09:00:00.123456Z", body)
+    return Committed(room, seq, seq, [message], False)
+
+
+# -- notices -------------------------------------------------------------------------------------------
+
+
+def test_what_one_process_tells_all_others_hear_in_order_and_itself_not(join: Join) -> None:
+    ada, grace, mallory = join(), join(), join()
+    told: list[Notice] = [
+        Typing(1, ADA),
+        ReadUpTo(1, "u2", 7),
+        PresenceChanged(3),
+        Committed(1, 9, 0, [], True),
+    ]
+    told += [committed(seq, body="größer 👍") for seq in range(1, 200)]
+    ada.publish(*told)
+    soon(lambda: len(grace.heard) >= len(told) and len(mallory.heard) >= len(told))
+    assert grace.heard == mallory.heard == told
+    assert ada.heard == []
+
+
+def test_processes_that_tell_at_once_are_each_heard_in_their_order(join: Join) -> None:
+    speakers, listener = [join() for _ in range(4)], join()
+    for seq in range(1, 101):
+        for room, speaker in enumerate(speakers):
+            speaker.publish(committed(seq, room=room))
+        if not seq % 10:
+            gevent.sleep(0)
+    soon(lambda: len(listener.heard) >= 400)
+    for room in range(4):
+        assert [notice.last for notice in listener.heard if notice.room == room] == list(range(1, 101))  # type: ignore[union-attr]
+
+
+def test_nothing_is_heard_that_was_told_before(join: Join) -> None:
+    ada, witness = join(), join()
+    ada.publish(*(committed(seq) for seq in range(1, 6)))
+    soon(lambda: len(witness.heard) == 5)
+    late = join()
+    ada.publish(committed(6))
+    soon(lambda: late.heard)
+    assert late.heard == [committed(6)]
+
+
+def test_a_notice_over_the_limit_still_tells_the_number(join: Join) -> None:
+    ada, grace = join(), join()
+    large = Committed(1, 5, 60, [committed(seq, "x" * 4000).messages[0] for seq in range(1, 61)], False)
+    ada.publish(large, committed(61))
+    soon(lambda: len(grace.heard) == 2)
+    assert grace.heard == [Committed(1, 5, 60, [], False), committed(61)]
+
+
+def test_more_notices_than_can_wait_are_taken_without_waiting_and_the_newest_are_heard(join: Join) -> None:
+    ada, grace = join(), join()
+    ada.publish(*(ReadUpTo(1, "u2", seq) for seq in range(15_000)))  # nothing switches meanwhile
+    soon(lambda: grace.heard and grace.heard[-1] == ReadUpTo(1, "u2", 14_999))
+    seqs = [notice.seq for notice in grace.heard if isinstance(notice, ReadUpTo)]
+    assert seqs == sorted(set(seqs))
+
+
+def test_flush_waits_until_what_was_told_is_out(join: Join) -> None:
+    ada, grace = join(), join()
+    for seq in range(1, 20):
+        ada.publish(committed(seq))
+        assert ada.bus.flush(UNIT)
+    soon(lambda: len(grace.heard) == 19)
+    assert ada.bus.flush(0), "there is nothing to wait for"
+
+
+# -- faults --------------------------------------------------------------------------------------------
+
+
+def test_who_may_have_missed_notices_is_told_so_and_hears_the_next(join: Join, broker: Any) -> None:
+    ada, grace = join(), join()
+    before = grace.gaps
+    broker.lose_notices()
+    soon(lambda: grace.gaps > before, "it is told of the gap")
+    grace.knocks = 0
+    knock(broker, grace)
+    grace.heard.clear()
+    ada.publish(committed(1))
+    soon(lambda: grace.heard)
+    assert grace.heard == [committed(1)]
+
+
+def test_a_notice_of_another_version_is_passed_over(join: Join) -> None:
+    ada, grace = join(), join()
+    ada.bus._send([b"\x92\xa7unknown\x01", b"", b"\xff" * 40])
+    ada.publish(committed(1))
+    soon(lambda: grace.heard)
+    assert grace.heard == [committed(1)]
+
+
+def test_a_notice_that_cannot_be_handled_does_not_end_the_listening(join: Join) -> None:
+    ada, grace = join(), join()
+    grace.cannot_handle = committed(2)
+    ada.publish(committed(1), committed(2), committed(3))
+    soon(lambda: len(grace.heard) == 2)
+    assert grace.heard == [committed(1), committed(3)]
+
+
+def test_a_bus_that_hangs_loses_notices_but_raises_nothing_and_comes_back(join: Join, broker: Any) -> None:
+    ada, grace = join(), join()
+    let_go = broker.hang()
+    for seq in range(1, 4):
+        ada.publish(committed(seq))
+    assert ada.bus.flush(UNIT), "it gives up after a while"
+    let_go()
+    ada.publish(committed(4))
+    soon(lambda: committed(4) in grace.heard)
+    lasts = [notice.last for notice in grace.heard if isinstance(notice, Committed)]
+    assert lasts == sorted(set(lasts))
+
+
+# -- leases --------------------------------------------------------------------------------------------
+
+
+def lease(who: Author, room: int = 1, seconds: float = 60) -> Lease:
+    return Lease(room, who, time.time() + seconds)
+
+
+def test_a_lease_is_seen_by_the_others_and_not_by_its_holder(join: Join) -> None:
+    ada, grace, mallory = join(), join(), join()
+    held = [lease(ADA), lease(GRACE), lease(ADA, room=2)]
+    ada.bus.hold(held, [])
+    for other in (grace, mallory):
+        assert by_room(other.bus.held()) == by_room(held)
+        assert by_room(other.bus.held(1)) == by_room(held[:2])
+        assert other.bus.held(3) == []
+    assert ada.bus.held() == []
+
+
+def test_a_lease_that_is_not_renewed_expires(join: Join) -> None:
+    ada, grace = join(), join()
+    ada.bus.hold([lease(ADA, seconds=0.2), lease(GRACE, seconds=0.2)], [])
+    ada.bus.hold([lease(GRACE)], [])
+    soon(
+        lambda: [each.who for each in grace.bus.held()] == [GRACE],
+        "the one expires, the renewed one does not",
+    )
+
+
+def test_a_lease_that_is_given_up_is_gone_and_others_hold_their_own(join: Join) -> None:
+    ada, grace, mallory = join(), join(), join()
+    ada.bus.hold([lease(ADA), lease(GRACE), lease(ADA, room=2)], [])
+    grace.bus.hold([lease(ADA)], [])
+    ada.bus.hold([], [(1, ADA.id)])
+    assert sorted((each.room, each.who.name) for each in mallory.bus.held()) == [
+        (1, "ada"),
+        (1, "grace"),
+        (2, "ada"),
+    ]
+    grace.bus.hold([], [(1, ADA.id), (9, "nobody")])
+    assert sorted((each.room, each.who.name) for each in mallory.bus.held()) == [(1, "grace"), (2, "ada")]
+
+
+def test_leases_end_with_the_process_that_closes_the_bus(join: Join, broker: Any) -> None:
+    grace = join()
+    with closing(open_bus(broker.url)) as leaving:
+        leaving.hold([lease(ADA)], [])
+        assert [each.who for each in grace.bus.held()] == [ADA]
+    assert grace.bus.held() == []
+
+
+def by_room(leases: list[Lease]) -> list[tuple[int, str, str, bool, float]]:
+    return sorted((each.room, each.who.id, each.who.name, each.who.guest, each.expires) for each in leases)
+
+
+# -- the file of one machine ---------------------------------------------------------------------------
+
+sqlite_only = pytest.mark.parametrize("broker", ["sqlite"], indirect=True)
+
+
+@sqlite_only
+def test_after_the_file_was_deleted_those_who_come_and_those_who_were_there_hear_each_other(
+    join: Join, broker: SqliteBroker
+) -> None:
+    ada, grace = join(), join()
+    for path in broker.path.parent.glob("bus.db*"):
+        path.unlink()
+    ada.publish(committed(1))
+    assert ada.bus.flush(UNIT)
+    mallory = join()
+
+    def all_hear() -> bool:
+        ada.publish(committed(2))
+        mallory.publish(committed(3))
+        return committed(2) in mallory.heard and committed(3) in ada.heard and committed(3) in grace.heard
+
+    soon(all_hear, "the file was made anew and everybody uses it")
+
+
+@sqlite_only
+def test_a_damaged_file_is_reported_and_telling_never_fails(
+    join: Join, broker: SqliteBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada, grace = join(), join()
+    for name in ("bus.db", "bus.db-wal"):  # the third one is memory that they share
+        (broker.path.parent / name).write_bytes(b"not a database" * 1000)
+
+    def reported() -> bool:
+        ada.publish(committed(1))
+        said = [record.getMessage() for record in caplog.records]
+        return committed(1) in grace.heard or any("bus" in line or "not sent" in line for line in said)
+
+    soon(reported, "it is in the log, or the file works again and is heard")
+    for path in broker.path.parent.glob("bus.db*"):
+        path.unlink()
+
+    def heard() -> bool:
+        ada.publish(committed(2))
+        return committed(2) in grace.heard
+
+    soon(heard, "removing it was enough")
+
+
+@pytest.mark.parametrize("url", ["", "redis", "gopher://localhost/", "sqlite://", "sqlite:///"])
+def test_a_url_that_names_no_bus_is_refused_in_one_line(url: str) -> None:
+    with pytest.raises(SetupError, match="CHATAPP_BUS_URL") as caught:
+        open_bus(url)
+    assert "\n" not in str(caught.value)
+
+
+# -- no reader suffers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"], ids=["doubled", "doubled and in reverse"])
+def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
+    order: str, server: Server, ada: Person, board: int
+) -> None:
+    sockets = [ada.socket() for _ in range(6)]
+    for socket in sockets:
+        socket.join(board, after=0)
+    for number in range(1, 21):
+        ada.say(board, str(number))
+    again = "INSERT INTO notices (process, at, payload) SELECT 'other', at, payload FROM notices ORDER BY id "
+    last = encode(Typing(board, GRACE))
+    with closing(sqlite3.connect(server.instance / "bus.db", timeout=UNIT)) as bus, bus:
+        bus.execute(again + order)
+        bus.execute("INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", (time.time(), last))
+    for socket in sockets:
+        socket.expect(lambda frame: frame["type"] == "typing")  # all that came before has been heard
+        assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 21))
+        assert socket.of("reset") == []
+        socket.close()

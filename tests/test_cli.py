@@ -1,0 +1,403 @@
+"""`flask room …`: the administrator's commands, beside a running server, seen live by its readers."""
+
+import json
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.clients import Person, Reader, Socket, WebSocketReader, eventually
+from tests.servers import ROOT, Server
+
+# `flask` takes a second to start. This starts once and then carries out one command line after another, in a
+# process of its own beside the server, as `flask` would.
+CONSOLE = """
+import json, sys
+from wsgi import app
+
+runner = app.test_cli_runner()
+for line in sys.stdin:
+    arguments, answer = json.loads(line)
+    done = runner.invoke(args=arguments, input=answer)
+    print(json.dumps([done.exit_code, done.stdout, done.stderr]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert (self.status, self.err) == (0, "")
+        return json.loads(self.out)
+
+
+class Console:
+    """Runs `flask room …` for one server."""
+
+    def __init__(self, server: Server) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", CONSOLE],
+            cwd=ROOT,
+            env=server.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, answer: str = "") -> Done:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([["room", *map(str, arguments)], answer]) + "\n")
+        self._process.stdin.flush()
+        return Done(*json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        self._process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def consoles() -> Iterator[Callable[[Server], Console]]:
+    made: dict[int, Console] = {}
+
+    def console(server: Server) -> Console:
+        if server.pid not in made:
+            made[server.pid] = Console(server)
+        return made[server.pid]
+
+    yield console
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture
+def room(server: Server, consoles: Callable[[Server], Console]) -> Console:
+    """`flask room …` beside `server`."""
+    return consoles(server)
+
+
+only_one_worker = pytest.mark.parametrize("server", ["one_worker"], indirect=True)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other room of the server has."""
+    return f"Board of {uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def number(name: str, ada: Person) -> int:
+    """A room of the test's own, in which three things were said."""
+    number = ada.make_room(name)
+    for word in ("one", "two", "three"):
+        ada.say(number, word)
+    return number
+
+
+@pytest.fixture(params=["number", "name"])
+def which(request: pytest.FixtureRequest, number: int, name: str) -> str:
+    return str(number) if request.param == "number" else name
+
+
+@pytest.fixture
+def reader(grace: Person, number: int) -> Iterator[Socket]:
+    """Grace reads the room over a socket that was opened before anything happens to it."""
+    socket = grace.socket()
+    socket.join(number)
+    socket.expect(lambda frame: frame["type"] == "message" and frame["seq"] == 3)
+    yield socket
+    socket.close()
+
+
+def notice(reader: Socket, key: str) -> Any:
+    """The next notice that `reader` gets of the administrator's, and what it says of `key`."""
+    frame = reader.expect(lambda frame: frame["type"] == "message" and frame["kind"] == "notice")
+    assert frame["author"] == {"id": "system", "name": "system"}
+    assert frame["seq"] == 4
+    return frame["detail"][key]
+
+
+def bodies(person: Person, number: int) -> list[str]:
+    return [message["body"] for message in person.read(number, after=0)["messages"]]
+
+
+# -- what each command does, by number and by name, before the eyes of a reader ------------------------
+
+
+def test_create_makes_a_room_that_list_shows_and_people_can_use(
+    room: Console, name: str, ada: Person
+) -> None:
+    made = room("create", name, "--topic", "All that is new")
+    assert made.status == 0
+    assert name in made.out
+    row = next(line for line in room("list").out.splitlines() if name in line)
+    number = int(row.split()[0])
+    listed = {each["id"]: each for each in ada.http.get("/api/rooms").json()["rooms"]}[number]
+    assert (listed["name"], listed["topic"]) == (name, "All that is new")
+    assert ada.say(number, "first")["seq"] == 1
+
+
+def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
+    room: Console, which: str, name: str, number: int, reader: Socket
+) -> None:
+    shown = eventually(lambda: next((done for done in [room("show", which)] if "grace" in done.out), None))
+    assert shown.status == 0
+    assert name in shown.out
+    assert re.search(rf"^{number}\b", shown.out)
+    for seq, word in enumerate(("one", "two", "three"), 1):
+        assert re.search(rf"#{seq}\b.*ada.*{word}", shown.out)
+    assert "three" in room("show", which, "--messages", "1").out
+    assert "two" not in room("show", which, "--messages", "1").out
+    assert room("show", name.upper()).out == room("show", name).out, "whoever types a name may type it small"
+
+
+def test_post_says_something_as_system(room: Console, which: str, reader: Socket) -> None:
+    done = room("post", which, "the house closes at ten")
+    assert done.status == 0
+    assert "#4" in done.out
+    frame = reader.expect(lambda frame: frame["type"] == "message" and frame["seq"] == 4)
+    assert (frame["body"], frame["author"]) == ("the house closes at ten", {"id": "system", "name": "system"})
+
+
+def test_rename_gives_another_name(
+    room: Console, which: str, number: int, reader: Socket, ada: Person
+) -> None:
+    other = f"Renamed {uuid.uuid4().hex[:8]}"
+    assert room("rename", which, other).status == 0
+    assert notice(reader, "name") == other
+    eventually(lambda: other in ada.http.get(f"/chats/{number}/").text, "the page has the new name")
+    assert room("show", other).out.startswith(f"{number} ")
+
+
+def test_topic_gives_another_topic_and_nothing_removes_it(
+    room: Console, which: str, number: int, reader: Socket
+) -> None:
+    assert room("topic", which, "cats").status == 0
+    assert notice(reader, "topic") == "cats"
+    assert "cats" in room("show", which).out
+    assert room("topic", which, "").status == 0
+    assert room("show", number, "--json").json["topic"] == ""
+
+
+def test_close_makes_a_room_read_only_until_open(
+    room: Console, which: str, number: int, name: str, reader: Socket, ada: Person
+) -> None:
+    assert room("close", which).status == 0
+    assert notice(reader, "closed") is True
+    refused = ada.http.post(ada.messages(number), json={"body": "too late"})
+    assert (refused.status_code, refused.json()["code"]) == (410, "room_closed")
+    assert "closed" in next(line for line in room("list").out.splitlines() if name in line)
+    assert room("post", which, "the administrator may").status == 0
+    assert room("open", which).status == 0
+    assert ada.say(number, "in time")["seq"] == 7
+    reader.expect(lambda frame: frame.get("seq") == 7)
+
+
+def test_clear_removes_the_messages_and_resets_the_readers(
+    room: Console, which: str, number: int, reader: Socket, ada: Person
+) -> None:
+    epoch = ada.read(number)["epoch"]
+    assert room("clear", which, "--yes").status == 0
+    reset = reader.expect(lambda frame: frame["type"] == "reset")
+    assert reset["epoch"] != epoch
+    eventually(lambda: bodies(ada, number) == [], "nothing is left for anybody")
+    assert ada.say(number, "anew")["seq"] == 4
+    reader.expect(lambda frame: frame.get("seq") == 4)
+
+
+def test_kick_sends_somebody_out_who_may_come_back(
+    room: Console, which: str, number: int, reader: Socket, grace: Person
+) -> None:
+    eventually(lambda: "grace" in room("show", number).out, "grace is here")
+    assert room("kick", which, "grace").status == 0
+    assert eventually(lambda: reader.closed)[0] == 4403
+    again = grace.socket()
+    assert again.join(number)["type"] == "joined"
+    again.close()
+
+
+def test_delete_with_a_number_deletes_one_message(
+    room: Console, which: str, number: int, reader: Socket, ada: Person
+) -> None:
+    assert room("delete", which, "2", "--yes").status == 0
+    frame = reader.expect(lambda frame: frame["type"] == "message" and frame["kind"] == "delete")
+    assert (frame["of"], frame["seq"]) == (2, 4)
+    eventually(lambda: bodies(ada, number)[:3] == ["one", "", "three"], "its body is gone for everybody")
+
+
+def test_delete_without_one_deletes_the_room(
+    room: Console, which: str, number: int, name: str, reader: Socket, ada: Person
+) -> None:
+    assert room("delete", which, "--yes").status == 0
+    assert reader.expect(lambda frame: frame["type"] == "error")["code"] == "no_such_room"
+    reader.expect(lambda frame: frame["type"] == "left" and frame["room"] == number)
+    eventually(lambda: ada.http.get(ada.messages(number)).status_code == 404, "it is gone for everybody")
+    assert name not in room("list").out
+    assert room("show", number).status != 0
+
+
+def test_a_command_is_seen_by_readers_of_every_worker(
+    room: Console, number: int, server: Server, ada: Person
+) -> None:
+    readers: list[Reader] = [WebSocketReader(ada, number, after=3) for _ in range(12)]
+    room("post", number, "to all of you")
+    room("rename", number, f"Hall of {uuid.uuid4().hex[:8]}")
+    room("clear", number, "--yes")
+    room("post", number, "anew")
+    for reader in readers:
+        eventually(
+            lambda reader=reader: reader.resets == 1 and reader.bodies == ["anew"],
+            "the clearing and what followed",
+        )
+        reader.close()
+        assert reader.seqs == [6]
+
+
+# -- for scripts ---------------------------------------------------------------------------------------
+
+
+def test_what_scripts_read_is_json(room: Console, name: str, number: int, reader: Socket) -> None:
+    fields = {"id": number, "name": name, "topic": "", "closed": False, "last_seq": 3}
+    assert (
+        fields.items() <= next(each for each in room("list", "--json").json if each["id"] == number).items()
+    )
+    shown = eventually(lambda: next((s for s in [room("show", number, "--json").json] if s["people"]), None))
+    assert fields.items() <= shown.items()
+    assert [person["name"] for person in shown["people"]] == ["grace"]
+    assert [message["body"] for message in shown["messages"]] == ["one", "two", "three"]
+    posted = room("post", number, "four", "--json").json
+    assert (posted["seq"], posted["body"], posted["room"]) == (4, "four", number)
+    other = f"Other {name}"
+    assert room("rename", number, other, "--json").json["name"] == other
+    assert room("topic", number, "cats", "--json").json["topic"] == "cats"
+    assert room("close", number, "--json").json["closed"] is True
+    assert room("open", number, "--json").json["closed"] is False
+    assert room("kick", number, "grace", "--json").json["removed"] == [shown["people"][0]["id"]]
+    assert room("clear", number, "--yes", "--json").json["epoch"] != shown["epoch"]
+    made = room("create", f"New {name}", "--json").json
+    assert (made["name"], made["last_seq"]) == (f"New {name}", 0)
+
+
+def test_the_real_command_prints_nothing_but_json(one_worker: Server) -> None:
+    done = one_worker.flask("room", "list", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"id": 1, "name": "Lobby"}.items() <= json.loads(done.stdout)[0].items()
+
+
+# -- what destroys asks --------------------------------------------------------------------------------
+
+DESTROYING = {"clear": [], "delete a message": ["2"], "delete the room": []}
+
+
+@only_one_worker
+@pytest.mark.parametrize("command", DESTROYING)
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_yes(
+    command: str, answer: str, room: Console, name: str, number: int, ada: Person
+) -> None:
+    before = ada.read(number, after=0)
+    done = room(command.split()[0], number, *DESTROYING[command], answer=answer)
+    assert done.status != 0
+    assert name in done.out + done.err, "the question says what would be gone"
+    assert ada.read(number, after=0) == before
+
+
+@pytest.mark.parametrize("command", DESTROYING)
+def test_what_destroys_is_done_when_the_answer_is_yes(
+    command: str, room: Console, number: int, ada: Person
+) -> None:
+    before = ada.read(number, after=0)
+    assert room(command.split()[0], number, *DESTROYING[command], answer="y\n").status == 0
+    eventually(lambda: ada.http.get(ada.messages(number), params={"after": 0}).json() != before, "it is done")
+
+
+# -- what cannot be done -------------------------------------------------------------------------------
+
+REFUSED = {
+    "an unknown number": ["post", "999999", "text"],
+    "room 0": ["post", "0", "text"],
+    "a number beyond all": ["show", str(2**63)],
+    "an unknown name": ["show", "Nowhere at all"],
+    "no name": ["show", ""],
+    "a room to clear that is not there": ["clear", "999999", "--yes"],
+    "a room to delete that is not there": ["delete", "999999", "--yes"],
+    "an empty name": ["rename", "ROOM", ""],
+    "a name of blanks": ["rename", "ROOM", "   "],
+    "a name of two lines": ["rename", "ROOM", "two\nlines"],
+    "a name that turns the text around": ["rename", "ROOM", "\u202eevil"],
+    "a name too long": ["rename", "ROOM", "x" * 81],
+    "a new room without a name": ["create", ""],
+    "a topic too long": ["topic", "ROOM", "x" * 251],
+    "an empty text": ["post", "ROOM", ""],
+    "a text of blanks": ["post", "ROOM", " \n "],
+    "a text too long": ["post", "ROOM", "x" * 4001],
+    "a text with control characters": ["post", "ROOM", "bell\a"],
+    "somebody who is not here": ["kick", "ROOM", "mallory"],
+    "a message that is not there": ["delete", "ROOM", "99", "--yes"],
+    "a number beyond all messages": ["delete", "ROOM", str(2**70), "--yes"],
+}
+
+
+@only_one_worker
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_done_is_one_clear_line_and_leaves_the_room_as_it_was(
+    what: str, room: Console, number: int
+) -> None:
+    before = room("list").out
+    done = room(*[str(number) if word == "ROOM" else word for word in REFUSED[what]])
+    assert done.status == 1
+    assert done.out == ""
+    assert len(done.err.splitlines()) == 1, done.err
+    assert len(done.err) > len("Error: ?")
+    assert room("list").out == before
+
+
+def test_an_unknown_room_is_answered_with_those_that_there_are(one_worker: Server) -> None:
+    done = one_worker.flask("room", "show", "Lobbby")
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "Lobbby" in line
+    assert "1 'Lobby'" in line
+
+
+def test_a_name_of_several_rooms_is_answered_with_their_numbers(
+    room: Console, name: str, number: int
+) -> None:
+    other = room("create", name, "--json").json["id"]
+    done = room("post", name, "which?")
+    assert done.status == 1
+    [line] = done.err.splitlines()
+    assert str(number) in line
+    assert str(other) in line
+    assert room("post", number, "this one").status == 0
+    assert [room("show", each, "--json").json["last_seq"] for each in (number, other)] == [4, 0]
+
+
+@only_one_worker
+@pytest.mark.parametrize(
+    "command",
+    [[], ["post"], ["post", "1"], ["paint", "1"], ["delete", "1", "two"], ["show", "1", "--messages", "-1"]],
+)
+def test_a_command_that_is_not_understood_says_how_it_is_used(command: list[str], room: Console) -> None:
+    done = room(*command)
+    assert done.status == 2
+    assert "Usage:" in done.out + done.err
+
+
+COMMANDS = ["list", "create", "show", "post", "rename", "topic", "close", "open", "clear", "kick", "delete"]
+
+
+@only_one_worker
+def test_the_help_names_every_command(room: Console) -> None:
+    said = room("--help").out
+    assert [command for command in COMMANDS if not re.search(rf"^  {command}  +\w", said, re.MULTILINE)] == []

@@ -1,0 +1,599 @@
+"""The API over plain requests: rooms, long poll, history, posting and its rules, presence, headers."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients import Person, eventually
+from tests.raw_socket import RawSocket, problem
+from tests.servers import Server
+
+every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Server:
+    """One worker, but where a test says `every_server`."""
+    return request.getfixturevalue(getattr(request, "param", "one_worker"))
+
+
+@pytest.fixture
+def said(ada: Person, board: int) -> Callable[[int], list[dict[str, Any]]]:
+    """Has ada say `count` things on the board, as fast as a socket takes them."""
+
+    def say(count: int) -> list[dict[str, Any]]:
+        with closing(ada.socket()) as socket:
+            for number in range(count):
+                socket.send({"type": "send", "room": board, "body": f"word {number + 1}"})
+            eventually(lambda: len(socket.of("ack")) == count)
+        return ada.read(board, after=0)["messages"]
+
+    return say
+
+
+# -- rooms ----------------------------------------------------------------------------------------------
+
+
+def test_a_new_room_is_answered_and_listed(ada: Person, grace: Person) -> None:
+    answer = ada.http.post("/api/rooms", json={"name": "  board ", "topic": "what to do"})
+    assert answer.status_code == 201
+    room = answer.json()
+    assert (room["name"], room["topic"], room["cursor"], room["unread"], room["here"]) == ("board", "what to do", 0, 0, 0)
+    assert room["epoch"]
+    assert _listed(grace, room["id"]) == room | _listed(grace, room["id"])
+
+
+def test_the_list_says_where_each_room_is_what_is_unread_and_who_is_here(
+    ada: Person, grace: Person, board: int
+) -> None:
+    for number in range(3):
+        ada.say(board, f"word {number}")
+    epoch = ada.read(board)["epoch"]
+    grace.read(board)
+    eventually(lambda: _listed(grace, board)["here"] == 2)  # polls count as present
+    room = _listed(grace, board)
+    assert {name: room[name] for name in ("name", "topic", "cursor", "epoch", "unread", "here")} == {
+        "name": "board", "topic": "", "cursor": 3, "epoch": epoch, "unread": 3, "here": 2,
+    }  # fmt: skip
+
+
+@every_server
+def test_what_is_read_is_no_longer_unread_for_that_person_in_every_worker(
+    ada: Person, grace: Person, board: int
+) -> None:
+    for number in range(3):
+        ada.say(board, f"word {number}")
+    answer = grace.http.post(f"/api/rooms/{board}/read", json={"seq": 2})
+    assert (answer.status_code, answer.content) == (204, b"")
+    eventually(lambda: _listed(grace, board)["unread"] == 1)
+    assert _listed(ada, board)["unread"] == 3
+    grace.http.post(f"/api/rooms/{board}/read", json={"seq": 3})
+    eventually(lambda: _listed(grace, board)["unread"] == 0)
+
+
+def test_reading_never_goes_back_and_never_ahead(ada: Person, grace: Person, board: int) -> None:
+    for number in range(3):
+        ada.say(board, f"word {number}")
+    for seq in (2, 1, 0, -1):
+        assert grace.http.post(f"/api/rooms/{board}/read", json={"seq": seq}).status_code == 204
+    eventually(lambda: _listed(grace, board)["unread"] == 1)
+    assert grace.http.post(f"/api/rooms/{board}/read", json={"seq": 1000}).status_code == 204
+    eventually(lambda: _listed(grace, board)["unread"] == 0)
+    ada.say(board, "one more")
+    assert _listed(grace, board)["unread"] == 1
+
+
+@every_server
+def test_a_room_made_in_one_worker_is_there_in_all(server: Server, ada: Person, board: int) -> None:
+    for _ in range(6):  # new connections reach any worker
+        with closing(Person(server)) as somebody:
+            assert somebody.read(board)["messages"] == []
+            assert _listed(somebody, board)["name"] == "board"
+
+
+def test_typing_over_http_is_told_to_the_others(ada: Person, grace: Person, board: int) -> None:
+    with closing(grace.socket()) as socket:
+        socket.join(board)
+        answer = ada.http.post(f"/api/rooms/{board}/typing")
+        assert (answer.status_code, answer.content) == (204, b"")
+        frame = socket.expect(lambda frame: frame["type"] == "typing")
+        assert (frame["room"], frame["who"]["id"], frame["who"]["name"]) == (board, ada.id, "ada")
+
+
+def test_reading_over_http_is_told_to_the_persons_own_sockets(ada: Person, board: int) -> None:
+    ada.say(board, "word")
+    with closing(ada.socket()) as socket:
+        socket.join(board)
+        ada.http.post(f"/api/rooms/{board}/read", json={"seq": 1})
+        assert socket.expect(lambda frame: frame["type"] == "read") == {"type": "read", "room": board, "seq": 1}
+
+
+@every_server
+def test_who_polls_counts_as_present(ada: Person, grace: Person, server: Server, board: int) -> None:
+    ada.read(board)
+    grace.read(board)
+
+    def here() -> dict[str, Any]:
+        return grace.http.get(f"/api/rooms/{board}/presence").json()
+
+    frame = eventually(lambda: here() if here()["count"] == 2 else None)
+    assert (frame["type"], frame["room"]) == ("presence", board)
+    assert {(who["id"], who["name"]) for who in frame["here"]} == {(ada.id, "ada"), (grace.id, "grace")}
+
+
+# -- cursors --------------------------------------------------------------------------------------------
+
+
+def test_without_a_cursor_the_last_fifty_are_served_oldest_first(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(60)
+    batch = ada.read(board)
+    assert _seqs(batch) == list(range(11, 61))
+    assert batch["cursor"] == 60
+
+
+def test_a_poll_is_answered_at_once_with_all_that_follows_its_cursor(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(7)
+    batch = ada.read(board, after=4, wait=55)
+    assert (_seqs(batch), batch["cursor"]) == ([5, 6, 7], 7)
+    assert "reset" not in batch
+
+
+def test_a_batch_has_at_most_limit_messages_and_its_cursor_goes_on(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(450)
+    batches, cursor = [], 0
+    while batch := ada.read(board, after=cursor)["messages"]:
+        batches.append(len(batch))
+        cursor = batch[-1]["seq"]
+    assert batches == [200, 200, 50]
+    batch = ada.read(board, after=100, limit=5)
+    assert (_seqs(batch), batch["cursor"]) == ([101, 102, 103, 104, 105], 105)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_an_empty_batch_says_where_the_request_started_from(
+    count: int, ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(count)
+    for after in (-1, count):
+        batch = ada.read(board, after=after)
+        assert (batch["messages"], batch["cursor"]) == ([], count)
+
+
+def test_a_poll_that_waits_in_vain_is_answered_with_an_empty_batch(ada: Person, board: int) -> None:
+    ada.say(board, "word")
+    batch = ada.read(board, after=1, wait=1)
+    assert (batch["messages"], batch["cursor"]) == ([], 1)
+    batch = ada.read(board, after=-1, wait=1)
+    assert (batch["messages"], batch["cursor"]) == ([], 1)
+
+
+@every_server
+@pytest.mark.parametrize("after", [1, -1])
+def test_a_waiting_poll_is_woken_by_a_message(after: int, ada: Person, grace: Person, board: int) -> None:
+    ada.say(board, "word")
+    with ThreadPoolExecutor() as pool:
+        grace.read(board, after=-1)  # her connection stands
+        waiting = pool.submit(grace.read, board, after=after, wait=55)
+        while not waiting.done():  # with -1 what is said before the request came in does not count
+            ada.say(board, "news")
+        batch = waiting.result()
+    first = batch["messages"][0]
+    assert first["body"] == "news"
+    assert batch["cursor"] == batch["messages"][-1]["seq"]
+    if after == 1:
+        assert first["seq"] == 2
+
+
+def test_the_cursor_zero_begins_with_the_first_message(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(60)
+    assert _seqs(ada.read(board, after=0)) == list(range(1, 61))
+    assert _seqs(ada.read(board, after=0, epoch="elsewhere")) == list(range(1, 61))  # never a reset
+
+
+@pytest.mark.parametrize("query", [{"after": 61}, {"after": 61, "wait": 55}, {"after": 3, "epoch": "elsewhere"}], ids=str)
+def test_a_cursor_that_the_room_cannot_have_is_reset_at_once(
+    query: dict[str, Any], ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(60)
+    batch = ada.read(board, **query)
+    assert batch["reset"] is True
+    assert (_seqs(batch), batch["cursor"]) == (list(range(11, 61)), 60)
+    assert "reset" not in ada.read(board, after=batch["cursor"], epoch=batch["epoch"])
+
+
+def test_a_waiting_poll_of_a_room_that_is_cleared_is_reset_and_of_one_that_is_deleted_is_told(
+    server: Server, ada: Person, board: int
+) -> None:
+    ada.say(board, "word")
+    old = ada.read(board, after=0)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(ada.read, board, after=1, epoch=old["epoch"], wait=55)
+        assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+        batch = waiting.result()
+        assert (batch["reset"], batch["messages"]) == (True, [])
+        assert batch["epoch"] != old["epoch"]
+        room = Person.messages(board)
+        waits = [pool.submit(ada.http.get, room, params={"after": 1, "wait": 55})]
+        waits.append(pool.submit(ada.http.get, f"/chats/{board}/http", params={"lastupdate": "4e9"}))
+        assert server.flask("room", "delete", str(board), "--yes").returncode == 0
+        assert {problem(wait.result()) for wait in waits} == {"no_such_room"}
+    assert problem(ada.http.get(room)) == "no_such_room"
+    assert ada.make_room("another") > board  # its number is never given again
+
+
+# -- history --------------------------------------------------------------------------------------------
+
+
+def test_history_comes_in_pages_that_end_before_a_number_oldest_first(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(250)
+    assert _seqs(ada.read(board, before=100, limit=50)) == list(range(50, 100))
+    assert _seqs(ada.read(board, before=251)) == list(range(51, 251))
+    assert _seqs(ada.read(board, before=10**18)) == list(range(51, 251))
+    assert _seqs(ada.read(board, before=3)) == [1, 2]
+    for before in (1, 0):
+        assert _seqs(ada.read(board, before=before)) == []
+
+
+def test_before_and_after_together_are_a_bad_request(ada: Person, board: int) -> None:
+    answer = ada.http.get(ada.messages(board), params={"before": 3, "after": 1})
+    assert problem(answer) == "bad_request"
+
+
+# -- posting --------------------------------------------------------------------------------------------
+
+
+def test_a_message_is_answered_with_all_its_fields(ada: Person, board: int) -> None:
+    answer = ada.http.post(ada.messages(board), json={"body": "hello", "client_id": "one"})
+    assert answer.status_code == 201
+    message = answer.json()
+    assert message.pop("at").endswith("Z")
+    assert message == {
+        "type": "message", "room": board, "seq": 1, "kind": "text",
+        "author": {"id": ada.id, "name": "ada", "guest": True},
+        "body": "hello", "of": None, "client_id": "one",
+    }  # fmt: skip
+    assert ada.id.startswith("g")
+
+
+@every_server
+def test_what_was_answered_can_be_read_from_any_worker(server: Server, ada: Person, board: int) -> None:
+    for number in range(6):
+        ada.say(board, f"word {number}")
+        with closing(Person(server)) as somebody:  # a new connection
+            assert _seqs(somebody.read(board, after=0)) == list(range(1, number + 2))
+
+
+def test_a_known_client_id_is_answered_200_with_the_first_message(ada: Person, grace: Person, board: int) -> None:
+    first = ada.http.post(ada.messages(board), json={"body": "once", "client_id": "one"})
+    again = ada.http.post(ada.messages(board), json={"body": "twice", "client_id": "one"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    other_author = grace.http.post(ada.messages(board), json={"body": "mine", "client_id": "one"})
+    other_room = ada.http.post(ada.messages(ada.make_room()), json={"body": "there", "client_id": "one"})
+    assert (other_author.status_code, other_room.status_code) == (201, 201)
+
+
+def test_a_known_client_id_is_answered_in_a_room_that_was_closed_since(
+    server: Server, ada: Person, board: int
+) -> None:
+    first = ada.say(board, "once", client_id="one")
+    assert server.flask("room", "close", str(board)).returncode == 0
+    again = ada.http.post(ada.messages(board), json={"body": "once", "client_id": "one"})
+    assert (again.status_code, again.json()) == (200, first)
+    assert problem(ada.http.post(ada.messages(board), json={"body": "more"})) == "room_closed"
+
+
+def test_a_client_id_that_comes_many_times_at_once_makes_one_message(ada: Person, board: int) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ada.say(board, "once", client_id="one")["seq"], range(24)))
+    assert set(answers) == {1}
+    assert _seqs(ada.read(board, after=0)) == [1]
+
+
+@every_server
+def test_times_are_strictly_increasing_within_a_room(server: Server, ada: Person, board: int) -> None:
+    people = [Person(server, f"guest {number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda person: [person.say(board, "word") for _ in range(25)], people))
+    times = [message["at"] for message in ada.read(board, after=0)["messages"]]
+    assert len(times) == 100
+    assert all(earlier < later for earlier, later in itertools.pairwise(times))
+    for person in people:
+        person.close()
+
+
+# -- edits, deletions, reactions, replies: the same rules over both doors -------------------------------
+
+Change = Callable[..., "int | str"]  # (person, room, fields) → the number, or the code of the refusal
+
+
+def over_http(person: Person, room: int, **fields: Any) -> int | str:
+    answer = person.http.post(person.messages(room), json=fields)
+    return answer.json()["seq"] if answer.status_code == 201 else problem(answer)
+
+
+def over_socket(person: Person, room: int, **fields: Any) -> int | str:
+    with closing(person.socket()) as socket:
+        socket.send({"type": "send", "room": room, **fields})
+        frame = socket.expect(lambda frame: frame["type"] in ("ack", "error"))
+        return frame["seq"] if frame["type"] == "ack" else frame["code"]
+
+
+both_doors = pytest.mark.parametrize("change", [over_http, over_socket], ids=lambda door: door.__name__)
+
+
+@both_doors
+def test_an_edited_text_is_served_in_its_newest_form_everywhere(
+    change: Change, ada: Person, grace: Person, board: int
+) -> None:
+    original = ada.say(board, "helo")
+    ada.say(board, "between")
+    assert change(ada, board, kind="edit", of=1, body="hello") == 3
+    assert change(ada, board, kind="edit", of=1, body="hello!") == 4  # of names the original, again
+    for batch in (grace.read(board, after=0), grace.read(board), grace.read(board, before=100)):
+        text, between, first, second = batch["messages"]
+        assert text == {**original, "body": "hello!", "edited_at": second["at"]}
+        assert "edited_at" not in between
+        assert [(edit["kind"], edit["of"], edit["body"]) for edit in (first, second)] == [
+            ("edit", 1, "hello"),
+            ("edit", 1, "hello!"),
+        ]
+        assert original["at"] < first["at"] < second["at"]
+
+
+@both_doors
+def test_a_deleted_text_is_served_without_its_body_and_so_are_its_edits(
+    change: Change, ada: Person, grace: Person, board: int
+) -> None:
+    ada.say(board, "secret")
+    change(ada, board, kind="edit", of=1, body="secret, too")
+    assert change(ada, board, kind="delete", of=1) == 3
+    for batch in (grace.read(board, after=0), grace.read(board, before=100), grace.read(board, after=1)):
+        assert "secret" not in str(batch)
+        assert _seqs(batch)[-1] == 3
+    text, edit, deletion = grace.read(board, after=0)["messages"]
+    assert not text.get("body")
+    assert not edit.get("body")
+    assert text["deleted_at"] == deletion["at"]
+    assert (deletion["kind"], deletion["of"]) == ("delete", 1)
+
+
+@every_server
+def test_a_change_reaches_readers_of_all_workers(server: Server, ada: Person, board: int) -> None:
+    people = [Person(server) for _ in range(6)]
+    ada.say(board, "helo")
+    assert {person.read(board, after=0)["messages"][0]["body"] for person in people} == {"helo"}
+    over_http(ada, board, kind="edit", of=1, body="hello")
+    for person in people:
+        eventually(lambda person=person: person.read(board, after=0)["messages"][0]["body"] == "hello")
+        person.close()
+
+
+@both_doors
+def test_an_edit_is_a_message_that_live_readers_get(change: Change, ada: Person, grace: Person, board: int) -> None:
+    ada.say(board, "helo")
+    with closing(grace.socket()) as socket:
+        socket.join(board, after=1)
+        change(ada, board, kind="edit", of=1, body="hello")
+        edit = socket.expect(lambda frame: frame["type"] == "message")
+        assert (edit["seq"], edit["kind"], edit["of"], edit["body"]) == (2, "edit", 1, "hello")
+
+
+@both_doors
+def test_others_may_reply_and_react_but_neither_edit_nor_delete(
+    change: Change, ada: Person, grace: Person, board: int
+) -> None:
+    ada.say(board, "hello")
+    assert change(grace, board, kind="edit", of=1, body="goodbye") == "forbidden"
+    assert change(grace, board, kind="delete", of=1) == "forbidden"
+    assert change(grace, board, kind="reaction", of=1, body="👍") == 2
+    assert change(grace, board, kind="reaction", of=1, body="👍", remove=True) == 3
+    assert change(grace, board, body="hello to you", of=1) == 4
+    text, on, off, reply = ada.read(board, after=0)["messages"]
+    assert (text["body"], text["author"]["id"]) == ("hello", ada.id)
+    assert not {"edited_at", "deleted_at"} & set(text)
+    assert (on["kind"], on["of"], on["body"]) == ("reaction", 1, "👍")
+    assert (off["kind"], off["of"], off["body"], off["remove"]) == ("reaction", 1, "👍", True)
+    assert (reply["kind"], reply["of"], reply["author"]["id"]) == ("text", 1, grace.id)
+
+
+@both_doors
+@pytest.mark.parametrize("kind", ["text", "edit", "delete", "reaction"])
+def test_nothing_can_be_about_what_is_unknown_deleted_or_no_text(
+    kind: str, change: Change, ada: Person, board: int
+) -> None:
+    ada.say(board, "helo")
+    change(ada, board, kind="edit", of=1, body="hello")
+    ada.say(board, "gone")
+    change(ada, board, kind="delete", of=3)
+    change(ada, board, kind="reaction", of=1, body="👍")
+    before = ada.read(board, after=0)
+    for of in (2, 3, 4, 5, 6, 999, 0, -1):
+        assert change(ada, board, kind=kind, of=of, body="x") == "bad_request", of
+    assert ada.read(board, after=0) == before
+
+
+def test_a_change_may_be_about_a_text_that_memory_has_forgotten(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(600)
+    assert over_http(ada, board, kind="edit", of=1, body="changed") == 601
+    assert ada.read(board, after=0, limit=1)["messages"][0]["body"] == "changed"
+
+
+def test_a_change_with_a_known_client_id_is_made_once(ada: Person, board: int) -> None:
+    ada.say(board, "hello")
+    fields = {"kind": "delete", "of": 1, "client_id": "one"}
+    first = ada.http.post(ada.messages(board), json=fields)
+    again = ada.http.post(ada.messages(board), json=fields)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["seq"] == first.json()["seq"]
+
+
+def test_the_administrator_posts_as_system_and_changes_are_notices(server: Server, ada: Person, board: int) -> None:
+    said = f"room({board}).post('welcome')\nroom({board}).topic = 'all things'\n"
+    assert server.flask("shell", input=said).returncode == 0
+    post, notice = ada.read(board, after=0)["messages"]
+    assert (post["kind"], post["author"], post["body"]) == ("text", {"id": "system", "name": "system"}, "welcome")
+    assert (notice["kind"], notice["author"]["id"]) == ("notice", "system")
+    assert _listed(ada, board)["topic"] == "all things"
+
+
+# -- what every answer says -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/api/rooms", None, 200),
+        ("GET", "/api/rooms/{}/messages", None, 200),
+        ("GET", "/api/rooms/{}/messages?before=9", None, 200),
+        ("GET", "/api/rooms/{}/messages?after=9", None, 200),
+        ("GET", "/api/rooms/{}/messages?after=x", None, 400),
+        ("GET", "/api/rooms/0/messages", None, 404),
+        ("POST", "/api/rooms/{}/messages", {"json": {"body": "hi"}}, 201),
+        ("POST", "/api/rooms/{}/messages", {"json": {"body": ""}}, 400),
+        ("GET", "/api/rooms/{}/presence", None, 200),
+        ("POST", "/api/rooms/{}/typing", None, 204),
+        ("POST", "/api/rooms/{}/read", {"json": {"seq": 0}}, 204),
+        ("GET", "/chats/{}/http?lastupdate=-1", None, 200),
+        ("GET", "/chats/{}/http?lastupdate=x", None, 400),
+        ("POST", "/chats/{}/http", {"data": {"new_message": "hi"}}, 200),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_answers_of_the_live_endpoints_may_be_kept_by_no_cache_and_held_by_no_proxy(
+    method: str, path: str, body: dict[str, Any] | None, status: int, ada: Person, board: int
+) -> None:
+    answer = ada.http.request(method, path.format(board), **(body or {}))
+    assert answer.status_code == status
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    assert "Set-Cookie" not in answer.headers
+    if status < 300 and answer.content:
+        assert answer.headers["Content-Type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_the_server_says_that_it_is_alive_and_ready(path: str, server: Server) -> None:
+    answer = httpx.get(server.url + path)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_metrics_are_prometheus_text(server: Server) -> None:
+    answer = httpx.get(server.url + "/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert any(line.startswith("# TYPE ") for line in answer.text.splitlines())
+
+
+def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(server: Server) -> None:
+    assert httpx.get(server.url + "/api/nothing").headers["Content-Type"] == "application/problem+json"
+    page = httpx.get(server.url + "/nothing", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+# -- clients that leave ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that nobody else uses, so that its sockets can be counted."""
+    server = Server(tmp_path_factory.mktemp("quiet") / "instance").start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/rooms/{}/messages?after=0&wait=55", "/chats/{}/http?lastupdate=0", "/api/rooms/{}/stream?after=0"],
+    ids=["long poll", "tutorial", "stream"],
+)
+def test_a_waiting_request_whose_client_leaves_ends_at_once(path: str, quiet: Server) -> None:
+    with closing(Person(quiet, "ada")) as ada:
+        room = ada.make_room()
+        people = [Person(quiet, f"guest {number}") for number in range(5)]
+        idle = _open_sockets(quiet)
+        clients = [RawSocket(quiet) for _ in people]
+        for client, person in zip(clients, people, strict=True):
+            client.request("GET", path.format(room), Cookie=person.cookie)
+
+        def here() -> int:
+            return ada.http.get(f"/api/rooms/{room}/presence").json()["count"]
+
+        eventually(lambda: here() == 5, "all of them wait")
+        assert _open_sockets(quiet) == idle + 5
+        for client in clients:
+            client.sock.close()
+        eventually(lambda: _open_sockets(quiet) == idle, "all of them are gone")
+        for person in people:
+            person.close()
+
+
+def test_a_poll_that_was_given_up_takes_no_message_with_it(ada: Person, grace: Person, board: int) -> None:
+    for number in range(20):
+        with RawSocket(ada.server) as client:
+            client.request("GET", f"/api/rooms/{board}/messages?after={number}&wait=55", Cookie=grace.cookie)
+        ada.say(board, "word")
+    assert _seqs(grace.read(board, after=0)) == list(range(1, 21))
+
+
+def test_requests_that_are_sent_without_waiting_for_answers_are_answered_in_order(ada: Person, board: int) -> None:
+    ada.say(board, "word")
+    with RawSocket(ada.server) as client:
+        client.request("GET", f"/api/rooms/{board}/messages?after=1&wait=1")
+        client.request("GET", f"/api/rooms/{board}/messages?after=0")
+        assert b'"messages":[]' in client.answer().body
+        assert b'"body":"word"' in client.answer().body
+
+
+def test_many_polls_wait_in_one_worker_and_all_are_woken(ada: Person, board: int) -> None:
+    clients = [RawSocket(ada.server) for _ in range(200)]
+    for client in clients:
+        client.request("GET", f"/api/rooms/{board}/messages?after=0&wait=55")
+    threading.Thread(target=ada.say, args=(board, "news")).start()
+    for client in clients:
+        assert b'"body":"news"' in client.answer().body
+        client.sock.close()
+
+
+# -- within ---------------------------------------------------------------------------------------------
+
+
+def _seqs(batch: dict[str, Any]) -> list[int]:
+    return [message["seq"] for message in batch["messages"]]
+
+
+def _listed(person: Person, room: int) -> dict[str, Any]:
+    rooms = person.http.get("/api/rooms").json()["rooms"]
+    return next(each for each in rooms if each["id"] == room)
+
+
+def _open_sockets(server: Server) -> int:
+    """How many sockets the server's one worker has open."""
+    (worker,) = server.worker_pids
+    count = 0
+    for descriptor in Path(f"/proc/{worker}/fd").iterdir():
+        try:
+            count += str(descriptor.readlink()).startswith("socket:")
+        except FileNotFoundError:
+            continue  # closed while we looked
+    return count
