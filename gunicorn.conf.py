@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import socket
+import subprocess
 import sys
 
 worker_class = "gevent"
@@ -45,6 +46,11 @@ def on_starting(server):
     for address in server.cfg.address:
         if isinstance(address, tuple) and not server.cfg.reuse_port:
             _check_free(*address)
+    if server.cfg.workers > 1:
+        # One worker says by itself what is wrong with the installation; several would all say it.
+        status = subprocess.run([sys.executable, "-c", "import wsgi"], check=False).returncode
+        if status:
+            sys.exit(status)
 
 
 def when_ready(server):
@@ -88,11 +94,11 @@ def post_worker_init(worker):
     worker.chatapp_drain = drain
     hub.start()
     gevent.spawn(drain_when_told)
-    worker.log.info("Ready")
     if worker.age == 1:  # the first of them says it for all
         for listener in worker.sockets:
             if listener.family != socket.AF_UNIX:
                 _say_where(worker.log, listener.getsockname(), hub.config)
+    worker.log.info("Ready")
 
 
 def worker_int(worker):

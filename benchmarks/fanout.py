@@ -98,8 +98,8 @@ def report(results: dict[str, list[Result]], options: argparse.Namespace) -> int
     print(
         f"""
 client, server: share of a core. Our server numbers each message, commits it to the disk (one bare fsync
-takes {rig.fsync_ms():.2f} ms here), acknowledges it and sends it as JSON with author, number and time; the plain
-loop keeps and acknowledges nothing and sends the bare text.
+takes {rig.fsync_ms():.2f} ms here), acknowledges it and sends it as JSON with author, number and time;
+the plain loop keeps and acknowledges nothing and sends the bare text.
 {rig.versions()}"""
     )
     return 2 if wrong else 0 if ratio >= AIM else 1

@@ -151,8 +151,8 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        for pid in [*children, process.pid]:
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in [*map(int, children), process.pid]:
+            os.kill(pid, signal.SIGKILL)
         process.wait()
 
 

@@ -192,8 +192,8 @@ def report(
     print(
         f"""
 All waiting: a message is sent when every poll has come back and the server is idle. In the wave:
-{WAVE_PAUSE * 1000:.0f} ms after the last ack, while the server still answers the polls that this one woke. What is
-acknowledged is on the disk; one bare fsync takes {rig.fsync_ms():.2f} ms here.
+{WAVE_PAUSE * 1000:.0f} ms after the last ack, while the server still answers the polls that this one woke.
+What is acknowledged is on the disk; one bare fsync takes {rig.fsync_ms():.2f} ms here.
 {rig.versions()}"""
     )
     return 2 if missed else 0 if met else 1

@@ -8,7 +8,6 @@ import re
 import time
 
 import gevent
-import msgspec
 from flask import Blueprint, Response, request
 from flask_sock import Sock
 
@@ -18,7 +17,7 @@ from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
-from chatapp.message import Author, Message, text_frame
+from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import Room
@@ -153,11 +152,9 @@ def _callback(name: str | None) -> str | None:
 
 
 def _answer(callback: str | None, timestamp: float, data: str) -> Response:
-    content = msgspec.json.encode({"status": 1, "timestamp": timestamp, "data": data})
+    content = encode({"status": 1, "timestamp": timestamp, "data": data})
     if callback is None:
         return Response(content, mimetype="application/json")
-    # U+2028 and U+2029 end a line in old JavaScript.
-    script = content.decode().replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    response = Response(f"{callback}({script})", mimetype="application/javascript")
+    response = Response(f"{callback}({content.decode()})", mimetype="application/javascript")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

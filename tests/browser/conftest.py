@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.browser.chat_page import ChatPage
 from tests.clients import Person
@@ -25,6 +25,7 @@ ARGUMENTS = [
 ]
 PATIENCE = 20_000  # milliseconds: how long anything may take before a test gives up; never how long it should
 
+OpenBrowser = Callable[..., Page]
 OpenPage = Callable[..., ChatPage]
 
 
@@ -44,9 +45,10 @@ def server(one_worker: Server) -> Server:
 
 
 @pytest.fixture
-def visitor(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """Opens a browser for somebody whom the server does not know. Whatever fails in a page's script fails the test."""
-    contexts, faults = [], []
+def visitor(browser: Browser, server: Server) -> Iterator[OpenBrowser]:
+    """Opens a browser for somebody unknown to the server. A fault in a page's script fails the test."""
+    contexts: list[BrowserContext] = []
+    faults: list[Error] = []
 
     def visit(at: Server = server, **options: Any) -> Page:
         context = browser.new_context(base_url=at.url, **options)
@@ -63,7 +65,7 @@ def visitor(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def person(visitor: Callable[..., Page], server: Server) -> Callable[..., Page]:
+def person(visitor: OpenBrowser, server: Server) -> OpenBrowser:
     """Opens a browser for a guest of this name."""
 
     def make(name: str, at: Server = server, **options: Any) -> Page:
@@ -85,10 +87,12 @@ def board(server: Server) -> int:
 
 
 @pytest.fixture
-def in_room(person: Callable[..., Page], board: int) -> OpenPage:
+def in_room(person: OpenBrowser, board: int) -> OpenPage:
     """Opens the board, or another room, for a guest of this name; returns when the page is live."""
 
-    def make(name: str, room: int = board, path: str = "/chats/{}/", script: str = "", **options: Any) -> ChatPage:
+    def make(
+        name: str, room: int = board, path: str = "/chats/{}/", script: str = "", **options: Any
+    ) -> ChatPage:
         page = person(name, **options)
         if script:
             page.add_init_script(script)

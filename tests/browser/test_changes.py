@@ -104,7 +104,9 @@ def test_who_is_removed_is_told_so_and_may_come_back(in_room: OpenPage, server: 
         ada.page.context.close()
 
 
-def test_who_is_removed_from_another_room_stays_in_this_one(in_room: OpenPage, server: Server, board: int) -> None:
+def test_who_is_removed_from_another_room_stays_in_this_one(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     maker = Person(server, "mallory")
     lobby = maker.make_room("lobby")
     ada, grace = in_room("ada"), in_room("grace")
@@ -118,7 +120,9 @@ def test_who_is_removed_from_another_room_stays_in_this_one(in_room: OpenPage, s
     maker.close()
 
 
-def test_a_room_that_is_deleted_is_gone_from_page_and_list(in_room: OpenPage, server: Server, board: int) -> None:
+def test_a_room_that_is_deleted_is_gone_from_page_and_list(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     ada = in_room("ada")
     administer(server, "delete", board, "--yes")
     expect(ada.page.get_by_role("heading", name="board is gone")).to_be_visible()

@@ -1,11 +1,9 @@
 """Every width, both schemes, the keyboard alone."""
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
 from tests.servers import Server
 
@@ -25,13 +23,19 @@ def stress(server: Server) -> int:
     person.say(room, "أحداث الخادم خلف nginx تحتاج إلى سطر إضافي")
     person.http.post(person.messages(room), json={"body": LONG_WORD, "of": first})
     for number in range(30):
-        person.http.post(person.messages(room), json={"kind": "reaction", "of": first, "body": f"mark-{number}"})
+        person.http.post(
+            person.messages(room), json={"kind": "reaction", "of": first, "body": f"mark-{number}"}
+        )
     person.close()
     return room
 
 
-@pytest.mark.parametrize("viewport", [PHONE, {"width": 820, "height": 1080}, WIDE], ids=["phone", "tablet", "wide"])
-def test_nothing_scrolls_sideways(viewport: dict[str, int], in_room: OpenPage, visitor, stress: int) -> None:
+@pytest.mark.parametrize(
+    "viewport", [PHONE, {"width": 820, "height": 1080}, WIDE], ids=["phone", "tablet", "wide"]
+)
+def test_nothing_scrolls_sideways(
+    viewport: dict[str, int], in_room: OpenPage, visitor: OpenBrowser, stress: int
+) -> None:
     stranger = visitor(viewport=viewport)
     for path in ("/chats/", f"/chats/{stress}/", "/chats/999999/"):
         stranger.goto(path)
@@ -60,8 +64,9 @@ def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
 def test_the_page_follows_the_reader_into_the_dark(in_room: OpenPage) -> None:
     def colours(scheme: str) -> tuple[str, str]:
         page = in_room("ada", color_scheme=scheme).page
-        read = "element => { const style = getComputedStyle(element); return [style.backgroundColor, style.color] }"
-        return tuple(page.locator("main").evaluate(read))
+        read = "main => [getComputedStyle(main).backgroundColor, getComputedStyle(main).color]"
+        paper, ink = page.locator("main").evaluate(read)
+        return paper, ink
 
     light, dark = colours("light"), colours("dark")
     assert light[0] == "rgb(255, 255, 255)"
@@ -76,7 +81,7 @@ def focus_by_tab(page: Page, label: str) -> None:
         name, outlined = page.evaluate(
             """() => {
                 const element = document.activeElement;
-                const words = element.ariaLabel || element.labels?.[0]?.textContent || element.textContent || "";
+                const words = element.ariaLabel || (element.labels?.[0] ?? element).textContent;
                 const field = element.closest(".composer") ?? element;
                 return [words.trim(), getComputedStyle(field).outlineStyle !== "none"];
             }"""
@@ -87,7 +92,7 @@ def focus_by_tab(page: Page, label: str) -> None:
     raise AssertionError(f"Tab does not lead to {label}")
 
 
-def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: Callable[..., Page]) -> None:
+def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: OpenBrowser) -> None:
     page = visitor()
     page.goto("/chats/")
     focus_by_tab(page, "Your name")
@@ -112,19 +117,26 @@ def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: Callable[.
     expect(page.get_by_role("button", name="People here")).to_be_focused()
 
 
-def test_the_pages_ask_nobody_else_and_run_under_a_strict_policy(in_room: OpenPage, server: Server, board: int) -> None:
+def test_the_pages_ask_nobody_else_and_run_under_a_strict_policy(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     """`default-src 'self'` without exceptions, put on every page as it passes."""
     complaints: list[str] = []
     foreign: list[str] = []
 
-    def look(page: Page) -> None:
-        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda request: foreign.append(request.url) if not request.url.startswith(server.url) else None)
+    def hear(line: ConsoleMessage) -> None:
+        if line.type == "error":
+            complaints.append(line.text)
+
+    def see(request: Request) -> None:
+        if not request.url.startswith(server.url):
+            foreign.append(request.url)
 
     ada = in_room("ada")
-    look(ada.page)
+    ada.page.on("console", hear)
+    ada.page.on("request", see)
 
-    def guard(route) -> None:
+    def guard(route: Route) -> None:
         answer = route.fetch()
         policy = f"default-src 'self'; connect-src 'self' ws://{server.host}; base-uri 'none'"
         route.fulfill(response=answer, headers={**answer.headers, "Content-Security-Policy": policy})

@@ -24,7 +24,9 @@ def top_of(chat: ChatPage, body: str) -> float:
     return box["y"]
 
 
-def test_the_newest_stays_in_view_while_one_is_at_the_foot(in_room: OpenPage, server: Server, board: int) -> None:
+def test_the_newest_stays_in_view_while_one_is_at_the_foot(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     tell(server, board, PAGE)
     ada, grace = in_room("ada"), in_room("grace")
     expect(ada.row("50")).to_be_in_viewport()
@@ -79,7 +81,9 @@ def test_older_messages_load_as_one_scrolls_up_and_nothing_jumps(
     expect(ada.page.get_by_role("link", name="Older messages")).to_be_hidden()
 
 
-def test_older_messages_load_until_there_are_texts_to_see(in_room: OpenPage, server: Server, board: int) -> None:
+def test_older_messages_load_until_there_are_texts_to_see(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     grace = Person(server, "grace")
     kept = grace.say(board, "much liked")
     for number in range(2 * PAGE + 10):
@@ -100,7 +104,9 @@ def test_the_title_counts_what_came_while_the_page_was_hidden(in_room: OpenPage)
     expect(ada.page).to_have_title("board · Chat")
 
 
-def test_the_title_counts_what_came_while_one_read_above(in_room: OpenPage, server: Server, board: int) -> None:
+def test_the_title_counts_what_came_while_one_read_above(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     tell(server, board, PAGE)
     ada, grace = in_room("ada"), in_room("grace")
     ada.scroll_up(600)

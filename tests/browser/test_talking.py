@@ -3,11 +3,17 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.clients import Person
+from tests.servers import Server
 
 NO_WEBSOCKET = "delete globalThis.WebSocket"
 BROKEN_WEBSOCKET = "globalThis.WebSocket = class { constructor() { throw new Error('blocked') } }"
-DEAF_WEBSOCKET = "globalThis.WebSocket = class { send() {} close() {} constructor() { setTimeout(() => this.onclose({ code: 1006, reason: '' })) } }"
+DEAF_WEBSOCKET = """globalThis.WebSocket = class {
+    constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })) }
+    send() {}
+    close() {}
+}"""
 NO_EVENT_SOURCE = "delete globalThis.EventSource"
 
 TRANSPORTS = {
@@ -28,7 +34,9 @@ def test_two_people_talk_live_over_each_transport(transport: str, in_room: OpenP
     grace.shows("hello", "hello, ada")
 
 
-@pytest.mark.parametrize("script", [NO_WEBSOCKET, BROKEN_WEBSOCKET, DEAF_WEBSOCKET], ids=["none", "broken", "deaf"])
+@pytest.mark.parametrize(
+    "script", [NO_WEBSOCKET, BROKEN_WEBSOCKET, DEAF_WEBSOCKET], ids=["none", "broken", "deaf"]
+)
 def test_without_websocket_the_page_goes_on_with_an_event_stream(script: str, in_room: OpenPage) -> None:
     in_room("ada", script=script).is_live_over("Server-Sent Events")
 
@@ -40,7 +48,9 @@ def test_the_long_poll_page_only_ever_polls(in_room: OpenPage) -> None:
     ada.shows("hello")
 
 
-def test_who_reads_without_a_name_sees_what_is_said(in_room: OpenPage, visitor, board: int) -> None:
+def test_who_reads_without_a_name_sees_what_is_said(
+    in_room: OpenPage, visitor: OpenBrowser, board: int
+) -> None:
     mallory, ada = visitor(), in_room("ada")
     mallory.goto(f"/chats/{board}/")
     expect(mallory.locator("#state")).to_have_text("Live")
@@ -78,17 +88,14 @@ def test_the_head_counts_and_the_panel_names_who_is_here(in_room: OpenPage) -> N
     expect(ada.page.locator(".people-button .people-count")).to_have_text("1")
 
 
-def test_another_room_counts_at_the_side_what_is_said_there(in_room: OpenPage, server) -> None:
-    ada, grace = in_room("ada"), in_room("grace")
-    lobby = server.flask("room", "create", f"lobby {ada.room}", "--json")
-    expect(ada.page.locator("#rooms")).to_contain_text("board")
-    assert lobby.returncode == 0, lobby.stderr
-    grace.page.goto("/chats/")
-    grace.page.get_by_role("link", name=f"lobby {ada.room}").click()
-    expect(grace.state).to_have_text("Live")
-    ada.page.goto(f"/chats/{ada.room}/")
-    expect(ada.state).to_have_text("Live")
-    link = ada.page.get_by_role("listitem").filter(has_text=f"lobby {ada.room}")
-    expect(link.locator(".count")).to_be_hidden()
+def test_another_room_counts_at_the_side_what_is_said_there(in_room: OpenPage, server: Server) -> None:
+    mallory = Person(server, "mallory")
+    lobby = mallory.make_room("lobby")
+    ada, grace = in_room("ada"), in_room("grace", lobby)
+    at_the_side = ada.page.locator(f'#rooms [data-room="{lobby}"]')
+    expect(at_the_side.locator(".count")).to_be_hidden()
     grace.say("over here")
-    expect(link.locator(".unread-number")).to_have_text("1")
+    expect(at_the_side.locator(".unread-number")).to_have_text("1")
+    grace.say("anybody?")
+    expect(at_the_side.locator(".unread-number")).to_have_text("2")
+    mallory.close()

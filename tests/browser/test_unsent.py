@@ -3,14 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
 from tests.servers import Server
 
 LONG_POLL = "/chats/long_poll/{}/"
+OpenGated = Callable[[str], "tuple[ChatPage, Gate]"]
 
 
 class Gate:
@@ -40,8 +41,9 @@ class Gate:
 
 
 @pytest.fixture
-def gated(person: Callable[..., Page], board: int) -> Callable[[str], tuple[ChatPage, Gate]]:
+def gated(person: OpenBrowser, board: int) -> OpenGated:
     """Opens the board for a guest whose page hears the server through a gate."""
+
     def make(name: str) -> tuple[ChatPage, Gate]:
         gate, page = Gate(), person(name)
         page.route_web_socket("**/ws", gate)
@@ -53,7 +55,7 @@ def gated(person: Callable[..., Page], board: int) -> Callable[[str], tuple[Chat
     return make
 
 
-def test_my_message_shows_at_once_and_is_confirmed_when_it_is_kept(gated: Callable[[str], tuple[ChatPage, Gate]]) -> None:
+def test_my_message_shows_at_once_and_is_confirmed_when_it_is_kept(gated: OpenGated) -> None:
     ada, gate = gated("ada")
     gate.close()
     ada.say("hello")
@@ -63,7 +65,7 @@ def test_my_message_shows_at_once_and_is_confirmed_when_it_is_kept(gated: Callab
     ada.shows("hello")
 
 
-def test_what_waits_behind_an_unanswered_message_keeps_its_place(gated: Callable[[str], tuple[ChatPage, Gate]]) -> None:
+def test_what_waits_behind_an_unanswered_message_keeps_its_place(gated: OpenGated) -> None:
     ada, gate = gated("ada")
     gate.close()
     ada.say("one", "two", "three")
@@ -74,7 +76,7 @@ def test_what_waits_behind_an_unanswered_message_keeps_its_place(gated: Callable
 
 
 def test_what_others_say_meanwhile_stands_above_what_is_not_yet_kept(
-    gated: Callable[[str], tuple[ChatPage, Gate]], in_room: OpenPage
+    gated: OpenGated, in_room: OpenPage
 ) -> None:
     (ada, gate), grace = gated("ada"), in_room("grace")
     gate.close()
@@ -87,7 +89,9 @@ def test_what_others_say_meanwhile_stands_above_what_is_not_yet_kept(
 
 
 @pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
-def test_offline_the_page_says_so_keeps_what_is_written_and_sends_it_once(path: str, in_room: OpenPage) -> None:
+def test_offline_the_page_says_so_keeps_what_is_written_and_sends_it_once(
+    path: str, in_room: OpenPage
+) -> None:
     ada, grace = in_room("ada", path=path), in_room("grace")
     grace.say("before")
     ada.shows("before")

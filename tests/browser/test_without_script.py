@@ -1,10 +1,10 @@
 """Without JavaScript the same pages read, name, write and make rooms."""
 
 import re
-from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenBrowser
 from tests.clients import Person
 from tests.servers import Server
 
@@ -15,7 +15,7 @@ def words(page: Page) -> list[str]:
     return page.locator("#messages > .message .words").all_text_contents()
 
 
-def test_a_stranger_reads_gets_a_name_and_writes(visitor: Callable[..., Page], server: Server, board: int) -> None:
+def test_a_stranger_reads_gets_a_name_and_writes(visitor: OpenBrowser, server: Server, board: int) -> None:
     grace = Person(server, "grace")
     grace.say(board, "who is there?")
     page = visitor(**NO_SCRIPT)
@@ -29,12 +29,13 @@ def test_a_stranger_reads_gets_a_name_and_writes(visitor: Callable[..., Page], s
     expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
     assert words(page) == ["who is there?", "it is me\nada"]
     expect(page.get_by_role("textbox", name="Message")).to_have_value("")
-    assert [message["body"] for message in grace.read(board)["messages"]] == ["who is there?", "it is me\nada"]
+    kept = [message["body"] for message in grace.read(board)["messages"]]
+    assert kept == ["who is there?", "it is me\nada"]
     grace.close()
 
 
 def test_the_newest_message_is_in_view_and_older_ones_are_a_link_away(
-    visitor: Callable[..., Page], server: Server, board: int
+    visitor: OpenBrowser, server: Server, board: int
 ) -> None:
     grace = Person(server, "grace")
     for number in range(1, 71):
@@ -51,7 +52,7 @@ def test_the_newest_message_is_in_view_and_older_ones_are_a_link_away(
     assert words(page)[-1] == "70"
 
 
-def test_a_guest_makes_a_room(person: Callable[..., Page]) -> None:
+def test_a_guest_makes_a_room(person: OpenBrowser) -> None:
     page = person("ada", **NO_SCRIPT)
     page.goto("/chats/")
     page.get_by_label("Name", exact=True).fill("a room without script")
@@ -62,7 +63,7 @@ def test_a_guest_makes_a_room(person: Callable[..., Page]) -> None:
     expect(page.get_by_role("heading", name="Nothing said in a room without script yet")).to_be_visible()
 
 
-def test_a_refused_message_says_why_and_its_words_stay(person: Callable[..., Page], board: int) -> None:
+def test_a_refused_message_says_why_and_its_words_stay(person: OpenBrowser, board: int) -> None:
     page = person("ada", **NO_SCRIPT)
     page.goto(f"/chats/{board}/")
     page.get_by_role("textbox", name="Message").fill("x" * 4001)
@@ -71,16 +72,17 @@ def test_a_refused_message_says_why_and_its_words_stay(person: Callable[..., Pag
     expect(page.get_by_role("textbox", name="Message")).to_have_value("x" * 4001)
 
 
-def test_a_room_that_is_not_there_says_so(visitor: Callable[..., Page]) -> None:
+def test_a_room_that_is_not_there_says_so(visitor: OpenBrowser) -> None:
     page = visitor(**NO_SCRIPT)
     answer = page.goto("/chats/999999/")
-    assert answer is not None and answer.status == 404
+    assert answer is not None
+    assert answer.status == 404
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such room")
     page.get_by_role("link", name="All rooms").click()
     expect(page).to_have_url(re.compile("/chats/$"))
 
 
-def test_who_is_here_can_be_seen(visitor: Callable[..., Page], person: Callable[..., Page], board: int) -> None:
+def test_who_is_here_can_be_seen(visitor: OpenBrowser, person: OpenBrowser, board: int) -> None:
     ada = person("ada")
     ada.goto(f"/chats/{board}/")
     expect(ada.locator("#state")).to_have_text("Live")
