@@ -15,7 +15,8 @@ from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
-from chatapp.room import Room, Subscriber
+from chatapp.room import Room
+from chatapp.subscriber import Subscriber
 
 _DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)}
 

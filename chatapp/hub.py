@@ -228,7 +228,7 @@ class Hub:
     def _let_idle_rooms_go(self) -> None:
         now = time.monotonic()
         for room in list(self.rooms.values()):
-            if not room.loaded.is_set() or room.subscribers or room.waiting or room.id in self._filling:
+            if not room.loaded.is_set() or room.readers or room.waiting or room.id in self._filling:
                 self._idle_since.pop(room.id, None)
             elif now - self._idle_since.setdefault(room.id, now) >= self.config.room_idle_seconds:
                 del self._idle_since[room.id], self.rooms[room.id]

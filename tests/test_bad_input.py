@@ -160,8 +160,24 @@ def test_lone_surrogates_are_not_json(half: str, ada: Person, board: int) -> Non
 
 @pytest.mark.parametrize(
     "body",
-    ["line\nbreak and\ttab", "😀" * LIMIT, "  spaces around  ", "\u202emarks\u200f", "\ufffd", "<b>&amp;", "'\"\\"],
-    ids=["newline and tab", "4,000 emoji", "spaces around", "direction marks", "replacement", "markup", "quotes"],
+    [
+        "line\nbreak and\ttab",
+        "😀" * LIMIT,
+        "  spaces around  ",
+        "\u202emarks\u200f",
+        "\ufffd",
+        "<b>&amp;",
+        "'\"\\",
+    ],
+    ids=[
+        "newline and tab",
+        "4,000 emoji",
+        "spaces around",
+        "direction marks",
+        "replacement",
+        "markup",
+        "quotes",
+    ],
 )
 def test_what_a_body_may_be_is_kept_as_it_is_by_every_door(body: str, ada: Person) -> None:
     room = ada.make_room("anything")
@@ -196,7 +212,10 @@ def test_a_browsers_line_break_in_a_form_is_a_newline(field: str, ada: Person) -
         ("application/x-www-form-urlencoded", b"%b=caf%%E9"),
         ("application/x-www-form-urlencoded", b"%b=caf\xe9"),
         ("application/x-www-form-urlencoded", b"%b=%%ED%%A0%%80"),
-        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\ncaf\xe9\r\n--x--\r\n'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\ncaf\xe9\r\n--x--\r\n',
+        ),
     ],
     ids=["quoted", "bare", "a surrogate", "multipart"],
 )
@@ -395,7 +414,9 @@ def test_a_room_that_there_is_not_is_no_such_room(
     assert problem(ada.http.request(method, path.format(room), **(body or {}))) == "no_such_room"
 
 
-@pytest.mark.parametrize("room", [str(2**63 - 1), str(2**64), "9" * 1000, "1x", "1.0", "１", "%00", "+1", "1%20"])
+@pytest.mark.parametrize(
+    "room", [str(2**63 - 1), str(2**64), "9" * 1000, "1x", "1.0", "１", "%00", "+1", "1%20"]
+)
 def test_what_is_no_number_is_no_room_either(room: str, ada: Person, board: int) -> None:
     assert problem(ada.http.get(f"/api/rooms/{room}/messages")) == "no_such_room"
 
@@ -410,10 +431,15 @@ def test_the_page_of_a_room_that_there_is_not_is_a_page_that_says_so(
 
 
 @pytest.mark.parametrize("room", [0, -1, 2**63, 2**63 - 1, 10**30, 999999])
-def test_a_socket_is_told_that_there_is_no_such_room_and_stays_open(room: int, ada: Person, board: int) -> None:
+def test_a_socket_is_told_that_there_is_no_such_room_and_stays_open(
+    room: int, ada: Person, board: int
+) -> None:
     with closing(ada.socket()) as ws:
         ws.send({"type": "join", "room": room})
-        assert ws.expect(lambda frame: frame["type"] == "error" and frame["re"] == "join")["code"] == "no_such_room"
+        assert (
+            ws.expect(lambda frame: frame["type"] == "error" and frame["re"] == "join")["code"]
+            == "no_such_room"
+        )
         ws.send({"type": "send", "room": room, "client_id": "c1", "body": "hi"})
         error = ws.expect(lambda frame: frame.get("re") == "send")
         assert (error["code"], error["client_id"]) == ("no_such_room", "c1")
@@ -426,7 +452,9 @@ def test_a_socket_is_told_that_there_is_no_such_room_and_stays_open(room: int, a
 
 
 @pytest.mark.parametrize("room", ["0", "-1", str(2**63), "999999", "x"])
-def test_a_plain_socket_in_no_room_is_accepted_and_closed_with_4404(room: str, ada: Person, board: int) -> None:
+def test_a_plain_socket_in_no_room_is_accepted_and_closed_with_4404(
+    room: str, ada: Person, board: int
+) -> None:
     with closing(ada.socket(path=f"/chats/{room}/ws", subprotocols=None)) as ws:
         assert eventually(lambda: ws.closed)[0] == 4404
 
@@ -438,7 +466,9 @@ def test_a_closed_room_refuses_every_word(door: Door, ada: Person, closed: int) 
     assert ada.read(closed, after=0) == before
 
 
-@pytest.mark.parametrize("fields", [{"kind": "edit", "body": "other"}, {"kind": "delete"}, {"kind": "reaction", "body": "👍"}])
+@pytest.mark.parametrize(
+    "fields", [{"kind": "edit", "body": "other"}, {"kind": "delete"}, {"kind": "reaction", "body": "👍"}]
+)
 def test_a_closed_room_refuses_changes_too(fields: dict[str, Any], ada: Person, closed: int) -> None:
     before = ada.read(closed, after=0)
     answer = ada.http.post(ada.messages(closed), json={**fields, "of": 1})
@@ -486,7 +516,11 @@ def test_a_frame_that_breaks_the_rules_closes_the_socket_with_its_code(
 @both_sockets
 def test_a_message_may_come_in_fragments_with_a_ping_between_them(path: str, ada: Person) -> None:
     room = ada.make_room("anything")
-    text = "größer 😀" if "chats" in path else json.dumps({"type": "send", "room": room, "body": "größer 😀"}, ensure_ascii=False)
+    text = (
+        "größer 😀"
+        if "chats" in path
+        else json.dumps({"type": "send", "room": room, "body": "größer 😀"}, ensure_ascii=False)
+    )
     data = text.encode()
     with RawSocket(ada.server) as raw:
         assert raw.handshake(path.format(room), Cookie=ada.cookie).status == 101
@@ -542,7 +576,9 @@ def test_a_handshake_that_cannot_be_is_answered_with_its_status(
 
 
 @both_sockets
-def test_the_address_of_a_socket_opened_as_a_page_is_a_bad_request(path: str, ada: Person, board: int) -> None:
+def test_the_address_of_a_socket_opened_as_a_page_is_a_bad_request(
+    path: str, ada: Person, board: int
+) -> None:
     assert ada.http.get(path.format(board)).status_code == 400
     assert ada.http.post(path.format(board)).status_code in (400, 405)
 
@@ -575,7 +611,10 @@ every_bad_name = pytest.mark.parametrize("name", NO_NAMES.values(), ids=NO_NAMES
 def test_nobody_can_be_called_so(name: str, server: Server, ada: Person, board: int) -> None:
     with httpx.Client(base_url=server.url) as somebody:
         assert problem(somebody.post("/guests", json={"name": name})) == "bad_request"
-        assert page(somebody.post("/guests", data={"name": name}, headers={"Accept": "text/html"})) == "bad_request"
+        assert (
+            page(somebody.post("/guests", data={"name": name}, headers={"Accept": "text/html"}))
+            == "bad_request"
+        )
         assert problem(somebody.post(ada.messages(board), json={"body": "hi"})) == "sign_in"
 
 
@@ -583,7 +622,9 @@ def test_nobody_can_be_called_so(name: str, server: Server, ada: Person, board: 
 def test_no_room_can_be_called_so(name: str, ada: Person, board: int) -> None:
     rooms = ada.http.get("/api/rooms").json()
     assert problem(ada.http.post("/api/rooms", json={"name": name})) == "bad_request"
-    assert page(ada.http.post("/chats/", data={"name": name}, headers={"Accept": "text/html"})) == "bad_request"
+    assert (
+        page(ada.http.post("/chats/", data={"name": name}, headers={"Accept": "text/html"})) == "bad_request"
+    )
     if name.strip():
         assert problem(ada.http.post("/api/rooms", json={"name": "fine", "topic": name})) == "bad_request"
     assert _without_presence(ada.http.get("/api/rooms").json()) == _without_presence(rooms)
@@ -686,9 +727,12 @@ def test_a_body_that_is_cut_off_changes_nothing(
 
 @pytest.mark.parametrize("path", ["/api/rooms/{}/messages", "/api/rooms", "/api/rooms/{}/read"])
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"]
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "nonsense"],
 )
-def test_json_with_a_wrong_content_type_is_a_bad_request(path: str, kind: str, ada: Person, board: int) -> None:
+def test_json_with_a_wrong_content_type_is_a_bad_request(
+    path: str, kind: str, ada: Person, board: int
+) -> None:
     answer = ada.http.post(
         path.format(board), content=b'{"body":"hi","name":"room","seq":1}', headers={"Content-Type": kind}
     )

@@ -45,7 +45,13 @@ def test_a_new_room_is_answered_and_listed(ada: Person, grace: Person) -> None:
     answer = ada.http.post("/api/rooms", json={"name": "  board ", "topic": "what to do"})
     assert answer.status_code == 201
     room = answer.json()
-    assert (room["name"], room["topic"], room["cursor"], room["unread"], room["here"]) == ("board", "what to do", 0, 0, 0)
+    assert (room["name"], room["topic"], room["cursor"], room["unread"], room["here"]) == (
+        "board",
+        "what to do",
+        0,
+        0,
+        0,
+    )
     assert room["epoch"]
     assert _listed(grace, room["id"]) == room | _listed(grace, room["id"])
 
@@ -112,7 +118,11 @@ def test_reading_over_http_is_told_to_the_persons_own_sockets(ada: Person, board
     with closing(ada.socket()) as socket:
         socket.join(board)
         ada.http.post(f"/api/rooms/{board}/read", json={"seq": 1})
-        assert socket.expect(lambda frame: frame["type"] == "read") == {"type": "read", "room": board, "seq": 1}
+        assert socket.expect(lambda frame: frame["type"] == "read") == {
+            "type": "read",
+            "room": board,
+            "seq": 1,
+        }
 
 
 @every_server
@@ -205,7 +215,9 @@ def test_the_cursor_zero_begins_with_the_first_message(
     assert _seqs(ada.read(board, after=0, epoch="elsewhere")) == list(range(1, 61))  # never a reset
 
 
-@pytest.mark.parametrize("query", [{"after": 61}, {"after": 61, "wait": 55}, {"after": 3, "epoch": "elsewhere"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{"after": 61}, {"after": 61, "wait": 55}, {"after": 3, "epoch": "elsewhere"}], ids=str
+)
 def test_a_cursor_that_the_room_cannot_have_is_reset_at_once(
     query: dict[str, Any], ada: Person, board: int, said: Callable[[int], object]
 ) -> None:
@@ -280,7 +292,9 @@ def test_what_was_answered_can_be_read_from_any_worker(server: Server, ada: Pers
             assert _seqs(somebody.read(board, after=0)) == list(range(1, number + 2))
 
 
-def test_a_known_client_id_is_answered_200_with_the_first_message(ada: Person, grace: Person, board: int) -> None:
+def test_a_known_client_id_is_answered_200_with_the_first_message(
+    ada: Person, grace: Person, board: int
+) -> None:
     first = ada.http.post(ada.messages(board), json={"body": "once", "client_id": "one"})
     again = ada.http.post(ada.messages(board), json={"body": "twice", "client_id": "one"})
     assert (first.status_code, again.status_code) == (201, 200)
@@ -387,7 +401,9 @@ def test_a_change_reaches_readers_of_all_workers(server: Server, ada: Person, bo
 
 
 @both_doors
-def test_an_edit_is_a_message_that_live_readers_get(change: Change, ada: Person, grace: Person, board: int) -> None:
+def test_an_edit_is_a_message_that_live_readers_get(
+    change: Change, ada: Person, grace: Person, board: int
+) -> None:
     ada.say(board, "helo")
     with closing(grace.socket()) as socket:
         socket.join(board, after=1)
@@ -447,11 +463,17 @@ def test_a_change_with_a_known_client_id_is_made_once(ada: Person, board: int) -
     assert again.json()["seq"] == first.json()["seq"]
 
 
-def test_the_administrator_posts_as_system_and_changes_are_notices(server: Server, ada: Person, board: int) -> None:
+def test_the_administrator_posts_as_system_and_changes_are_notices(
+    server: Server, ada: Person, board: int
+) -> None:
     said = f"room({board}).post('welcome')\nroom({board}).topic = 'all things'\n"
     assert server.flask("shell", input=said).returncode == 0
     post, notice = ada.read(board, after=0)["messages"]
-    assert (post["kind"], post["author"], post["body"]) == ("text", {"id": "system", "name": "system"}, "welcome")
+    assert (post["kind"], post["author"], post["body"]) == (
+        "text",
+        {"id": "system", "name": "system"},
+        "welcome",
+    )
     assert (notice["kind"], notice["author"]["id"]) == ("notice", "system")
     assert _listed(ada, board)["topic"] == "all things"
 
@@ -556,7 +578,9 @@ def test_a_poll_that_was_given_up_takes_no_message_with_it(ada: Person, grace: P
     assert _seqs(grace.read(board, after=0)) == list(range(1, 21))
 
 
-def test_requests_that_are_sent_without_waiting_for_answers_are_answered_in_order(ada: Person, board: int) -> None:
+def test_requests_that_are_sent_without_waiting_for_answers_are_answered_in_order(
+    ada: Person, board: int
+) -> None:
     ada.say(board, "word")
     with RawSocket(ada.server) as client:
         client.request("GET", f"/api/rooms/{board}/messages?after=1&wait=1")

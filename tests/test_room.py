@@ -22,7 +22,8 @@ from chatapp.journal.requests import Commit, RoomState
 from chatapp.message import Author, Message, format_time
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
-from chatapp.room import NEWEST, Room, Subscriber
+from chatapp.room import NEWEST, Room
+from chatapp.subscriber import Subscriber
 from chatapp.transports.polling import poll
 
 ADA = Identity("g1", "ada", "guest")

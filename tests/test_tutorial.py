@@ -4,7 +4,6 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import httpx
@@ -111,7 +110,9 @@ def test_the_first_request_is_answered_at_once(ada: Person, board: int) -> None:
         ada.say(board, "word")  # makes no difference
 
 
-@pytest.mark.parametrize("query", [{}, {"lastupdate": "0"}, {"lastupdate": "0.0"}, {"lastupdate": "-5"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{}, {"lastupdate": "0"}, {"lastupdate": "0.0"}, {"lastupdate": "-5"}], ids=str
+)
 def test_no_lastupdate_means_zero(query: dict[str, str], ada: Person, board: int) -> None:
     ada.say(board, "first")
     ada.say(board, "second")
@@ -227,7 +228,9 @@ def test_a_script_says_the_same_to_everybody(server: Server, ada: Person, board:
     answers = {
         httpx.get(f"{server.url}/chats/{board}/http", params=query).text,
         ada.http.get(f"/chats/{board}/http", params=query).text,
-        httpx.get(f"{server.url}/chats/{board}/http", params=query, headers={"Origin": "http://mallory.example"}).text,
+        httpx.get(
+            f"{server.url}/chats/{board}/http", params=query, headers={"Origin": "http://mallory.example"}
+        ).text,
     }
     assert len(answers) == 1
 

@@ -60,7 +60,9 @@ def test_a_join_says_where_the_room_is_and_brings_what_follows_the_cursor(
     assert _seqs(socket) == [3, 4, 5, 6]
 
 
-def test_a_message_on_the_socket_is_the_message_of_the_api(ada: Person, board: int, open_socket: Opener) -> None:
+def test_a_message_on_the_socket_is_the_message_of_the_api(
+    ada: Person, board: int, open_socket: Opener
+) -> None:
     socket = open_socket(ada)
     socket.join(board, after=0)
     kept = ada.say(board, "hello", client_id="one")
@@ -69,7 +71,8 @@ def test_a_message_on_the_socket_is_the_message_of_the_api(ada: Person, board: i
 
 
 @pytest.mark.parametrize(
-    ("after", "seqs"), [(None, [2, 3, *range(4, 52)]), (0, list(range(1, 52))), (-1, []), (49, [50, 51]), (51, [])]
+    ("after", "seqs"),
+    [(None, [2, 3, *range(4, 52)]), (0, list(range(1, 52))), (-1, []), (49, [50, 51]), (51, [])],
 )
 def test_a_join_without_a_cursor_with_zero_and_with_minus_one(
     after: int | None, seqs: list[int], ada: Person, board: int, open_socket: Opener
@@ -85,7 +88,9 @@ def test_a_join_without_a_cursor_with_zero_and_with_minus_one(
     assert _seqs(socket) == [*seqs, 52]
 
 
-@pytest.mark.parametrize("cursor", [{"after": 4}, {"after": 10**15}, {"after": 2, "epoch": "elsewhere"}], ids=str)
+@pytest.mark.parametrize(
+    "cursor", [{"after": 4}, {"after": 10**15}, {"after": 2, "epoch": "elsewhere"}], ids=str
+)
 def test_a_cursor_that_the_room_cannot_have_gets_a_reset_in_place_of_joined(
     cursor: dict[str, Any], ada: Person, board: int, open_socket: Opener
 ) -> None:
@@ -293,14 +298,20 @@ def test_read_is_told_to_the_persons_other_tabs_only(
         socket.join(board, after=3)
     tab.send({"type": "read", "room": board, "seq": 2})
     for socket in others:
-        assert socket.expect(lambda frame: frame["type"] == "read") == {"type": "read", "room": board, "seq": 2}
+        assert socket.expect(lambda frame: frame["type"] == "read") == {
+            "type": "read",
+            "room": board,
+            "seq": 2,
+        }
     ada.say(board, "so")
     for socket in (tab, reader):
         socket.expect(lambda frame: frame["type"] == "message")
         assert not socket.of("read")
 
 
-def test_what_was_read_on_a_socket_is_read_in_the_list(ada: Person, grace: Person, board: int, open_socket: Opener) -> None:
+def test_what_was_read_on_a_socket_is_read_in_the_list(
+    ada: Person, grace: Person, board: int, open_socket: Opener
+) -> None:
     for number in range(3):
         ada.say(board, f"word {number}")
 
@@ -365,7 +376,9 @@ def test_who_joins_is_told_who_is_here_and_the_others_are_told_who_came_and_went
     assert went == {"type": "presence", "room": board, "count": 1, "joined": [], "left": [her]}
 
 
-def test_presence_is_about_people_not_sockets(ada: Person, grace: Person, board: int, open_socket: Opener) -> None:
+def test_presence_is_about_people_not_sockets(
+    ada: Person, grace: Person, board: int, open_socket: Opener
+) -> None:
     watcher = open_socket(grace)
     watcher.join(board)
     tabs = [open_socket(ada) for _ in range(3)]
@@ -445,7 +458,9 @@ def test_a_refused_frame_is_answered_with_what_it_was_and_does_not_close_the_soc
     socket.expect(lambda frame: frame["type"] == "ack")
 
 
-def test_a_refused_send_between_others_leaves_their_order_alone(ada: Person, board: int, open_socket: Opener) -> None:
+def test_a_refused_send_between_others_leaves_their_order_alone(
+    ada: Person, board: int, open_socket: Opener
+) -> None:
     socket = open_socket(ada)
     for number in range(30):
         body = "" if number % 3 == 1 else f"word {number}"
@@ -487,7 +502,9 @@ def test_compression_is_never_negotiated(path: str, ada: Person, board: int) -> 
 
 @pytest.mark.parametrize("path", ["/ws", "/chats/{}/ws"])
 @pytest.mark.parametrize(("code", "answered"), [(1000, 1000), (1001, 1001), (None, None)])
-def test_a_goodbye_is_answered(path: str, code: int | None, answered: int | None, ada: Person, board: int) -> None:
+def test_a_goodbye_is_answered(
+    path: str, code: int | None, answered: int | None, ada: Person, board: int
+) -> None:
     with RawSocket(ada.server) as raw:
         raw.handshake(path.format(board), Cookie=ada.cookie)
         raw.frame(b"" if code is None else code.to_bytes(2, "big"), 8)
@@ -559,7 +576,9 @@ def test_each_line_of_a_plain_socket_is_a_message_in_order(ada: Person, board: i
         line.send(f"word {number}")
     eventually(lambda: len(line.frames) == 21)  # the sender gets them as well
     kept = ada.read(board, after=0)["messages"]
-    assert [message["body"] for message in kept] == [f"word {number}" for number in range(20)] == line.frames[1:]
+    assert (
+        [message["body"] for message in kept] == [f"word {number}" for number in range(20)] == line.frames[1:]
+    )
     assert {message["author"]["name"] for message in kept} == {"ada"}
 
 
@@ -590,7 +609,9 @@ def test_a_refused_line_is_answered_on_the_line_and_the_next_one_is_kept(
     assert [message["body"] for message in ada.read(board, after=0)["messages"]] == ["hello"]
 
 
-def test_a_line_of_somebody_without_a_name_is_a_guests(server: Server, ada: Person, board: int, plain: Opener) -> None:
+def test_a_line_of_somebody_without_a_name_is_a_guests(
+    server: Server, ada: Person, board: int, plain: Opener
+) -> None:
     nobody = Person(server)
     line = plain(nobody, board)
     line.send("hello")
@@ -629,7 +650,9 @@ def _error(socket: Socket) -> dict[str, Any]:
 
 def _here(socket: Socket, room: int) -> dict[str, Any]:
     """The first form of presence."""
-    return socket.expect(lambda frame: frame["type"] == "presence" and frame["room"] == room and "here" in frame)
+    return socket.expect(
+        lambda frame: frame["type"] == "presence" and frame["room"] == room and "here" in frame
+    )
 
 
 def _now_here(socket: Socket, room: int) -> set[str]:

@@ -23,7 +23,7 @@ class HubCollector:
         """The figures, each labelled with the worker that answers: another request may reach another one."""
         hub = self._hub
         rooms = list(hub.rooms.values())
-        followed = [subscriber for room in rooms for subscriber in room.subscribers]
+        followed = [subscriber for room in rooms for subscriber in room.readers]
         live = sum(len(room.live) for room in rooms)
         gauges = {
             "rooms": ("Rooms in memory", len(rooms)),

@@ -17,55 +17,17 @@ from chatapp.hub import Hub
 from chatapp.journal.requests import Kept
 from chatapp.limiter import FRAME_SECONDS
 from chatapp.permissions import Identity, check, may
-from chatapp.posting import Draft
 from chatapp.reads import Reads
 from chatapp.room import Room
 from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.requests_v1 import FrameBudget, Join, Leave, Ping, Read, Send, Typing, parse
 
 SUBPROTOCOL = "chatapp.v1"
 IN_FLIGHT = 256  # sends of one socket that the journal has not answered; more are not read meanwhile
-REFUSALS_IN_A_ROW = 100
 TYPING_SECONDS = 2
 
 bp = Blueprint("websocket", __name__)
 sock = Sock()
-
-
-class Join(Struct, frozen=True):
-    room: int
-    after: int | None = None
-    epoch: str | None = None
-
-
-class Leave(Struct, frozen=True):
-    room: int
-
-
-class Send(Draft, frozen=True, kw_only=True):
-    room: int
-
-
-class Typing(Struct, frozen=True):
-    room: int
-
-
-class Read(Struct, frozen=True):
-    room: int
-    seq: int
-
-
-class Ping(Struct, frozen=True):
-    pass
-
-
-FRAMES: dict[str, type[Struct]] = {
-    "join": Join,
-    "leave": Leave,
-    "send": Send,
-    "typing": Typing,
-    "read": Read,
-    "ping": Ping,
-}
 
 
 @bp.before_request
@@ -119,7 +81,7 @@ class Session:
         kind = fields.get("type")
         try:
             self._budget.spend()
-            self._perform(_parse(kind, frame))
+            self._perform(parse(kind, frame))
         except ChatError as refusal:
             self._refuse(refusal, kind, fields.get("room"), fields.get("client_id"))
         if self._budget.exhausted:
@@ -204,47 +166,10 @@ class Session:
             self._answered.wait(0.1 if outlet.full else None)
 
 
-class FrameBudget:
-    """At most `limit` frames in ten seconds; a socket that goes on regardless is exhausted."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._spent = 0
-        self._refused = 0
-        self._until = 0.0
-
-    @property
-    def exhausted(self) -> bool:
-        return self._refused >= REFUSALS_IN_A_ROW
-
-    def spend(self) -> None:
-        """Count a frame. Raises TooFast when there were too many."""
-        now = time.monotonic()
-        if now >= self._until:
-            self._until = now + FRAME_SECONDS
-            self._spent = 0
-        self._spent += 1
-        if self._spent > self._limit:
-            self._refused += 1
-            raise TooFast(retry_after=max(1, round(self._until - now + 0.5)))
-        self._refused = 0
-
-
 def opening(room: Room, reset: bool) -> bytes:
     """What a reader of a WebSocket sees first of a room."""
     make = frames.reset if reset else frames.joined
     return WEBSOCKET.event("joined", make(room.id, room.last, room.epoch, room.name))
-
-
-def _parse(kind: object, frame: object) -> Struct:
-    if not isinstance(frame, dict) or not isinstance(kind, str):
-        raise BadRequest("A frame is a JSON object with a type")
-    if kind not in FRAMES:
-        raise BadRequest(f"There is no frame type {kind[:20]!r}")
-    try:
-        return msgspec.convert(frame, FRAMES[kind])
-    except msgspec.ValidationError as error:
-        raise BadRequest(str(error)) from None
 
 
 def _plain(value: object) -> object:

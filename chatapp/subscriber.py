@@ -1,0 +1,130 @@
+"""Subscriber: one pushed reader that follows one room.
+
+The cursor is the reader: there is no queue per reader. A subscriber is *live* (at the room's end, pushed to
+from `Room.deliver`) or *late* (served from backlog or journal, from its cursor, at the pace of its socket).
+
+Invariants
+- No cursor passes its room's `last`.
+- Between "caught up" and "live" nothing switches, so no delivery falls between them.
+- What was read from the log that was there before a reset is never sent after it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from chatapp.encodings import Encoding
+from chatapp.message import Author, Message
+from chatapp.outlet import Outlet
+from chatapp.permissions import Identity
+from chatapp.room import Room
+
+STRETCH = 100  # messages offered to a late reader at once
+
+
+class Subscriber:
+    """One reader following one room through `outlet`.
+
+    `on_reset` and `on_live` tell the transport: write the frame that says so. `on_dismissed(code)`: the
+    subscription was ended from this side, because the room is gone or the person was removed.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        identity: Identity,
+        outlet: Outlet,
+        encoding: Encoding,
+        on_reset: "Callable[[Subscriber], None]",
+        on_live: "Callable[[Subscriber], None]",
+        on_dismissed: "Callable[[Subscriber, str], None]",
+    ) -> None:
+        self.room, self.identity = room, identity
+        self.outlet, self.encoding = outlet, encoding
+        self.cursor = 0
+        self.ended = False
+        self._log_number = 0  # counts resets: what was read from an older log is not sent
+        self._on_reset, self._on_live, self._on_dismissed = on_reset, on_live, on_dismissed
+
+    @property
+    def author(self) -> Author:
+        return Author.of(self.identity)
+
+    def start(self, cursor: int) -> None:
+        """Follow the room from after `cursor`. Never switches: what memory has goes out at once."""
+        self.cursor = cursor
+        self.room.readers.add(self)
+        self._catch_up()
+
+    def end(self) -> None:
+        """Stop following. Nothing of the room is sent after this."""
+        self.ended = True
+        self.room.readers.discard(self)
+        self.room.live.pop(self, None)
+
+    def push(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
+        """Send `data`, the joined `frames` of `messages`. What the socket does not take makes us late."""
+        sent = self.outlet.offer(data) if data else 0
+        if sent == len(data):
+            self.cursor = messages[-1].seq
+            return
+        for message, frame in zip(messages, frames, strict=True):
+            if sent < len(frame):
+                if sent:  # the frame that was cut is completed first, everything after it is read again
+                    self.outlet.keep(frame[sent:])
+                    self.cursor = message.seq
+                break
+            sent -= len(frame)
+            self.cursor = message.seq
+        self.room.live.pop(self, None)
+        self.outlet.serve(self)
+
+    def tell(self, kind: str, data: bytes) -> None:
+        """Send an ephemeral frame; dropped where the socket is far behind."""
+        frame = self.encoding.event(kind, data)
+        if frame:
+            self.outlet.send(frame, droppable=True)
+
+    def advance(self) -> bool:
+        """Offer the next stretch; True when live or ended. May switch while the journal is read."""
+        if self.ended or self._go_live():
+            return True
+        log_number, cursor = self._log_number, self.cursor
+        messages = self.room.after(cursor, STRETCH)
+        if log_number != self._log_number or self.ended:
+            return self.ended
+        if not messages:  # retention took what was there
+            self.cursor = max(self.cursor, min(self.room.last, self.room.first - 1))
+            return False if self.cursor > cursor else self._skip_to_end()
+        frames = [self.encoding.message(message, self.room.epoch) for message in messages]
+        self.push(messages, frames, b"".join(frames))
+        return self._go_live()
+
+    def restart(self) -> None:
+        """The log was replaced: say so and go on with its newest messages."""
+        self._log_number += 1
+        self.room.live.pop(self, None)
+        self._on_reset(self)
+        self.cursor = self.room.newest
+        self._catch_up()
+
+    def dismiss(self, code: str) -> None:
+        """End from this side; the transport tells the reader why."""
+        self.end()
+        self._on_dismissed(self, code)
+
+    def _catch_up(self) -> None:
+        # Straight away as far as memory and socket allow; the pump does the rest.
+        if self._go_live() or (self.room.remembers(self.cursor) and self.advance()):
+            return
+        self.outlet.serve(self)
+
+    def _go_live(self) -> bool:
+        # Nothing switches between the comparison and joining `live`: no delivery falls between them.
+        if self.cursor < self.room.last or self.outlet.unsent:
+            return False
+        self.room.live[self] = None
+        self._on_live(self)
+        return True
+
+    def _skip_to_end(self) -> bool:
+        self.cursor = self.room.last
+        return self._go_live()

@@ -1,0 +1,55 @@
+"""The docs and the tests know every door: what is added must be described and tried."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chatapp.errors import ChatError
+from chatapp.transports.requests_v1 import FRAMES
+from tests.servers import ROOT, Server
+
+DOCS = {path.name: path.read_text() for path in [*Path(ROOT, "docs").glob("*.md"), Path(ROOT, "README.md")]}
+TESTS = "\n".join(path.read_text() for path in Path(ROOT, "tests").rglob("*.py") if path != Path(__file__))
+
+
+@pytest.fixture(scope="module")
+def routes(one_worker: Server) -> list[str]:
+    """Every path that the application answers, with 1 for a room."""
+    listed = one_worker.flask("routes").stdout
+    paths = re.findall(r"\s(/\S*) *$", listed, re.MULTILINE)
+    return sorted(
+        {path.replace("<room_id:room_id>", "1") for path in paths if not path.startswith("/static")}
+    )
+
+
+def test_every_route_is_in_the_protocol(routes: list[str]) -> None:
+    text = DOCS["protocol.md"].replace("<id>", "1")
+    assert len(routes) > 15
+    assert [
+        path for path in routes if path != "/" and f"{path}`" not in text and f"{path}?" not in text
+    ] == []
+
+
+def test_every_route_is_tried_by_a_test(routes: list[str]) -> None:
+    tried = re.sub(r"\{[^{}\n]*\}", "1", TESTS)
+    assert [path for path in routes if f"{path}" not in tried] == []
+
+
+@pytest.mark.parametrize("kind", sorted(FRAMES))
+def test_every_frame_type_is_in_the_protocol_and_tried_by_a_test(kind: str) -> None:
+    assert f'"type":"{kind}"' in DOCS["protocol.md"]
+    assert re.search(rf'"type": ?"{kind}"', TESTS)
+
+
+@pytest.mark.parametrize("error", ChatError.__subclasses__(), ids=lambda error: error.code)
+def test_every_error_is_in_the_protocol_with_its_status_and_tried_by_a_test(error: type[ChatError]) -> None:
+    assert re.search(rf"`{error.code}` {error.status}", DOCS["protocol.md"])
+    assert f'"{error.code}"' in TESTS
+
+
+def test_links_between_the_docs_lead_somewhere() -> None:
+    for name, text in DOCS.items():
+        base = ROOT if name == "README.md" else Path(ROOT, "docs")
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+            assert (base / target).exists(), f"{name} links to {target}"
