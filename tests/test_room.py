@@ -380,7 +380,10 @@ def test_a_new_reader_starts_at_the_last_fifty() -> None:
 # -- the outlet itself, on a real socket ---------------------------------------------------------------------
 
 
-def test_an_outlet_keeps_the_order_and_never_cuts_a_frame_on_a_socket_that_is_slow(wire: Any) -> None:
+def test_an_outlet_keeps_the_order_and_never_cuts_a_frame_on_a_socket_that_is_slow(
+    wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.outlet.CLOSE_SECONDS", 60)  # this peer is slow, not gone
     ours, theirs = wire
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     outlet = Outlet(ours, limit=1_000_000)
