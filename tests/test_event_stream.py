@@ -29,7 +29,9 @@ class Stream:
     def __init__(self, person: Person, room: int, query: dict[str, Any], headers: dict[str, str]) -> None:
         self.records: list[dict[str, str]] = []
         self.ended = threading.Event()
-        self._http = httpx.Client(base_url=person.server.url, cookies=person.http.cookies, timeout=None)
+        self._http = httpx.Client(
+            base_url=person.server.url, cookies=person.http.cookies, timeout=None, verify=False
+        )
         request = self._http.build_request("GET", f"/api/rooms/{room}/stream", params=query, headers=headers)
         self.answer = self._http.send(request, stream=True)
         threading.Thread(target=self._run, daemon=True).start()

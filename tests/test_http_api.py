@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
-from tests.raw_socket import RawSocket, problem
+from tests.raw_socket import RawSocket, nobody_gets, problem
 from tests.servers import Server
 
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
@@ -515,21 +515,21 @@ def test_answers_of_the_live_endpoints_may_be_kept_by_no_cache_and_held_by_no_pr
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_the_server_says_that_it_is_alive_and_ready(path: str, server: Server) -> None:
-    answer = httpx.get(server.url + path)
+    answer = nobody_gets(server.url + path)
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
 
 
 def test_metrics_are_prometheus_text(server: Server) -> None:
-    answer = httpx.get(server.url + "/metrics")
+    answer = nobody_gets(server.url + "/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert any(line.startswith("# TYPE ") for line in answer.text.splitlines())
 
 
 def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(server: Server) -> None:
-    assert httpx.get(server.url + "/api/nothing").headers["Content-Type"] == "application/problem+json"
-    page = httpx.get(server.url + "/nothing", headers={"Accept": "text/html"})
+    assert nobody_gets(server.url + "/api/nothing").headers["Content-Type"] == "application/problem+json"
+    page = nobody_gets(server.url + "/nothing", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 

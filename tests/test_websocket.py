@@ -513,7 +513,7 @@ def test_a_goodbye_is_answered(
         raw.wait_for_end()
 
 
-@every_server
+@pytest.mark.parametrize("server", ["three_workers"], indirect=True)
 def test_a_room_that_is_deleted_is_left_and_the_socket_stays_for_the_others(
     server: Server, ada: Person, board: int, open_socket: Opener, plain: Opener
 ) -> None:

@@ -20,6 +20,7 @@ from tests.clients import RESUMING, UNIT, Person, Reader, Socket, eventually
 from tests.servers import Server
 from tests.test_shell import Shell
 
+AGAIN_SECONDS = 0.05  # the pace of clients that find nobody there
 MANY = 100  # connections after which every worker must have had one
 
 
@@ -360,6 +361,7 @@ def say_until(person: Person, room: int, acked: dict[str, int], enough: threadin
                     person.messages(room), json={"body": client_id, "client_id": client_id}
                 )
             except httpx.TransportError:
+                time.sleep(AGAIN_SECONDS)
                 continue
             if answer.status_code in (200, 201):
                 acked[client_id] = answer.json()["seq"]
@@ -402,7 +404,8 @@ class Follower:
                 socket = self._socket = self._person.socket()
                 socket.send({"type": "join", "room": self._room, "after": self.seqs[-1] if self.seqs else 0})
             except (OSError, WebSocketException):
-                continue  # nobody is there just now
+                time.sleep(AGAIN_SECONDS)  # nobody is there just now
+                continue
             self._follow(socket)
 
     def _follow(self, socket: Socket) -> None:
