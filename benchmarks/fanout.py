@@ -69,7 +69,7 @@ def main() -> int:
 
 def microseconds(result: Result) -> float:
     """The server's CPU time for one delivery: hardly moved by whoever else uses the machine."""
-    return float(1e6 * result["server_cpu"] / max(result["deliveries_per_s"], 1.0))
+    return float(1e6 * max(result["server_cpu"], 0.01) / max(result["deliveries_per_s"], 1.0))
 
 
 def report(results: dict[str, list[Result]], options: argparse.Namespace) -> int:

@@ -24,12 +24,18 @@ FIELDS_LIMIT = 100
 
 
 def identify() -> None:
-    """Put the identity of this request into `g`. Raises SignIn for a token that is not valid."""
+    """Put the identity of this request into `g`. Raises SignIn for a token that is not valid.
+
+    A socket is not refused here: a browser cannot read the status of a refused handshake, so it is accepted as
+    somebody who may do nothing, and closed with the code that says why.
+    """
     g.origin_listed = _origin_is_listed()
-    g.identity = _nobody()
     if "Authorization" in request.headers:
-        raise SignIn("This token is not valid")
-    g.identity = _guest_of_cookie() or g.identity
+        g.identity = Identity("", "", "anonymous", address())
+        if request.url_rule is None or not request.url_rule.websocket:
+            raise SignIn("This token is not valid")
+    else:
+        g.identity = _guest_of_cookie() or _nobody()
 
 
 def become_guest(name: object, code: object) -> Identity:

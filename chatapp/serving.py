@@ -13,6 +13,7 @@ from chatapp.config import Config
 from chatapp.errors import BadRequest, TooLong
 from chatapp.globals import get_hub
 from chatapp.transports.json_api import LIVE_HEADERS
+from chatapp.transports.waiting import ClientGone
 
 
 class RoomId(BaseConverter):
@@ -31,7 +32,7 @@ def init_app(app: Flask, config: Config) -> None:
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
-    app.wsgi_app = RememberResponse(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_start)
     app.before_request(_read_body)
     app.before_request(auth.identify)
@@ -83,8 +84,8 @@ def _close_afterwards() -> None:
         response.force_close()
 
 
-class RememberResponse:
-    """WSGI middleware: the server's response object, for `_close_afterwards`."""
+class UnderGunicorn:
+    """WSGI middleware: remembers gunicorn's response object, and ends requests whose client has gone."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -93,4 +94,7 @@ class RememberResponse:
         response = getattr(start_response, "__self__", None)
         if hasattr(response, "force_close"):
             environ["chatapp.gunicorn_response"] = response
-        return self._application(environ, start_response)
+        try:
+            return self._application(environ, start_response)
+        except ClientGone:
+            raise StopIteration from None  # gunicorn closes the connection and writes nothing

@@ -2,10 +2,12 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -292,6 +294,14 @@ def test_the_real_command_prints_nothing_but_json(one_worker: Server) -> None:
     done = one_worker.flask("room", "list", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert {"id": 1, "name": "Lobby"}.items() <= json.loads(done.stdout)[0].items()
+
+
+def test_a_command_ends_when_the_workers_have_been_told(one_worker: Server) -> None:
+    word = uuid.uuid4().hex
+    assert one_worker.flask("room", "post", "Lobby", word).returncode == 0
+    with closing(sqlite3.connect(one_worker.instance / "bus.db")) as bus:
+        told = "SELECT count(*) FROM notices WHERE instr(payload, CAST(? AS BLOB)) > 0"
+        assert bus.execute(told, (word,)).fetchone() == (1,)
 
 
 # -- what destroys asks --------------------------------------------------------------------------------

@@ -142,7 +142,9 @@ def test_guests_of_one_address_together_say_five_times_as_much(guest: Guests) ->
     assert people[5].read(board)["cursor"] == 15
 
 
-def test_visitors_of_one_address_have_one_allowance(server: Server, ada: Person, address: dict[str, str]) -> None:
+def test_visitors_of_one_address_have_one_allowance(
+    server: Server, ada: Person, address: dict[str, str]
+) -> None:
     board = ada.make_room()
 
     def visit(address: dict[str, str]) -> httpx.Response:
@@ -150,10 +152,13 @@ def test_visitors_of_one_address_have_one_allowance(server: Server, ada: Person,
 
     assert [visit(address).status_code for _ in range(3)] == [200] * 3
     assert too_fast(visit(address))
-    with closing(Person(server)) as nobody:
-        with closing(nobody.socket(path=f"/chats/{board}/ws", subprotocols=None, **address)) as line:
-            line.send("hi")
-            line.expect(lambda text: text.startswith("! "))
+    visitor = Person(server)
+    with (
+        closing(visitor),
+        closing(visitor.socket(path=f"/chats/{board}/ws", subprotocols=None, **address)) as line,
+    ):
+        line.send("hi")
+        line.expect(lambda text: text.startswith("! "))
     assert visit({"X-Forwarded-For": f"198.51.100.{board}"}).status_code == 200
     assert post(ada, board).status_code == 201
     assert ada.read(board)["cursor"] == 5

@@ -381,6 +381,7 @@ def test_presence_is_about_people_not_sockets(
 ) -> None:
     watcher = open_socket(grace)
     watcher.join(board)
+    _here(watcher, board)
     tabs = [open_socket(ada) for _ in range(3)]
     for tab in tabs:
         tab.join(board)

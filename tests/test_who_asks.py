@@ -134,7 +134,10 @@ def test_a_foreign_origin_is_refused_even_with_a_token_and_even_without_a_cookie
 
 def test_the_token_of_somebody_else_is_none(ada: Person, grace: Person, board: int) -> None:
     body = {"json": {"body": "hi"}}
-    assert problem(write(ada, board, "/api/rooms/{}/messages", body, X_CSRF_Token=_csrf_token(grace))) == "forbidden"
+    assert (
+        problem(write(ada, board, "/api/rooms/{}/messages", body, X_CSRF_Token=_csrf_token(grace)))
+        == "forbidden"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,9 @@ def test_the_token_of_somebody_else_is_none(ada: Person, grace: Person, board: i
      ("http://mallory.example:{port}", False), ("http://{host}@mallory.example", False), ("file://", False),
      ("{host}", False)],
 )  # fmt: skip
-def test_an_origin_matches_by_scheme_host_and_port(origin: str, matches: bool, ada: Person, board: int) -> None:
+def test_an_origin_matches_by_scheme_host_and_port(
+    origin: str, matches: bool, ada: Person, board: int
+) -> None:
     origin = origin.format(host=ada.server.host, port=ada.server.port)
     answer = write(ada, board, "/api/rooms/{}/messages", {"json": {"body": "hi"}}, Origin=origin)
     assert answer.status_code == (201 if matches else 403)
@@ -164,7 +169,10 @@ def test_a_host_that_makes_no_sense_matches_no_origin(host: str, ada: Person, bo
 
 def test_a_refused_origin_is_logged_with_both_values(ada: Person, board: int) -> None:
     origin = f"http://room{board}.example"
-    assert write(ada, board, "/api/rooms/{}/messages", {"json": {"body": "hi"}}, Origin=origin).status_code == 403
+    assert (
+        write(ada, board, "/api/rooms/{}/messages", {"json": {"body": "hi"}}, Origin=origin).status_code
+        == 403
+    )
     eventually(lambda: any(origin in line and ada.server.host in line for line in ada.server.log))
 
 
@@ -320,7 +328,9 @@ def test_a_page_without_scripts_lets_somebody_in_and_say_something(server: Serve
     ["/api/rooms", "/api/rooms/1/messages", "/api/rooms/1/messages?after=x", "/api/rooms/1/presence",
      "/chats/1/http?lastupdate=-1", "/api/rooms/1/stream"],
 )  # fmt: skip
-def test_a_page_of_a_listed_origin_may_read_the_answers(path: str, origin: str, listed: bool, friendly: Server) -> None:
+def test_a_page_of_a_listed_origin_may_read_the_answers(
+    path: str, origin: str, listed: bool, friendly: Server
+) -> None:
     with nobody_streams("GET", friendly.url + path, headers={"Origin": origin}) as answer:
         assert answer.headers.get("Access-Control-Allow-Origin") == (origin if listed else None)
         assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -328,7 +338,9 @@ def test_a_page_of_a_listed_origin_may_read_the_answers(path: str, origin: str, 
             assert "Origin" in answer.headers["Vary"]
 
 
-def test_a_listed_origin_posts_through_the_tutorials_door_without_the_cookies_identity(friendly: Server) -> None:
+def test_a_listed_origin_posts_through_the_tutorials_door_without_the_cookies_identity(
+    friendly: Server,
+) -> None:
     with closing(Person(friendly, "ada")) as ada:
         room = ada.make_room()
         answer = write(ada, room, "/chats/{}/http", {"data": {"new_message": "hello"}}, Origin=LISTED)
@@ -345,7 +357,10 @@ def test_a_listed_origin_writes_through_no_other_door(
 ) -> None:
     with closing(Person(friendly, "ada")) as ada:
         token = _csrf_token(ada)
-        assert problem(write(ada, 1, path, body, Origin=LISTED, X_CSRF_Token=token)) in ("forbidden", "sign_in")
+        assert problem(write(ada, 1, path, body, Origin=LISTED, X_CSRF_Token=token)) in (
+            "forbidden",
+            "sign_in",
+        )
 
 
 def test_a_listed_origin_opens_sockets_without_the_cookies_identity(friendly: Server) -> None:
@@ -414,7 +429,9 @@ def test_where_guests_are_not_allowed_nobody_reads_or_writes_without_an_identity
     refuse_strangers(strict[0])
 
 
-def test_a_guests_cookie_is_good_for_nothing_once_guests_are_not_allowed(strict: tuple[Server, Person]) -> None:
+def test_a_guests_cookie_is_good_for_nothing_once_guests_are_not_allowed(
+    strict: tuple[Server, Person],
+) -> None:
     server, ada = strict
     assert problem(ada.http.get(ada.messages(1))) == "sign_in"
     assert problem(ada.http.post(ada.messages(1), json={"body": "hi"})) == "sign_in"
@@ -442,14 +459,23 @@ def test_a_guest_with_the_word_comes_in(coded: Server) -> None:
     with httpx.Client(verify=False, base_url=coded.url, headers=PAGE, follow_redirects=True) as browser:
         page = browser.get("/chats/1/")
         assert 'name="code"' in page.text
-        fields = {"name": "grace", "code": "open sesame", "next": "/chats/1/", "csrf_token": _token_of(page.text)}
+        fields = {
+            "name": "grace",
+            "code": "open sesame",
+            "next": "/chats/1/",
+            "csrf_token": _token_of(page.text),
+        }
         page = browser.post("/guests", data=fields)
         assert (page.status_code, page.url.path) == (200, "/chats/1/")
 
 
 # -- behind a proxy -------------------------------------------------------------------------------------
 
-FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "chat.example", "X-Forwarded-For": "203.0.113.7"}
+FORWARDED = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "chat.example",
+    "X-Forwarded-For": "203.0.113.7",
+}
 
 
 @pytest.mark.parametrize(("proxies", "trusted"), [("1", True), ("0", False)])
@@ -465,7 +491,9 @@ def test_what_a_proxy_says_counts_only_where_proxies_are_trusted(
     assert answer.status_code == (201 if trusted else 403)
     # Limits by address: of the client where the proxy is believed, of the proxy where it is not.
     statuses = [
-        nobody_posts(server.url + "/guests", json={"name": "ada"}, headers={"X-Forwarded-For": address}).status_code
+        nobody_posts(
+            server.url + "/guests", json={"name": "ada"}, headers={"X-Forwarded-For": address}
+        ).status_code
         for address in ("203.0.113.8", "203.0.113.8", "203.0.113.9", "198.51.100.1, 203.0.113.8")
     ]
     assert statuses == ([201, 201, 201, 429] if trusted else [201, 201, 429, 429])
@@ -475,7 +503,9 @@ def test_what_a_proxy_says_counts_only_where_proxies_are_trusted(
 
 
 def _token_of(page: str) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page) or re.search(r'name="csrf-token" content="([^"]+)"', page)
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page) or re.search(
+        r'name="csrf-token" content="([^"]+)"', page
+    )
     assert found, page
     return found[1]
 

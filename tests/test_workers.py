@@ -153,7 +153,7 @@ def test_presence_counts_people_over_all_workers(
     everywhere: list[Socket], ada: Person, grace: Person, board: int
 ) -> None:
     joined(everywhere, board)  # ada is there three times
-    hers = joined(one_on_each_worker(grace), board)
+    hers = one_on_each_worker(grace)
 
     def all_show(*names: str) -> None:
         for socket in everywhere:
@@ -162,18 +162,24 @@ def test_presence_counts_people_over_all_workers(
                 f"{names} are shown",
             )
 
+    joined(hers[:1], board)  # on one worker only: the others know it from there
     all_show("ada", "grace")
-    hers[0].close()
-    hers[1].send({"type": "leave", "room": board})
-    hers[1].expect(lambda frame: frame["type"] == "left")
-    people = f"/api/rooms/{board}/presence"
-    eventually(lambda: ada.http.get(people).json()["count"] == 2, "grace is still there on one worker")
-    all_show("ada", "grace")
+    joined(hers[1:], board)
+    hers[0].send({"type": "leave", "room": board})
+    hers[0].expect(lambda frame: frame["type"] == "left")
+    hers[1].close()
+    mallory = Person(ada.server, "mallory")
+    his = mallory.socket()
+    his.join(board)  # when he is shown, so is all that happened before
+    all_show("ada", "grace", "mallory")
     hers[2].close()
+    all_show("ada", "mallory")
+    assert ada.http.get(f"/api/rooms/{board}/presence").json()["count"] == 2
+    for each in (his, hers[0], mallory):
+        each.close()
     all_show("ada")
     listed = next(room for room in ada.http.get("/api/rooms").json()["rooms"] if room["id"] == board)
     assert listed["here"] in (1, [{"id": ada.id, "name": "ada", "guest": True}])
-    hers[1].close()
 
 
 def test_typing_crosses_workers(everywhere: list[Socket], grace: Person, board: int) -> None:

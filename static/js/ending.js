@@ -31,8 +31,7 @@ export function showEnding({ code, name, by }) {
   section.querySelector("p").textContent = detail(by);
   section.querySelector(".again").hidden = !again;
   section.querySelector(".again").textContent = again ?? "";
-  document.querySelector(".conversation").replaceWith(section);
-  document.querySelector(".foot").hidden = true;
-  document.querySelector(".people-button").hidden = true;
+  document.querySelector(".conversation").after(section);
+  for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
 }
