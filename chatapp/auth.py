@@ -26,8 +26,8 @@ FIELDS_LIMIT = 100
 def identify() -> None:
     """Put the identity of this request into `g`. Raises SignIn for a token that is not valid.
 
-    A socket is not refused here: a browser cannot read the status of a refused handshake, so it is accepted as
-    somebody who may do nothing, and closed with the code that says why.
+    A socket is not refused here: a browser cannot read the status of a refused handshake, so it is accepted
+    as somebody who may do nothing, and closed with the code that says why.
     """
     g.origin_listed = _origin_is_listed()
     if "Authorization" in request.headers:

@@ -54,8 +54,11 @@ def _read_body() -> None:
         raise too_long
     # Of a body that does not say its length, one byte more than may come, to see whether it does.
     most = config.request_limit + 1 if length is None else length
-    with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
-        data = environ["wsgi.input"].read(most)
+    try:
+        with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
+            data = environ["wsgi.input"].read(most)
+    except OSError:
+        raise ClientGone from None
     if len(data) > config.request_limit:
         raise too_long
     if length is not None and len(data) < length:
