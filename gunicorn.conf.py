@@ -91,9 +91,8 @@ def post_worker_init(worker):
         drain()
 
     worker.handle = remember_connection
-    worker.chatapp_drain = drain
     hub.start()
-    gevent.spawn(drain_when_told)
+    worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
         for listener in worker.sockets:
             if listener.family != socket.AF_UNIX:
@@ -103,7 +102,7 @@ def post_worker_init(worker):
 
 def worker_int(worker):
     """Ctrl-C: gunicorn ends the worker a tenth of a second after this returns."""
-    worker.chatapp_drain()
+    worker.chatapp_drainer.join(timeout=2 * DRAIN_SECONDS)
 
 
 def _check_free(host, port):

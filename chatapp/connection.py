@@ -37,14 +37,23 @@ class Connection:
         self._many_rooms = many_rooms
         self.outlet = Outlet(sock, hub.config.unsent_limit)
         self.subscribers: dict[int, Subscriber] = {}
+        self._present: set[int] = set()  # rooms in which this connection makes the person present
         self.heard = time.monotonic()
         self.silence_matters = True
         hub.heartbeat.add(self)
 
-    def join(self, room: Room, cursor: int, reset: bool, opening: Callable[[Room, bool], bytes]) -> None:
+    def join(
+        self,
+        room: Room,
+        cursor: int,
+        reset: bool,
+        opening: Callable[[Room, bool], bytes],
+        *,
+        present: bool = True,
+    ) -> None:
         """Follow `room` from after `cursor`; `opening(room, reset)` is what the reader sees first.
 
-        Joining again replaces the subscription. Never switches.
+        `present`: whether the person is in the room by that, and is told who else is. Joining again replaces the subscription. Never switches.
         """
         old = self.subscribers.pop(room.id, None)
         if old is not None:
@@ -55,11 +64,14 @@ class Connection:
             self.outlet,
             self.encoding,
             on_reset=lambda reader: self.outlet.send(opening(reader.room, True)),
-            on_live=self.hub.presence.greet,
+            on_live=self.hub.presence.greet if present else _not_greeted,
             on_dismissed=self._dismissed,
         )
         self.subscribers[room.id] = subscriber
-        if old is None and self.identity.known:
+        if old is not None and room.id in self._present:
+            self._absent(old)
+        if present and self.identity.known:
+            self._present.add(room.id)
             self.hub.presence.enter(room.id, subscriber.author)
         self.outlet.send(opening(room, reset))
         subscriber.start(cursor)
@@ -114,5 +126,10 @@ class Connection:
             self.dismiss(error)
 
     def _absent(self, subscriber: Subscriber) -> None:
-        if self.identity.known:
+        if subscriber.room.id in self._present:
+            self._present.discard(subscriber.room.id)
             self.hub.presence.leave(subscriber.room.id, subscriber.author)
+
+
+def _not_greeted(_subscriber: Subscriber) -> None:
+    pass

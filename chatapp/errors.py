@@ -16,10 +16,8 @@ SetupError        the installation is wrong: one line that says what to do
 from typing import ClassVar
 
 # Close codes that no error above has. RFC 6455 section 7.4.1 and, from 4000 on, docs/protocol.md.
-CLOSE_DONE = 1000
 CLOSE_UNSUPPORTED = 1003
 CLOSE_NOT_JSON = 1007
-CLOSE_TOO_BIG = 1009
 
 
 class SetupError(Exception):

@@ -1,7 +1,7 @@
 """The hub: the live rooms of this process. journal → bus → rooms, and back again from the bus.
 
 What may switch: `room`, `sync`, `post` and whatever reads the journal. What must not: `_committed` (called by
-the committer between commit and answer), `_heard` (called by the bus's greenlet), everything in room.py.
+the committer between commit and answer), `_heard` (called by the bus's greenlet), all of room.py but `after`.
 
 A room learns of a message in one of four ways, and each may come first: from this process's own commit, from
 the bus, from the filler (a gap was noticed) and from the sweep (once a second, if the database was written to
@@ -18,7 +18,7 @@ from gevent.event import Event
 from chatapp import frames
 from chatapp.bus import Bus, Committed, Notice, PresenceChanged, ReadUpTo, Typing
 from chatapp.config import Config
-from chatapp.errors import ChatError, Draining, NoSuchRoom
+from chatapp.errors import ChatError, Draining, NoSuchRoom, NotKept
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
 from chatapp.journal.requests import Commit
@@ -48,6 +48,7 @@ class Hub:
         self._idle_since: dict[int, float] = {}
         self._filling: set[int] = set()
         self._started = False
+        self._presence: gevent.Greenlet[[], None] | None = None
         journal.on_commit = self._committed
 
     # -- life --------------------------------------------------------------------------------------
@@ -59,7 +60,7 @@ class Hub:
         self._started = True
         gevent.spawn(self.bus.listen, self._heard, self._resync)
         gevent.spawn(self._sweep)
-        gevent.spawn(self.presence.run)
+        self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
 
     def drain(self, seconds: float) -> None:
@@ -75,6 +76,8 @@ class Hub:
         for connection in self.heartbeat.connections:
             connection.dismiss(Draining())
         self.bus.flush(seconds / 2)
+        if self._presence is not None:
+            self._presence.kill(timeout=seconds / 2)  # it would renew the leases that are given up now
         self.bus.close()
 
     def check_open(self) -> None:
@@ -96,7 +99,7 @@ class Hub:
         elif not room.loaded.is_set():
             room.loaded.wait()
         if room.gone:
-            raise NoSuchRoom()
+            raise room.fault
         return room
 
     def sync(self, room: Room) -> None:
@@ -115,15 +118,16 @@ class Hub:
             if found is None:
                 raise NoSuchRoom()
             room.load(*found)
-        except ChatError:
-            self._drop(room)
+        except BaseException as error:
+            # Those who wait for it are told the same; the next one tries anew.
+            self._drop(room, error if isinstance(error, ChatError) else NotKept())
             raise
         self._fill_if_needed(room)
 
-    def _drop(self, room: Room) -> None:
+    def _drop(self, room: Room, fault: ChatError | None = None) -> None:
         self.rooms.pop(room.id, None)
         self._idle_since.pop(room.id, None)
-        room.drop()
+        room.drop(fault)
         self.presence.forget(room.id)
 
     def _committed(self, commits: list[Commit]) -> None:
@@ -181,9 +185,16 @@ class Hub:
     def _catch_up(self, room: Room) -> int:
         """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
         room.stale = False
-        state, messages = self.journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
-        if state is not None and state.epoch != room.epoch:
-            found = self.journal.newest(room.id, self.config.backlog)
+        try:
+            state, messages = self.journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
+            moved = state is not None and state.epoch != room.epoch
+            found = self.journal.newest(room.id, self.config.backlog) if moved else None
+        except ChatError:
+            room.stale = True
+            raise
+        if room.gone:  # another one who read it found that
+            raise NoSuchRoom()
+        if moved:
             if found is not None and found[0].epoch != room.epoch:
                 room.reset(*found)
                 return found[0].last_seq
@@ -211,6 +222,8 @@ class Hub:
                 seen, version = version, self.journal.version()
                 if self.rooms and (version is None or version != seen):
                     self._compare(self.journal.revisions())
+                for room in list(self.rooms.values()):
+                    self._fill_if_needed(room)  # also those that could not be read the last time
             except ChatError as error:
                 version = None
                 log.error("the sweep could not look at the database: %s", error)
@@ -223,7 +236,6 @@ class Hub:
         for room in list(self.rooms.values()):
             if room.loaded.is_set() and revisions.get(room.id, room.revision + 1) > room.revision:
                 room.stale = True
-            self._fill_if_needed(room)
 
     def _let_idle_rooms_go(self) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """How fast one identity, and one address, may go. The counting is the `limits` library's."""
 
 import time
+from contextlib import suppress
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -13,7 +14,9 @@ from chatapp.permissions import Identity
 ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
 FRAMES = 200  # frames of any kind on one socket, per 10 seconds, or twice the message rate where that is more
 FRAME_SECONDS = 10
+REFUSALS_IN_A_ROW = 100  # then the socket is closed
 TYPING = parse("1 per 2 seconds")
+READING = parse("10 per 10 seconds")
 
 
 class Limiter:
@@ -48,6 +51,10 @@ class Limiter:
         """Whether this sign of writing is to be passed on: one in two seconds is."""
         return self._strategy.hit(TYPING, "typing", str(room), identity.id)
 
+    def reading(self, room: int, identity: Identity) -> bool:
+        """Whether this read position, told by a request of its own, is to be kept."""
+        return self._strategy.hit(READING, "reading", str(room), identity.id)
+
     def _both(self, item: RateLimitItem, what: str, identity: Identity) -> None:
         if identity.id == "system":
             return
@@ -63,3 +70,34 @@ class Limiter:
         if not self._strategy.hit(item, *key):
             wait = self._strategy.get_window_stats(item, *key).reset_time - time.time()
             raise TooFast(retry_after=max(1, round(wait + 0.5)))
+
+
+class FrameBudget:
+    """At most `limit` frames in ten seconds; a socket that goes on regardless is exhausted."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._spent = 0
+        self._refused = 0
+        self._until = 0.0
+
+    @property
+    def exhausted(self) -> bool:
+        return self._refused >= REFUSALS_IN_A_ROW
+
+    def count(self) -> None:
+        """Count a frame that asks for no answer; too many of them exhaust the budget as well."""
+        with suppress(TooFast):
+            self.spend()
+
+    def spend(self) -> None:
+        """Count a frame. Raises TooFast when there were too many."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._until = now + FRAME_SECONDS
+            self._spent = 0
+        self._spent += 1
+        if self._spent > self._limit:
+            self._refused += 1
+            raise TooFast(retry_after=max(1, round(self._until - now + 0.5)))
+        self._refused = 0

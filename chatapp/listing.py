@@ -38,7 +38,7 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
     """All rooms that `identity` may see, by id. Reads the database: switches."""
     states = hub.journal.read(reading.states)
     read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
-    last = hub.journal.read(reading.last_texts, [state.id for state in states]) if with_last else {}
+    last = hub.journal.read(reading.last_texts) if with_last else {}
     here = hub.presence.everywhere()
     return [
         ListedRoom(state, _unread(state, identity, read), here.get(state.id, []), last.get(state.id))

@@ -56,6 +56,11 @@ class Outlet:
         """Whether the peer should be left alone until it has read what is there for it."""
         return len(self._unsent) > self._limit
 
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self.closed or self._closing
+
     def offer(self, data: bytes) -> int:
         """How many bytes of `data` the socket took at once; the caller looks after the rest."""
         if self._unsent or self.closed or self._closing:

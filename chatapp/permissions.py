@@ -7,7 +7,7 @@ from msgspec import Struct
 from chatapp.errors import Forbidden, SignIn
 
 Role = Literal["anonymous", "visitor", "guest", "member", "moderator", "administrator"]
-Verb = Literal["read", "visit", "post", "change_own", "change_any", "make_room", "administer"]
+Verb = Literal["read", "visit", "post", "change_any", "make_room", "administer"]
 
 
 class Identity(Struct, frozen=True):
@@ -32,12 +32,10 @@ class Identity(Struct, frozen=True):
 TABLE: Final[dict[Role, frozenset[Verb]]] = {
     "anonymous": frozenset(),
     "visitor": frozenset({"read", "visit"}),
-    "guest": frozenset({"read", "visit", "post", "change_own", "make_room"}),
-    "member": frozenset({"read", "visit", "post", "change_own", "make_room"}),
-    "moderator": frozenset({"read", "visit", "post", "change_own", "change_any", "make_room"}),
-    "administrator": frozenset(
-        {"read", "visit", "post", "change_own", "change_any", "make_room", "administer"}
-    ),
+    "guest": frozenset({"read", "visit", "post", "make_room"}),
+    "member": frozenset({"read", "visit", "post", "make_room"}),
+    "moderator": frozenset({"read", "visit", "post", "change_any", "make_room"}),
+    "administrator": frozenset({"read", "visit", "post", "change_any", "make_room", "administer"}),
 }
 
 SYSTEM: Final = Identity("system", "system", "administrator")

@@ -57,6 +57,7 @@ class Presence:
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
         self._rung: set[int] = set()  # rooms in which another process changed something
         self._ungreeted: defaultdict[int, list[Reader]] = defaultdict(list)
+        self._forgotten: set[int] = set()  # rooms that left the hub
         self._renewed = 0.0
 
     def greet(self, reader: Reader) -> None:
@@ -125,10 +126,16 @@ class Presence:
             if any(room == changed for changed, _ in dirty):
                 self._bus.publish(PresenceChanged(room))
             self._tell_changes(room)
+        self._forget_empty()
 
     def forget(self, room: int) -> None:
-        """Nobody in this process reads the room any more."""
-        if not self._local.get(room):
+        """Nobody in this process reads the room any more; those who just left are still to be told of."""
+        self._forgotten.add(room)
+        self._forget_empty()
+
+    def _forget_empty(self) -> None:
+        for room in [room for room in self._forgotten if not self._local.get(room)]:
+            self._forgotten.discard(room)
             self._local.pop(room, None)
             self._shown.pop(room, None)
 
@@ -141,6 +148,7 @@ class Presence:
                     reader.tell("presence", data)
 
     def _entry(self, room: int, who: Author) -> _Local:
+        self._forgotten.discard(room)
         entry = self._local[room].get(who.id)
         if entry is None:
             entry = self._local[room][who.id] = _Local(who)

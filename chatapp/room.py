@@ -14,6 +14,7 @@ from gevent.event import Event
 
 from chatapp.backlog import Backlog
 from chatapp.encodings import Encoding
+from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import RoomState
 from chatapp.message import Message
 from chatapp.outlet import Outlet
@@ -30,7 +31,7 @@ class Log(Protocol):
 
 
 class Reader(Protocol):
-    """What a room knows of one that follows it; see reader.py. Nothing in here switches."""
+    """What a room knows of one that follows it; see subscriber.py. Nothing in here switches."""
 
     identity: Identity
     encoding: Encoding
@@ -56,6 +57,7 @@ class Room:
         self.id = room_id
         self.loaded = Event()
         self.gone = False
+        self.fault: ChatError = NoSuchRoom()  # why, when it is gone
         self.name, self.topic, self.epoch = "", "", ""
         self.closed = False
         self.first, self.last, self.revision = 1, 0, 0
@@ -98,15 +100,14 @@ class Room:
         self.loaded.set()
 
     def refresh(self, state: RoomState) -> None:
-        """Take over a newer state of the same log."""
-        self._take(state)
+        """Take over a state of the same log, unless a newer one is known: answers may overtake each other."""
+        if state.revision >= self.revision:
+            self._take(state)
 
-    def deliver(self, messages: Sequence[Message]) -> bool:
-        """Show `messages`, kept and consecutive, to all readers. False if there is a gap before them."""
-        if not messages or messages[-1].seq <= self.last:
-            return True
-        if messages[0].seq > self.last + 1:
-            return False
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """Show `messages`, kept and consecutive, to all readers; not what is old or follows a gap."""
+        if not messages or messages[-1].seq <= self.last or messages[0].seq > self.last + 1:
+            return
         news = messages[self.last + 1 - messages[0].seq :]
         shown = 0
         for index, message in enumerate(news):
@@ -116,19 +117,21 @@ class Room:
                 shown = index + 1
         self._show(news[shown:])
         self.ring()
-        return True
 
     def reset(self, state: RoomState, messages: Sequence[Message]) -> None:
         """Start over with another log: every reader is told to discard what it shows."""
+        if state.revision < self.revision:
+            return  # an answer that was overtaken
         self.load(state, messages)
         self.wanted = self.last
         for reader in list(self.readers):
             reader.restart()
         self.ring()
 
-    def drop(self) -> None:
-        """The room is no more."""
+    def drop(self, fault: ChatError | None = None) -> None:
+        """The room is no more, or could not be loaded because of `fault`."""
         self.gone = True
+        self.fault = fault or NoSuchRoom()
         self.loaded.set()
         for reader in list(self.readers):
             reader.dismiss("no_such_room")

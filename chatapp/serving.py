@@ -34,8 +34,8 @@ def init_app(app: Flask, config: Config) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
     app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_start)
+    app.before_request(auth.identify)  # first: what refuses the rest says so on a page for somebody
     app.before_request(_read_body)
-    app.before_request(auth.identify)
     app.after_request(_finish)
 
 

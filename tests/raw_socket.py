@@ -42,6 +42,15 @@ class RawSocket:
     def __exit__(self, *_: object) -> None:
         self.sock.close()
 
+    def take_little(self) -> None:
+        """Let the kernel hold only a few kilobytes for us, as for somebody far away who does not read."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+
+    def reset(self) -> None:
+        """Hang up without a goodbye, as a machine does that crashes."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
@@ -121,6 +130,13 @@ class RawSocket:
             opcode, payload = self.next_frame()
             if opcode == CLOSE:
                 return int.from_bytes(payload[:2], "big")
+
+    def read_until(self, end: bytes) -> bytes:
+        """Whatever comes up to `end`."""
+        while end not in self._buffer[-100_000:]:
+            self._more()
+        before, end, self._buffer = self._buffer.partition(end)
+        return before + end
 
     def wait_for_end(self) -> bytes:
         """Whatever comes until the server hangs up."""

@@ -65,17 +65,16 @@ class Process:
         self.heard: list[Notice] = []
         self.knocks = self.gaps = 0
         self.cannot_handle: Notice | None = None
-        self._greenlet = gevent.spawn(self.bus.listen, self._hear, self._gap)
+        self.ending = False
+        self.listener = gevent.spawn(self.bus.listen, self._hear, self._gap)
 
     def publish(self, *notices: Notice) -> None:
         for notice in notices:
             self.bus.publish(notice)
 
-    def end(self) -> None:
-        self._greenlet.kill()
-        self.bus.close()
-
     def _hear(self, notice: Notice) -> None:
+        if self.ending:
+            raise gevent.GreenletExit
         if notice == self.cannot_handle:
             raise RuntimeError("this notice cannot be handled")
         if isinstance(notice, PresenceChanged) and notice.room < 0:
@@ -102,7 +101,9 @@ def join(broker: Any) -> Iterator[Join]:
 
     yield join
     for process in joined:
-        process.end()
+        process.ending = True
+        knock(broker, process)
+        process.bus.close()
 
 
 def knock(broker: Any, process: Process) -> None:
@@ -111,9 +112,9 @@ def knock(broker: Any, process: Process) -> None:
 
         def heard() -> bool:
             outside.publish(PresenceChanged(-1))
-            return process.knocks > 0
+            return process.listener.dead if process.ending else process.knocks > 0
 
-        soon(heard, "it listens")
+        soon(heard, "it hears us")
 
 
 def soon(condition: Callable[[], Any], what: str = "") -> None:

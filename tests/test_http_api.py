@@ -1,8 +1,6 @@
 """The API over plain requests: rooms, long poll, history, posting and its rules, presence, headers."""
 
 import itertools
-import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -602,7 +600,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_error_in_the_log(
         raw.send(data)
         eventually(lambda: _open_sockets(server) > idle or data.startswith(b"nonsense"))
         if not politely:
-            raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.reset()
     eventually(lambda: _open_sockets(server) == idle)
     foreign = {"Origin": "http://mallory.example"}
     nobody_posts(server.url + "/guests", headers=foreign)  # this is logged, behind whatever was before it

@@ -1,6 +1,7 @@
 """chatapp.v1: each frame that a client may send and each answer; and the plain socket of the tutorial."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -354,6 +355,28 @@ def test_a_socket_that_is_silent_is_pinged_and_let_go_and_one_that_answers_stays
     ada.close()
 
 
+def test_a_reader_that_stops_reading_holds_nobody_up_is_not_cut_off_and_gets_everything_in_order(
+    ada: Person, grace: Person, board: int, open_socket: Opener
+) -> None:
+    with RawSocket(ada.server) as lazy, RawSocket(ada.server) as lazy_stream:
+        for raw in (lazy, lazy_stream):
+            raw.take_little()
+        lazy.handshake(Cookie=grace.cookie)
+        lazy.frame(json.dumps({"type": "join", "room": board, "after": 0}))
+        lazy_stream.request("GET", f"/api/rooms/{board}/stream?after=0", Cookie=grace.cookie)
+        sender, reader = open_socket(ada), open_socket(grace)
+        reader.join(board, after=0)
+        said = [f"{number} " + "x" * 3900 for number in range(1500)]  # more than the kernel takes
+        for body in said:
+            sender.send({"type": "send", "room": board, "body": body})
+        eventually(lambda: len(reader.of("message")) == len(said), "the others go on")
+        ada.say(board, "the end")
+        frames = [json.loads(text) for text in lazy.texts_until("the end")]
+        assert [frame["seq"] for frame in frames if frame["type"] == "message"] == list(range(1, 1502))
+        records = lazy_stream.read_until(b'"body":"the end"').decode()
+        assert re.findall(r'^data: .*?"seq":(\d+)', records, re.M) == [str(seq) for seq in range(1, 1502)]
+
+
 # -- presence -------------------------------------------------------------------------------------------
 
 
@@ -665,3 +688,21 @@ def _now_here(socket: Socket, room: int) -> set[str]:
         here |= {who["id"] for who in frame.get("joined", [])}
         here -= {who["id"] for who in frame.get("left", [])}
     return here
+
+
+def test_a_join_without_presence_counts_nobody_in_and_tells_nobody(
+    ada: Person, grace: Person, board: int, open_socket: Opener
+) -> None:
+    aside, watcher = open_socket(ada), open_socket(grace)
+    aside.join(board, after=-1, presence=False)
+    watcher.join(board)
+    assert [who["name"] for who in _here(watcher, board)["here"]] == ["grace"]
+    ada.say(board, "seen all the same")
+    aside.expect(lambda frame: frame["type"] == "message")
+    assert aside.of("presence") == []
+    aside.join(board, after=-1)  # now it is there
+    watcher.expect(
+        lambda frame: (
+            frame["type"] == "presence" and [who["name"] for who in frame.get("joined", [])] == ["ada"]
+        )
+    )

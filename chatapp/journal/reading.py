@@ -1,6 +1,6 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, cast
 
 from msgspec import UNSET
@@ -78,18 +78,21 @@ def text_after_time(connection: Connection, room: int, microseconds: int) -> Mes
     return next(iter(_messages(connection.execute(query.order_by(_COLUMNS.at).limit(1)))), None)
 
 
-def last_texts(connection: Connection, rooms: Sequence[int]) -> dict[int, Message]:
+def last_texts(connection: Connection) -> dict[int, Message]:
     """The newest text with a body of each room, looked for among its last 50 messages."""
-    found = {}
-    for room in rooms:
-        texts = [m for m in before(connection, room, 2**62, 50) if m.readable]
-        if texts:
-            found[room] = texts[-1]
-    return found
+    inner = MESSAGES.alias()
+    newest = (
+        select(func.max(inner.c.seq))
+        .where(inner.c.room_id == ROOMS.c.id, inner.c.seq > ROOMS.c.last_seq - 50)
+        .where(inner.c.kind == "text", inner.c.deleted_at.is_(None))
+        .scalar_subquery()
+    )
+    query = select(*_COLUMNS).join(ROOMS, (_COLUMNS.room_id == ROOMS.c.id) & (_COLUMNS.seq == newest))
+    return {message.room: message for message in _messages(connection.execute(query))}
 
 
 def authors_called(connection: Connection, room: int, name: str) -> list[str]:
-    """Ids of the authors who last wrote under `name` among the room's newest 1,000 messages."""
+    """Ids of the authors who wrote under `name` among the room's newest 1,000 messages."""
     newest = select(_COLUMNS.author_id, _COLUMNS.author_name).where(_COLUMNS.room_id == room)
     recent = newest.order_by(_COLUMNS.seq.desc()).limit(1000).subquery()
     query = select(recent.c.author_id).where(recent.c.author_name == name).distinct()

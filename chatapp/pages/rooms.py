@@ -70,7 +70,7 @@ def say(room_id: int) -> Response:
 
 
 def _index(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
-    rooms = _rooms() if may(get_identity(), "read") else []
+    rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
     html = render_template("rooms.html", rooms=rooms, error=str(error) if error else None, form=form or {})
     return Response(html, error.status if error else 200)
 
@@ -113,8 +113,8 @@ def _page(room: Room) -> tuple[list[Message], bool]:
     return messages, bool(messages) and messages[-1].seq < room.last
 
 
-def _rooms() -> list[dict[str, Any]]:
-    return [_listed(room) for room in listing.rooms(get_hub(), get_identity(), with_last=True)]
+def _rooms(*, with_last: bool = False) -> list[dict[str, Any]]:
+    return [_listed(room) for room in listing.rooms(get_hub(), get_identity(), with_last=with_last)]
 
 
 def _listed(room: ListedRoom) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import flask_sock
+import gevent
 from flask import abort
 from gevent import socket
 from websockets.frames import Frame, Opcode
@@ -23,7 +24,8 @@ from websockets.typing import Subprotocol
 from chatapp.errors import CLOSE_NOT_JSON, CLOSE_UNSUPPORTED
 from chatapp.outlet import Outlet
 
-READ_SIZE = 65_536
+READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
+FULL_SECONDS = 0.1  # between two looks whether a peer that does not read has begun to
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.WARNING)  # the library tells of every connection
@@ -42,6 +44,7 @@ class WebSocketServer:
         offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
         self._protocol = ServerProtocol(max_size=max_size, subprotocols=offered or None, logger=log)
         self._failed = False
+        self._partial = bytearray()  # of a message in fragments; bounded by max_size
         self._protocol.receive_data(_request_bytes(environ))
         events = self._protocol.events_received()
         if not events or not isinstance(events[0], Request):
@@ -53,28 +56,25 @@ class WebSocketServer:
         self.socket.sendall(b"".join(self._protocol.data_to_send()))
 
     def messages(self, outlet: Outlet) -> Iterator[str | None]:
-        """The peer's text messages until it is gone; None for anything else that shows that it is alive.
+        """An item for each frame of the peer until it is gone: a text message, or None for any other frame.
 
         Ends the connection with 1003 for binary messages and 1007 for what is not UTF-8; the protocol itself
-        answers pings and ends it with 1002 and 1009.
+        answers pings and ends it with 1002 and 1009. Switches at least once for each READ_SIZE bytes, and
+        leaves the peer's next frames in the kernel while it does not read what is there for it.
         """
-        parts: list[bytes] = []
-        while True:
-            data = self._read()
-            if not data:
-                return
-            if outlet.closed:
+        while data := self._read():
+            gevent.sleep(0)  # a read does not switch while bytes are there: a flood would stop everybody else
+            while outlet.full and not outlet.ending:
+                gevent.sleep(FULL_SECONDS)
+            if outlet.ending:
                 continue  # we said goodbye: wait for the peer to hang up
             self._protocol.receive_data(data)
-            yield None
             for event in self._protocol.events_received():
-                text = self._text(event, parts)
-                if text is not None:
-                    yield text
+                yield self._text(event)
             self._write(outlet)
 
     def fail(self, code: int) -> None:
-        """End the connection with `code`; what is written goes out with the next read or `close`."""
+        """End the connection with `code`, behind the frames that are being read."""
         self._failed = True
         self._protocol.fail(code)
 
@@ -87,17 +87,16 @@ class WebSocketServer:
         except OSError:
             return b""
 
-    def _text(self, event: object, parts: list[bytes]) -> str | None:
+    def _text(self, event: object) -> str | None:
         """The message that `event` completes."""
         if not isinstance(event, Frame) or self._failed:
             return None
         if event.opcode is Opcode.BINARY:
             self.fail(CLOSE_UNSUPPORTED)
         elif event.opcode in (Opcode.TEXT, Opcode.CONT):
-            parts.append(bytes(event.data))
+            self._partial += event.data
             if event.fin:
-                whole = b"".join(parts)
-                parts.clear()
+                whole, self._partial = self._partial, bytearray()
                 try:
                     return whole.decode()
                 except UnicodeDecodeError:

@@ -1,5 +1,7 @@
 """`/api/rooms/<id>/messages`: long poll, history pages, and posting."""
 
+import math
+
 from flask import Blueprint, Response, request
 
 from chatapp import auth, cursor, posting
@@ -68,9 +70,13 @@ def _limit(text: str | None) -> int | None:
 
 
 def _wait(text: str | None) -> float:
+    """Seconds to wait for news. Raises BadRequest for what is no such number."""
     if text is None:
         return 0
-    wait = cursor.number(text, "wait")
-    if wait < 0:
+    try:
+        wait = float(text)
+    except ValueError:
+        wait = math.nan
+    if not wait >= 0:  # NaN is not
         raise BadRequest("wait is a number of seconds, 0 or more")
     return min(wait, WAIT_LIMIT)

@@ -58,8 +58,13 @@ def typing(room_id: int) -> Response:
 def read(room_id: int) -> Response:
     """Remember how far the asker has read; 204."""
     auth.guard_write()
-    reads = Reads(get_hub(), get_identity())
-    reads.read(get_hub().room(room_id), json_api.body(ReadUpTo).seq)
+    hub, identity = get_hub(), get_identity()
+    if not identity.known:
+        raise SignIn()
+    seq = json_api.body(ReadUpTo).seq
+    room = hub.room(room_id)
+    if hub.limiter.reading(room_id, identity):
+        Reads(hub, identity).read(room, seq)
     return Response(status=204)
 
 

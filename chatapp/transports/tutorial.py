@@ -7,16 +7,16 @@ import math
 import re
 import time
 
-import gevent
 from flask import Blueprint, Response, request
 from flask_sock import Sock
 
 from chatapp import auth, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
-from chatapp.errors import BadRequest, ChatError, SignIn
+from chatapp.errors import BadRequest, ChatError, SignIn, TooFast
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
+from chatapp.limiter import FRAME_SECONDS, FrameBudget
 from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
@@ -91,10 +91,15 @@ def plain_socket(server: WebSocketServer, room_id: int) -> None:
             connection.join(room, room.last, False, _greeting)
         except ChatError as refusal:
             connection.dismiss(refusal)
+        budget = FrameBudget(hub.limiter.frames)
         for line in server.messages(connection.outlet):
             connection.heard = time.monotonic()
-            if line is not None and not connection.outlet.closed:
-                _say(connection, room_id, line)
+            if line is None:
+                budget.count()
+            elif not connection.outlet.ending:
+                _say(connection, room_id, line, budget)
+            if budget.exhausted:
+                connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
     finally:
         connection.end()
 
@@ -103,13 +108,12 @@ def _greeting(_room: Room, reset: bool) -> bytes:
     return b"" if reset else text_frame(GREETING.encode())
 
 
-def _say(connection: Connection, room_id: int, line: str) -> None:
+def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -> None:
     try:
+        budget.spend()
         posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
         connection.outlet.send(text_frame(f"! {refusal}".encode()))
-    while connection.outlet.full and not connection.outlet.closed:
-        gevent.sleep(0.1)  # it does not read: leave its next lines in the kernel
 
 
 def _next_text(room: Room, since: float) -> Message | None:

@@ -15,12 +15,12 @@ from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn, TooFas
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept
-from chatapp.limiter import FRAME_SECONDS
+from chatapp.limiter import FRAME_SECONDS, FrameBudget
 from chatapp.permissions import Identity, check, may
 from chatapp.reads import Reads
 from chatapp.room import Room
 from chatapp.transports.handshake import WebSocketServer
-from chatapp.transports.requests_v1 import FrameBudget, Join, Leave, Ping, Read, Send, Typing, parse
+from chatapp.transports.requests_v1 import Join, Leave, Ping, Read, Send, Typing, parse
 
 SUBPROTOCOL = "chatapp.v1"
 IN_FLIGHT = 256  # sends of one socket that the journal has not answered; more are not read meanwhile
@@ -64,14 +64,22 @@ class Session:
                 connection.dismiss(SignIn())
             for text in self._server.messages(connection.outlet):
                 connection.heard = time.monotonic()
-                if text is not None and not connection.outlet.closed:
+                if not connection.outlet.ending:
                     self._receive(text)
-                self._wait_for_room()
+                    self._wait_for_answers()
         finally:
             connection.end()
             self._reads.keep()
 
-    def _receive(self, text: str) -> None:
+    def _receive(self, text: str | None) -> None:
+        if text is None:
+            self._budget.count()
+        else:
+            self._answer(text)
+        if self._budget.exhausted:
+            self._connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
+
+    def _answer(self, text: str) -> None:
         try:
             frame = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -84,8 +92,6 @@ class Session:
             self._perform(parse(kind, frame))
         except ChatError as refusal:
             self._refuse(refusal, kind, fields.get("room"), fields.get("client_id"))
-        if self._budget.exhausted:
-            self._connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
 
     def _perform(self, frame: Struct) -> None:
         match frame:
@@ -113,7 +119,7 @@ class Session:
         after = cursor.check(frame.after)
         room = self._hub.room(frame.room)
         start, reset = cursor.begin(self._hub, room, after, frame.epoch)
-        self._connection.join(room, start, reset, opening)
+        self._connection.join(room, start, reset, opening, present=frame.presence)
 
     def _send(self, frame: Send) -> None:
         self._hub.check_open()
@@ -158,12 +164,11 @@ class Session:
         re = kind if isinstance(kind, str) else None
         self._connection.send_event("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
 
-    def _wait_for_room(self) -> None:
-        """Leave the peer's next frames in the kernel while it does not read, or we have enough of it."""
-        outlet = self._connection.outlet
-        while not outlet.closed and (self._in_flight >= IN_FLIGHT or outlet.full):
+    def _wait_for_answers(self) -> None:
+        """Leave the peer's next frames in the kernel while the journal has enough of it."""
+        while self._in_flight >= IN_FLIGHT:
             self._answered.clear()
-            self._answered.wait(0.1 if outlet.full else None)
+            self._answered.wait()
 
 
 def opening(room: Room, reset: bool) -> bytes:
