@@ -53,7 +53,8 @@ class Connection:
     ) -> None:
         """Follow `room` from after `cursor`; `opening(room, reset)` is what the reader sees first.
 
-        `present`: whether the person is in the room by that, and is told who else is. Joining again replaces the subscription. Never switches.
+        `present`: whether the person is in the room by that, and is told who else is. Joining again replaces
+        the subscription. Never switches.
         """
         old = self.subscribers.pop(room.id, None)
         if old is not None:
