@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients import Person, eventually
+from tests.clients import UNIT, Person, eventually
 from tests.raw_socket import problem
 from tests.servers import Server
 
@@ -53,7 +53,7 @@ class Stream:
     def close(self) -> None:
         if not self.ended.is_set():
             self.answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        assert self.ended.wait(10)
+        assert self.ended.wait(UNIT)
         self.answer.close()
         self._http.close()
 
@@ -294,15 +294,22 @@ def test_a_silent_stream_carries_comments(new_server: Callable[..., Server], fol
     ada.close()
 
 
-def test_the_stream_of_a_room_that_is_deleted_ends_for_good(
+def test_a_stream_that_ends_for_good_says_so_before(
     server: Server, ada: Person, board: int, follow: Opener
 ) -> None:
-    stream = follow(ada, board)
-    stream.expect("presence")
-    assert server.flask("room", "delete", str(board), "--yes").returncode == 0
-    assert stream.ended.wait(10)
-    again = ada.http.get(f"/api/rooms/{board}/stream", headers={"Last-Event-ID": stream.last_id})
+    mallory = Person(server, f"mallory {board}")
+    his, mine = follow(mallory, board), follow(ada, board)
+    for stream in (his, mine):
+        stream.expect("presence")
+    said = f"room({board}).kick({mallory.name!r})\ndelete_room({board})\n"
+    assert server.flask("shell", input=said).returncode == 0
+    assert his.expect("close") == {"code": 4403}
+    assert mine.expect("close") == {"code": 4404}
+    for stream in (his, mine):
+        assert stream.ended.wait(UNIT)
+    again = ada.http.get(f"/api/rooms/{board}/stream", headers={"Last-Event-ID": mine.last_id})
     assert problem(again) == "no_such_room"  # any answer but 200: a browser does not come back
+    mallory.close()
 
 
 def test_somebody_without_a_name_follows_a_stream_and_is_not_in_presence(

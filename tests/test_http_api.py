@@ -95,6 +95,22 @@ def test_reading_never_goes_back_and_never_ahead(ada: Person, grace: Person, boa
     assert _listed(grace, board)["unread"] == 1
 
 
+def test_reading_is_kept_ten_times_in_ten_seconds_and_the_rest_dropped_in_silence(
+    ada: Person, board: int, said: Callable[[int], object]
+) -> None:
+    said(20)
+    for seq in range(1, 16):
+        answer = ada.http.post(f"/api/rooms/{board}/read", json={"seq": seq})
+        assert (answer.status_code, answer.content) == (204, b"")
+    eventually(lambda: _listed(ada, board)["unread"] == 10)
+
+
+def test_the_list_says_which_rooms_are_closed(server: Server, ada: Person, board: int) -> None:
+    assert _listed(ada, board)["closed"] is False
+    assert server.flask("room", "close", str(board)).returncode == 0
+    assert _listed(ada, board)["closed"] is True
+
+
 @every_server
 def test_a_room_made_in_one_worker_is_there_in_all(server: Server, ada: Person, board: int) -> None:
     for _ in range(6):  # new connections reach any worker

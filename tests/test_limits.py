@@ -256,3 +256,25 @@ def _pings(count: int) -> bytes:
     """So many masked frames in one piece, so that they arrive within one window."""
     payload = b'{"type":"ping"}'
     return (bytes((0x81, 0x80 | len(payload))) + bytes(4) + payload) * count  # masked with zeros
+
+
+@pytest.mark.parametrize("path", ["/ws", "/chats/1/ws"])
+@pytest.mark.parametrize(
+    "frame", [b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\x01\x80\0\0\0\0"], ids=["pings", "pongs", "parts"]
+)
+def test_a_flood_of_frames_without_words_ends_its_socket_and_nobody_elses(
+    frame: bytes, path: str, new_server: Callable[..., Server]
+) -> None:
+    server = new_server(rate_messages="30 per 10 seconds").start()
+    ada = Person(server, "ada")
+    socket = ada.socket()
+    socket.join(1)
+    with RawSocket(server) as raw:
+        raw.handshake(path)
+        continuation = b"\x00" + frame[1:] if frame[0] == 1 else frame
+        raw.send(frame + continuation * 1000)
+        assert raw.close_code() == 4429
+    ada.say(1, "still here")
+    socket.expect(lambda frame: frame["type"] == "message")
+    socket.close()
+    ada.close()

@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from chatapp.config import Config
 from chatapp.encodings import EVENT_STREAM, WEBSOCKET, Encoding
+from chatapp.errors import NotKept
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, RoomState
 from chatapp.message import Author, Message, format_time
@@ -170,6 +171,56 @@ def test_a_cursor_counts_as_ahead_only_after_the_database_was_asked(wire: Any) -
     batch = poll(hub, room, ADA, wire[0], after=5, epoch="e1", wait=0, limit=None)
     assert not batch.reset
     assert room.last == 5
+
+
+# -- answers that come late, or not at all -------------------------------------------------------------------
+
+
+def test_an_answer_that_was_overtaken_brings_back_neither_an_old_name_nor_an_old_log() -> None:
+    hub, room, journal = hub_and_room(500)
+    overtaken = journal.state
+    hub._committed([journal.clear()])
+    hub.sync(room)
+    room.refresh(overtaken)
+    room.reset(overtaken, [])
+    assert (room.epoch, room.revision) == (journal.epoch, journal.revision)
+
+
+def test_a_catch_up_that_failed_leaves_the_room_to_be_read_again() -> None:
+    hub, room, journal = hub_and_room(500)
+    journal.commit(3)  # another process: its notice tells the number only
+    room.wanted = 3
+
+    def fail() -> None:
+        raise NotKept()
+
+    journal.during_read = fail
+    hub._fill(room)
+    assert room.last == 0
+    assert room.behind
+    hub._fill_if_needed(room)  # as the sweep does every second
+    eventually(lambda: room.last == 3)
+
+
+def test_all_who_wait_for_a_room_that_cannot_be_read_are_told_so_and_the_next_one_tries_again() -> None:
+    journal = MemoryJournal()
+    hub = Hub(Config(), journal, SilentBus())  # type: ignore[arg-type]
+
+    def fail() -> None:
+        gevent.sleep(0.01)
+        raise NotKept()
+
+    journal.during_read = fail
+    askers = [gevent.spawn(hub.room, 1) for _ in range(3)]
+    gevent.joinall(askers, timeout=UNIT)
+    assert [type(asker.exception) for asker in askers] == [NotKept] * 3
+    assert hub.room(1).loaded.is_set()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    with gevent.Timeout(UNIT):
+        while not condition():
+            gevent.sleep(0.001)
 
 
 # -- live and late readers -----------------------------------------------------------------------------------
