@@ -6,6 +6,7 @@ Nothing of the application may be imported at the top: the workers must patch th
 import contextlib
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -39,6 +40,12 @@ PEER_GONE_SECONDS = 50  # as the WebSocket's heartbeat has it
 
 def on_starting(server):
     """Before anything is bound: what cannot work is said in one line."""
+    if server.cfg.worker_class_str != "gevent":
+        _give_up(
+            f"this runs under gunicorn's gevent worker only: start without -k {server.cfg.worker_class_str}"
+        )
+    if server.cfg.workers < 1:
+        _give_up("there has to be a worker: start with -w 1 or more")
     if server.cfg.is_ssl:
         _give_up("TLS belongs in a proxy in front (docs/running.md): start without --certfile")
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
@@ -90,6 +97,8 @@ def post_worker_init(worker):
             gevent.sleep(LOOK_SECONDS)
         drain()
 
+    # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker.handle = remember_connection
     hub.start()
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
@@ -101,7 +110,7 @@ def post_worker_init(worker):
 
 
 def worker_int(worker):
-    """Ctrl-C: gunicorn ends the worker a tenth of a second after this returns."""
+    """SIGQUIT, after Ctrl-C to the master: gunicorn ends the worker as soon as this returns."""
     worker.chatapp_drainer.join(timeout=2 * DRAIN_SECONDS)
 
 
@@ -111,6 +120,8 @@ def _check_free(host, port):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError:
+            _give_up(f"there is no port {port}: choose one from 1 to 65535")
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 said = f"port {port} is taken: stop what runs there, or choose another with -b {host}:8080"

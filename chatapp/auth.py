@@ -3,11 +3,12 @@
 Rules: docs/protocol.md, "Who asks".
 """
 
+import hmac
 import logging
 import secrets
 from urllib.parse import parse_qsl, urlsplit
 
-from flask import g, request, session
+from flask import current_app, g, request, session
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
@@ -52,6 +53,7 @@ def become_guest(name: object, code: object) -> Identity:
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["person"] = {"id": identity.id, "name": identity.name}
+    session["word"] = _word(config.guest_code)
     g.identity = identity
     return identity
 
@@ -87,9 +89,18 @@ def address() -> str:
 
 def _guest_of_cookie() -> Identity | None:
     person = session.get("person")
-    if not person or not get_hub().config.guests or g.origin_listed:
+    config = get_hub().config
+    if not person or not config.guests or g.origin_listed:
         return None
+    if config.guest_code and session.get("word") != _word(config.guest_code):
+        return None  # came in before there was a word, or with another one
     return Identity(person["id"], person["name"], "guest", address())
+
+
+def _word(code: str) -> str:
+    """What a cookie remembers of the guests' word: enough to see that it is still the same one."""
+    key = str(current_app.secret_key).encode()
+    return hmac.new(key, code.encode(), "sha256").hexdigest()[:16] if code else ""
 
 
 def _nobody() -> Identity:

@@ -430,21 +430,6 @@ def test_sockets_without_identity_are_not_in_presence(
     nobody.close()
 
 
-def test_who_joins_without_presence_is_not_in_the_room_and_is_not_told_who_is(
-    ada: Person, grace: Person, board: int, open_socket: Opener
-) -> None:
-    counter, watcher = open_socket(ada), open_socket(grace)
-    counter.join(board, presence=False)
-    watcher.join(board)
-    assert [who["id"] for who in _here(watcher, board)["here"]] == [grace.id]
-    grace.say(board, "news")
-    counter.expect(lambda frame: frame["type"] == "message")
-    assert not counter.of("presence")
-    counter.join(board)  # and now with it
-    watcher.expect(lambda frame: frame["type"] == "presence" and frame.get("joined"))
-    assert _here(counter, board)["count"] == 2
-
-
 def test_of_more_than_a_hundred_people_the_first_hundred_are_named_and_changes_are_counts(
     server: Server, ada: Person, board: int, open_socket: Opener
 ) -> None:

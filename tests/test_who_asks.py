@@ -512,3 +512,20 @@ def _token_of(page: str) -> str:
 
 def _csrf_token(person: Person) -> str:
     return _token_of(person.http.get("/chats/").text)
+
+
+def test_who_came_in_before_there_was_a_word_or_with_another_one_has_to_say_the_new_one(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server().start()
+    ada = Person(server, "ada")
+    assert ada.http.get(ada.messages(1)).status_code == 200
+    for word in ("sesame", "barley"):
+        server.stop()
+        server.settings["CHATAPP_GUEST_CODE"] = word
+        server.start()
+        assert problem(ada.http.get(ada.messages(1))) == "sign_in"
+        answer = ada.http.post("/guests", json={"name": "ada", "code": word})
+        assert answer.status_code == 201
+        assert ada.http.get(ada.messages(1)).status_code == 200
+    ada.close()

@@ -39,7 +39,7 @@ def make() -> Response:
     room_id = administration.make_room(get_hub(), get_identity(), new.name, new.topic)
     room = get_hub().room(room_id)
     fields = {"id": room.id, "name": room.name, "topic": room.topic, "cursor": room.last, "epoch": room.epoch}
-    return json_api.answer({**fields, "unread": 0, "here": 0}, 201)
+    return json_api.answer({**fields, "unread": 0, "here": 0, "closed": False}, 201)
 
 
 @bp.post("/api/rooms/<room_id:room_id>/typing")
