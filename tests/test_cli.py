@@ -326,7 +326,7 @@ def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_y
 def test_what_destroys_is_done_when_the_answer_is_yes(
     command: str, room: Console, number: int, ada: Person
 ) -> None:
-    before = ada.read(number, after=0)
+    before = eventually(lambda: next((b for b in [ada.read(number, after=0)] if b["cursor"] == 3), None))
     assert room(command.split()[0], number, *DESTROYING[command], answer="y\n").status == 0
     eventually(lambda: ada.http.get(ada.messages(number), params={"after": 0}).json() != before, "it is done")
 

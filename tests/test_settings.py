@@ -234,7 +234,6 @@ def test_a_config_py_that_cannot_be_run_is_one_line_that_names_the_file(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("body_limit", "many"),
         ("bus_url", "carrier pigeon"),
         ("database_url", "not a url"),
         ("database_url", "mysql://localhost/chat"),

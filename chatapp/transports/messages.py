@@ -1,6 +1,6 @@
 """`/api/rooms/<id>/messages`: long poll, history pages, and posting."""
 
-import math
+import re
 
 from flask import Blueprint, Response, request
 
@@ -17,6 +17,7 @@ from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
+SECONDS = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 bp = Blueprint("messages", __name__)
 
@@ -73,10 +74,6 @@ def _wait(text: str | None) -> float:
     """Seconds to wait for news. Raises BadRequest for what is no such number."""
     if text is None:
         return 0
-    try:
-        wait = float(text)
-    except ValueError:
-        wait = math.nan
-    if not wait >= 0:  # NaN is not
+    if not SECONDS.fullmatch(text):
         raise BadRequest("wait is a number of seconds, 0 or more")
-    return min(wait, WAIT_LIMIT)
+    return min(float(text), WAIT_LIMIT)

@@ -39,8 +39,8 @@ def poll(
     Raises NoSuchRoom when the room is deleted and Forbidden when `identity` is removed from it meanwhile, and
     ClientGone when the client does not wait for the answer. Switches.
     """
-    if after is None and not wait:
-        hub.sync(room)  # a plain read: it sees what any process acknowledged before
+    if not wait:
+        hub.sync(room)  # a plain read sees all that any process acknowledged before it
     start, reset = cursor.begin(hub, room, after, epoch)
     limit = limit or PAGE_LIMIT
     if reset or after is None:
@@ -48,10 +48,7 @@ def poll(
     log = room.epoch
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
-    if not messages and not reset and not wait:
-        hub.sync(room)
-        messages = room.after(start, limit)
-    elif not messages and not reset:
+    if wait and not messages and not reset:
         wait_for_news(hub, room, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
