@@ -6,6 +6,7 @@ all that has queued up, carries it out in one transaction with one fsync, in gev
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 # One transaction holds the write lock of all processes for about 20 ms at this size.
 GROUP_LIMIT = 1000
+GATHER_SHARE = 0.1  # of the time that the last group took to be shown
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Journal:
         self._idle = Event()
         self._idle.set()
         self._stopped = False
+        self._showing = 0.0  # seconds that the last group took to be shown here
         self.kept = 0  # messages, since this process started
         self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
 
@@ -116,6 +119,10 @@ class Journal:
         while self._queue:
             group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
             self._keep(group)
+            if self._queue:
+                # Showing a group to a thousand readers takes ten times as long as keeping it. Those who answer
+                # to what they were just shown are waited for, briefly, so that one showing serves them all.
+                gevent.sleep(self._showing * GATHER_SHARE)
         self._committer = None
         self._idle.set()
 
@@ -134,7 +141,9 @@ class Journal:
             log.exception("a request could not be kept: %s", type(error).__name__)
             answers, commits = [NotKept()], []
         self.kept += sum(len(commit.messages) for commit in commits)
+        started = time.monotonic()
         _call(self.on_commit, commits)
+        self._showing = time.monotonic() - started
         for (_, done), answer in zip(group, answers, strict=True):
             _call(done, answer)
 

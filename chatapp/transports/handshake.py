@@ -63,15 +63,14 @@ class WebSocketServer:
         leaves the peer's next frames in the kernel while it does not read what is there for it.
         """
         while data := self._read():
+            if not outlet.ending:  # else we said goodbye, and wait for the peer to hang up
+                self._protocol.receive_data(data)
+                for event in self._protocol.events_received():
+                    yield self._text(event)
+                self._write(outlet)
             gevent.sleep(0)  # a read does not switch while bytes are there: a flood would stop everybody else
             while outlet.full and not outlet.ending:
                 gevent.sleep(FULL_SECONDS)
-            if outlet.ending:
-                continue  # we said goodbye: wait for the peer to hang up
-            self._protocol.receive_data(data)
-            for event in self._protocol.events_received():
-                yield self._text(event)
-            self._write(outlet)
 
     def fail(self, code: int) -> None:
         """End the connection with `code`, behind the frames that are being read."""
