@@ -120,8 +120,8 @@ class Journal:
             group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
             self._keep(group)
             if self._queue:
-                # To show a group to a thousand readers takes ten times as long as to keep it. Those who answer
-                # to what they were just shown are waited for, briefly: one showing then serves them all.
+                # To show a group to a thousand readers takes longer than to keep it. Those who answer to what
+                # they were just shown are waited for, briefly: one showing then serves them all.
                 gevent.sleep(self._showing * GATHER_SHARE)
         self._committer = None
         self._idle.set()
