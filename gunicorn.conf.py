@@ -71,6 +71,8 @@ def post_worker_init(worker):
     """In the worker, when the application is loaded: let the hub know when the worker has to go."""
     import gevent
 
+    from chatapp import config
+
     hub = worker.wsgi.extensions["chatapp"]
     connections = set()
     handle = worker.handle
@@ -103,6 +105,8 @@ def post_worker_init(worker):
     hub.start()
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
+        for name in config.unknown():
+            worker.log.warning("There is no setting %s (docs/settings.md): it has no effect", name)
         for listener in worker.sockets:
             if listener.family != socket.AF_UNIX:
                 _say_where(worker.log, listener.getsockname(), hub.config)

@@ -7,8 +7,11 @@
  * message's number, ten digits; the readers look for the number between two tildes. Each has to see 0, 1, 2 …
  * without a gap, and what is still on its way at the end is waited for: whatever is missing then is lost.
  *
+ * --deflate offers permessage-deflate (RFC 7692) as every browser does; what a server then compresses is
+ * inflated, so that each delivery is still looked at. Our own frames stay plain, which the RFC allows.
+ *
  * One line of JSON says what happened within --seconds, after --warmup. Only 127.0.0.1 is ever contacted.
- * Built by rig.py with: cc -O2 -o load load.c
+ * Built by rig.py with: cc -O2 -o load load.c -lz
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,6 +30,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum {
     MOST_READERS = 20000,
@@ -42,7 +46,7 @@ enum {
     BUCKETS = 32 * 16,
 };
 
-enum opcode { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10 };
+enum opcode { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, COMPRESSED = 0x40 };
 enum state { SHAKING, GREETED, READY };
 
 struct connection {
@@ -51,16 +55,18 @@ struct connection {
     uint32_t next;              /* the number of the message that has to come now */
     uint32_t kept;              /* bytes in `rest`: the beginning of a frame */
     char *rest;
+    z_stream *inflater;         /* of a connection whose server compresses */
+    int forgets;                /* whether each message is compressed by itself */
 };
 
 static struct options {
-    int port, readers, in_flight, watch;
+    int port, readers, in_flight, watch, deflate;
     double seconds, warmup;
     const char *path, *subprotocol, *header, *hello, *ready, *send;
 } options = {.readers = 1000, .in_flight = 4, .seconds = 5, .warmup = 1, .path = "/", .header = "", .send = "~%d~"};
 
 static struct connection *connections, *speaker;
-static int epoll, opened, ready;
+static int epoll, opened, ready, compressing;
 static char buffer[BUFFER];
 static char odd[200];           /* the newest frame that was no message: it explains silence */
 static double now;
@@ -221,6 +227,28 @@ static void take_text(struct connection *connection, char *text, size_t size)
     }
 }
 
+/* Take a compressed text (RFC 7692, section 7.2.2). */
+static void take_compressed(struct connection *connection, char *payload, size_t size)
+{
+    static char text[REST];
+    static char tail[4] = {0, 0, (char)0xff, (char)0xff};
+    z_stream *inflater = connection->inflater;
+    if (!inflater)
+        die("a compressed frame, though compression was not agreed on");
+    inflater->next_out = (Bytef *)text;
+    inflater->avail_out = REST;
+    for (int part = 0; part < 2; part++) {
+        inflater->next_in = (Bytef *)(part ? tail : payload);
+        inflater->avail_in = part ? sizeof tail : size;
+        int result = inflate(inflater, Z_SYNC_FLUSH);
+        if ((result != Z_OK && result != Z_BUF_ERROR) || inflater->avail_in)
+            die("a frame cannot be inflated: %s", inflater->msg ? inflater->msg : "too long");
+    }
+    take_text(connection, text, REST - inflater->avail_out);
+    if (connection->forgets)
+        inflateReset(inflater);
+}
+
 /* Take one frame from `at`; returns its size, 0 where it is not complete yet. */
 static size_t take_frame(struct connection *connection, char *at, char *end)
 {
@@ -240,6 +268,9 @@ static size_t take_frame(struct connection *connection, char *at, char *end)
     switch (head[0]) {
     case 0x80 | TEXT:
         take_text(connection, payload, size);
+        break;
+    case 0x80 | COMPRESSED | TEXT:
+        take_compressed(connection, payload, size);
         break;
     case 0x80 | PING:
         send_frame(connection, PONG, payload, size);
@@ -263,6 +294,14 @@ static size_t take_handshake(struct connection *connection, char *at, char *end)
         return 0;
     if (strncmp(at, "HTTP/1.1 101", 12))
         die("the handshake was refused: %.*s", (int)(blank - at), at);
+    *blank = 0;
+    if (strcasestr(at, "permessage-deflate")) {
+        connection->inflater = calloc(1, sizeof *connection->inflater);
+        connection->forgets = strcasestr(at, "server_no_context_takeover") != NULL;
+        if (!connection->inflater || inflateInit2(connection->inflater, -MAX_WBITS) != Z_OK)
+            die("no memory");
+        compressing++;
+    }
     connection->state = GREETED;
     if (options.hello)
         send_frame(connection, TEXT, options.hello, strlen(options.hello));
@@ -321,6 +360,9 @@ static void open_connection(struct connection *connection)
         options.path, options.port);
     if (options.subprotocol)
         size += snprintf(request + size, 256, "Sec-WebSocket-Protocol: %.200s\r\n", options.subprotocol);
+    if (options.deflate)
+        size += snprintf(request + size, 256,
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
     size += snprintf(request + size, 4096, "%.4000s%s\r\n", options.header, *options.header ? "\r\n" : "");
     if (!connection->rest)
         die("no memory");
@@ -400,10 +442,10 @@ static void measure(void)
     drain();
     if (lost)
         fprintf(stderr, "load: last heard beside messages: %s\n", odd);
-    printf("{\"readers\": %d, \"in_flight\": %d, \"seconds\": %.3f, \"deliveries\": %llu, \"messages\": %u, "
+    printf("{\"readers\": %d, \"in_flight\": %d, \"compressing\": %d, \"seconds\": %.3f, \"deliveries\": %llu, \"messages\": %u, "
            "\"deliveries_per_s\": %.0f, \"messages_per_s\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
            "\"client_cpu\": %.3f, \"server_cpu\": %.3f, \"lost\": %llu, \"disordered\": %llu}\n",
-           options.readers, options.in_flight, seconds, (unsigned long long)deliveries, messages,
+           options.readers, options.in_flight, compressing, seconds, (unsigned long long)deliveries, messages,
            deliveries / seconds, messages / seconds, percentile(0.5), percentile(0.99),
            cpu / seconds, watched / seconds, (unsigned long long)lost, (unsigned long long)disordered);
 }
@@ -413,7 +455,8 @@ static void read_options(int count, char **words)
     static const struct option known[] = {
         {"port", 1, 0, 'p'}, {"path", 1, 0, 'a'}, {"subprotocol", 1, 0, 'b'}, {"header", 1, 0, 'h'},
         {"hello", 1, 0, 'e'}, {"ready", 1, 0, 'y'}, {"send", 1, 0, 'm'}, {"readers", 1, 0, 'r'},
-        {"in-flight", 1, 0, 'f'}, {"seconds", 1, 0, 's'}, {"warmup", 1, 0, 'w'}, {"watch", 1, 0, 'c'}, {0},
+        {"in-flight", 1, 0, 'f'}, {"seconds", 1, 0, 's'}, {"warmup", 1, 0, 'w'}, {"watch", 1, 0, 'c'},
+        {"deflate", 0, 0, 'd'}, {0},
     };
     for (int option; (option = getopt_long(count, words, "", known, NULL)) != -1;)
         switch (option) {
@@ -429,6 +472,7 @@ static void read_options(int count, char **words)
         case 's': options.seconds = atof(optarg); break;
         case 'w': options.warmup = atof(optarg); break;
         case 'c': options.watch = atoi(optarg); break;
+        case 'd': options.deflate = 1; break;
         default: exit(2);
         }
     if (options.port < 1 || options.port > 65535)

@@ -61,11 +61,13 @@ def check_readers(readers: int) -> None:
 def built_load_client() -> Iterator[Path]:
     """load.c, compiled into a temporary folder."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    needed = "a C compiler and zlib are needed (on Debian: apt-get install gcc libc6-dev zlib1g-dev)"
     if compiler is None:
-        raise RigError("a C compiler is needed (on Debian: apt-get install gcc libc6-dev)")
+        raise RigError(needed)
     with tempfile.TemporaryDirectory(prefix="chat-load-") as folder:
         program = Path(folder, "load")
-        subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "load.c")], check=True)
+        if subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "load.c"), "-lz"]).returncode:
+            raise RigError(f"load.c cannot be compiled, see above; {needed}")
         yield program
 
 

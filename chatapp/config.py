@@ -120,6 +120,12 @@ def load(default_instance_path: str, environ: Mapping[str, str] = os.environ) ->
     return Config(**{**values, **defaults, "instance_path": instance_path})
 
 
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The names in `environ` that look like settings and are none: misspelt, or of another version."""
+    known = {PREFIX + item.name.upper() for item in fields(Config)}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
 def _read_file(path: Path, known: Any) -> dict[str, Any]:
     if not path.exists():
         return {}

@@ -39,6 +39,11 @@ class ChatError(Exception):
         super().__init__(message or self.title)
         self.retry_after = retry_after
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an HTTP answer says beside its status."""
+        return {} if self.retry_after is None else {"Retry-After": str(int(self.retry_after))}
+
 
 class BadRequest(ChatError):
     code, status, title = "bad_request", 400, "That request cannot be understood"

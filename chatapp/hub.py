@@ -1,16 +1,10 @@
-"""The hub: the live rooms of this process. journal → bus → rooms, and back again from the bus.
+"""The hub of this process: journal → bus → live rooms, and back again from the bus; start and drain.
 
-What may switch: `room`, `sync`, `post` and whatever reads the journal. What must not: `_committed` (called by
-the committer between commit and answer), `_heard` (called by the bus's greenlet), all of room.py but `after`.
-
-A room learns of a message in one of four ways, and each may come first: from this process's own commit, from
-the bus, from the filler (a gap was noticed) and from the sweep (once a second, if the database was written to
-at all, the revisions of the live rooms are compared with the database's). `Room.deliver` takes them all: what
-is old is dropped, a gap is noted and filled from the journal.
+What may switch: `room`, `sync` and `drain`. What must not: `_committed` (called by the committer between
+commit and answer), `_heard` (called by the bus's greenlet) and all that tells readers something.
 """
 
 import logging
-import time
 
 import gevent
 from gevent.event import Event
@@ -18,35 +12,30 @@ from gevent.event import Event
 from chatapp import frames
 from chatapp.bus import Bus, Committed, Notice, PresenceChanged, ReadUpTo, Typing
 from chatapp.config import Config
-from chatapp.errors import ChatError, Draining, NoSuchRoom, NotKept
+from chatapp.errors import Draining
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
 from chatapp.journal.requests import Commit
 from chatapp.limiter import Limiter
+from chatapp.live_rooms import LiveRooms
 from chatapp.message import Author
 from chatapp.outlet import Outlet
 from chatapp.presence import Presence
 from chatapp.room import Room
 
-SWEEP_SECONDS = 1.0
-FILL_LIMIT = 1000  # messages read at once to fill a gap
-LARGEST_ID = 2**63 - 1
-
 log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Owns the rooms. Made once a process; `start` it in a process that serves."""
+    """Made once a process; `start` it in a process that serves."""
 
     def __init__(self, config: Config, journal: Journal, bus: Bus) -> None:
         self.config, self.journal, self.bus = config, journal, bus
         self.limiter = Limiter(config)
         self.presence = Presence(bus, self._tell_presence)
         self.heartbeat = Heartbeat(config.heartbeat)
-        self.rooms: dict[int, Room] = {}
+        self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
         self.draining = Event()
-        self._idle_since: dict[int, float] = {}
-        self._filling: set[int] = set()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
         journal.on_commit = self._committed
@@ -58,8 +47,8 @@ class Hub:
         if self._started:
             return
         self._started = True
-        gevent.spawn(self.bus.listen, self._heard, self._resync)
-        gevent.spawn(self._sweep)
+        gevent.spawn(self.bus.listen, self._heard, self.rooms.recheck)
+        gevent.spawn(self.rooms.sweep)
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
 
@@ -68,7 +57,7 @@ class Hub:
         if self.draining.is_set():
             return
         self.draining.set()  # from here on nothing new is accepted
-        for room in list(self.rooms.values()):
+        for room in self.rooms:
             room.ring()
         # Senders get their answers before their sockets are closed, unless the disk takes too long.
         if not self.journal.finish(seconds / 2):
@@ -89,46 +78,11 @@ class Hub:
 
     def room(self, room_id: int) -> Room:
         """The live room, loaded on first use. Switches then. Raises NoSuchRoom, NotKept."""
-        self._idle_since.pop(room_id, None)
-        room = self.rooms.get(room_id)
-        if room is None:
-            if not 0 < room_id <= LARGEST_ID:
-                raise NoSuchRoom()
-            room = self.rooms[room_id] = Room(room_id, self.journal, self.config.backlog)
-            self._load(room)
-        elif not room.loaded.is_set():
-            room.loaded.wait()
-        if room.gone:
-            raise room.fault
-        return room
+        return self.rooms.load(room_id)
 
     def sync(self, room: Room) -> None:
-        """Bring `room` to where the database is now, not earlier than this call. Switches.
-
-        Joining a catch-up that another greenlet began would not do: it may have read before this call.
-        """
-        target = self._catch_up(room)
-        while room.last < target:
-            target = self._catch_up(room)
-
-    def _load(self, room: Room) -> None:
-        # Deliveries that come while we read are noted in `wanted` and `stale`, so nothing is missed.
-        try:
-            found = self.journal.newest(room.id, self.config.backlog)
-            if found is None:
-                raise NoSuchRoom()
-            room.load(*found)
-        except BaseException as error:
-            # Those who wait for it are told the same; the next one tries anew.
-            self._drop(room, error if isinstance(error, ChatError) else NotKept())
-            raise
-        self._fill_if_needed(room)
-
-    def _drop(self, room: Room, fault: ChatError | None = None) -> None:
-        self.rooms.pop(room.id, None)
-        self._idle_since.pop(room.id, None)
-        room.drop(fault)
-        self.presence.forget(room.id)
+        """Bring `room` to where the database is now, not earlier than this call. Switches."""
+        self.rooms.sync(room)
 
     def _committed(self, commits: list[Commit]) -> None:
         """This process has kept something: tell the others, then show it here."""
@@ -136,115 +90,18 @@ class Hub:
         for notice in notices:
             self.bus.publish(notice)
         for notice in notices:
-            self._deliver(notice)
+            self.rooms.deliver(notice)
 
     def _heard(self, notice: Notice) -> None:
         match notice:
             case Committed():
-                self._deliver(notice)
+                self.rooms.deliver(notice)
             case Typing():
                 self._show_typing(notice.room, notice.who)
             case ReadUpTo():
                 self._show_read(notice.room, notice.person, notice.seq)
             case PresenceChanged():
                 self.presence.rang(notice.room)
-
-    def _deliver(self, notice: Committed) -> None:
-        room = self.rooms.get(notice.room)
-        if room is None:
-            return
-        room.wanted = max(room.wanted, notice.last)
-        if notice.changed:  # more than messages: state and messages are read together
-            room.stale = True
-        elif room.loaded.is_set() and not room.stale:
-            room.deliver(notice.messages)
-            # Revisions that come out of order are left to the sweep, which compares.
-            if notice.revision == room.revision + 1:
-                room.revision = notice.revision
-        self._fill_if_needed(room)
-
-    # -- catching up -------------------------------------------------------------------------------
-
-    def _fill_if_needed(self, room: Room) -> None:
-        if room.loaded.is_set() and room.behind and room.id not in self._filling:
-            self._filling.add(room.id)
-            gevent.spawn(self._fill, room)
-
-    def _fill(self, room: Room) -> None:
-        try:
-            while room.behind and not room.gone:
-                self._catch_up(room)
-        except NoSuchRoom:
-            pass  # its readers have been told
-        except ChatError as error:
-            log.error("room %d cannot catch up, the sweep tries again: %s", room.id, error)
-            room.stale = True
-        finally:
-            self._filling.discard(room.id)
-
-    def _catch_up(self, room: Room) -> int:
-        """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
-        room.stale = False
-        try:
-            state, messages = self.journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
-            moved = state is not None and state.epoch != room.epoch
-            found = self.journal.newest(room.id, self.config.backlog) if moved else None
-        except ChatError:
-            room.stale = True
-            raise
-        if room.gone:  # another one who read it found that
-            raise NoSuchRoom()
-        if moved:
-            if found is not None and found[0].epoch != room.epoch:
-                room.reset(*found)
-                return found[0].last_seq
-            state = found[0] if found else None
-        if state is None:
-            self._drop(room)
-            raise NoSuchRoom()
-        room.deliver(messages)
-        room.refresh(state)
-        room.wanted = max(room.wanted, state.last_seq)
-        return state.last_seq
-
-    def _resync(self) -> None:
-        """Notices may have been lost: look at every live room."""
-        for room in list(self.rooms.values()):
-            room.stale = True
-            self._fill_if_needed(room)
-
-    def _sweep(self) -> None:
-        version: int | None = None
-        while True:
-            gevent.sleep(SWEEP_SECONDS)
-            try:
-                self._let_idle_rooms_go()
-                seen, version = version, self.journal.version()
-                if self.rooms and (version is None or version != seen):
-                    self._compare(self.journal.revisions())
-                for room in list(self.rooms.values()):
-                    self._fill_if_needed(room)  # also those that could not be read the last time
-            except ChatError as error:
-                version = None
-                log.error("the sweep could not look at the database: %s", error)
-            except Exception:
-                version = None
-                log.exception("the sweep failed")
-
-    def _compare(self, revisions: dict[int, int]) -> None:
-        # `revisions` was read a moment ago: a room may be ahead of it by now, so only what lags is read anew.
-        for room in list(self.rooms.values()):
-            if room.loaded.is_set() and revisions.get(room.id, room.revision + 1) > room.revision:
-                room.stale = True
-
-    def _let_idle_rooms_go(self) -> None:
-        now = time.monotonic()
-        for room in list(self.rooms.values()):
-            if not room.loaded.is_set() or room.readers or room.waiting or room.id in self._filling:
-                self._idle_since.pop(room.id, None)
-            elif now - self._idle_since.setdefault(room.id, now) >= self.config.room_idle_seconds:
-                del self._idle_since[room.id], self.rooms[room.id]
-                self.presence.forget(room.id)
 
     # -- what is never stored ----------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from chatapp import text
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
-from chatapp.hub import LARGEST_ID, Hub
+from chatapp.hub import Hub
 from chatapp.journal.requests import Kept, Post
+from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author
 from chatapp.permissions import Identity, Verb, check, may
 

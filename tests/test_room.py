@@ -195,10 +195,10 @@ def test_a_catch_up_that_failed_leaves_the_room_to_be_read_again() -> None:
         raise NotKept()
 
     journal.during_read = fail
-    hub._fill(room)
+    hub.rooms.fill(room)
     assert room.last == 0
     assert room.behind
-    hub._fill_if_needed(room)  # as the sweep does every second
+    hub.rooms.fill_if_needed(room)  # as the sweep does every second
     eventually(lambda: room.last == 3)
 
 
@@ -318,7 +318,7 @@ class RoomMachine(RuleBasedStateMachine):
         self.notices: list[Commit] = []
         self.hub, self.room, self.journal = hub_and_room(backlog=3)
         self._commit_and_hear(8)  # more than the backlog holds
-        self.hub._fill_if_needed = lambda room: None  # type: ignore[method-assign]  # `fill` is a step of its own
+        self.hub.rooms.fill_if_needed = lambda room: None  # type: ignore[method-assign]  # `fill` is a step of its own
 
     @rule(count=st.integers(1, 4))
     def commit(self, count: int) -> None:
@@ -399,7 +399,7 @@ class RoomMachine(RuleBasedStateMachine):
         self._catch_up()
 
     def _catch_up(self) -> None:
-        self.hub._catch_up(self.room)
+        self.hub.rooms.catch_up(self.room)
 
 
 TestRoomMachine = RoomMachine.TestCase

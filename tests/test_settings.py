@@ -269,6 +269,15 @@ def test_what_is_set_is_in_force_in_a_running_server(new_server: Callable[..., S
     ada.close()
 
 
+def test_a_misspelt_name_in_the_environment_is_warned_of_once_at_start(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(workers=2, guest_codes="sesame").start()
+    said = [line for line in server.log if "CHATAPP_GUEST_CODES" in line]
+    assert len(said) == 1
+    assert "docs/settings.md" in said[0]
+
+
 # -- the table for people ------------------------------------------------------------------------------
 
 

@@ -21,12 +21,9 @@ def init_app(app: Flask) -> None:
 
 
 def _refused(error: ChatError) -> Response:
-    if not _for_people():
+    if not for_people():
         return json_api.refusal(error)
-    response = _page(error.status, error.code, error.title, str(error))
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(int(error.retry_after))
-    return response
+    return _page(error.status, error.code, error.title, str(error), error.headers)
 
 
 def _http(error: HTTPException) -> Response:
@@ -36,7 +33,7 @@ def _http(error: HTTPException) -> Response:
     kind = KNOWN.get(status)
     code = kind.code if kind else error.name.lower().replace(" ", "_")
     title = kind.title if kind else error.name
-    if _for_people():
+    if for_people():
         response = _page(status, code, title, error.description or title)
     else:
         response = json_api.problem(code, status, title, error.description or title)
@@ -50,12 +47,12 @@ def _fault(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path)
     title = "Something went wrong here"
     detail = "It is not your fault. What you sent may not be kept; what was shown to you is."
-    if _for_people():
+    if for_people():
         return _page(500, "fault", title, detail)
     return json_api.problem("fault", 500, title, detail)
 
 
-def _for_people() -> bool:
+def for_people() -> bool:
     """Whether a browser asks for a page: it says that it takes HTML, and this is no door for programs."""
     programs = (
         request.path.startswith("/api/") or request.path.endswith(("/http", "/ws")) or request.path == "/ws"
@@ -63,6 +60,6 @@ def _for_people() -> bool:
     return not programs and "text/html" in request.headers.get("Accept", "")
 
 
-def _page(status: int, code: str, title: str, detail: str) -> Response:
+def _page(status: int, code: str, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     html = render_template("error.html", status=status, code=code, title=title, detail=detail)
-    return Response(html, status)
+    return Response(html, status, headers)

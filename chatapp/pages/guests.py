@@ -6,6 +6,10 @@ from flask import Blueprint, Response, redirect, request
 from msgspec import Struct
 
 from chatapp import auth
+from chatapp.errors import ChatError
+from chatapp.globals import get_identity
+from chatapp.pages import rooms
+from chatapp.pages.errors import for_people
 from chatapp.transports import json_api
 
 bp = Blueprint("guests", __name__)
@@ -18,14 +22,22 @@ class NewGuest(Struct, frozen=True):
 
 @bp.post("/guests")
 def become_guest() -> Response:
-    """201 with the identity for JSON, 303 to `next` for a form; the cookie with both."""
+    """201 with the identity for JSON, 303 to `next` for a form; the cookie with both.
+
+    What refuses a form is said above the same form, filled in as it was.
+    """
     auth.guard_write()
     if request.mimetype == "application/json":
         new = json_api.body(NewGuest)
         identity = auth.become_guest(new.name, new.code)
         return json_api.answer({"id": identity.id, "name": identity.name}, 201)
     form = auth.checked_form("name", "code", "next")
-    auth.become_guest(form["name"], form["code"])
+    try:
+        auth.become_guest(form["name"], form["code"])
+    except ChatError as refusal:
+        if get_identity().known or not for_people():  # who has a name is not shown the form for one
+            raise
+        return rooms.index_page(refusal, {**form, "next": local_path(form["next"])})
     return redirect(local_path(form["next"]), 303)  # type: ignore[return-value]
 
 

@@ -22,7 +22,7 @@ class HubCollector:
     def collect(self) -> Iterator[Metric]:
         """The figures, each labelled with the worker that answers: another request may reach another one."""
         hub = self._hub
-        rooms = list(hub.rooms.values())
+        rooms = list(hub.rooms)
         followed = [subscriber for room in rooms for subscriber in room.readers]
         live = sum(len(room.live) for room in rooms)
         gauges = {

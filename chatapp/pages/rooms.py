@@ -28,7 +28,7 @@ def home() -> Response:
 @bp.get("/chats/")
 def index() -> Response:
     """All rooms, and a form to make one."""
-    return _index()
+    return index_page()
 
 
 @bp.post("/chats/")
@@ -40,7 +40,7 @@ def make() -> Response:
         get_hub().check_open()
         room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"])
     except ChatError as error:
-        return _index(error, form)
+        return index_page(error, form)
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
 
 
@@ -69,10 +69,11 @@ def say(room_id: int) -> Response:
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
 
 
-def _index(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
+def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
+    """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
     html = render_template("rooms.html", rooms=rooms, error=str(error) if error else None, form=form or {})
-    return Response(html, error.status if error else 200)
+    return _page_response(html, error)
 
 
 def _show(
@@ -100,7 +101,11 @@ def _show(
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status if error else 200)
+    return _page_response(html, error)
+
+
+def _page_response(html: str, error: ChatError | None) -> Response:
+    return Response(html, error.status, error.headers) if error else Response(html)
 
 
 def _page(room: Room) -> tuple[list[Message], bool]:

@@ -44,15 +44,15 @@ def batch(messages: Sequence[Message], cursor: int, epoch: str, reset: bool = Fa
     return head + tail + (b',"reset":true}' if reset else b"}")
 
 
-def problem(code: str, status: int, title: str, detail: str, retry_after: float | None = None) -> Response:
+def problem(
+    code: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None
+) -> Response:
     """An error as `application/problem+json`."""
     fields = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    response = Response(msgspec.json.encode(fields), status, content_type="application/problem+json")
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(int(retry_after))
-    return response
+    data = msgspec.json.encode(fields)
+    return Response(data, status, headers, content_type="application/problem+json")
 
 
 def refusal(error: ChatError) -> Response:
     """The problem that `error` is."""
-    return problem(error.code, error.status, error.title, str(error), error.retry_after)
+    return problem(error.code, error.status, error.title, str(error), error.headers)

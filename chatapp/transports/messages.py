@@ -17,7 +17,7 @@ from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
-SECONDS = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
+SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # as JSON writes a number, without a sign
 
 bp = Blueprint("messages", __name__)
 

@@ -72,6 +72,20 @@ def test_a_refused_message_says_why_and_its_words_stay(person: OpenBrowser, boar
     expect(page.get_by_role("textbox", name="Message")).to_have_value("x" * 4001)
 
 
+def test_a_refused_name_says_why_above_the_form_that_still_leads_to_the_room(
+    visitor: OpenBrowser, board: int
+) -> None:
+    page = visitor(**NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    page.get_by_label("Your name").fill("system")
+    page.get_by_role("button", name="Come in").click()
+    expect(page.get_by_role("alert")).to_contain_text("reserved")
+    expect(page.get_by_label("Your name")).to_have_value("system")
+    page.get_by_label("Your name").fill("ada")
+    page.get_by_role("button", name="Come in").click()
+    expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
+
+
 def test_a_room_that_is_not_there_says_so(visitor: OpenBrowser) -> None:
     page = visitor(**NO_SCRIPT)
     answer = page.goto("/chats/999999/")

@@ -1,0 +1,191 @@
+"""The live rooms of this process: loaded when asked for, kept where the database is, let go when idle.
+
+A room learns of a message in one of four ways, and each may come first: from this process's own commit, from
+the bus, from the filler (a gap was noticed) and from the sweep (once a second, if the database was written to
+at all, the revisions of the live rooms are compared with the database's). `Room.deliver` takes them all: what
+is old is dropped, a gap is noted and filled from the journal.
+
+What may switch: `load`, `sync`, `sweep`. What must not: `deliver` and `recheck`.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import gevent
+
+from chatapp.bus import Committed
+from chatapp.errors import ChatError, NoSuchRoom, NotKept
+from chatapp.journal import Journal
+from chatapp.room import Room
+
+SWEEP_SECONDS = 1.0
+FILL_LIMIT = 1000  # messages read at once to fill a gap
+LARGEST_ID = 2**63 - 1
+
+log = logging.getLogger(__name__)
+
+
+class LiveRooms:
+    """`backlog`: messages a room keeps in memory. `forgotten(id)`: called for each room that is let go."""
+
+    def __init__(
+        self, journal: Journal, backlog: int, idle_seconds: float, forgotten: Callable[[int], None]
+    ) -> None:
+        self._journal = journal
+        self._backlog, self._idle_seconds, self._forgotten = backlog, idle_seconds, forgotten
+        self._rooms: dict[int, Room] = {}
+        self._idle_since: dict[int, float] = {}
+        self._filling: set[int] = set()
+
+    def __iter__(self) -> Iterator[Room]:
+        """Those of this moment, also while they come and go."""
+        return iter(list(self._rooms.values()))
+
+    def get(self, room_id: int) -> Room | None:
+        """The room if it is live here."""
+        return self._rooms.get(room_id)
+
+    def load(self, room_id: int) -> Room:
+        """The live room, loaded on first use. Switches then. Raises NoSuchRoom, NotKept."""
+        self._idle_since.pop(room_id, None)
+        room = self._rooms.get(room_id)
+        if room is None:
+            if not 0 < room_id <= LARGEST_ID:
+                raise NoSuchRoom()
+            room = self._rooms[room_id] = Room(room_id, self._journal, self._backlog)
+            self._read(room)
+        elif not room.loaded.is_set():
+            room.loaded.wait()
+        if room.gone:
+            raise room.fault
+        return room
+
+    def sync(self, room: Room) -> None:
+        """Bring `room` to where the database is now, not earlier than this call. Switches.
+
+        Joining a catch-up that another greenlet began would not do: it may have read before this call.
+        """
+        target = self.catch_up(room)
+        while room.last < target:
+            target = self.catch_up(room)
+
+    def deliver(self, notice: Committed) -> None:
+        """Show what was committed, here or elsewhere, to the room's readers, and fill what is missing."""
+        room = self._rooms.get(notice.room)
+        if room is None:
+            return
+        room.wanted = max(room.wanted, notice.last)
+        if notice.changed:  # more than messages: state and messages are read together
+            room.stale = True
+        elif room.loaded.is_set() and not room.stale:
+            room.deliver(notice.messages)
+            # Revisions that come out of order are left to the sweep, which compares.
+            if notice.revision == room.revision + 1:
+                room.revision = notice.revision
+        self.fill_if_needed(room)
+
+    def recheck(self) -> None:
+        """Notices may have been lost: look at every room."""
+        for room in self:
+            room.stale = True
+            self.fill_if_needed(room)
+
+    def sweep(self) -> None:
+        """Find what nobody told of, and let idle rooms go, once a second for ever."""
+        version: int | None = None
+        while True:
+            gevent.sleep(SWEEP_SECONDS)
+            try:
+                self._let_idle_rooms_go()
+                seen, version = version, self._journal.version()
+                if self._rooms and (version is None or version != seen):
+                    self._compare(self._journal.revisions())
+                for room in self:
+                    self.fill_if_needed(room)  # also those that could not be read the last time
+            except ChatError as error:
+                version = None
+                log.error("the sweep could not look at the database: %s", error)
+            except Exception:
+                version = None
+                log.exception("the sweep failed")
+
+    # -- within ------------------------------------------------------------------------------------
+
+    def _read(self, room: Room) -> None:
+        # Deliveries that come while we read are noted in `wanted` and `stale`, so nothing is missed.
+        try:
+            found = self._journal.newest(room.id, self._backlog)
+            if found is None:
+                raise NoSuchRoom()
+            room.load(*found)
+        except BaseException as error:
+            # Those who wait for it are told the same; the next one tries anew.
+            self._drop(room, error if isinstance(error, ChatError) else NotKept())
+            raise
+        self.fill_if_needed(room)
+
+    def _drop(self, room: Room, fault: ChatError | None = None) -> None:
+        self._rooms.pop(room.id, None)
+        self._idle_since.pop(room.id, None)
+        room.drop(fault)
+        self._forgotten(room.id)
+
+    def fill_if_needed(self, room: Room) -> None:
+        """Read what the room lacks, in a greenlet of its own, one for each room. Does not switch."""
+        if room.loaded.is_set() and room.behind and room.id not in self._filling:
+            self._filling.add(room.id)
+            gevent.spawn(self.fill, room)
+
+    def fill(self, room: Room) -> None:
+        """Catch up until there is nothing that the room was told of and lacks. Switches."""
+        try:
+            while room.behind and not room.gone:
+                self.catch_up(room)
+        except NoSuchRoom:
+            pass  # its readers have been told
+        except ChatError as error:
+            log.error("room %d cannot catch up, the sweep tries again: %s", room.id, error)
+            room.stale = True
+        finally:
+            self._filling.discard(room.id)
+
+    def catch_up(self, room: Room) -> int:
+        """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
+        room.stale = False
+        try:
+            state, messages = self._journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
+            moved = state is not None and state.epoch != room.epoch
+            found = self._journal.newest(room.id, self._backlog) if moved else None
+        except ChatError:
+            room.stale = True
+            raise
+        if room.gone:  # another one who read it found that
+            raise NoSuchRoom()
+        if moved:
+            if found is not None and found[0].epoch != room.epoch:
+                room.reset(*found)
+                return found[0].last_seq
+            state = found[0] if found else None
+        if state is None:
+            self._drop(room)
+            raise NoSuchRoom()
+        room.deliver(messages)
+        room.refresh(state)
+        room.wanted = max(room.wanted, state.last_seq)
+        return state.last_seq
+
+    def _compare(self, revisions: dict[int, int]) -> None:
+        # `revisions` was read a moment ago: a room may be ahead of it by now, so only what lags is read anew.
+        for room in self:
+            if room.loaded.is_set() and revisions.get(room.id, room.revision + 1) > room.revision:
+                room.stale = True
+
+    def _let_idle_rooms_go(self) -> None:
+        now = time.monotonic()
+        for room in self:
+            if not room.loaded.is_set() or room.readers or room.waiting or room.id in self._filling:
+                self._idle_since.pop(room.id, None)
+            elif now - self._idle_since.setdefault(room.id, now) >= self._idle_seconds:
+                del self._idle_since[room.id], self._rooms[room.id]
+                self._forgotten(room.id)
