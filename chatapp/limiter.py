@@ -4,12 +4,12 @@ import time
 from contextlib import suppress
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from chatapp.config import Config
 from chatapp.errors import TooFast
 from chatapp.permissions import Identity
+from chatapp.windows import ProcessStorage
 
 ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
 FRAMES = 200  # frames of any kind on one socket, per 10 seconds, or twice the message rate where that is more
@@ -23,8 +23,7 @@ class Limiter:
     """Counts in this process. A window starts with its first hit, so n hits always fit into a full window."""
 
     def __init__(self, config: Config) -> None:
-        self._storage = MemoryStorage()
-        self._strategy = FixedWindowRateLimiter(self._storage)
+        self._strategy = FixedWindowRateLimiter(ProcessStorage())
         self._messages = config.rate("rate_messages")
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
@@ -68,7 +67,7 @@ class Limiter:
 
     def _hit(self, item: RateLimitItem, *key: str) -> None:
         if not self._strategy.hit(item, *key):
-            wait = self._strategy.get_window_stats(item, *key).reset_time - time.time()
+            wait = self._strategy.get_window_stats(item, *key).reset_time - time.monotonic()
             raise TooFast(retry_after=max(1, round(wait + 0.5)))
 
 
