@@ -22,6 +22,7 @@ from chatapp.message import Author
 from chatapp.outlet import Outlet
 from chatapp.presence import Presence
 from chatapp.room import Room
+from chatapp.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Hub:
         self.presence = Presence(bus, self._tell_presence)
         self.heartbeat = Heartbeat(config.heartbeat)
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
+        self.turnstile = Turnstile()  # for requests that waited
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None

@@ -33,8 +33,7 @@ def wait_for_news(
             rang = bool(arrival.wait(seconds))
     finally:
         room.waiting -= 1
-    # All who waited for this Event run in one callback of the loop; let timers and sockets have a turn first.
-    gevent.sleep(0)
+    hub.turnstile.pass_through()
     return rang and not hub.draining.is_set()
 
 
