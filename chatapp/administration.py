@@ -19,7 +19,7 @@ def make_room(hub: Hub, identity: Identity, name: object, topic: object = "") ->
     check(identity, "make_room")
     request = MakeRoom(text.room_name(name), text.topic(topic))
     if identity.id != "system":
-        hub.limiter.newcomer(identity.address)
+        hub.limiter.room(identity.address)
     room: int = hub.journal.ask(request)
     return room
 

@@ -19,7 +19,7 @@ from chatapp.text import person_name
 
 log = logging.getLogger(__name__)
 
-CSRF_HEADER = "X-CSRF-Token"
+CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100
 
@@ -36,7 +36,7 @@ def identify() -> None:
         if request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid")
     else:
-        g.identity = _guest_of_cookie() or _nobody()
+        g.identity = _guest_of_cookie() or nobody()
 
 
 def become_guest(name: object, code: object) -> Identity:
@@ -45,7 +45,7 @@ def become_guest(name: object, code: object) -> Identity:
     if not config.guests:
         raise Forbidden("Guests are not welcome here")
     name = person_name(name)
-    get_hub().limiter.newcomer(address())
+    get_hub().limiter.guest(address())
     given = code if isinstance(code, str) else ""
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
@@ -68,7 +68,8 @@ def guard_write(*, listed_origins: bool = False) -> None:
         if not (_same_origin(origin) or (listed_origins and g.origin_listed)):
             _refuse_origin(origin)
     elif "person" in session:
-        token = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD)
+        token = request.headers.get(CSRF_HEADER) or request.headers.get(CSRF_HEADER_OF_OTHERS)
+        token = token or request.form.get(CSRF_FIELD)
         try:
             validate_csrf(token)
         except ValidationError as error:
@@ -103,7 +104,8 @@ def _word(code: str) -> str:
     return hmac.new(key, code.encode(), "sha256").hexdigest()[:16] if code else ""
 
 
-def _nobody() -> Identity:
+def nobody() -> Identity:
+    """Somebody without a name at this address, whatever cookie came along."""
     return Identity("", "", "visitor" if get_hub().config.doors_open else "anonymous", address())
 
 
@@ -113,7 +115,8 @@ def _origin_is_listed() -> bool:
 
 
 def _same_origin(origin: str) -> bool:
-    return _origin_parts(origin) == _origin_parts(request.host_url)
+    given = _origin_parts(origin)
+    return given is not None and given == _origin_parts(request.host_url)
 
 
 def _origin_parts(url: str) -> tuple[str, str, int] | None:

@@ -104,7 +104,7 @@ class Connection:
         )
         self.close(error.close, reason or str(error))
 
-    def send_event(self, kind: str, data: bytes, droppable: bool = False) -> None:
+    def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
         """Send a frame that is no message."""
         frame = self.encoding.event(kind, data)
         if frame:
@@ -121,8 +121,8 @@ class Connection:
         self._absent(subscriber)
         error = _DISMISSALS[code]()
         if code == "no_such_room" and self._many_rooms:
-            self.send_event("error", frames.error(error, "join", subscriber.room.id))
-            self.send_event("left", frames.left(subscriber.room.id))
+            self.send_frame("error", frames.error(error, "join", subscriber.room.id))
+            self.send_frame("left", frames.left(subscriber.room.id))
         else:
             self.dismiss(error)
 

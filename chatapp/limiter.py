@@ -42,9 +42,13 @@ class Limiter:
         """Count a WebSocket handshake or an event stream of `identity`. Raises TooFast."""
         self._both(self._connections, "connections", identity)
 
-    def newcomer(self, address: str) -> None:
-        """Count a new guest or a new room from `address`. Raises TooFast."""
+    def guest(self, address: str) -> None:
+        """Count a new guest from `address`. Raises TooFast."""
         self._hit(self._guests, "guests", address)
+
+    def room(self, address: str) -> None:
+        """Count a new room from `address`. Raises TooFast."""
+        self._hit(self._guests, "rooms", address)
 
     def typing(self, room: int, identity: Identity) -> bool:
         """Whether this sign of writing is to be passed on: one in two seconds is."""
@@ -72,7 +76,11 @@ class Limiter:
 
 
 class FrameBudget:
-    """At most `limit` frames in ten seconds; a socket that goes on regardless is exhausted."""
+    """At most `limit` frames of one socket in ten seconds. `with budget:` is around what a frame causes.
+
+    Raises TooFast at its beginning when there were too many. Whichever rate refuses a frame, it stands in the
+    row of refusals; a hundred in a row exhaust the budget.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -86,11 +94,10 @@ class FrameBudget:
 
     def count(self) -> None:
         """Count a frame that asks for no answer; too many of them exhaust the budget as well."""
-        with suppress(TooFast):
-            self.spend()
+        with suppress(TooFast), self:
+            pass
 
-    def spend(self) -> None:
-        """Count a frame. Raises TooFast when there were too many."""
+    def __enter__(self) -> None:
         now = time.monotonic()
         if now >= self._until:
             self._until = now + FRAME_SECONDS
@@ -99,4 +106,6 @@ class FrameBudget:
         if self._spent > self._limit:
             self._refused += 1
             raise TooFast(retry_after=max(1, round(self._until - now + 0.5)))
-        self._refused = 0
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._refused = self._refused + 1 if kind is TooFast else 0

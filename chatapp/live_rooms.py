@@ -68,7 +68,7 @@ class LiveRooms:
         """
         target = self.catch_up(room)
         while room.last < target:
-            target = self.catch_up(room)
+            self.catch_up(room)
 
     def deliver(self, notice: Committed) -> None:
         """Show what was committed, here or elsewhere, to the room's readers, and fill what is missing."""

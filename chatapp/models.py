@@ -23,6 +23,8 @@ db = SQLAlchemy(model_class=Base)
 class Room(Base):
     """A numbered log. `last_seq` and `last_at` never turn back; `revision` counts transactions.
 
+    `removals`: who was removed lately, by which notice; it outlives the notice when the room is cleared.
+
     AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and a room's id is an address.
     """
 
@@ -38,6 +40,7 @@ class Room(Base):
     last_at: Mapped[int] = mapped_column(BigInteger, default=0)
     revision: Mapped[int] = mapped_column(BigInteger, default=1)
     closed: Mapped[bool] = mapped_column(default=False)
+    removals: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     created_at: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -8,26 +8,45 @@ from chatapp.hub import Hub
 from chatapp.journal.requests import MarkRead
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
-from chatapp.room import Room
 
 KEEP_SECONDS = 5
 
 
+def mark(hub: Hub, identity: Identity, room_id: int, seq: int) -> None:
+    """Keep that somebody has read a room up to `seq`, and tell their tabs. Switches.
+
+    Raises SignIn, NoSuchRoom, NotKept.
+    """
+    if not identity.known:
+        raise SignIn()
+    room = hub.room(room_id)
+    hub.read(room, identity.id, hub.journal.ask(MarkRead(room.id, identity.id, seq)))
+
+
 class Reads:
-    """The read positions of one connection, until they are kept."""
+    """The read positions that one connection told; the newest of each room is kept in the end."""
 
     def __init__(self, hub: Hub, identity: Identity) -> None:
         self._hub, self._identity = hub, identity
+        self._told: dict[int, int] = {}
         self._unkept: dict[int, int] = {}
         self._kept_at: dict[int, float] = {}
 
-    def read(self, room: Room, seq: int, but: Outlet | None = None) -> None:
-        """This person has read `room` up to `seq`. Raises SignIn. Does not switch."""
+    def read(self, room_id: int, seq: int, but: Outlet | None = None) -> None:
+        """This person has read a room up to `seq`; `but` is who says so. May switch.
+
+        Raises SignIn, NoSuchRoom.
+        """
         if not self._identity.known:
             raise SignIn()
-        seq = max(0, min(seq, room.last))
+        room = self._hub.room(room_id)
+        if seq > room.last:
+            self._hub.sync(room)  # this process may be some milliseconds behind the one that showed it
+        seq = min(seq, room.last)
+        if seq <= self._told.get(room.id, 0):
+            return  # a position never turns back
+        self._told[room.id] = self._unkept[room.id] = seq
         self._hub.read(room, self._identity.id, seq, but)
-        self._unkept[room.id] = seq
         now = time.monotonic()
         if now - self._kept_at.get(room.id, -KEEP_SECONDS) >= KEEP_SECONDS:
             self._kept_at[room.id] = now

@@ -15,7 +15,7 @@ from gevent.event import Event
 from chatapp.backlog import Backlog
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
-from chatapp.journal.requests import RoomState
+from chatapp.journal.requests import REMOVALS_KEPT, RoomState
 from chatapp.message import Message
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
@@ -61,6 +61,7 @@ class Room:
         self.name, self.topic, self.epoch = "", "", ""
         self.closed = False
         self.first, self.last, self.revision = 1, 0, 0
+        self.removals: dict[str, int] = {}  # who was removed lately, by which number
         self.wanted = 0  # the highest number heard of; more than `last`: there is a gap to fill
         self.stale = False  # whether more than messages may have changed
         self.waiting = 0  # requests that hold this room while they wait
@@ -77,7 +78,15 @@ class Room:
     @property
     def state(self) -> RoomState:
         return RoomState(
-            self.id, self.name, self.topic, self.epoch, self.first, self.last, self.revision, self.closed
+            self.id,
+            self.name,
+            self.topic,
+            self.epoch,
+            self.first,
+            self.last,
+            self.revision,
+            self.closed,
+            self.removals,
         )
 
     @property
@@ -94,8 +103,8 @@ class Room:
 
     def load(self, state: RoomState, messages: Sequence[Message]) -> None:
         """Take over what the journal has: `state` and its newest messages, read at one moment."""
-        self._take(state)
         self.last = state.last_seq
+        self._take(state)
         self._backlog = Backlog(self._backlog_size, messages)
         self.loaded.set()
 
@@ -113,7 +122,7 @@ class Room:
         for index, message in enumerate(news):
             if message.removed:  # that person gets nothing that comes after the notice that says so
                 self._show(news[shown : index + 1])
-                self._expel(message.removed)
+                self._expel(message.removed, message.seq)
                 shown = index + 1
         self._show(news[shown:])
         self.ring()
@@ -137,6 +146,11 @@ class Room:
             reader.dismiss("no_such_room")
         self.ring()
 
+    def ring(self) -> None:
+        """Wake everybody who waits for news of this room."""
+        arrived, self.arrival = self.arrival, Event()
+        arrived.set()
+
     def tell(self, kind: str, data: bytes, to: "Callable[[Reader], bool] | None" = None) -> None:
         """Send an ephemeral frame to those who are live; late readers miss it."""
         for reader in list(self.live):
@@ -157,6 +171,10 @@ class Room:
             return self._backlog.after(cursor, limit)
         return self._log.messages_after(self.id, cursor, limit, self.last)
 
+    def removed(self, person: str, since: int) -> bool:
+        """Whether `person` was removed by a message after `since`."""
+        return self.removals.get(person, 0) > since
+
     def text_after_time(self, microseconds: int) -> tuple[bool, Message | None]:
         """Whether memory can answer, and the first text published after that time. Does not switch."""
         if self.last < self.first:
@@ -171,6 +189,10 @@ class Room:
         self.name, self.topic, self.epoch = state.name, state.topic, state.epoch
         self.first, self.closed = state.first_seq, state.closed
         self.revision = max(self.revision, state.revision)
+        # Those whose notice is shown but was not seen here: the log was cleared before we came to it.
+        for person, seq in state.removals.items():
+            if self.removals.get(person, 0) < seq <= self.last:
+                self._expel(person, seq)
 
     def _show(self, messages: Sequence[Message]) -> None:
         if messages:
@@ -188,12 +210,11 @@ class Room:
                 batch = batches[reader.encoding] = (frames, b"".join(frames))
             reader.push(messages, *batch)
 
-    def _expel(self, person: str) -> None:
+    def _expel(self, person: str, seq: int) -> None:
+        self.removals.pop(person, None)
+        self.removals[person] = seq
+        if len(self.removals) > REMOVALS_KEPT:
+            del self.removals[next(iter(self.removals))]
         for reader in list(self.readers):
             if reader.identity.id == person:
                 reader.dismiss("forbidden")
-
-    def ring(self) -> None:
-        """Wake everybody who waits for news of this room."""
-        arrived, self.arrival = self.arrival, Event()
-        arrived.set()

@@ -5,6 +5,7 @@ from typing import Any
 
 import gevent
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
@@ -14,6 +15,13 @@ from chatapp.errors import BadRequest, TooLong
 from chatapp.globals import get_hub
 from chatapp.transports.json_api import LIVE_HEADERS
 from chatapp.transports.waiting import ClientGone
+
+# What pages of a listed origin may send, beyond what every page may (Fetch standard, 3.2.3).
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Last-Event-ID, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
 
 
 class RoomId(BaseConverter):
@@ -57,6 +65,9 @@ def _read_body() -> None:
     try:
         with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
             data = environ["wsgi.input"].read(most)
+    except (NoMoreData, ParseException):  # an end in the middle of a chunk, or chunks that are none
+        _close_afterwards()
+        raise BadRequest("The body was cut off, or its chunks are not well-formed") from None
     except OSError:
         raise ClientGone from None
     if len(data) > config.request_limit:
@@ -75,6 +86,8 @@ def _finish(response: Response) -> Response:
     if getattr(g, "origin_listed", False):
         response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         response.headers.add("Vary", "Origin")
+        if request.method == "OPTIONS":
+            response.headers.update(PREFLIGHT)
     if get_hub().draining.is_set() or response.status_code == TooLong.status:
         _close_afterwards()
     return response

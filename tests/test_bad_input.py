@@ -710,6 +710,23 @@ def test_a_body_in_chunks_is_read_as_any_other(ada: Person) -> None:
 
 
 @every_post
+@pytest.mark.parametrize(
+    "chunk", [b"zz\r\n", b"ff\r\n{", b"5\r\nhello"], ids=["no length", "cut off", "no end"]
+)
+def test_chunks_that_are_none_or_are_cut_off_are_a_bad_request(
+    chunk: bytes, path: str, kind: str, ada: Person, board: int
+) -> None:
+    with RawSocket(ada.server) as raw:
+        raw.request("POST", path.format(board), **_headers(ada, kind, Transfer_Encoding="chunked"))
+        raw.send(chunk)
+        raw.sock.shutdown(1)
+        answer = raw.answer()
+        assert answer.status == 400
+        assert answer.headers["connection"] == "close"
+        raw.wait_for_end()
+
+
+@every_post
 @pytest.mark.parametrize("whole", [True, False], ids=["then hangs up", "then waits for the answer"])
 def test_a_body_that_is_cut_off_changes_nothing(
     path: str, kind: str, whole: bool, ada: Person, board: int

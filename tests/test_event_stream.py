@@ -321,3 +321,9 @@ def test_somebody_without_a_name_follows_a_stream_and_is_not_in_presence(
     ada.say(board, "hello")
     assert stream.expect("message")["body"] == "hello"
     nobody.close()
+
+
+def test_the_head_of_a_stream_can_be_asked_for_where_there_is_one(ada: Person, board: int) -> None:
+    answer = ada.http.head(f"/api/rooms/{board}/stream")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert ada.http.head("/api/rooms/999999/stream").status_code == 404

@@ -141,6 +141,26 @@ def test_reading_over_http_is_told_to_the_persons_own_sockets(ada: Person, board
 
 
 @every_server
+def test_what_was_read_over_http_is_read_in_the_list_of_every_worker_at_once(
+    server: Server, ada: Person, board: int
+) -> None:
+    for seq in range(1, 8):
+        ada.say(board, "word")
+        with closing(Person(server)) as elsewhere:  # a new connection reaches any worker
+            elsewhere.http.cookies.update(ada.http.cookies)
+            assert elsewhere.http.post(f"/api/rooms/{board}/read", json={"seq": seq}).status_code == 204
+        assert _listed(ada, board)["unread"] == 0
+
+
+def test_reading_over_http_never_turns_back(ada: Person, board: int) -> None:
+    for _ in range(3):
+        ada.say(board, "word")
+    for seq in (3, 1, -5):
+        assert ada.http.post(f"/api/rooms/{board}/read", json={"seq": seq}).status_code == 204
+    assert _listed(ada, board)["unread"] == 0
+
+
+@every_server
 def test_who_polls_counts_as_present(ada: Person, grace: Person, server: Server, board: int) -> None:
     ada.read(board)
     grace.read(board)

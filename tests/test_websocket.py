@@ -310,6 +310,21 @@ def test_read_is_told_to_the_persons_other_tabs_only(
         assert not socket.of("read")
 
 
+def test_a_room_need_not_be_joined_to_be_read_and_a_position_never_turns_back(
+    open_socket: Opener, ada: Person, board: int
+) -> None:
+    for _ in range(3):
+        ada.say(board, "word")
+    tab, other = open_socket(ada), open_socket(ada)
+    other.join(board, after=3)
+    for seq in (2, 1, -7, 2, 3):
+        tab.send({"type": "read", "room": board, "seq": seq})
+    tab.send({"type": "read", "room": 999_999, "seq": 1})
+    assert tab.expect(lambda frame: frame["type"] == "error")["code"] == "no_such_room"
+    eventually(lambda: len(other.of("read")) == 2)
+    assert [frame["seq"] for frame in other.of("read")] == [2, 3]
+
+
 def test_what_was_read_on_a_socket_is_read_in_the_list(
     ada: Person, grace: Person, board: int, open_socket: Opener
 ) -> None:

@@ -198,6 +198,16 @@ def test_somebody_without_an_identity_reads_public_rooms(server: Server, ada: Pe
         assert "hello" in nobody.http.get(f"/chats/{board}/").text
 
 
+@pytest.mark.parametrize("header", ["X-CSRF-Token", "X-CSRFToken"])
+def test_the_token_may_come_under_the_name_that_other_frameworks_have(
+    header: str, ada: Person, board: int
+) -> None:
+    token = _csrf_token(ada)
+    headers = {"Cookie": ada.cookie, header: token}
+    answer = nobody_posts(f"{ada.server.url}{ada.messages(board)}", json={"body": "hi"}, headers=headers)
+    assert answer.status_code == 201
+
+
 # -- cookies and tokens ---------------------------------------------------------------------------------
 
 
@@ -338,6 +348,16 @@ def test_a_page_of_a_listed_origin_may_read_the_answers(
             assert "Origin" in answer.headers["Vary"]
 
 
+def test_a_page_of_a_listed_origin_may_resume_a_stream_by_its_header(friendly: Server) -> None:
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "last-event-id"}
+    for origin, allowed in ((LISTED, True), ("https://other.example", False)):
+        answer = httpx.options(
+            f"{friendly.url}/api/rooms/1/stream", headers={**asked, "Origin": origin}, verify=False
+        )
+        said = answer.headers.get("Access-Control-Allow-Headers", "").lower()
+        assert ("last-event-id" in said) is allowed
+
+
 def test_a_listed_origin_posts_through_the_tutorials_door_without_the_cookies_identity(
     friendly: Server,
 ) -> None:
@@ -449,6 +469,14 @@ def test_a_guest_without_the_word_is_refused(code: object, coded: Server) -> Non
     answer = nobody_posts(coded.url + "/guests", json={"name": "mallory", "code": code})
     assert problem(answer) == "forbidden"
     assert "Set-Cookie" not in answer.headers
+
+
+def test_jsonp_is_the_same_for_everybody_so_a_guests_cookie_opens_nothing(coded: Server) -> None:
+    with httpx.Client(verify=False, base_url=coded.url, headers={"Origin": coded.url}) as ada:
+        assert ada.post("/guests", json={"name": "ada", "code": "open sesame"}).status_code == 201
+        poll = {"lastupdate": "-1"}
+        assert ada.get("/chats/1/http", params=poll).status_code == 200
+        assert problem(ada.get("/chats/1/http", params={**poll, "callback": "cb"})) == "sign_in"
 
 
 def test_a_guest_with_the_word_comes_in(coded: Server) -> None:

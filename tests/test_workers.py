@@ -258,6 +258,28 @@ def test_a_clearing_whose_notice_was_lost_resets_every_reader(
         reader.close()
 
 
+def test_a_removal_whose_notice_was_lost_and_then_cleared_away_closes_every_reader(
+    mute: Shell, everywhere: list[Socket], ada: Person, grace: Person, board: int
+) -> None:
+    joined(everywhere, board)
+    hers = grace.socket()
+    hers.join(board)
+    eventually(
+        lambda: "ada" in mute(f"[who.name for who in room({board}).people()]"), "ada is known to be here"
+    )
+    mute(f"room({board}).kick({ada.name!r}); room({board}).clear()")
+    for socket in everywhere:
+        assert eventually(lambda socket=socket: socket.closed)[0] == 4403
+    hers.expect(lambda frame: frame["type"] == "reset")
+    assert hers.closed is None
+    hers.close()
+    again = ada.socket()  # she may come back
+    assert again.join(board)["type"] == "joined"
+    grace.say(board, "welcome")
+    again.expect(lambda frame: frame["type"] == "message" and frame["body"] == "welcome")
+    again.close()
+
+
 def test_a_renaming_and_a_closing_whose_notices_were_lost_are_known_to_every_worker(
     mute: Shell, everywhere: list[Socket], ada: Person, board: int
 ) -> None:

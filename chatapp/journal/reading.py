@@ -22,6 +22,7 @@ _STATE = select(
     ROOMS.c.last_seq,
     ROOMS.c.revision,
     ROOMS.c.closed,
+    ROOMS.c.removals,
 )
 _COLUMNS = MESSAGES.c
 

@@ -6,11 +6,15 @@ from msgspec import Struct
 
 from chatapp.message import Author, Message
 
+REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
+
 Kind = Literal["text", "edit", "delete", "reaction", "notice"]
 
 
 class RoomState(Struct, frozen=True):
-    """A room as the database has it. `first_seq`: the oldest number that may still be there."""
+    """A room as the database has it. `first_seq`: the oldest number that may still be there. `removals`: who
+    was removed lately (author ids), and the number of the notice that says so.
+    """
 
     id: int
     name: str
@@ -20,11 +24,13 @@ class RoomState(Struct, frozen=True):
     last_seq: int
     revision: int
     closed: bool
+    removals: dict[str, int] = {}
 
 
 class Post(Struct, frozen=True):
     """Keep a message. `change`: columns of the room set in the same transaction.
 
+    `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `any_author`: the author may change other people's messages. `forced`: also in a closed room.
     """
 

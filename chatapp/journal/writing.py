@@ -18,7 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed
 from chatapp.journal.reading import MESSAGES, READS, ROOMS, message_of
-from chatapp.journal.requests import Clear, Commit, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
+from chatapp.journal.requests import (
+    REMOVALS_KEPT,
+    Clear,
+    Commit,
+    DropRoom,
+    Kept,
+    MakeRoom,
+    MarkRead,
+    Post,
+    Request,
+)
 from chatapp.message import Message, format_time
 
 Answer = Kept | int | ChatError
@@ -133,6 +143,8 @@ class _Transaction:
         message = self._number(room, post)
         if post.client_id is not None:
             self._known[key] = message
+        if post.detail is not None and "removed" in post.detail:
+            self._remember_removal(room, post.detail["removed"])
         if post.change is not None:
             self._connection.execute(update(ROOMS).where(ROOMS.c.id == room.id).values(post.change))
             room.closed = post.change.get("closed", room.closed)
@@ -174,6 +186,16 @@ class _Transaction:
         if post.kind in ("edit", "delete"):
             self._amend(room, message)
         return message
+
+    def _remember_removal(self, room: _OpenRoom, person: str) -> None:
+        """Beside the log: whoever missed the notice learns of it also when the log was cleared since."""
+        columns = ROOMS.c
+        query = select(columns.removals).where(columns.id == room.id)
+        removals: dict[str, int] = dict(self._connection.execute(query).scalar_one())
+        removals.pop(person, None)
+        removals[person] = room.last_seq
+        newest = dict(list(removals.items())[-REMOVALS_KEPT:])
+        self._connection.execute(update(ROOMS).where(columns.id == room.id).values(removals=newest))
 
     def _check_original(self, post: Post, of: int) -> None:
         """An edit, a reaction or a reply is about a text that still has a body."""
@@ -230,7 +252,8 @@ class _Transaction:
         return room.id
 
     def _mark_read(self, request: MarkRead) -> int:
-        seq = min(request.seq, self._room(request.room).last_seq)
+        """Returns how far the person has read now."""
+        seq = max(0, min(request.seq, self._room(request.room).last_seq))
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         row = dialect.insert(READS).values(person_id=request.person, room_id=request.room, seq=seq)
         self._connection.execute(
@@ -240,7 +263,11 @@ class _Transaction:
                 where=READS.c.seq < row.excluded.seq,
             )
         )
-        return seq
+        position = select(READS.c.seq).where(
+            READS.c.person_id == request.person, READS.c.room_id == request.room
+        )
+        read: int = self._connection.execute(position).scalar_one()
+        return read
 
     def _flush(self) -> None:
         if self._rows:

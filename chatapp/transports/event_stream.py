@@ -3,7 +3,7 @@
 import random
 from email.utils import formatdate
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from chatapp import cursor, frames
 from chatapp.connection import Connection
@@ -23,13 +23,13 @@ bp = Blueprint("event_stream", __name__)
 @bp.get("/api/rooms/<room_id:room_id>/stream")
 def stream(room_id: int) -> Response:
     """Follow one room until the client goes."""
-    if request.method == "HEAD":
-        return Response(mimetype="text/event-stream")
     hub, identity = get_hub(), get_identity()
     check(identity, "read")
     hub.check_open()
     hub.limiter.connection(identity)
     room = hub.room(room_id)
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream")
     after, epoch = _cursor()
     start, reset = cursor.begin(hub, room, after, epoch)
     sock = client_socket()
@@ -82,8 +82,7 @@ def _head() -> bytes:
         "X-Content-Type-Options": "nosniff",
         "Connection": "close",
     }
-    origin = request.headers.get("Origin")
-    if origin in get_hub().config.origins:
-        fields |= {"Access-Control-Allow-Origin": origin or "", "Vary": "Origin"}
+    if g.origin_listed:
+        fields |= {"Access-Control-Allow-Origin": request.headers["Origin"], "Vary": "Origin"}
     lines = [f"{name}: {value}" for name, value in fields.items()]
     return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")

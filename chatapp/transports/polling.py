@@ -45,15 +45,15 @@ def poll(
     limit = limit or PAGE_LIMIT
     if reset or after is None:
         limit = min(limit, NEWEST)
-    log = room.epoch
+    log, since = room.epoch, room.last
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
     if wait and not messages and not reset:
         wait_for_news(hub, room, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
-        messages = room.after(start, limit)
-        if any(message.removed == identity.id for message in messages):
+        if room.removed(identity.id, since):
             raise Forbidden("You were removed from this room")
+        messages = room.after(start, limit)
     if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         start, reset = room.newest, True
         messages = room.after(start, NEWEST)

@@ -3,12 +3,11 @@
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from chatapp import administration, auth, listing
+from chatapp import administration, auth, listing, reads
 from chatapp.errors import SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import Author
 from chatapp.permissions import check, may
-from chatapp.reads import Reads
 from chatapp.transports import json_api
 
 bp = Blueprint("rooms_api", __name__)
@@ -62,9 +61,9 @@ def read(room_id: int) -> Response:
     if not identity.known:
         raise SignIn()
     seq = json_api.body(ReadUpTo).seq
-    room = hub.room(room_id)
+    hub.room(room_id)
     if hub.limiter.reading(room_id, identity):
-        Reads(hub, identity).read(room, seq)
+        reads.mark(hub, identity, room_id, seq)
     return Response(status=204)
 
 

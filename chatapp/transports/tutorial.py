@@ -13,14 +13,15 @@ from flask_sock import Sock
 from chatapp import auth, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
-from chatapp.errors import BadRequest, ChatError, SignIn, TooFast
+from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
-from chatapp.limiter import FRAME_SECONDS, FrameBudget
+from chatapp.limiter import FrameBudget
 from chatapp.message import Author, Message, encode, text_frame
-from chatapp.permissions import check, may
+from chatapp.permissions import Identity, check, may
 from chatapp.posting import Draft
 from chatapp.room import Room
+from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.waiting import wait_for_news
@@ -41,13 +42,15 @@ def poll(room_id: int) -> Response:
     """The first text published after `lastupdate`, at once or as soon as there is one; else 204."""
     callback = _callback(request.args.get("callback"))
     since = _since(request.args.get("lastupdate", "0"))
-    check(get_identity(), "read")
+    # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
+    identity = get_identity() if callback is None else auth.nobody()
+    check(identity, "read")
     room = get_hub().room(room_id)
-    if get_identity().known:
-        get_hub().presence.polled(room.id, Author.of(get_identity()))
+    if identity.known:
+        get_hub().presence.polled(room.id, Author.of(identity))
     if since == -1:
         return _answer(callback, 0.0, "connected...")
-    message = _next_text(room, since)
+    message = _next_text(room, since, identity)
     return (
         Response(status=204)
         if message is None
@@ -92,14 +95,7 @@ def plain_socket(server: WebSocketServer, room_id: int) -> None:
         except ChatError as refusal:
             connection.dismiss(refusal)
         budget = FrameBudget(hub.limiter.frames)
-        for line in server.messages(connection.outlet):
-            connection.heard = time.monotonic()
-            if line is None:
-                budget.count()
-            elif not connection.outlet.ending:
-                _say(connection, room_id, line, budget)
-            if budget.exhausted:
-                connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
+        converse(server, connection, budget, lambda line: _say(connection, room_id, line, budget))
     finally:
         connection.end()
 
@@ -110,14 +106,14 @@ def _greeting(_room: Room, reset: bool) -> bytes:
 
 def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -> None:
     try:
-        budget.spend()
-        posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
+        with budget:
+            posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
         connection.outlet.send(text_frame(f"! {refusal}".encode()))
 
 
-def _next_text(room: Room, since: float) -> Message | None:
-    microseconds = _microseconds(since)
+def _next_text(room: Room, since: float, identity: Identity) -> Message | None:
+    microseconds, start = _microseconds(since), room.last
     deadline = time.monotonic() + WAIT_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         arrival = room.arrival  # before the look
@@ -129,6 +125,8 @@ def _next_text(room: Room, since: float) -> Message | None:
         if not wait_for_news(get_hub(), room, arrival, left, client_socket()):
             return None
         get_hub().room(room.id)  # it may have been deleted meanwhile
+        if room.removed(identity.id, start):
+            raise Forbidden("You were removed from this room")
     return None
 
 

@@ -11,20 +11,22 @@ from msgspec import Struct
 from chatapp import auth, cursor, frames, posting
 from chatapp.connection import Connection
 from chatapp.encodings import WEBSOCKET
-from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn, TooFast
+from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept
-from chatapp.limiter import FRAME_SECONDS, FrameBudget
+from chatapp.limiter import FrameBudget
 from chatapp.permissions import Identity, check, may
 from chatapp.reads import Reads
 from chatapp.room import Room
+from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.requests_v1 import Join, Leave, Ping, Read, Send, Typing, parse
 
 SUBPROTOCOL = "chatapp.v1"
 IN_FLIGHT = 256  # sends of one socket that the journal has not answered; more are not read meanwhile
 TYPING_SECONDS = 2
+ECHO_LIMIT = 1000  # characters of what was refused that are sent back
 
 bp = Blueprint("websocket", __name__)
 sock = Sock()
@@ -62,24 +64,12 @@ class Session:
                 connection.close(1012)
             elif not may(self._identity, "read"):
                 connection.dismiss(SignIn())
-            for text in self._server.messages(connection.outlet):
-                connection.heard = time.monotonic()
-                if not connection.outlet.ending:
-                    self._receive(text)
-                    self._wait_for_answers()
+            converse(self._server, connection, self._budget, self._hear)
         finally:
             connection.end()
             self._reads.keep()
 
-    def _receive(self, text: str | None) -> None:
-        if text is None:
-            self._budget.count()
-        else:
-            self._answer(text)
-        if self._budget.exhausted:
-            self._connection.dismiss(TooFast(retry_after=FRAME_SECONDS))
-
-    def _answer(self, text: str) -> None:
+    def _hear(self, text: str) -> None:
         try:
             frame = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -88,10 +78,11 @@ class Session:
         fields = frame if isinstance(frame, dict) else {}
         kind = fields.get("type")
         try:
-            self._budget.spend()
-            self._perform(parse(kind, frame))
+            with self._budget:
+                self._perform(parse(kind, frame))
         except ChatError as refusal:
             self._refuse(refusal, kind, fields.get("room"), fields.get("client_id"))
+        self._wait_for_answers()
 
     def _perform(self, frame: Struct) -> None:
         match frame:
@@ -101,13 +92,13 @@ class Session:
                 self._join(frame)
             case Leave():
                 self._connection.leave(frame.room)
-                self._connection.send_event("left", frames.left(frame.room))
+                self._connection.send_frame("left", frames.left(frame.room))
             case Typing():
                 self._typing(frame.room)
             case Read():
-                self._read(frame)
+                self._reads.read(frame.room, frame.seq, self._connection.outlet)
             case Ping():
-                self._connection.send_event("pong", frames.PONG)
+                self._connection.send_frame("pong", frames.PONG)
 
     def _join(self, frame: Join) -> None:
         check(self._identity, "read")
@@ -141,7 +132,7 @@ class Session:
         else:
             message = answer.message
             ack = frames.ack(frame.room, frame.client_id, message.seq, message.at)
-            self._connection.send_event("ack", ack)
+            self._connection.send_frame("ack", ack)
 
     def _typing(self, room_id: int) -> None:
         subscriber = self._connection.subscribers.get(room_id)
@@ -154,15 +145,9 @@ class Session:
             self._typed[room_id] = now
             self._hub.typing(subscriber.room, subscriber.author)
 
-    def _read(self, frame: Read) -> None:
-        subscriber = self._connection.subscribers.get(frame.room)
-        if subscriber is None:
-            raise BadRequest("Join the room first")
-        self._reads.read(subscriber.room, frame.seq, self._connection.outlet)
-
     def _refuse(self, refusal: ChatError, kind: object, room: object, client_id: object) -> None:
-        re = kind if isinstance(kind, str) else None
-        self._connection.send_event("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
+        re = kind[:ECHO_LIMIT] if isinstance(kind, str) else None
+        self._connection.send_frame("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
 
     def _wait_for_answers(self) -> None:
         """Leave the peer's next frames in the kernel while the journal has enough of it."""
@@ -180,5 +165,5 @@ def opening(room: Room, reset: bool) -> bytes:
 def _plain(value: object) -> object:
     """`value` if it is small enough to be sent back as it came."""
     if isinstance(value, str):
-        return value[:64]
+        return value[:ECHO_LIMIT]
     return value if isinstance(value, int) and abs(value) < 2**63 else None

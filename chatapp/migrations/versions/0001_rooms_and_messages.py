@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("last_at", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("revision", sa.BigInteger(), nullable=False, server_default="1"),
         sa.Column("closed", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("removals", sa.JSON(), nullable=False, server_default="{}"),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_rooms"),
         sqlite_autoincrement=True,
