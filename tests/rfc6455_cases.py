@@ -6,6 +6,7 @@ is a JSON ping of chatapp.v1: `/ws` answers it, and the plain socket, where it i
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from tests.raw_socket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame_bytes
 
@@ -16,7 +17,10 @@ BOTH, CHATAPP, PLAIN = ("/ws", "/chats/{}/ws"), ("/ws",), ("/chats/{}/ws",)
 
 @dataclass(frozen=True)
 class Case:
-    """`sent` has to be answered by exactly `texts` and `pongs`, each in order, and then by the goodbye `end`."""
+    """`sent` has to be answered by exactly `texts` and `pongs`, each in order, and then by the goodbye `end`.
+
+    `refused`: as a message of the plain socket it would be too long, or have control characters; it says so.
+    """
 
     name: str
     sent: bytes
@@ -24,38 +28,28 @@ class Case:
     pongs: tuple[bytes, ...] = ()
     end: bytes | int | None = None  # payload of the close frame; its code; None: there is none
     doors: tuple[str, ...] = BOTH
-    refused: bool = (
-        False  # the plain socket does not take what it hears for a message: too long, no characters
-    )
+    refused: bool = False
     hangs_up: bool = False  # the client does, when all is sent
 
 
-def close(code: int | None = 1000, reason: bytes | str = b"") -> bytes:
+def close(code: int = 1000, reason: bytes | str = b"") -> bytes:
     """The payload of a close frame."""
-    text = reason.encode() if isinstance(reason, str) else reason
-    return b"" if code is None else code.to_bytes(2, "big") + text
+    return code.to_bytes(2, "big") + (reason.encode() if isinstance(reason, str) else reason)
 
 
-def goes_on(name: str, sent: bytes, *texts: bytes, pongs: tuple[bytes, ...] = (), **more: bool) -> Case:
+def goes_on(name: str, sent: bytes, *texts: bytes, pongs: tuple[bytes, ...] = (), **more: Any) -> Case:
     """All is well, and so is the goodbye behind it."""
     return Case(name, sent + frame(close(), CLOSE), texts, pongs, close(), **more)
 
 
-def fails(
-    name: str,
-    code: int,
-    sent: bytes,
-    *texts: bytes,
-    pongs: tuple[bytes, ...] = (),
-    doors: tuple[str, ...] = BOTH,
-) -> Case:
+def fails(name: str, code: int, sent: bytes, *texts: bytes, pongs: tuple[bytes, ...] = ()) -> Case:
     """The server ends the connection with `code`."""
-    return Case(name, sent, texts, pongs, code, doors)
+    return Case(name, sent, texts, pongs, code)
 
 
-def parts(name: str, sent: bytes, goodbye: bytes, *texts: bytes, pongs: tuple[bytes, ...] = ()) -> Case:
+def parts(name: str, sent: bytes, goodbye: bytes, *texts: bytes) -> Case:
     """The client says goodbye, and the server says the same."""
-    return Case(name, sent, texts, pongs, goodbye)
+    return Case(name, sent, texts, end=goodbye)
 
 
 def breaks_off(name: str, sent: bytes, *texts: bytes) -> Case:
@@ -100,8 +94,8 @@ FRAMING = [
         for size in (65_535, 65_536)
     ),
     goes_on("text of 4,000 characters, nearly all of them emoji", frame(saying("😀" * 3978)), saying("😀" * 3978)),
-    Case("empty text is no JSON", frame(""), (), (), NOT_TEXT, CHATAPP),
-    Case("empty text is no message", frame("") + frame(close(), CLOSE), (b"",), (), close(), PLAIN, refused=True),
+    Case("empty text is no JSON", frame(""), end=NOT_TEXT, doors=CHATAPP),
+    goes_on("empty text is no message", frame(""), b"", doors=PLAIN, refused=True),
     *(
         fails(f"binary of {size} bytes", UNSUPPORTED, frame(b"\xfe" * size, BINARY))
         for size in (0, 1, 125, 126, 127, 128, 65_535, 65_536)
@@ -195,9 +189,8 @@ FRAGMENTS = [
     goes_on("text with empty fragments around it", frames(b"", HELLO, b""), HELLO),
     goes_on("text with an empty fragment within", frames(HELLO[:HALF], b"", HELLO[HALF:]), HELLO),
     goes_on("text with a thousand empty fragments", frames(HELLO[:HALF], *[b""] * 1000, HELLO[HALF:]), HELLO),
-    Case("empty fragments only are no JSON", frames(b"", b"", b""), (), (), NOT_TEXT, CHATAPP),
-    Case("empty fragments only are no message", frames(b"", b"", b"") + frame(close(), CLOSE), (b"",), (), close(),
-         PLAIN, refused=True),
+    Case("empty fragments only are no JSON", frames(b"", b"", b""), end=NOT_TEXT, doors=CHATAPP),
+    goes_on("empty fragments only are no message", frames(b"", b"", b""), b"", doors=PLAIN, refused=True),
     goes_on("two texts in fragments", frames(HELLO[:HALF], HELLO[HALF:]) * 2, HELLO, HELLO),
     goes_on("a text in fragments, then a whole one", frames(HELLO[:HALF], HELLO[HALF:]) + frame(HELLO), HELLO, HELLO),
     goes_on("ping between fragments", frames(HELLO[:HALF], HELLO[HALF:], between=frame("now", PING)), HELLO,
