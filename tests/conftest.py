@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.servers import Server
 

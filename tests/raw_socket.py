@@ -12,7 +12,39 @@ from tests.clients import UNIT
 from tests.servers import Server
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
+MASK = b"\x01\x02\x03\x04"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
+
+
+def frame_bytes(
+    payload: bytes | str = b"",
+    opcode: int = TEXT,
+    *,
+    fin: bool = True,
+    key: bytes = MASK,
+    rsv: int = 0,
+    length: bytes | None = None,
+) -> bytes:
+    """One frame, right or wrong (RFC 6455 section 5.2).
+
+    `key`: the masking key, none where it is empty. `length`: the seven bits of the length and what extends them,
+    where they shall say something else than the right thing.
+    """
+    data = payload.encode() if isinstance(payload, str) else payload
+    if length is None:
+        if len(data) < 126:
+            length = struct.pack("!B", len(data))
+        elif len(data) < 65_536:
+            length = struct.pack("!BH", 126, len(data))
+        else:
+            length = struct.pack("!BQ", 127, len(data))
+    head = bytes((0x80 * fin | rsv << 4 | opcode, 0x80 * bool(key) | length[0])) + length[1:]
+    return head + key + (_masked(data, key) if key else data)
+
+
+def _masked(data: bytes, key: bytes) -> bytes:
+    pattern = (key * (len(data) // 4 + 1))[: len(data)]
+    return (int.from_bytes(data) ^ int.from_bytes(pattern)).to_bytes(len(data))
 
 
 class Answer:
@@ -51,8 +83,18 @@ class RawSocket:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
+    def hang_up(self) -> None:
+        """Say nothing more, but listen to what is still said."""
+        self.sock.shutdown(socket.SHUT_WR)
+
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
+
+    def send_in_pieces(self, data: bytes, size: int) -> None:
+        """Send `data` in segments of `size` bytes."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(data), size):
+            self.send(data[start : start + size])
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> None:
         """Send a request; underscores in the names of `headers` stand for hyphens."""
@@ -93,17 +135,7 @@ class RawSocket:
         self, payload: bytes | str, opcode: int = TEXT, *, fin: bool = True, mask: bool = True, rsv: int = 0
     ) -> None:
         """Send one frame, right or wrong (RFC 6455 section 5.2)."""
-        data = payload.encode() if isinstance(payload, str) else payload
-        masked = 0x80 if mask else 0
-        if len(data) < 126:
-            size = struct.pack("!B", masked | len(data))
-        elif len(data) < 65_536:
-            size = struct.pack("!BH", masked | 126, len(data))
-        else:
-            size = struct.pack("!BQ", masked | 127, len(data))
-        key = b"\x01\x02\x03\x04" if mask else b""
-        hidden = bytes(byte ^ key[i % 4] for i, byte in enumerate(data)) if mask else data
-        self.send(struct.pack("!B", 0x80 * fin | rsv << 4 | opcode) + size + key + hidden)
+        self.send(frame_bytes(payload, opcode, fin=fin, key=MASK if mask else b"", rsv=rsv))
 
     def next_frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame from the server."""
@@ -113,6 +145,20 @@ class RawSocket:
         elif size == 127:
             (size,) = struct.unpack("!Q", self._take(8))
         return first & 0x0F, self._take(size)
+
+    def frames_until_the_end(self) -> list[tuple[int, bytes]]:
+        """Opcode and payload of each frame up to where the server hangs up; all of them as RFC 6455 has them."""
+        frames = []
+        self._buffer = self.wait_for_end()
+        while self._buffer:
+            whole = self._buffer
+            opcode, payload = self.next_frame()
+            frames.append((opcode, payload))
+            sent = whole[: len(whole) - len(self._buffer)]
+            assert sent == frame_bytes(payload, opcode, key=b""), (
+                "whole, unmasked, without reserved bits, short"
+            )
+        return frames
 
     def texts_until(self, text: str) -> list[str]:
         """The text frames up to the first that contains `text`."""

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.clients import Person, Socket, eventually
-from tests.raw_socket import BINARY, CONTINUATION, PING, PONG, STATUS, TEXT, RawSocket, nobody_posts, problem
+from tests.raw_socket import STATUS, RawSocket, nobody_posts, problem
 from tests.servers import Server
 
 LIMIT = 4000  # code points of a message
-FRAME = 65_536  # bytes of a frame
 REQUEST = 1_048_576  # bytes of an HTTP body
 
 Door = Callable[[Person, int, Any], str | None]  # sends a body; the code of the refusal
@@ -475,119 +474,6 @@ def test_a_closed_room_refuses_changes_too(fields: dict[str, Any], ada: Person, 
     answer = ada.http.post(ada.messages(closed), json={**fields, "of": 1})
     assert problem(answer) == "room_closed"
     assert ada.read(closed, after=0) == before
-
-
-# -- frames and handshakes ------------------------------------------------------------------------------
-
-both_sockets = pytest.mark.parametrize("path", ["/ws", "/chats/{}/ws"], ids=["chatapp.v1", "plain"])
-
-
-@both_sockets
-@pytest.mark.parametrize(
-    ("send", "code"),
-    [
-        (lambda raw: raw.frame(b"\x00\x01", BINARY), 1003),
-        (lambda raw: raw.frame(b"", BINARY), 1003),
-        (lambda raw: raw.frame(b"\xff\xfe"), 1007),
-        (lambda raw: raw.frame(b"\xed\xa0\x80"), 1007),
-        (lambda raw: raw.frame("x" * (FRAME + 1)), 1009),
-        (lambda raw: [raw.frame("x" * FRAME, fin=False), raw.frame("x", CONTINUATION)], 1009),
-        (lambda raw: raw.frame('{"type":"ping"}', mask=False), 1002),
-        (lambda raw: raw.frame("", CONTINUATION), 1002),
-        (lambda raw: raw.frame("", 3), 1002),
-        (lambda raw: raw.frame("", 11), 1002),
-        (lambda raw: raw.frame("", rsv=4), 1002),
-        (lambda raw: raw.frame("x" * 126, PING), 1002),
-        (lambda raw: raw.frame("", PING, fin=False), 1002),
-        (lambda raw: [raw.frame("a", fin=False), raw.frame("b", TEXT)], 1002),
-    ],
-    ids=["binary", "empty binary", "no UTF-8", "a surrogate", "oversize", "oversize in parts", "unmasked",
-         "a continuation of nothing", "reserved opcode", "reserved control", "compressed", "a long ping",
-         "a ping in parts", "a text within a text"],
-)  # fmt: skip
-def test_a_frame_that_breaks_the_rules_closes_the_socket_with_its_code(
-    path: str, send: Callable[[RawSocket], object], code: int, ada: Person, board: int
-) -> None:
-    with RawSocket(ada.server) as raw:
-        assert raw.handshake(path.format(board), Cookie=ada.cookie).status == 101
-        send(raw)
-        assert raw.close_code() == code
-
-
-@both_sockets
-def test_a_message_may_come_in_fragments_with_a_ping_between_them(path: str, ada: Person) -> None:
-    room = ada.make_room("anything")
-    text = (
-        "größer 😀"
-        if "chats" in path
-        else json.dumps({"type": "send", "room": room, "body": "größer 😀"}, ensure_ascii=False)
-    )
-    data = text.encode()
-    with RawSocket(ada.server) as raw:
-        assert raw.handshake(path.format(room), Cookie=ada.cookie).status == 101
-        raw.frame(data[:1], fin=False)
-        raw.frame("are you there?", PING)
-        for byte in data[1:]:  # characters are cut, too
-            raw.frame(bytes([byte]), CONTINUATION, fin=False)
-        raw.frame(b"", CONTINUATION)
-        frames = [raw.next_frame()]
-        while frames[-1][0] != PONG:
-            frames.append(raw.next_frame())
-        assert frames[-1][1] == b"are you there?"
-        eventually(lambda: ada.read(room, after=0)["messages"])
-    assert ada.read(room, after=0)["messages"][0]["body"] == "größer 😀"
-
-
-def test_a_frame_of_exactly_the_limit_is_read(ada: Person, board: int) -> None:
-    with RawSocket(ada.server) as raw:
-        assert raw.handshake(Cookie=ada.cookie).status == 101
-        ping = '{"type":"ping"}'
-        raw.frame(ping + " " * (FRAME - len(ping)))
-        assert raw.texts_until("pong")
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "status"),
-    [
-        ("/ws", {"Sec_WebSocket_Key": ""}, 400),
-        ("/ws", {"Sec_WebSocket_Key": "short"}, 400),
-        ("/ws", {"Sec_WebSocket_Version": ""}, 400),
-        ("/ws", {"Sec_WebSocket_Protocol": ""}, 400),
-        ("/ws", {"Sec_WebSocket_Protocol": "chatapp.v2"}, 400),
-        ("/ws", {"Sec_WebSocket_Protocol": "CHATAPP.V1"}, 400),
-        ("/ws", {"Origin": "http://mallory.example"}, 403),
-        ("/ws", {"Origin": "null"}, 403),
-        ("/ws", {"Origin": "https://{host}"}, 403),
-        ("/ws", {"Origin": "http://127.0.0.1:1"}, 403),
-        ("/ws/", {}, 404),
-        ("/chat", {}, 404),
-        ("/api/ws", {}, 404),
-        ("/chats/{room}/ws", {"Sec_WebSocket_Key": ""}, 400),
-        ("/chats/{room}/ws", {"Origin": "http://mallory.example"}, 403),
-        ("/chats/{room}/ws", {"Sec_WebSocket_Protocol": "chatapp.v1"}, 400),
-    ],
-    ids=str,
-)
-def test_a_handshake_that_cannot_be_is_answered_with_its_status(
-    path: str, headers: dict[str, str], status: int, ada: Person, board: int
-) -> None:
-    with RawSocket(ada.server) as raw:
-        fields = {name: value.format(host=ada.server.host) for name, value in headers.items()}
-        assert raw.handshake(path.format(room=board), Cookie=ada.cookie, **fields).status == status
-
-
-@both_sockets
-def test_the_address_of_a_socket_opened_as_a_page_is_a_bad_request(
-    path: str, ada: Person, board: int
-) -> None:
-    assert ada.http.get(path.format(board)).status_code == 400
-    assert ada.http.post(path.format(board)).status_code in (400, 405)
-
-
-def test_of_several_subprotocols_ours_is_chosen(ada: Person, board: int) -> None:
-    with RawSocket(ada.server) as raw:
-        answer = raw.handshake(Sec_WebSocket_Protocol="chatapp.v9, chatapp.v1, other")
-        assert (answer.status, answer.headers["sec-websocket-protocol"]) == (101, "chatapp.v1")
 
 
 # -- names ----------------------------------------------------------------------------------------------

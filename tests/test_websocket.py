@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.clients import Person, Socket, eventually
-from tests.raw_socket import PING, PONG, RawSocket
+from tests.raw_socket import RawSocket
 from tests.servers import Server
 
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
@@ -345,16 +345,6 @@ def test_what_was_read_on_a_socket_is_read_in_the_list(
     eventually(lambda: unread() == 0)
 
 
-def test_pings_of_both_kinds_are_answered(ada: Person, open_socket: Opener) -> None:
-    socket = open_socket(ada)
-    socket.send({"type": "ping"})
-    assert socket.expect(lambda frame: True) == {"type": "pong"}
-    with RawSocket(ada.server) as raw:
-        raw.handshake()
-        raw.frame("are you there?", PING)
-        assert raw.next_frame() == (PONG, b"are you there?")
-
-
 def test_a_socket_that_is_silent_is_pinged_and_let_go_and_one_that_answers_stays(
     new_server: Callable[..., Server],
 ) -> None:
@@ -528,28 +518,6 @@ def test_somebody_without_a_name_reads_but_is_asked_to_sign_in_to_write(
 
 
 # -- the end --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", ["/ws", "/chats/{}/ws"])
-def test_compression_is_never_negotiated(path: str, ada: Person, board: int) -> None:
-    with RawSocket(ada.server) as raw:
-        offer = "permessage-deflate; client_max_window_bits"
-        answer = raw.handshake(path.format(board), Sec_WebSocket_Extensions=offer)
-        assert answer.status == 101
-        assert "sec-websocket-extensions" not in answer.headers
-
-
-@pytest.mark.parametrize("path", ["/ws", "/chats/{}/ws"])
-@pytest.mark.parametrize(("code", "answered"), [(1000, 1000), (1001, 1001), (None, None)])
-def test_a_goodbye_is_answered(
-    path: str, code: int | None, answered: int | None, ada: Person, board: int
-) -> None:
-    with RawSocket(ada.server) as raw:
-        raw.handshake(path.format(board), Cookie=ada.cookie)
-        raw.frame(b"" if code is None else code.to_bytes(2, "big"), 8)
-        said = raw.close_code()
-        assert said == (answered or 0)
-        raw.wait_for_end()
 
 
 @pytest.mark.parametrize("server", ["three_workers"], indirect=True)

@@ -3,8 +3,8 @@
 Why not the server that flask-sock brings: it calls `socket.send` and ignores how much was sent, so a slow
 client gets cut frames, and it sends from several greenlets at once (simple-websocket issue 45). In here
 parsing is the library's, reading is the handler's own greenlet, and everything that goes out (pongs and close
-frames too) goes through the connection's outlet. Compression is never negotiated: a zlib window for each
-connection costs ten times what the connection itself costs.
+frames too) goes through the connection's outlet. No extension is ever negotiated: compression would cost a
+zlib window for each connection, ten times what the connection itself costs.
 """
 
 import logging
@@ -13,22 +13,72 @@ from typing import Any
 
 import flask_sock
 import gevent
-from flask import abort
 from gevent import socket
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from chatapp.errors import CLOSE_NOT_JSON, CLOSE_UNSUPPORTED
+from chatapp.errors import CLOSE_UNSUPPORTED, BadRequest
 from chatapp.outlet import Outlet
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
+CONTROL_SIZE = 125  # bytes: the largest control frame, RFC 6455 section 5.5
 FULL_SECONDS = 0.1  # between two looks whether a peer that does not read has begun to
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.WARNING)  # the library tells of every connection
+
+
+class NoHandshake(BadRequest):
+    """The request is no handshake, or one of a version that is not spoken here."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Sec-WebSocket-Version": "13"}  # RFC 6455 section 4.4
+
+
+class TextProtocol(ServerProtocol):
+    """`websockets`' protocol, with one item for each frame received: a text message, or None.
+
+    `max_size`: bytes of a message. The connection ends with 1003 for binary messages, 1007 for what is not
+    UTF-8 and 1009 for what is too large, and does so right there: nothing behind it is read any more, not
+    even a ping in the same read (RFC 6455 section 7.1.7).
+    """
+
+    def __init__(self, max_size: int, subprotocols: list[Subprotocol] | None) -> None:
+        # The library takes a ping within a large message for a part of that message: leave room for one.
+        super().__init__(max_size=max_size + CONTROL_SIZE, subprotocols=subprotocols, logger=log)
+        self._max_size = max_size
+        self._items: list[str | None] = []
+        self._partial = bytearray()  # of a message in fragments; bounded by max_size
+
+    def items_received(self) -> list[str | None]:
+        """What was received since the last call."""
+        self.events_received()
+        items, self._items = self._items, []
+        return items
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            # A message may be given up half-way (RFC 6455 section 5.4); the library would call that a fault.
+            self.current_size = None
+        super().recv_frame(frame)
+        self._items.append(self._text(frame))
+
+    def _text(self, frame: Frame) -> str | None:
+        """The message that `frame` completes."""
+        if frame.opcode is Opcode.BINARY:
+            self.fail(CLOSE_UNSUPPORTED)
+        elif frame.opcode in (Opcode.TEXT, Opcode.CONT):
+            self._partial += frame.data
+            if len(self._partial) > self._max_size:
+                self.fail(CloseCode.MESSAGE_TOO_BIG)
+            elif frame.fin:
+                whole, self._partial = self._partial, bytearray()
+                return whole.decode()  # a UnicodeDecodeError is what the library ends with 1007
+        return None
 
 
 class WebSocketServer:
@@ -42,31 +92,30 @@ class WebSocketServer:
     def __init__(self, environ: dict[str, Any], max_size: int, subprotocols: dict[str, list[str]]) -> None:
         self.socket: socket.socket = environ["gunicorn.socket"]
         offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
-        self._protocol = ServerProtocol(max_size=max_size, subprotocols=offered or None, logger=log)
+        self._protocol = TextProtocol(max_size, offered or None)
         self._failed = False
-        self._partial = bytearray()  # of a message in fragments; bounded by max_size
         self._protocol.receive_data(_request_bytes(environ))
         events = self._protocol.events_received()
-        if not events or not isinstance(events[0], Request):
-            abort(400, "That is no WebSocket handshake")
+        if not events or not isinstance(events[0], Request) or "Host" not in events[0].headers:
+            raise NoHandshake("That is no WebSocket handshake")
         response = self._protocol.accept(events[0])
         if response.status_code != 101:
-            abort(response.status_code, response.body.decode().strip())
+            raise NoHandshake(response.body.decode().strip())
         self._protocol.send_response(response)
         self.socket.sendall(b"".join(self._protocol.data_to_send()))
 
     def messages(self, outlet: Outlet) -> Iterator[str | None]:
         """An item for each frame of the peer until it is gone: a text message, or None for any other frame.
 
-        Ends the connection with 1003 for binary messages and 1007 for what is not UTF-8; the protocol itself
-        answers pings and ends it with 1002 and 1009. Switches at least once for each READ_SIZE bytes, and
-        leaves the peer's next frames in the kernel while it does not read what is there for it.
+        The protocol itself answers pings and ends the connection with 1002, 1003, 1007 and 1009. Switches at
+        least once for each READ_SIZE bytes, and leaves the peer's next frames in the kernel while it does not
+        read what is there for it.
         """
         while data := self._read():
             if not outlet.ending:  # else we said goodbye, and wait for the peer to hang up
                 self._protocol.receive_data(data)
-                for event in self._protocol.events_received():
-                    yield self._text(event)
+                for item in self._protocol.items_received():
+                    yield None if self._failed else item
                 self._write(outlet)
             gevent.sleep(0)  # a read does not switch while bytes are there: a flood would stop everybody else
             while outlet.full and not outlet.ending:
@@ -86,22 +135,6 @@ class WebSocketServer:
         except OSError:
             return b""
 
-    def _text(self, event: object) -> str | None:
-        """The message that `event` completes."""
-        if not isinstance(event, Frame) or self._failed:
-            return None
-        if event.opcode is Opcode.BINARY:
-            self.fail(CLOSE_UNSUPPORTED)
-        elif event.opcode in (Opcode.TEXT, Opcode.CONT):
-            self._partial += event.data
-            if event.fin:
-                whole, self._partial = self._partial, bytearray()
-                try:
-                    return whole.decode()
-                except UnicodeDecodeError:
-                    self.fail(CLOSE_NOT_JSON)
-        return None
-
     def _write(self, outlet: Outlet) -> None:
         data = b"".join(self._protocol.data_to_send())
         if self._protocol.state is not State.OPEN:
@@ -111,11 +144,12 @@ class WebSocketServer:
 
 
 def _request_bytes(environ: dict[str, Any]) -> bytes:
-    """The request as it came, for the protocol's own parser; without the offer to compress."""
+    """The request as it came, for the protocol's own parser."""
     lines = [f"{environ['REQUEST_METHOD']} / {environ['SERVER_PROTOCOL']}"]
     for key, value in environ.items():
-        if key.startswith("HTTP_") and key != "HTTP_SEC_WEBSOCKET_EXTENSIONS":
+        if key.startswith("HTTP_"):
             lines.append(f"{key[5:].replace('_', '-')}: {value}")
+    lines.append(f"Content-Length: {environ.get('CONTENT_LENGTH') or 0}")  # what has a body is no handshake
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

@@ -1,41 +1,18 @@
-"""A real browser, and people in it: each has a context, so a cookie jar and a storage, of their own."""
+"""People in a real browser: each has a context, so a cookie jar and a storage, of their own."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.chat_page import ChatPage
+from tests.chromium import PATIENCE
 from tests.clients import Person
 from tests.servers import Server
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # A page that a test hands over itself has no address, and might not open a socket to this machine.
-    "--disable-features=LocalNetworkAccessChecks",
-]
-PATIENCE = 20_000  # milliseconds: how long anything may take before a test gives up; never how long it should
-
 OpenBrowser = Callable[..., Page]
 OpenPage = Callable[..., ChatPage]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
