@@ -25,6 +25,7 @@ class Server:
     def __init__(self, instance: Path, workers: int = 1, **settings: str) -> None:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
+        self.root = ROOT  # the checkout that is served
         self.port = 0
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -59,7 +60,7 @@ class Server:
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, *bind, *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,7 +95,7 @@ class Server:
         """Run `flask …` beside the server."""
         return subprocess.run(
             [str(BIN / "flask"), *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environ,
             input=input,
             capture_output=True,

@@ -1,0 +1,70 @@
+"""`bin/torture`: one run, and one table of what it did and found. Exit status 0: no promise was broken."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse  # noqa: E402
+import sys  # noqa: E402
+from collections import Counter  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from tests.servers import ROOT  # noqa: E402
+from tests.torture.run import TROUBLE, Plan, Result, random_seed, run  # noqa: E402
+
+SHOWN = 20  # violations of one rule that are told in full
+
+
+def main() -> int:
+    plan = read_plan()
+    phases = " and ".join(str(count) for count in plan.workers)
+    print(f"seed {plan.seed}, {plan.seconds:g} s with {phases} workers, {', '.join(plan.trouble) or 'calm'}")
+    sys.stdout.flush()
+    result = run(plan)
+    report(result)
+    return 1 if result.violations else 0
+
+
+def report(result: Result) -> None:
+    """The table."""
+    figures = {**result.history.figures, **result.history.faults}
+    wide = max(len(name) for name in figures)
+    for name, value in figures.items():
+        print(f"  {name:<{wide}}  {value:>12,}")
+    rules = Counter(violation.rule for violation in result.violations)
+    print(f"  {'VIOLATIONS' if rules else 'violations':<{wide}}  {sum(rules.values()):>12,}")
+    for rule, count in rules.most_common():
+        print(f"{rule}: {count}")
+        for violation in [each for each in result.violations if each.rule == rule][:SHOWN]:
+            print(f"  {violation.what}")
+
+
+def read_plan() -> Plan:
+    parser = argparse.ArgumentParser(prog="bin/torture", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="how long there is trouble (60)")
+    parser.add_argument("--seed", type=int, help="repeat the choices of a run; by default one that is told")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 3], help="a phase for each number of workers (1 3)"
+    )
+    parser.add_argument(
+        "--trouble", nargs="*", choices=TROUBLE, default=TROUBLE, help="what is let loose (everything)"
+    )
+    parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to serve (this one)")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the server, as backlog=1"
+    )
+    given = parser.parse_args()
+    if given.seconds <= 0 or min(given.workers) < 1:
+        parser.error("--seconds is more than 0, --workers at least 1")
+    return Plan(
+        seed=random_seed() if given.seed is None else given.seed,
+        seconds=given.seconds,
+        workers=tuple(given.workers),
+        trouble=tuple(given.trouble),
+        code=given.code.resolve(),
+        settings=dict(pair.split("=", 1) for pair in given.set),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""What happened in a run, as its clients saw it: plain data, which the checker judges."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Send:
+    """Something that a writer sent, perhaps several times under one `client_id`.
+
+    `ordered`: the writer sends the next one only when this one is answered for good, so that its messages
+    stand in the log in the order of their `number`. `answers`: the numbers that were acknowledged.
+    """
+
+    writer: str
+    author: str
+    number: int
+    room: int
+    body: str
+    client_id: str | None = None
+    kind: str = "text"
+    ordered: bool = True
+    answers: list[int] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Delivery:
+    """A message as a reader got it; over a plain door only its body. `durable`: the room's last number in the
+    database, looked up after the message had come; None where nobody looked."""
+
+    seq: int | None
+    body: str
+    room: int | None = None
+    author: str | None = None
+    client_id: str | None = None
+    kind: str = "text"
+    removed: str | None = None
+    durable: int | None = None
+
+
+@dataclass
+class Reset:
+    """The reader was told to discard what it shows."""
+
+    epoch: str
+
+
+@dataclass
+class Session:
+    """One connection, or one chain of polls, in which a reader followed a room.
+
+    `after`: the cursor with which it began; None: from wherever the server begins (then without a gap).
+    `texts_only`: a plain door, which passes on texts that still have a body and nothing else.
+    """
+
+    reader: str
+    person: str
+    room: int
+    transport: str
+    after: int | None
+    opened: float
+    texts_only: bool = False
+    events: list[Delivery | Reset] = field(default_factory=list)
+    fault: str = ""  # what came that no server may send: a cut frame, no JSON
+
+
+@dataclass
+class Poll:
+    """A long poll that brought something: how long it was to wait and did, and how old its oldest message was."""
+
+    reader: str
+    wait: float
+    waited: float
+    age: float
+
+
+@dataclass
+class Clear:
+    """The room was cleared: begun and done, in seconds of the run, and the last number of the old log."""
+
+    room: int
+    begun: float
+    done: float
+    last: int
+
+
+@dataclass
+class Removal:
+    """A person was removed from a room by the notice `seq`, which was acknowledged at `done`."""
+
+    room: int
+    person: str
+    seq: int
+    done: float
+
+
+@dataclass
+class Row:
+    """A message in the database when everything was over."""
+
+    seq: int
+    kind: str
+    author: str
+    client_id: str | None
+    body: str
+    at: int
+    deleted: bool = False
+    edited: bool = False
+
+
+@dataclass
+class Log:
+    """A room in the database when everything was over."""
+
+    room: int
+    first: int
+    last: int
+    rows: list[Row]
+
+
+@dataclass
+class History:
+    """All of it. `unfinished`: readers that did not have everything although all faults were over; `faults`:
+    what the nemesis did; `unsynced`: acknowledgements before which nothing had been synced to the disk."""
+
+    sends: list[Send] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    polls: list[Poll] = field(default_factory=list)
+    clears: list[Clear] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    unsynced: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+
+    def count(self, fault: str, times: int = 1) -> None:
+        """The nemesis did `fault` once more, or several `times`."""
+        self.faults[fault] = self.faults.get(fault, 0) + times
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """How much there was to judge."""
+        deliveries = sum(isinstance(event, Delivery) for session in self.sessions for event in session.events)
+        return {
+            "messages kept": sum(log.last for log in self.logs),
+            "acknowledged": sum(bool(send.answers) for send in self.sends),
+            "refused at least once": sum(bool(send.refusals) for send in self.sends),
+            "deliveries": deliveries,
+            "connections of readers": len(self.sessions),
+            "resets": sum(isinstance(event, Reset) for session in self.sessions for event in session.events),
+        }

@@ -1,0 +1,270 @@
+"""The nemesis: breaks what can break. Four troublemakers work side by side, each by its own chance from the seed.
+
+A seed repeats what each of them does and when it means to; when exactly that meets what the servers do is up to
+the machine.
+"""
+
+import os
+import random
+import signal
+import sqlite3
+from contextlib import suppress
+
+import gevent
+from gevent import socket
+
+from tests.faults import Faults
+from tests.servers import Server
+from tests.torture.history import Clear, History, Removal
+from tests.torture.proxy import Link, Proxy
+from tests.torture.wire import now
+from tests.torture.world import Person
+
+START_LIMIT = 60.0  # seconds
+
+
+class Troublemaker:
+    """Does one of `deeds` after another, about one each `pause` seconds."""
+
+    deeds: tuple[str, ...] = ()
+    pause = 1.0
+
+    def __init__(self, history: History, seed: int) -> None:
+        self.history = history
+        self.chance = random.Random(f"{type(self).__name__} {seed}")
+
+    def run(self, until: float) -> None:
+        """Until `until` on the run's clock."""
+        while now() < until:
+            getattr(self, self.chance.choice(self.deeds))()
+            gevent.sleep(self.chance.uniform(0, 2 * self.pause))
+
+    def heal(self) -> None:
+        """Let everything work again."""
+
+    def _later(self, shortest: float, longest: float, action: object, *arguments: object) -> None:
+        gevent.spawn_later(self.chance.uniform(shortest, longest), action, *arguments)
+
+
+class Processes(Troublemaker):
+    """Kills, stops, restarts and reloads the server."""
+
+    deeds = (*["kill_worker"] * 4, "kill_everything", *["stop_worker"] * 2, "restart", "reload")
+    pause = 2.0
+
+    def __init__(self, history: History, seed: int, server: Server) -> None:
+        super().__init__(history, seed)
+        self._server = server
+        self._stopped: set[int] = set()
+
+    def kill_worker(self) -> None:
+        """SIGKILL of one worker."""
+        workers = self._server.worker_pids
+        _signal(self.chance.choice(workers), signal.SIGKILL)
+        self.history.count("workers killed")
+        self._wait_for_workers()
+
+    def kill_everything(self) -> None:
+        """SIGKILL of the master and all workers, and a start."""
+        self.history.count("masters killed")
+        self.history.count("workers killed", len(self._server.worker_pids))
+        self._server.kill()
+        self._server.start()
+
+    def stop_worker(self) -> None:
+        """SIGSTOP of one worker for a while."""
+        workers = [pid for pid in self._server.worker_pids if pid not in self._stopped]
+        if workers:
+            pid = self.chance.choice(workers)
+            self._stopped.add(pid)
+            _signal(pid, signal.SIGSTOP)
+            self.history.count("workers stopped for a while")
+            self._later(0.2, 10, self._go_on, pid)
+
+    def restart(self) -> None:
+        """SIGTERM of the master, and a start."""
+        self.heal()
+        self._server.stop(signal.SIGTERM)
+        self.history.count("restarts")
+        self._server.start()
+
+    def reload(self) -> None:
+        """SIGHUP: new workers take over from the old ones."""
+        old = set(self._server.worker_pids)
+        _signal(self._server.pid, signal.SIGHUP)
+        self.history.count("reloads")
+        self._wait_for_workers(old)
+
+    def heal(self) -> None:
+        for pid in list(self._stopped):
+            self._go_on(pid)
+
+    def _go_on(self, pid: int) -> None:
+        if pid in self._stopped:
+            self._stopped.discard(pid)
+            _signal(pid, signal.SIGCONT)
+
+    def _wait_for_workers(self, old: set[int] = frozenset()) -> None:  # type: ignore[assignment]
+        """Until as many as there should be have begun, besides `old` ones."""
+        deadline = now() + START_LIMIT
+        while len(set(self._server.worker_pids) - old) < self._server.workers and now() < deadline:
+            gevent.sleep(0.05)
+
+
+class Network(Troublemaker):
+    """Cuts, delays, dribbles and stalls connections; sends garbage."""
+
+    deeds = (*["cut"] * 4, *["slow_down"] * 2, "flood")
+    pause = 0.4
+
+    def __init__(self, history: History, seed: int, server: Server, proxy: Proxy) -> None:
+        super().__init__(history, seed)
+        self._server, self._proxy = server, proxy
+
+    def cut(self) -> None:
+        """Cut some connections, each in one of the ways in which that happens."""
+        for link in self._some():
+            how = self.chance.choice(("close", "reset", "in a frame", "half"))
+            if how == "close":
+                link.close()
+            elif how == "reset":
+                link.reset()
+            elif how == "in a frame":
+                link.cut_after = self.chance.choice((1, 2, 5, 50, 500))
+            else:
+                link.half_close(self.chance.random() < 0.5)
+            self.history.count("connections cut")
+
+    def slow_down(self) -> None:
+        """Delay, dribble or stall some connections for a while."""
+        for link in self._some():
+            how = self.chance.choice(("delay", "dribble", "stall"))
+            if how == "delay":
+                link.delay = self.chance.uniform(0.01, 0.3)
+            elif how == "dribble":
+                link.dribbling = True
+            else:
+                link.flowing.clear()
+            self.history.count("connections slowed or stalled")
+            self._later(0.5, 5, link.heal)
+
+    def flood(self) -> None:
+        """Connections that say nothing sensible."""
+        self.history.count("floods of garbage")
+        for _ in range(self.chance.randrange(5, 40)):
+            with suppress(OSError):
+                sock = socket.create_connection(("127.0.0.1", self._server.port), timeout=1)
+                self._later(0, 2, sock.close)
+                sock.sendall(self._garbage())
+
+    def heal(self) -> None:
+        self._proxy.heal()
+
+    def _some(self) -> list[Link]:
+        links = sorted(self._proxy.links, key=lambda link: link.number)
+        return self.chance.sample(links, min(len(links), self.chance.randrange(1, 8)))
+
+    def _garbage(self) -> bytes:
+        noise = self.chance.randbytes(self.chance.randrange(1, 3000))
+        head = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        fields = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chatapp.v1\r\n"
+        key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        return self.chance.choice((noise, head + noise, head + fields + key + noise, b""))
+
+
+class Store(Troublemaker):
+    """Locks the database and the bus from outside, fills and breaks the disk, sets the clock."""
+
+    deeds = ("lock_database", "lock_bus", "break_disk", "set_clock")
+    pause = 3.0
+
+    def __init__(self, history: History, seed: int, server: Server, disk: Faults) -> None:
+        super().__init__(history, seed)
+        self._server, self._disk = server, disk
+
+    def lock_database(self) -> None:
+        """Hold the database's write lock for a while."""
+        self._lock("chat.db")
+
+    def lock_bus(self) -> None:
+        """The same for the bus."""
+        self._lock("bus.db")
+
+    def break_disk(self) -> None:
+        """The disk under the database is full, or fails, for a while."""
+        self._disk.set("chat.db", self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync")))
+        self.history.count("disk full or broken")
+        gevent.sleep(self.chance.uniform(0.3, 3))
+        self._disk.set("chat.db", None)
+
+    def set_clock(self) -> None:
+        """The servers' clock jumps an hour ahead or back, or to what it should be."""
+        self._disk.set_clock(self.chance.choice((-3600, 0, 3600)))
+        self.history.count("clock set")
+
+    def heal(self) -> None:
+        self._disk.clear()
+
+    def _lock(self, name: str) -> None:
+        lock = sqlite3.connect(self._server.instance / name, timeout=0, isolation_level=None)
+        try:
+            if self._locked(lock):
+                self.history.count(f"{name} locked from outside")
+                gevent.sleep(self.chance.uniform(0.2, 4))
+        finally:
+            lock.close()
+
+    @staticmethod
+    def _locked(lock: sqlite3.Connection) -> bool:
+        """Take the write lock between two commits of the server's; sqlite3 itself would wait without yielding."""
+        deadline = now() + 5
+        while now() < deadline:
+            try:
+                lock.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError:
+                gevent.sleep(0.002)
+        return False
+
+
+class Administrator(Troublemaker):
+    """Clears a room and removes a person from another one, now and then, by `flask room`."""
+
+    deeds = ("clear", "remove")
+    pause = 6.0
+
+    def __init__(
+        self, history: History, seed: int, server: Server, cleared: int, removed: tuple[int, Person]
+    ) -> None:
+        super().__init__(history, seed)
+        self._server, self._cleared, self._removed = server, cleared, removed
+
+    def clear(self) -> None:
+        begun = now()
+        done = self._server.flask("room", "clear", str(self._cleared), "--yes")
+        if done.returncode == 0:
+            (first,) = self._row("SELECT first_seq FROM rooms WHERE id = ?", self._cleared)
+            self.history.clears.append(Clear(self._cleared, begun, now(), first - 1))
+            self.history.count("rooms cleared")
+
+    def remove(self) -> None:
+        room, person = self._removed
+        done = self._server.flask("room", "kick", str(room), person.name)
+        if done.returncode == 0:
+            newest = "SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice'"
+            (seq,) = self._row(newest, room)
+            self.history.removals.append(Removal(room, person.id, seq, now()))
+            self.history.count("people removed")
+
+    def _row(self, query: str, room: int) -> tuple[int, ...]:
+        database = sqlite3.connect(self._server.instance / "chat.db", timeout=30)
+        try:
+            row: tuple[int, ...] = database.execute(query, (room,)).fetchone()
+            return row
+        finally:
+            database.close()
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,126 @@
+"""A TCP proxy between clients and server that does what networks do: delay, stall, cut, dribble, reset."""
+
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+
+import gevent
+from gevent import socket
+from gevent.event import Event
+from gevent.server import StreamServer
+
+CHUNK = 65536
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close() sends a reset
+
+
+class Link:
+    """The connection `number` through the proxy, and what is wrong with it."""
+
+    def __init__(self, number: int, near: socket.socket, far: socket.socket) -> None:
+        self.number, self.near, self.far = number, near, far
+        self.delay = 0.0  # seconds for each chunk
+        self.dribbling = False  # one byte at a time
+        self.flowing = Event()  # not set: nothing is passed on
+        self.flowing.set()
+        self.cut_after: int | None = None  # bytes of the next chunk that still pass
+
+    def run(self) -> None:
+        """Pass bytes on, both ways, until one side ends."""
+        both = [
+            gevent.spawn(self._pass, self.near, self.far),
+            gevent.spawn(self._pass, self.far, self.near),
+        ]
+        gevent.joinall(both, count=1)
+        # What the other direction still holds goes out, as on a real connection, unless it takes too long.
+        gevent.joinall(both, timeout=2)
+        gevent.killall(both)
+        self.close()
+
+    def close(self) -> None:
+        """An orderly end of both sides."""
+        self.near.close()
+        self.far.close()
+
+    def reset(self) -> None:
+        """An end with a reset to both sides."""
+        for sock in (self.near, self.far):
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            sock.close()
+
+    def half_close(self, towards_server: bool) -> None:
+        """One side is told that the other will say no more."""
+        with suppress(OSError):
+            (self.far if towards_server else self.near).shutdown(socket.SHUT_WR)
+
+    def heal(self) -> None:
+        """Pass everything on again."""
+        self.delay, self.dribbling, self.cut_after = 0.0, False, None
+        self.flowing.set()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(CHUNK):
+                self.flowing.wait()
+                if self.delay:
+                    gevent.sleep(self.delay)
+                if self.cut_after is not None:
+                    target.sendall(data[: self.cut_after])
+                    self.close()
+                    return
+                self._send(target, data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def _send(self, target: socket.socket, data: bytes) -> None:
+        if not self.dribbling:
+            target.sendall(data)
+            return
+        for index in range(len(data)):
+            target.sendall(data[index : index + 1])
+            gevent.sleep(0)
+
+
+class Proxy:
+    """Listens on a free port of 127.0.0.1 and connects to `upstream()` for each connection that comes."""
+
+    def __init__(self, upstream: Callable[[], tuple[str, int]]) -> None:
+        self._upstream = upstream
+        self.links: set[Link] = set()
+        self._count = 0
+        self._server = StreamServer(("127.0.0.1", 0), self._handle)
+        self._server.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self._server.server_port
+
+    def heal(self) -> None:
+        """No link is disturbed any more."""
+        for link in self.links:
+            link.heal()
+
+    def stop(self) -> None:
+        """Accept nothing any more and cut what is there."""
+        self._server.stop()
+        for link in list(self.links):
+            link.close()
+
+    def _handle(self, near: socket.socket, _address: object) -> None:
+        far = socket.socket()
+        try:
+            far.connect(self._upstream())
+        except OSError:
+            near.close()
+            return
+        for sock in (near, far):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._count += 1
+        link = Link(self._count, near, far)
+        self.links.add(link)
+        try:
+            link.run()
+        finally:
+            self.links.discard(link)
+            link.close()

@@ -1,0 +1,266 @@
+"""Readers: each follows one room from its first message on, over one transport after another."""
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import gevent
+
+from tests.torture.history import Delivery, Poll, Reset, Session
+from tests.torture.wire import PATIENCE, Cut, EventStream, Garbage, Http, Refused, WebSocket, now
+from tests.torture.world import Person, World
+
+SILENCE = 6.0  # seconds without a word (heartbeats come every 2) after which a reader gives its line up
+WAIT = 5  # seconds that a poll asks to wait
+NARROW = 4096  # bytes of receive buffer of a reader that is slow on purpose
+AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
+
+
+class Reader:
+    """Follows `room` with a cursor, over `transports` in turn by chance. `slow`: takes its bytes in gulps."""
+
+    def __init__(
+        self,
+        world: World,
+        person: Person,
+        room: int,
+        transports: Sequence[str],
+        slow: bool = False,
+        looks: bool = False,
+    ) -> None:
+        self.world, self.person, self.room = world, person, room
+        self.name = f"{person.name} in room {room}"
+        self.cursor, self.epoch = 0, ""
+        self._transports, self._slow, self._looks = transports, slow, looks
+        self._chance = random.Random(f"{world.seed} {self.name}")
+        self._until = 0.0
+        self._session: Session | None = None
+
+    def run(self) -> None:
+        """Until `world.reading` is over."""
+        while self.world.reading:
+            self.read()
+            gevent.sleep(self._chance.uniform(*AGAIN))
+
+    def read(self) -> None:
+        """One session, until it is cut or its time is up."""
+        transport = self._chance.choice(self._transports)
+        self._until = now() + self._chance.uniform(0.5, 15)
+        self._session = session = Session(self.name, self.person.id, self.room, transport, self.cursor, now())
+        self.world.history.sessions.append(session)
+        try:
+            getattr(self, f"_over_{transport}")()
+        except Garbage as fault:
+            session.fault = str(fault)
+        except (Cut, Refused):
+            pass
+
+    def has(self, last: int) -> bool:
+        """Whether everything up to `last` has come."""
+        return self.cursor >= last
+
+    # -- transports --------------------------------------------------------------------------------------
+
+    def _over_websocket(self) -> None:
+        ws = WebSocket(self.world.address, "/ws", self.person.cookie, receive_buffer=self._buffer)
+        try:
+            join = {"type": "join", "room": self.room, "after": self.cursor}
+            ws.send(json.dumps({**join, "epoch": self.epoch} if self.epoch else join))
+            heard = now()
+            while self._goes_on:
+                texts = ws.texts(1.0)
+                for text in texts:
+                    self._frame(_json(text))
+                if texts:
+                    heard = now()
+                elif now() - heard > SILENCE:
+                    raise Cut("silence")
+                elif now() - heard > SILENCE / 2:
+                    ws.send('{"type":"ping"}')
+                self._dawdle()
+        finally:
+            ws.close()
+
+    def _over_stream(self) -> None:
+        after = f"{self.cursor}.{self.epoch}" if self.epoch else str(self.cursor)
+        path = f"/api/rooms/{self.room}/stream?after={after}"
+        stream = EventStream(self.world.address, path, self.person.cookie, self._buffer)
+        heard = now()
+        try:
+            while self._goes_on:
+                for ident, event, data in stream.events(1.0):
+                    heard = now()
+                    if ident and event != "message":
+                        self.epoch = ident.partition(".")[2]
+                    if event in ("message", "reset"):
+                        self._frame({**data, "type": event})
+                if now() - heard > SILENCE:
+                    raise Cut("silence")
+                self._dawdle()
+        finally:
+            stream.close()
+
+    def _over_poll(self, fresh: bool = False) -> None:
+        http = Http(self.world.address, self.person.cookie, fresh)
+        try:
+            while self._goes_on:
+                epoch = f"&epoch={self.epoch}" if self.epoch else ""
+                path = f"/api/rooms/{self.room}/messages?after={self.cursor}&wait={WAIT}{epoch}"
+                asked = now()
+                status, batch = http.ask("GET", path, seconds=WAIT + PATIENCE)
+                if status != 200:
+                    raise Refused(str(status))
+                self._take_batch(batch, now() - asked)
+                self._dawdle()
+        finally:
+            http.close()
+
+    def _over_polls_anywhere(self) -> None:
+        """Each on a connection of its own, so that any worker may answer."""
+        self._over_poll(fresh=True)
+
+    # -- what came ---------------------------------------------------------------------------------------
+
+    def _take_batch(self, batch: dict[str, Any], waited: float) -> None:
+        if batch.get("reset"):
+            self._reset(batch["epoch"])
+        self.epoch = batch["epoch"]
+        for message in batch["messages"]:
+            self._message(message)
+        if batch["messages"] and not batch.get("reset"):
+            age = self.world.age(batch["messages"][0]["at"])
+            self.world.history.polls.append(Poll(self.name, WAIT, waited, age))
+        self.cursor = batch["cursor"]
+
+    def _frame(self, frame: dict[str, Any]) -> None:
+        match frame["type"]:
+            case "joined":
+                self.epoch = frame["epoch"]
+            case "reset":
+                self._reset(frame["epoch"])
+            case "message":
+                self._message(frame)
+            case "error":
+                raise Refused(frame["code"])
+
+    def _reset(self, epoch: str) -> None:
+        assert self._session is not None
+        self.epoch = epoch
+        self._session.events.append(Reset(epoch))
+
+    def _message(self, message: dict[str, Any]) -> None:
+        assert self._session is not None
+        detail = message.get("detail") or {}
+        self._session.events.append(
+            Delivery(
+                message["seq"],
+                self.world.same(message["body"]),
+                message["room"],
+                self.world.same(message["author"]["id"]),
+                self.world.same(message["client_id"]) if message["client_id"] else None,
+                self.world.same(message["kind"]),
+                detail.get("removed"),
+                self.world.look(self.room) if self._looks else None,
+            )
+        )
+        self.cursor = message["seq"]
+
+    # -- pace --------------------------------------------------------------------------------------------
+
+    @property
+    def _goes_on(self) -> bool:
+        return self.world.reading and (now() < self._until or not self.world.writing)
+
+    @property
+    def _buffer(self) -> int:
+        return NARROW if self._slow else 0
+
+    def _dawdle(self) -> None:
+        if self._slow and self.world.writing:
+            gevent.sleep(self._chance.choice((0, 0, 0.1, 0.5, 3)))
+
+
+class TextReader:
+    """Over the tutorial's own client's way: one text for each request, its time as the cursor."""
+
+    def __init__(self, world: World, person: Person, room: int) -> None:
+        self.world, self.person, self.room = world, person, room
+        self.name = f"{person.name} in room {room}, by lastupdate"
+        self.count = 0
+        self._last = "0"
+        self._chance = random.Random(f"{world.seed} {self.name}")
+
+    def run(self) -> None:
+        while self.world.reading:
+            self.read()
+            gevent.sleep(self._chance.uniform(*AGAIN))
+
+    def read(self) -> None:
+        """A chain of polls, until one is cut."""
+        session = Session(
+            self.name, self.person.id, self.room, "lastupdate", self.count, now(), texts_only=True
+        )
+        self.world.history.sessions.append(session)
+        http = Http(self.world.address, "", fresh=self._chance.random() < 0.5)
+        try:
+            while self.world.reading:
+                path = f"/chats/{self.room}/http?lastupdate={self._last}"
+                status, answer = http.ask("GET", path, seconds=25 + PATIENCE)
+                if status == 200:
+                    session.events.append(Delivery(None, self.world.same(answer["data"])))
+                    self._last = repr(answer["timestamp"])
+                    self.count += 1
+                elif status != 204:
+                    raise Refused(str(status))
+        except Garbage as fault:
+            session.fault = str(fault)
+        except (Cut, Refused):
+            pass
+        finally:
+            http.close()
+
+
+class LineReader:
+    """On the plain socket: bare bodies from now on, without a cursor."""
+
+    def __init__(self, world: World, person: Person, room: int) -> None:
+        self.world, self.person, self.room = world, person, room
+        self.name = f"{person.name} in room {room}, by lines"
+        self._chance = random.Random(f"{world.seed} {self.name}")
+
+    def run(self) -> None:
+        while self.world.reading:
+            self.read()
+            gevent.sleep(self._chance.uniform(*AGAIN))
+
+    def read(self) -> None:
+        """One socket, until it is cut."""
+        session = Session(self.name, self.person.id, self.room, "plain socket", None, now(), texts_only=True)
+        self.world.history.sessions.append(session)
+        try:
+            path = f"/chats/{self.room}/ws"
+            ws = WebSocket(self.world.address, path, self.person.cookie, subprotocol=None)
+        except Cut:
+            return
+        try:
+            while self.world.reading:
+                for text in ws.texts(1.0):
+                    if text != "connected ...." and not text.startswith("! "):
+                        session.events.append(Delivery(None, self.world.same(text)))
+        except Garbage as fault:
+            session.fault = str(fault)
+        except Cut:
+            pass
+        finally:
+            ws.close()
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        frame = json.loads(text)
+    except ValueError:
+        raise Garbage(f"a frame that is no JSON: {text[:100]!r}") from None
+    if not isinstance(frame, dict):
+        raise Garbage(f"a frame that is no object: {text[:100]!r}")
+    return frame

@@ -1,0 +1,283 @@
+"""One run: servers, people, troublemakers; in the end everything is mended and everybody gets what is missing."""
+
+import http.client
+import json
+import random
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from tests.faults import Faults
+from tests.servers import ROOT, Server
+from tests.torture.checker import Violation, check
+from tests.torture.history import History, Log, Row
+from tests.torture.nemesis import Administrator, Network, Processes, Store, Troublemaker
+from tests.torture.proxy import Proxy
+from tests.torture.readers import LineReader, Reader, TextReader
+from tests.torture.wire import Http, now
+from tests.torture.world import Person, World
+from tests.torture.writers import LineWriter, PipeliningWriter, Poster, SocketWriter, TutorialWriter, Writer
+
+EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
+END_LIMIT = 60.0  # seconds for the last answers, and again for the last deliveries, once all faults are over
+QUIET = 1.0  # seconds in which nothing more may come
+SYNC_PROBES = 20
+TROUBLE = ("processes", "network", "store", "administrator")
+SETTINGS = {
+    "heartbeat": "2",
+    "busy_seconds": "1",
+    "backlog": "20",  # far less than a reader misses: most who come back are served from the journal
+    "room_idle_seconds": "2",
+}
+
+
+@dataclass
+class Plan:
+    """`workers`: a phase of the run for each. `trouble`: which of TROUBLE are let loose. `code`: the checkout
+    that is served. `settings`: of the server, beside SETTINGS."""
+
+    seed: int
+    seconds: float = 60
+    workers: tuple[int, ...] = (1, 3)
+    trouble: tuple[str, ...] = TROUBLE
+    code: Path = ROOT
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Result:
+    history: History
+    violations: list[Violation]
+
+
+def run(plan: Plan) -> Result:
+    """Carry out `plan`. Raises RuntimeError where a server does not start."""
+    with tempfile.TemporaryDirectory(prefix="chat-torture-") as folder:
+        return _Run(plan, Path(folder) / "instance").carry_out()
+
+
+class _Run:
+    def __init__(self, plan: Plan, instance: Path) -> None:
+        self.plan = plan
+        self.history = History()
+        self.disk = Faults(instance)
+        self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
+        self.server.root = plan.code
+        self.server.settings.update(self.disk.environ)
+        self.proxy = Proxy(lambda: ("127.0.0.1", self.server.port))
+        self.world = World(plan.seed, self.proxy.address, self.history, self._look)
+        self._database: sqlite3.Connection | None = None
+
+    def carry_out(self) -> Result:
+        self.server.start()
+        try:
+            self._set_the_scene()
+            self._probe_syncs()
+            clients = [gevent.spawn(client.run) for client in [*self.writers, *self.readers]]
+            for number, workers in enumerate(self.plan.workers):
+                if number:
+                    self.server.stop()
+                    self.server.workers = workers
+                    self.server.start()
+                self._phase(self.plan.seconds / len(self.plan.workers))
+            self._finish(clients)
+        finally:
+            self.proxy.stop()
+            self.disk.clear()
+            self.server.kill()
+        violations = check(self.history)
+        return Result(self.history, violations + self._integrity())
+
+    # -- the scene -------------------------------------------------------------------------------------------
+
+    def _set_the_scene(self) -> None:
+        """Four rooms: one with the plain doors, one whose texts are changed, one that is cleared now and then,
+        and one from which somebody is removed."""
+        self.lobby, self.board = 1, self._make_room("board")
+        self.yard, self.hall = self._make_room("yard"), self._make_room("hall")
+        self.world.changing.add(self.board)
+        self.mallory = self._guest("mallory")
+        self.writers = self._make_writers()
+        self.readers = self._make_readers()
+
+    def _make_writers(self) -> list[Writer]:
+        ada, grace = self._guest("ada"), self._guest("grace")
+        kinds: list[tuple[type[Writer], Person, int, float]] = [
+            (Poster, ada, self.lobby, 0.2),
+            (TutorialWriter, ada, self.lobby, 0.3),
+            (LineWriter, grace, self.lobby, 0.2),
+            (SocketWriter, grace, self.lobby, 0.2),
+            (PipeliningWriter, ada, self.board, 0.005),
+            (PipeliningWriter, grace, self.board, 0.005),
+            (SocketWriter, ada, self.board, 0.02),
+            (Poster, grace, self.board, 0.05),
+            (SocketWriter, ada, self.yard, 0.05),
+            (Poster, grace, self.yard, 0.1),
+            (SocketWriter, grace, self.hall, 0.03),
+            (Poster, ada, self.hall, 0.1),
+        ]
+        return [kind(self.world, person, room, pause) for kind, person, room, pause in kinds]
+
+    def _make_readers(self) -> list[Any]:
+        def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: bool) -> Reader:
+            return Reader(self.world, self._guest(name), room, transports, **how)
+
+        return [
+            reader("anna", self.board, ("websocket",), looks=True),
+            reader("bert", self.board),
+            reader("carl", self.board, slow=True),
+            reader("dora", self.board, ("websocket", "stream"), slow=True),
+            reader("emil", self.board, ("polls_anywhere",)),
+            reader("fred", self.yard),
+            reader("gina", self.yard, ("stream",)),
+            reader("hans", self.hall),
+            Reader(self.world, self.mallory, self.hall, ("websocket", "stream")),
+            reader("iris", self.lobby),
+            TextReader(self.world, self._guest("jack"), self.lobby),
+            LineReader(self.world, self._guest("kate"), self.lobby),
+        ]
+
+    def _guest(self, name: str) -> Person:
+        status, answer, cookie = _become(self.server, name)
+        assert status == 201, answer
+        return Person(name, answer["id"], cookie)
+
+    def _make_room(self, name: str) -> int:
+        maker = self._guest("maker")
+        http = Http(("127.0.0.1", self.server.port), maker.cookie, fresh=True)
+        status, answer = http.ask("POST", "/api/rooms", {"name": name})
+        assert status == 201, answer
+        room: int = answer["id"]
+        return room
+
+    def _probe_syncs(self) -> None:
+        """While nothing else happens: an acknowledged message has made the database reach the disk."""
+        prober = Poster(self.world, self._guest("prober"), self.lobby, 0)
+        for _ in range(SYNC_PROBES):
+            before = self.disk.syncs
+            prober.write()
+            self.history.unsynced += self.disk.syncs == before
+        prober.close()
+
+    # -- trouble ---------------------------------------------------------------------------------------------
+
+    def _phase(self, seconds: float) -> None:
+        until = now() + seconds
+        makers = self._troublemakers()
+        gevent.joinall([gevent.spawn(maker.run, until) for maker in makers], raise_error=True)
+        gevent.sleep(max(0, until - now()))
+        for maker in makers:
+            maker.heal()
+
+    def _troublemakers(self) -> list[Troublemaker]:
+        seed = self.plan.seed + self.server.workers
+        make: dict[str, Callable[[], Troublemaker]] = {
+            "processes": lambda: Processes(self.history, seed, self.server),
+            "network": lambda: Network(self.history, seed, self.server, self.proxy),
+            "store": lambda: Store(self.history, seed, self.server, self.disk),
+            "administrator": lambda: Administrator(
+                self.history, seed, self.server, self.yard, (self.hall, self.mallory)
+            ),
+        }
+        return [make[name]() for name in self.plan.trouble]
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def _finish(self, clients: list[Any]) -> None:
+        self.world.writing = False
+        writing, reading = clients[: len(self.writers)], clients[len(self.writers) :]
+        gevent.joinall(writing, timeout=END_LIMIT)
+        self.world.patient = False
+        gevent.joinall(writing, timeout=END_LIMIT, raise_error=True)
+        self.history.unfinished += [
+            f"{writer.name}, without an answer"
+            for writer, greenlet in zip(self.writers, writing, strict=True)
+            if not greenlet.ready()
+        ]
+        self._wait_for_readers()
+        gevent.sleep(QUIET)
+        for greenlet in reading:
+            if greenlet.ready() and not greenlet.successful():
+                greenlet.get()
+        gevent.killall(reading)  # they wait for what does not come any more
+        self.server.stop()
+        self.history.logs = _logs(self.server.instance)
+
+    def _wait_for_readers(self) -> None:
+        deadline = now() + END_LIMIT
+        while (missing := self._missing()) and now() < deadline:
+            gevent.sleep(0.05)
+        self.history.unfinished += missing
+
+    def _missing(self) -> list[str]:
+        lasts = {room: self._look(room) for room in (self.lobby, self.board, self.yard, self.hall)}
+        missing = []
+        for reader in self.readers:
+            if isinstance(reader, Reader) and not reader.has(lasts[reader.room]):
+                missing.append(f"{reader.name} is at #{reader.cursor} of #{lasts[reader.room]}")
+            if isinstance(reader, TextReader) and reader.count < (texts := self._texts(reader.room)):
+                missing.append(f"{reader.name} has {reader.count} of {texts} texts")
+        return missing
+
+    # -- the database ----------------------------------------------------------------------------------------
+
+    def _look(self, room: int) -> int:
+        """The room's last number on the disk, as another process sees it."""
+        return int(self._ask("SELECT last_seq FROM rooms WHERE id = ?", room))
+
+    def _texts(self, room: int) -> int:
+        return int(self._ask("SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'", room))
+
+    def _ask(self, query: str, room: int) -> Any:
+        if self._database is None:
+            self._database = sqlite3.connect(self.server.instance / "chat.db", timeout=30)
+        return self._database.execute(query, (room,)).fetchone()[0]
+
+    def _integrity(self) -> list[Violation]:
+        with sqlite3.connect(self.server.instance / "chat.db") as database:
+            said = [row[0] for row in database.execute("PRAGMA integrity_check")]
+            orphans = database.execute("PRAGMA foreign_key_check").fetchall()
+        database.close()
+        found = [Violation("database damaged", line) for line in said if line != "ok"]
+        return found + [Violation("orphaned rows", str(orphan)) for orphan in orphans]
+
+
+def _become(server: Server, name: str) -> tuple[int, Any, str]:
+    """Status, answer and cookie of `POST /guests`."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    fields = {"Content-Type": "application/json", "Origin": server.url}
+    connection.request("POST", "/guests", json.dumps({"name": name}), fields)
+    answer = connection.getresponse()
+    said = json.loads(answer.read())
+    connection.close()
+    return answer.status, said, (answer.getheader("Set-Cookie") or "").partition(";")[0]
+
+
+def _logs(instance: Path) -> list[Log]:
+    database = sqlite3.connect(instance / "chat.db")
+    query = (
+        "SELECT seq, kind, author_id, client_id, body, at, deleted_at IS NOT NULL, edited_at IS NOT NULL "
+        "FROM messages WHERE room_id = ? ORDER BY seq"
+    )
+    rooms = database.execute("SELECT id, first_seq, last_seq FROM rooms").fetchall()
+    logs = [
+        Log(
+            room,
+            first,
+            last,
+            [Row(*row[:6], bool(row[6]), bool(row[7])) for row in database.execute(query, (room,))],
+        )
+        for room, first, last in rooms
+    ]
+    database.close()
+    return logs
+
+
+def random_seed() -> int:
+    """A seed that nobody chose."""
+    return random.SystemRandom().randrange(1_000_000)

@@ -1,0 +1,243 @@
+"""Writers: each sends its own numbered messages through one door, again and again until they are answered."""
+
+import json
+import random
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+import gevent
+
+from tests.torture.history import Send
+from tests.torture.wire import PATIENCE, Cut, Http, Refused, WebSocket, now
+from tests.torture.world import Person, World
+
+RETRY = (0.05, 0.5)  # seconds between two tries of the same message, at random
+FOR_GOOD = {"bad_request", "forbidden", "no_such_room", "too_long", "room_closed"}
+
+
+class Writer:
+    """Writes into `room` until told to stop; then finishes what is under way."""
+
+    door = ""
+
+    def __init__(self, world: World, person: Person, room: int, pause: float) -> None:
+        self.world, self.person, self.room, self._pause = world, person, room, pause
+        self.name = f"{person.name} over {self.door}"
+        self.chance = random.Random(f"{world.seed} {self.name} {room}")
+        self.written = 0
+        self.kept: list[int] = []
+
+    def run(self) -> None:
+        """Until `world.writing` is over."""
+        while self.world.writing:
+            self.write()
+            gevent.sleep(self.chance.random() * 2 * self._pause)
+        self.close()
+
+    def write(self) -> None:
+        """One message, however often it takes."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Hang up."""
+
+    def _next(self, client_id: bool = True, ordered: bool = True, **fields: Any) -> Send:
+        """What is sent next; recorded before it leaves, so that nothing can be seen that nobody sent."""
+        self.written += 1
+        size = self.chance.choice((0, 20, 20, 200, 200, 2000))
+        body = fields.pop("body", f"{self.name} {self.room} {self.written} " + "x" * size)
+        send = Send(
+            self.name, self.person.id, self.written, self.room, body.strip(), ordered=ordered, **fields
+        )
+        if client_id:
+            send.client_id = uuid.UUID(int=self.chance.getrandbits(128)).hex
+        self.world.history.sends.append(send)
+        return send
+
+    def _rest(self, retry_after: float | None = None) -> None:
+        gevent.sleep(min(retry_after or 0, 1) + self.chance.uniform(*RETRY))
+
+
+class Poster(Writer):
+    """POST, one after the other, each until it is answered for good."""
+
+    door = "POST"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._http = Http(self.world.address, self.person.cookie)
+
+    def write(self) -> None:
+        send = self._next()
+        while not self._try(send) and self.world.patient:
+            self._rest()
+
+    def _try(self, send: Send) -> bool:
+        try:
+            status, answer = self._http.ask(
+                "POST",
+                f"/api/rooms/{self.room}/messages",
+                {"body": send.body, "client_id": send.client_id, "kind": send.kind},
+            )
+        except Cut:
+            return False
+        if status in (200, 201):
+            send.answers.append(answer["seq"])
+            return True
+        code = answer["code"] if isinstance(answer, dict) else str(status)
+        send.refusals.append(code)
+        return code in FOR_GOOD
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class SocketWriter(Writer):
+    """Frames on /ws, up to `in_flight` of them; what is not acknowledged is sent again on the next socket."""
+
+    door = "websocket"
+    in_flight = 1
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._ws: WebSocket | None = None
+        self._open: dict[str, tuple[Send, dict[str, Any]]] = {}
+        self._asked = 0.0
+
+    def write(self) -> None:
+        if len(self._open) < self.in_flight:
+            frame = self._frame()
+            self._open[frame["client_id"]] = self._latest, frame
+            self._say(frame)
+        while len(self._open) >= self.in_flight and self.world.patient:
+            self._hear()
+
+    def close(self) -> None:
+        while self._open and self.world.patient:
+            self._hear()
+        if self._ws is not None:
+            self._ws.close()
+
+    def _frame(self) -> dict[str, Any]:
+        """A new one: mostly a text; in rooms where that is done also an edit, a delete or a reaction."""
+        kind, fields = "text", {}
+        if self.world.changes(self.room) and self.kept and self.chance.random() < 0.1:
+            kind = self.chance.choice(("edit", "delete", "reaction"))
+            fields = {"of": self.kept.pop(0) if kind == "delete" else self.chance.choice(self.kept)}
+        body = {"delete": "", "reaction": "👍"}.get(kind)
+        self._latest = self._next(
+            ordered=self.in_flight == 1, kind=kind, **({} if body is None else {"body": body})
+        )
+        frame = {"type": "send", "room": self.room, "client_id": self._latest.client_id, "kind": kind}
+        return {**frame, **fields, "body": self._latest.body}
+
+    def _say(self, frame: dict[str, Any]) -> None:
+        try:
+            if self._ws is None:
+                self._ws = WebSocket(self.world.address, "/ws", self.person.cookie)
+                for _, unanswered in self._open.values():
+                    self._ws.send(json.dumps(unanswered))
+            else:
+                self._ws.send(json.dumps(frame))
+            self._asked = now()
+        except Cut:
+            self._lost()
+
+    def _hear(self) -> None:
+        if self._ws is None:
+            self._say({})
+            return
+        try:
+            texts = self._ws.texts(1.0)
+        except Cut:
+            self._lost()
+            return
+        for text in texts:
+            self._take(json.loads(text))
+        if now() - self._asked > PATIENCE and self._open:
+            self._lost()
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        send, said = self._open.get(frame.get("client_id") or "", (None, None))
+        if send is None or said is None:
+            return
+        if frame["type"] == "ack":
+            send.answers.append(frame["seq"])
+            del self._open[frame["client_id"]]
+            if send.kind == "text":
+                self.kept = [*self.kept[-20:], frame["seq"]]
+        elif frame["type"] == "error":
+            send.refusals.append(frame["code"])
+            if frame["code"] in FOR_GOOD:
+                del self._open[frame["client_id"]]
+            elif frame["code"] == "sign_in":  # a socket is whoever opened it
+                self._lost()
+            else:
+                self._rest(frame.get("retry_after"))
+                self._say(said)
+
+    def _lost(self) -> None:
+        if self._ws is not None:
+            self._ws.close()
+            self._ws = None
+        self._rest()
+
+
+class PipeliningWriter(SocketWriter):
+    """The same with many under way; a refusal in the middle changes their order, which is nobody's promise."""
+
+    door = "websocket, pipelined"
+    in_flight = 16
+
+
+class TutorialWriter(Writer):
+    """`new_message=`, without a client_id: what is not answered may have been kept, and is not sent again."""
+
+    door = "new_message"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._http = Http(self.world.address, self.person.cookie)
+
+    def write(self) -> None:
+        send = self._next(client_id=False, ordered=False)
+        try:
+            status, _ = self._http.ask(
+                "POST", f"/chats/{self.room}/http", urlencode({"new_message": send.body})
+            )
+        except Cut:
+            self._rest()
+            return
+        if status != 200:
+            send.refusals.append(str(status))
+            self._rest()
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class LineWriter(Writer):
+    """Lines on the plain socket, which acknowledges nothing."""
+
+    door = "plain socket"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._ws: WebSocket | None = None
+
+    def write(self) -> None:
+        try:
+            if self._ws is None:
+                path = f"/chats/{self.room}/ws"
+                self._ws = WebSocket(self.world.address, path, self.person.cookie, subprotocol=None)
+            self._ws.send(self._next(client_id=False, ordered=False).body)
+            self._ws.texts(0.01)
+        except (Cut, Refused):
+            self.close()
+            self._rest()
+
+    def close(self) -> None:
+        if self._ws is not None:
+            self._ws.close()
+            self._ws = None
