@@ -1,8 +1,8 @@
-/* Storage faults on demand: a library to preload, which stands between SQLite and the kernel.
+/* Faults of disk and clock on demand: a library to preload, which stands between SQLite, Python and the kernel.
 
-   FAULTS_CONTROL names a file that all processes and the test have mapped: which files have which fault. It is about
-   files in FAULTS_FOLDER; calls on them fail as it says, and syncs that succeed are counted there. Everything else
-   is left alone.
+   FAULTS_CONTROL names a file that all processes and the test have mapped: which files of FAULTS_FOLDER have which
+   fault, and how wrong the time of day is. Calls on those files fail as it says, and syncs that succeed are counted
+   there. Everything else is left alone, also the clocks that nobody can set.
 
    Calls go to the kernel by syscall(2): nothing has to be looked up, allocated or locked, so any thread may come in
    at any time, also before main() and between fork() and exec(). Linux with 64 bits only. */
@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 /* As tests/faults/__init__.py has them. */
@@ -29,23 +31,28 @@ struct slot {
     uint64_t refused, syncs;
 };
 
-static struct slot *slots;
+struct control {
+    int64_t clock_off; /* seconds */
+    struct slot slots[SLOTS];
+};
+
+static struct control *control;
 static char folder[4096];
 static size_t folder_length;
 
 __attribute__((constructor)) static void map_control(void) {
-    const char *where = getenv("FAULTS_FOLDER"), *control = getenv("FAULTS_CONTROL");
-    if (!where || !control)
+    const char *where = getenv("FAULTS_FOLDER"), *path = getenv("FAULTS_CONTROL");
+    if (!where || !path)
         return;
     folder_length = (size_t)snprintf(folder, sizeof folder, "%s/", where);
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, control, O_RDWR | O_CLOEXEC);
-    void *at = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+    void *at = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED || folder_length >= sizeof folder) {
         perror("preload.c: FAULTS_CONTROL cannot be used");
         _exit(1);
     }
     syscall(SYS_close, fd);
-    slots = at;
+    control = at;
 }
 
 static uint32_t fault_of(const struct slot *slot) { return __atomic_load_n(&slot->fault, __ATOMIC_ACQUIRE); }
@@ -54,7 +61,7 @@ static uint32_t fault_of(const struct slot *slot) { return __atomic_load_n(&slot
 static struct slot *slot_of_path(const char *path, uint32_t faults) {
     if (strncmp(path, folder, folder_length))
         return NULL;
-    for (struct slot *slot = slots; slot < slots + SLOTS && slot->name[0]; slot++)
+    for (struct slot *slot = control->slots; slot < control->slots + SLOTS && slot->name[0]; slot++)
         if ((!faults || faults & fault_of(slot)) && !strncmp(path + folder_length, slot->name, strlen(slot->name)))
             return slot;
     return NULL;
@@ -75,8 +82,8 @@ static struct slot *slot_of_file(int fd, uint32_t faults) {
 
 /* Asked first: as long as nothing is to fail, no call needs to know its path. */
 static int any(uint32_t faults) {
-    for (struct slot *slot = slots; slot && slot < slots + SLOTS; slot++)
-        if (faults & fault_of(slot))
+    for (int i = 0; control && i < SLOTS; i++)
+        if (faults & fault_of(control->slots + i))
             return 1;
     return 0;
 }
@@ -131,7 +138,7 @@ static int sync_file(long number, int fd) {
     if (slot)
         return refuse(slot);
     int result = (int)syscall(number, fd);
-    if (slots && !result && (slot = slot_of_file(fd, 0)))
+    if (control && !result && (slot = slot_of_file(fd, 0)))
         __atomic_add_fetch(&slot->syncs, 1, __ATOMIC_RELAXED);
     return result;
 }
@@ -162,3 +169,30 @@ static int open_file(const char *path, int flags, mode_t mode) {
 
 OPEN(open)
 OPEN(open64)
+
+/* The time of day, which somebody has set. */
+static time_t now_is_off_by(void) {
+    return control ? (time_t)__atomic_load_n(&control->clock_off, __ATOMIC_ACQUIRE) : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    if (!result && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        now->tv_sec += now_is_off_by();
+    return result;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    int result = (int)syscall(SYS_gettimeofday, now, zone);
+    if (!result)
+        now->tv_sec += now_is_off_by();
+    return result;
+}
+
+time_t time(time_t *where) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (where)
+        *where = now.tv_sec;
+    return now.tv_sec;
+}
