@@ -32,7 +32,8 @@ class SqliteBroker:
         with closing(self._connect()) as other:
             other.execute("BEGIN IMMEDIATE")
             other.executemany(
-                "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", [(time.time(), b"")] * 3
+                "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)",
+                [(time.monotonic(), b"")] * 3,
             )
             other.execute("DELETE FROM notices WHERE id < (SELECT max(id) FROM notices)")
             other.execute("COMMIT")
@@ -243,7 +244,7 @@ def test_a_bus_that_hangs_loses_notices_but_raises_nothing_and_comes_back(join: 
 
 
 def lease(who: Author, room: int = 1, seconds: float = 60) -> Lease:
-    return Lease(room, who, time.time() + seconds)
+    return Lease(room, who, time.monotonic() + seconds)
 
 
 def test_a_lease_is_seen_by_the_others_and_not_by_its_holder(join: Join) -> None:
@@ -364,7 +365,9 @@ def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
     last = encode(Typing(board, GRACE))
     with closing(sqlite3.connect(server.instance / "bus.db", timeout=UNIT)) as bus, bus:
         bus.execute(again + order)
-        bus.execute("INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", (time.time(), last))
+        bus.execute(
+            "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", (time.monotonic(), last)
+        )
     for socket in sockets:
         socket.expect(lambda frame: frame["type"] == "typing")  # all that came before has been heard
         assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 21))
