@@ -121,8 +121,10 @@ def worker_int(worker):
 
 
 def worker_exit(server, worker):
-    """One that cannot start in the place of another (the disk is full just now) is replaced in its turn. Going
-    by its exit status, gunicorn would stop the whole server."""
+    """One that cannot start in the place of another (the disk is full just now) is replaced in its turn.
+
+    Going by its exit status, gunicorn would stop the whole server.
+    """
     in_worker = worker.pid == os.getpid()  # gunicorn calls this in the master as well
     if in_worker and not worker.booted and worker.age > server.cfg.workers:
         time.sleep(AGAIN_SECONDS)

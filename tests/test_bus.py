@@ -319,6 +319,23 @@ def test_after_the_file_was_deleted_those_who_come_and_those_who_were_there_hear
 
 
 @sqlite_only
+def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
+    join: Join, broker: SqliteBroker
+) -> None:
+    ada, grace = join(), join()
+    later = time.monotonic() + 1e6  # the clock of leases and notices began anew since
+    ada.bus.hold([Lease(1, ADA, later)], [])
+    assert grace.bus.held() == []
+    with closing(broker._connect()) as other:
+        other.execute("UPDATE notices SET at = ?", (later,))
+        with closing(open_bus(broker.url)) as first:
+            first.publish(committed(1))
+            assert first.flush(UNIT)
+        assert other.execute("SELECT count(*) FROM notices WHERE at >= ?", (later,)).fetchone() == (0,)
+        assert other.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+
+
+@sqlite_only
 def test_a_damaged_file_is_reported_and_telling_never_fails(
     join: Join, broker: SqliteBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
