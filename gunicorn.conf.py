@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -35,6 +36,7 @@ accesslog = None
 
 DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
+AGAIN_SECONDS = 1.0
 PEER_GONE_SECONDS = 50  # as the WebSocket's heartbeat has it
 
 
@@ -116,6 +118,17 @@ def post_worker_init(worker):
 def worker_int(worker):
     """SIGQUIT, after Ctrl-C to the master: gunicorn ends the worker as soon as this returns."""
     worker.chatapp_drainer.join(timeout=2 * DRAIN_SECONDS)
+
+
+def worker_exit(server, worker):
+    """One that cannot start in the place of another (the disk is full just now) is replaced in its turn.
+
+    Going by its exit status, gunicorn would stop the whole server.
+    """
+    in_worker = worker.pid == os.getpid()  # gunicorn calls this in the master as well
+    if in_worker and not worker.booted and worker.age > server.cfg.workers:
+        time.sleep(AGAIN_SECONDS)
+        os._exit(1)
 
 
 def _check_free(host, port):

@@ -15,6 +15,7 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
 from chatapp.pages import errors, guests, health, metrics, rooms
+from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, messages, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
 
@@ -68,6 +69,7 @@ def _configure(app: Flask, settings: config.Config) -> None:
             "subprotocols": {"/ws": [websocket.SUBPROTOCOL]},
         },
     )
+    app.session_interface = CookieSessions()
     _log_as_gunicorn_does()
 
 

@@ -103,9 +103,8 @@ class LiveRooms:
                     self._compare(self._journal.revisions())
                 for room in self:
                     self.fill_if_needed(room)  # also those that could not be read the last time
-            except ChatError as error:
+            except ChatError:  # the journal has said why
                 version = None
-                log.error("the sweep could not look at the database: %s", error)
             except Exception:
                 version = None
                 log.exception("the sweep failed")
@@ -144,8 +143,7 @@ class LiveRooms:
                 self.catch_up(room)
         except NoSuchRoom:
             pass  # its readers have been told
-        except ChatError as error:
-            log.error("room %d cannot catch up, the sweep tries again: %s", room.id, error)
+        except ChatError:  # the journal has said why; the sweep tries again
             room.stale = True
         finally:
             self._filling.discard(room.id)

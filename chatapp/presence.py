@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import gevent
 import msgspec
 
-from chatapp.bus import Bus, Lease, PresenceChanged
+from chatapp.bus import LEASE_SECONDS, Bus, Lease, PresenceChanged
 from chatapp.message import Author
+from chatapp.trouble import Trouble
 
 GATHER_SECONDS = 0.5
 GREET_SECONDS = 0.02
-LEASE_SECONDS = 60
 RENEW_SECONDS = 20
 POLL_SECONDS = 60  # a poll counts as present for this long
 NAMED = 100  # in a larger room changes are told as a count only
@@ -34,7 +34,7 @@ class _Local:
 
     who: Author
     readers: int = 0
-    until: float = 0.0  # a poll's presence, seconds since 1970
+    until: float = 0.0  # a poll's presence, on time.monotonic()
 
 
 class Reader(Protocol):
@@ -58,7 +58,9 @@ class Presence:
         self._rung: set[int] = set()  # rooms in which another process changed something
         self._ungreeted: defaultdict[int, list[Reader]] = defaultdict(list)
         self._forgotten: set[int] = set()  # rooms that left the hub
-        self._renewed = 0.0
+        self._renewed = time.monotonic()
+        self._mute = Trouble(log, "the bus does not take our leases")
+        self._deaf = Trouble(log, "the bus does not say who is present elsewhere")
 
     def greet(self, reader: Reader) -> None:
         """Tell `reader` who is here, a moment later and together with others who came. Never switches."""
@@ -78,7 +80,7 @@ class Presence:
 
     def polled(self, room: int, who: Author) -> None:
         """This person asked for news of this room."""
-        self._entry(room, who).until = time.time() + POLL_SECONDS
+        self._entry(room, who).until = time.monotonic() + POLL_SECONDS
 
     def rang(self, room: int) -> None:
         """Another process says that somebody came or went."""
@@ -164,26 +166,28 @@ class Presence:
         return {**{lease.who.id: lease.who for lease in self._held(room)}, **self._here_locally(room)}
 
     def _here_locally(self, room: int) -> dict[str, Author]:
-        now = time.time()
+        now = time.monotonic()
         people = self._local.get(room, {})
         return {key: entry.who for key, entry in people.items() if entry.readers > 0 or entry.until > now}
 
     def _held(self, room: int | None) -> list[Lease]:
         try:
-            return self._bus.held(room)
+            held = self._bus.held(room)
         except Exception as error:
-            log.warning("the bus does not say who is present elsewhere: %s", error)
+            self._deaf.tell(str(error))
             return []
+        self._deaf.over()
+        return held
 
     def _expire_polls(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         for room, people in self._local.items():
             for key, entry in people.items():
                 if entry.readers <= 0 and entry.until <= now:
                     self._dirty.add((room, key))
 
     def _hold(self, dirty: Iterable[tuple[int, str]]) -> None:
-        now = time.time()
+        now = time.monotonic()
         leases, released = [], []
         for room, person in dirty:
             people = self._local.get(room, {})
@@ -207,7 +211,9 @@ class Presence:
         try:
             self._bus.hold(leases, released)
         except Exception as error:
-            log.warning("the bus does not take our leases: %s", error)
+            self._mute.tell(str(error))
+        else:
+            self._mute.over()
 
     def _tell_changes(self, room: int) -> None:
         before = self._shown.get(room)

@@ -32,7 +32,8 @@ class SqliteBroker:
         with closing(self._connect()) as other:
             other.execute("BEGIN IMMEDIATE")
             other.executemany(
-                "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", [(time.time(), b"")] * 3
+                "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)",
+                [(time.monotonic(), b"")] * 3,
             )
             other.execute("DELETE FROM notices WHERE id < (SELECT max(id) FROM notices)")
             other.execute("COMMIT")
@@ -243,7 +244,7 @@ def test_a_bus_that_hangs_loses_notices_but_raises_nothing_and_comes_back(join: 
 
 
 def lease(who: Author, room: int = 1, seconds: float = 60) -> Lease:
-    return Lease(room, who, time.time() + seconds)
+    return Lease(room, who, time.monotonic() + seconds)
 
 
 def test_a_lease_is_seen_by_the_others_and_not_by_its_holder(join: Join) -> None:
@@ -318,6 +319,23 @@ def test_after_the_file_was_deleted_those_who_come_and_those_who_were_there_hear
 
 
 @sqlite_only
+def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
+    join: Join, broker: SqliteBroker
+) -> None:
+    ada, grace = join(), join()
+    later = time.monotonic() + 1e6  # the clock of leases and notices began anew since
+    ada.bus.hold([Lease(1, ADA, later)], [])
+    assert grace.bus.held() == []
+    with closing(broker._connect()) as other:
+        other.execute("UPDATE notices SET at = ?", (later,))
+        with closing(open_bus(broker.url)) as first:
+            first.publish(committed(1))
+            assert first.flush(UNIT)
+        assert other.execute("SELECT count(*) FROM notices WHERE at >= ?", (later,)).fetchone() == (0,)
+        assert other.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+
+
+@sqlite_only
 def test_a_damaged_file_is_reported_and_telling_never_fails(
     join: Join, broker: SqliteBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -364,7 +382,9 @@ def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
     last = encode(Typing(board, GRACE))
     with closing(sqlite3.connect(server.instance / "bus.db", timeout=UNIT)) as bus, bus:
         bus.execute(again + order)
-        bus.execute("INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", (time.time(), last))
+        bus.execute(
+            "INSERT INTO notices (process, at, payload) VALUES ('other', ?, ?)", (time.monotonic(), last)
+        )
     for socket in sockets:
         socket.expect(lambda frame: frame["type"] == "typing")  # all that came before has been heard
         assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 21))

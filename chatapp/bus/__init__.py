@@ -3,12 +3,22 @@
 It is a doorbell, the database is the truth: a notice may be lost, doubled or late, and no reader suffers.
 """
 
-from chatapp.bus.base import Bus, Lease
+from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.bus.notices import Committed, Notice, PresenceChanged, ReadUpTo, Typing
 from chatapp.bus.sqlite import SqliteBus
 from chatapp.errors import SetupError
 
-__all__ = ["Bus", "Committed", "Lease", "Notice", "PresenceChanged", "ReadUpTo", "Typing", "open_bus"]
+__all__ = [
+    "LEASE_SECONDS",
+    "Bus",
+    "Committed",
+    "Lease",
+    "Notice",
+    "PresenceChanged",
+    "ReadUpTo",
+    "Typing",
+    "open_bus",
+]
 
 
 def open_bus(url: str) -> Bus:

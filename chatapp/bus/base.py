@@ -13,14 +13,19 @@ from msgspec import Struct
 
 from chatapp.bus.notices import Notice, decode, encode
 from chatapp.message import Author
+from chatapp.trouble import Trouble
 
+LEASE_SECONDS = 60  # the longest lease
 QUEUE_LIMIT = 10_000  # notices waiting to go out; beyond it the oldest are dropped, the sweep makes up for it
 
 log = logging.getLogger(__name__)
 
 
 class Lease(Struct, frozen=True):
-    """Somebody is present in a room, says one process, until `expires` (seconds since 1970)."""
+    """Somebody is present in a room, says one process, until `expires`.
+
+    That is on `time.monotonic()`, which is the same for all processes of a machine and which nobody can set.
+    """
 
     room: int
     who: Author
@@ -36,6 +41,8 @@ class Bus(ABC):
         self._sender: gevent.Greenlet[[], None] | None = None
         self._sent = Event()
         self._sent.set()
+        self._unsent = Trouble(log, "notices are not sent, the sweep makes up for them")
+        self._deaf = Trouble(log, "the bus cannot be read, trying again every second")
 
     def publish(self, notice: Notice) -> None:
         """Tell the other processes. Never switches, never fails."""
@@ -53,9 +60,10 @@ class Bus(ABC):
         while True:
             try:
                 for payload in self._receive():
+                    self._deaf.over()
                     self._hand_on(payload, on_notice)
             except Exception as error:
-                log.error("the bus cannot be read, trying again in a second: %s", error)
+                self._deaf.tell(str(error))
                 gevent.sleep(1)
             on_gap()
 
@@ -75,7 +83,9 @@ class Bus(ABC):
             try:
                 self._send(payloads)
             except Exception as error:
-                log.error("%d notices not sent, the sweep makes up for them: %s", len(payloads), error)
+                self._unsent.tell(str(error), len(payloads))
+            else:
+                self._unsent.over()
         self._sender = None
         self._sent.set()
 

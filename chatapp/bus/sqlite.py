@@ -16,7 +16,7 @@ from typing import TypeVar
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from chatapp.bus.base import Bus, Lease
+from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.errors import SetupError
 from chatapp.message import Author
 from chatapp.threads import in_thread
@@ -27,6 +27,7 @@ LOOK_SECONDS = 0.01
 LOOKS_FOR_FILE = 100  # looks between two checks whether the file is still the same one
 BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds what they would have told
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
+LONGEST_LEASE = 2 * LEASE_SECONDS  # with room for processes that have waited for the lock
 PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones
 
 SCHEMA = """
@@ -65,13 +66,12 @@ class SqliteBus(Bus):
             self._unpruned = 0
 
         def job(connection: sqlite3.Connection) -> None:
-            now = time.time()
+            now = time.monotonic()
             connection.execute("BEGIN IMMEDIATE")
             rows = [(self.process, now, payload) for payload in payloads]
             connection.executemany("INSERT INTO notices (process, at, payload) VALUES (?, ?, ?)", rows)
             if prune:
-                connection.execute("DELETE FROM notices WHERE at < ?", (now - KEEP_SECONDS,))
-                connection.execute("DELETE FROM leases WHERE expires < ?", (now,))
+                _prune(connection, now)
             connection.execute("COMMIT")
 
         self._run(job)
@@ -118,8 +118,12 @@ class SqliteBus(Bus):
             self._run(job)
 
     def held(self, room: int | None = None) -> list[Lease]:
-        query = "SELECT room, person, name, guest, expires FROM leases WHERE process <> ? AND expires > ?"
-        arguments: list[object] = [self.process, time.time()]
+        now = time.monotonic()
+        query = (
+            "SELECT room, person, name, guest, expires FROM leases WHERE process <> ? AND expires > ? "
+            "AND expires < ?"  # a longer one was written before the machine was started
+        )
+        arguments: list[object] = [self.process, now, now + LONGEST_LEASE]
         if room is not None:
             query, arguments = query + " AND room = ?", [*arguments, room]
         rows = self._run(lambda connection: connection.execute(query, arguments).fetchall())
@@ -177,6 +181,13 @@ def _after(connection: sqlite3.Connection, seen: int) -> list[tuple[int, str, by
     return connection.execute(
         "SELECT id, process, payload FROM notices WHERE id > ? ORDER BY id", (seen,)
     ).fetchall()
+
+
+def _prune(connection: sqlite3.Connection, now: float) -> None:
+    # What lies far ahead was written before the machine was started: its clock began anew.
+    old = "DELETE FROM {} WHERE {} NOT BETWEEN ? AND ?"
+    connection.execute(old.format("notices", "at"), (now - KEEP_SECONDS, now + KEEP_SECONDS))
+    connection.execute(old.format("leases", "expires"), (now, now + LONGEST_LEASE))
 
 
 def _release_all(connection: sqlite3.Connection, process: str) -> None:

@@ -14,14 +14,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import gevent
 from gevent.event import AsyncResult, Event
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
-from chatapp.journal import reading, writing
+from chatapp.journal import faults, reading, writing
 from chatapp.journal.connections import Connections
 from chatapp.journal.requests import Commit, Request, RoomState
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
+from chatapp.trouble import Trouble
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,6 +45,9 @@ class Journal:
         self._idle.set()
         self._stopped = False
         self._showing = 0.0  # seconds that the last group took to be shown here
+        self._not_kept = Trouble(log, "messages are not kept")
+        self._unreadable = Trouble(log, "messages cannot be read")
+        self._lost = Trouble(log, "the database cannot be used")
         self.kept = 0  # messages, since this process started
         self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
 
@@ -79,10 +82,14 @@ class Journal:
     def read(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer to a question of `reading`. Switches. Raises NotKept where nothing can be read."""
         try:
-            return self._connections.read(question, *args, **kwargs)
-        except SQLAlchemyError as error:
-            log.error("journal cannot be read: %s", _cause(error))
+            answer = self._connections.read(question, *args, **kwargs)
+        except Exception as error:
+            if not faults.is_of_database(error):
+                raise
+            self._tell(self._unreadable, error)
             raise NotKept("The messages cannot be read just now: try again") from error
+        self._unreadable.over()
+        return answer
 
     def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
         """Up to `limit` messages with cursor < seq ≤ until, oldest first."""
@@ -129,23 +136,29 @@ class Journal:
     def _keep(self, group: Sequence[tuple[Request, Callable[[Answer], None]]]) -> None:
         try:
             answers, commits = self._connections.write(writing.perform, [request for request, _ in group])
-        except OperationalError as error:
-            # Locked, full, read-only, gone: it would fail for each of them alone as well.
-            log.error("%d requests not kept: %s", len(group), _cause(error))
-            answers, commits = [NotKept() for _ in group], []
         except Exception as error:
-            if len(group) > 1:  # one bad request must not fail the others
-                for item in group:
-                    self._keep([item])
+            if len(group) > 1 and not faults.is_of_all(error):
+                # One request must not fail the others: halve until it is alone. Nothing of the group was
+                # committed, and the halves keep its order.
+                self._keep(group[: len(group) // 2])
+                self._keep(group[len(group) // 2 :])
                 return
-            log.exception("a request could not be kept: %s", type(error).__name__)
-            answers, commits = [NotKept()], []
+            self._tell(self._not_kept, error, len(group))
+            answers, commits = [NotKept() for _ in group], []
+        else:
+            self._not_kept.over()
         self.kept += sum(len(commit.messages) for commit in commits)
         started = time.monotonic()
         _call(self.on_commit, commits)
         self._showing = time.monotonic() - started
         for (_, done), answer in zip(group, answers, strict=True):
             _call(done, answer)
+
+    def _tell(self, trouble: Trouble, error: Exception, requests: int = 1) -> None:
+        if not faults.is_of_database(error):
+            log.exception("a request could not be kept: %s", type(error).__name__)
+        else:
+            (self._lost if faults.lasts(error) else trouble).tell(faults.explain(error), requests)
 
 
 def _call(function: Callable[[Any], None], value: Any) -> None:
@@ -154,8 +167,3 @@ def _call(function: Callable[[Any], None], value: Any) -> None:
         function(value)
     except Exception:
         log.exception("telling what was kept failed")
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    # The driver's own words: SQLAlchemy's text would carry the parameters, which are people's messages.
-    return str(getattr(error, "orig", None) or type(error).__name__)

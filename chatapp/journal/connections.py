@@ -7,13 +7,17 @@ queue): no lock is ever shared between native threads.
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from gevent.lock import BoundedSemaphore
 from gevent.queue import LifoQueue
 from sqlalchemy import Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from chatapp.errors import SetupError
+from chatapp.journal import faults
+from chatapp.journal.database_file import DatabaseFile
+from chatapp.journal.faults import LogNotEmptied
 from chatapp.threads import in_thread
 
 P = ParamSpec("P")
@@ -62,33 +66,45 @@ def listen(engine: Engine) -> None:
 
 
 class Connections:
-    """One connection that writes and some that read."""
+    """One connection that writes and some that read, all to one and the same file.
+
+    One more is never closed. It keeps what the connections share (the index of the write-ahead log) in being:
+    on a full disk it could not be made anew, and nothing could be read.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._readers: LifoQueue[Connection | None] = LifoQueue(items=[None] * READERS)
         self._writer: LifoQueue[Connection | None] = LifoQueue(items=[None])
-        self._watcher: Connection | None = None
+        self._file = DatabaseFile()
+        self._anchor: Connection | None = None
+        self._opening = BoundedSemaphore(1)
+        self._log_distrusted = False
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(connection, …)` in a transaction that sees one state. Switches."""
+        """`function(connection, …)` in a transaction that sees one state. Switches. Raises DatabaseGone."""
         return self._run(self._readers, False, function, *args, **kwargs)
 
     def write(
         self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`function(connection, …)` in a transaction with the write lock, committed when this returns."""
+        """`function(connection, …)` in a transaction with the write lock, committed when this returns.
+
+        Raises DatabaseGone, also where the file went while this was at work: then it may be in neither.
+        """
         return self._run(self._writer, True, function, *args, **kwargs)
 
     def version(self) -> int | None:
-        """SQLite's data_version: changes when another connection has written. 6 µs, no lock, no switch."""
-        if self._engine.dialect.name != "sqlite":
+        """SQLite's data_version: changes when another connection has written. 6 µs, no lock, no switch.
+
+        None where it cannot be had without waiting.
+        """
+        if self._anchor is None:
             return None
-        if self._watcher is None:
-            self._watcher = self._engine.connect()
-        driver: sqlite3.Connection = self._watcher.connection.driver_connection  # type: ignore[assignment]
-        version: int = driver.execute("PRAGMA data_version").fetchone()[0]
-        return version
+        try:
+            return _data_version(_driver(self._anchor))
+        except sqlite3.Error:
+            return None
 
     def close(self) -> None:
         """Close what is not in use; what is asked later opens anew."""
@@ -107,23 +123,68 @@ class Connections:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        self._hold_open()
         kept: Connection | None = queue.get()
 
         def job() -> T:
             nonlocal kept
-            if kept is None:
-                kept = self._engine.connect().execution_options(writes=writes)
+            self._file.check()
             try:
+                if kept is None:
+                    kept = self._engine.connect().execution_options(writes=writes)
+                if writes and self._log_distrusted:
+                    self._empty_log(kept)
                 with kept.begin():
-                    return function(kept, *args, **kwargs)
-            except DBAPIError:
+                    answer = function(kept, *args, **kwargs)
+            except (DBAPIError, sqlite3.Error, LogNotEmptied) as error:
                 # Whatever state it is in: the next one opens anew.
                 broken, kept = kept, None
-                broken.invalidate()
-                broken.close()
+                if broken is not None:
+                    broken.invalidate()
+                    broken.close()
+                if writes and faults.code(error) == sqlite3.SQLITE_IOERR:
+                    self._log_distrusted = True
                 raise
+            self._file.check()  # a commit into a file that has no name any more succeeds
+            return answer
 
         try:
             return in_thread(job)
         finally:
             queue.put(kept)
+
+    def _hold_open(self) -> None:
+        """Open the connection that is never closed, and remember to which file. Switches the first time."""
+        if self._anchor is None:
+            with self._opening:
+                if self._anchor is None:
+                    self._anchor = in_thread(self._open_anchor)
+
+    def _open_anchor(self) -> Connection:
+        anchor = self._engine.connect()
+        driver = _driver(anchor)
+        _data_version(driver)  # opens the file
+        self._file.remember(driver.execute("PRAGMA database_list").fetchone()[2])
+        driver.execute("PRAGMA busy_timeout=0")  # from here on it is looked at on the hub's own thread
+        return anchor
+
+    def _empty_log(self, connection: Connection) -> None:
+        """Move what was committed into the database and start the write-ahead log anew.
+
+        After an I/O error the log ends with what was refused. Where an fsync failed, the kernel holds that as
+        written though it is not on the disk, and a later fsync passes over it: should all processes be killed
+        now, the next one would take it for committed, and write behind a hole (docs/design.md).
+        """
+        busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LogNotEmptied("after an I/O error its log has to be emptied, and another program uses it")
+        self._log_distrusted = False
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+def _data_version(driver: sqlite3.Connection) -> int:
+    version: int = driver.execute("PRAGMA data_version").fetchone()[0]
+    return version

@@ -1,0 +1,56 @@
+"""What can be wrong with the database, in one line for whoever runs the server."""
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+# SQLite's primary result codes (https://sqlite.org/rescode.html), what they mean for people, and what to do.
+ADVICE = {
+    sqlite3.SQLITE_BUSY: "another program holds its lock: it goes on by itself when that one lets go",
+    sqlite3.SQLITE_READONLY: "make the file, its folder and the disk writable: it goes on by itself",
+    sqlite3.SQLITE_IOERR: "the system's log says more; where the disk heals, it goes on by itself",
+    sqlite3.SQLITE_FULL: "make room: it goes on by itself",
+    sqlite3.SQLITE_CANTOPEN: "is there room, may this user open it, are there file descriptors left?",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: stop the server and restore the backup",
+    sqlite3.SQLITE_NOTADB: "it is damaged: stop the server and restore the backup",
+}
+MANUAL = 'docs/running.md, "When the disk is full, broken or gone"'
+
+
+class DatabaseGone(Exception):
+    """The file at the database's path is not the one that is open: what is kept in that one is lost."""
+
+
+class LogNotEmptied(Exception):
+    """After an I/O error the write-ahead log could not be moved into the database: somebody reads it."""
+
+
+def code(error: BaseException) -> int:
+    """SQLite's primary result code; 0 for an error that is not SQLite's."""
+    return getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+
+
+def is_of_all(error: Exception) -> bool:
+    """Whether each request alone would fail as well: the disk is full, the database locked or gone.
+
+    Not so where it is damaged: other rooms may lie in pages that are whole.
+    """
+    return isinstance(error, OperationalError | sqlite3.OperationalError | DatabaseGone | LogNotEmptied)
+
+
+def is_of_database(error: Exception) -> bool:
+    """Whether the database is to blame, not what was asked of it."""
+    return is_of_all(error) or code(error) in ADVICE
+
+
+def lasts(error: Exception) -> bool:
+    """Whether it stays wrong until somebody stops the server and mends it."""
+    return isinstance(error, DatabaseGone) or code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def explain(error: Exception) -> str:
+    """What happened and what to do. Never what people wrote: SQLAlchemy's own text would carry that."""
+    orig = error.orig if isinstance(error, DBAPIError) else error
+    said = str(orig) or type(error).__name__
+    advice = ADVICE.get(code(error))
+    return f"{said}: {advice} ({MANUAL})" if advice else said
