@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from chatapp import schema, shell
 from chatapp.errors import ChatError
-from chatapp.message import Message
+from chatapp.journal.requests import RoomState
 from chatapp.shell import ShellRoom
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,15 +51,17 @@ def refusals(command: F) -> F:
 @as_json
 @refusals
 def list_rooms(as_json: bool) -> None:
-    """List all rooms."""
+    """List all rooms, each with the number of its newest message."""
     found = shell.rooms()
     if as_json:
         _print_json([_fields(each) for each in found])
         return
-    for each in found:
-        state = each.state
-        closed = "  closed" if state.closed else ""
-        click.echo(f"{state.id:>4}  #{state.last_seq:<8} {state.name}{closed}")
+    states = [each.state for each in found]
+    rows = [("room", "newest", "name", "topic")]
+    rows += [(str(state.id), f"#{state.last_seq}", _name(state), state.topic) for state in states]
+    width = max(len(row[2]) for row in rows)
+    for number, newest, name, topic in rows:
+        click.echo(f"{number:>4}  {newest:<9}  {name:<{width}}  {topic}".rstrip())
 
 
 @room.command()
@@ -89,12 +91,12 @@ def show(which: int | str, messages: int, as_json: bool) -> None:
         _print_json({**_fields(found), "people": people, "messages": history_fields})
         return
     state = found.state
-    click.echo(f"{state.id} {state.name}{' (closed)' if state.closed else ''}")
+    click.echo(f"{state.id} {_name(state)}")
     click.echo(f"topic   {state.topic or '-'}")
-    click.echo(f"at      #{state.last_seq}, epoch {state.epoch}")
+    click.echo(f"newest  #{state.last_seq}, epoch {state.epoch}")
     click.echo(f"here    {', '.join(who.name for who in found.people()) or 'nobody'}")
     for message in history:
-        click.echo(_line(message))
+        click.echo(shell.line(message))
 
 
 @room.command()
@@ -186,7 +188,8 @@ def delete(which: int | str, seq: int | None, yes: bool) -> None:
     """Delete a room for good, or one message of it: SEQ."""
     found = shell.room(which)
     if seq is not None:
-        _confirm(f"Delete message #{seq} of {found!r}?", yes)
+        doomed = found.text(seq)  # a number that is none is said before it is asked
+        _confirm(f"Delete #{seq} of {found!r} for good ({doomed.told})?", yes)
         found.delete(seq)
         click.echo(f"Deleted #{seq}")
         return
@@ -228,5 +231,5 @@ def _print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def _line(message: Message) -> str:
-    return f"#{message.seq}  {message.at[:19].replace('T', ' ')}  {message.author.name}: {message.body}"
+def _name(state: RoomState) -> str:
+    return state.name + (" (closed)" if state.closed else "")

@@ -13,6 +13,7 @@ from chatapp.globals import get_hub
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import RoomState
+from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM
 from chatapp.posting import Draft
@@ -20,6 +21,18 @@ from chatapp.posting import Draft
 T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
+
+
+class History(list[Message]):
+    """Messages that show as lines at the prompt."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(line, self)) or "[]"
+
+
+def line(message: Message) -> str:
+    """`message` as one line: number, time in UTC, who said or did what."""
+    return f"#{message.seq}  {message.at[:19].replace('T', ' ')}Z  {message.told}"
 
 
 class ShellRoom:
@@ -79,9 +92,9 @@ class ShellRoom:
         """Say something, as "system"; returns the message as it was kept."""
         return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, Draft(text))).message
 
-    def history(self, limit: int = 20) -> list[Message]:
+    def history(self, limit: int = 20) -> "History":
         """The newest `limit` messages, oldest first."""
-        return self._hub.journal.read(reading.before, self.id, self.state.last_seq + 1, limit)
+        return History(self._hub.journal.read(reading.before, self.id, self.state.last_seq + 1, limit))
 
     def people(self) -> list[Author]:
         """Who is here, by name, over all workers."""
@@ -112,6 +125,13 @@ class ShellRoom:
         seq = message if isinstance(message, int) else message.seq
         draft = Draft(kind="delete", of=seq)
         return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
+
+    def text(self, seq: int) -> Message:
+        """The text with this number. Raises BadRequest where there is none (any more)."""
+        found = self._hub.journal.read(reading.before, self.id, seq + 1, 1) if 0 < seq < LARGEST_ID else []
+        if not found or found[0].seq != seq or not found[0].readable:
+            raise BadRequest(f"There is no text #{seq} in this room (any more)")
+        return found[0]
 
     def kick(self, name: str) -> list[str]:
         """Send everybody called `name` out; returns their ids. They may come back."""

@@ -142,8 +142,11 @@ def test_create_makes_a_room_that_list_shows_and_people_can_use(
     made = room("create", name, "--topic", "All that is new")
     assert made.status == 0
     assert name in made.out
-    row = next(line for line in room("list").out.splitlines() if name in line)
+    head, *rows = room("list").out.splitlines()
+    assert head.split() == ["room", "newest", "name", "topic"]
+    row = next(row for row in rows if name in row)
     number = int(row.split()[0])
+    assert re.fullmatch(rf" *{number} +#0 +{name} +All that is new", row)
     listed = {each["id"]: each for each in ada.http.get("/api/rooms").json()["rooms"]}[number]
     assert (listed["name"], listed["topic"]) == (name, "All that is new")
     assert ada.say(number, "first")["seq"] == 1
@@ -161,6 +164,35 @@ def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
     assert "three" in room("show", which, "--messages", "1").out
     assert "two" not in room("show", which, "--messages", "1").out
     assert room("show", name.upper()).out == room("show", name).out, "whoever types a name may type it small"
+
+
+@only_one_worker
+def test_show_tells_what_people_changed(room: Console, number: int, ada: Person) -> None:
+    for change in (
+        {"kind": "edit", "of": 1, "body": "one\nand a half"},
+        {"kind": "reaction", "of": 1, "body": "👍"},
+        {"kind": "reaction", "of": 1, "body": "👍", "remove": True},
+        {"body": "indeed", "of": 3},
+        {"kind": "edit", "of": 2, "body": "two and a half"},
+        {"kind": "delete", "of": 2},
+    ):
+        assert ada.http.post(ada.messages(number), json=change).status_code == 201
+    room("topic", number, "cats")
+    shown = room("show", number).out.splitlines()
+    assert [
+        re.sub(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ", " ", line) for line in shown if line[0] == "#"
+    ] == [
+        "#1 ada: one ⏎ and a half (edited)",
+        "#2 ada: (deleted)",
+        "#3 ada: three",
+        "#4 ada edited #1: one ⏎ and a half",
+        "#5 ada reacted 👍 to #1",
+        "#6 ada took 👍 back from #1",
+        "#7 ada, on #3: indeed",
+        "#8 ada edited #2",
+        "#9 ada deleted #2",
+        "#10 system set the topic: cats",
+    ]
 
 
 def test_post_says_something_as_system(room: Console, which: str, reader: Socket) -> None:
@@ -320,6 +352,17 @@ def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_y
     assert done.status != 0
     assert name in done.out + done.err, "the question says what would be gone"
     assert ada.read(number, after=0) == before
+
+
+@only_one_worker
+def test_a_message_to_delete_is_shown_and_one_that_is_not_there_is_not_asked_about(
+    room: Console, number: int
+) -> None:
+    assert "ada: two" in room("delete", number, "2", answer="n\n").out
+    for _ in range(2):  # there, and there no more
+        done = room("delete", number, "2", answer="y\n")
+    assert (done.status, done.out) == (1, "")
+    assert "#2" in done.err
 
 
 @pytest.mark.parametrize("command", DESTROYING)

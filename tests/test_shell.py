@@ -177,6 +177,17 @@ def test_history_shows_the_newest_messages_oldest_first(shell: Shell, number: in
         assert part in shown
 
 
+@one_worker_only
+def test_history_is_shown_as_a_line_for_each_message_with_what_became_of_it(
+    shell: Shell, number: int
+) -> None:
+    assert shell("b.delete(2)") == f"<Message {number}#4 system deleted #2>"
+    first, second, _, fourth = shell("b.history(20)").splitlines()
+    assert re.fullmatch(r"#1  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ada: one", first)
+    assert second.endswith("ada: (deleted)")
+    assert fourth.endswith("system deleted #2")
+
+
 def test_people_are_those_who_are_here_over_all_workers(
     shell: Shell, number: int, audience: Audience, ada: Person
 ) -> None:
