@@ -1,6 +1,7 @@
 """`flask room …`: the verbs of the shell as commands, and `flask db …`, loaded when it is asked for."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from chatapp import schema, shell
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import RoomState
 from chatapp.shell import ShellRoom
 
@@ -22,16 +23,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-class Which(click.ParamType[int | str]):
-    """A room, by number or name."""
-
-    name = "room"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        return int(value) if str(value).isascii() and str(value).isdigit() else str(value)
-
-
-which = click.argument("which", metavar="ROOM", type=Which())
+which = click.argument("which", metavar="ROOM")
 
 
 def refusals(command: F) -> F:
@@ -81,9 +73,9 @@ def create(name: str, topic: str, as_json: bool) -> None:
 )
 @as_json
 @refusals
-def show(which: int | str, messages: int, as_json: bool) -> None:
+def show(which: str, messages: int, as_json: bool) -> None:
     """Show a room, who is there, and its newest messages."""
-    found = shell.room(which)
+    found = _room(which)
     history = found.history(messages) if messages else []
     if as_json:
         people = [msgspec.to_builtins(who) for who in found.people()]
@@ -104,9 +96,9 @@ def show(which: int | str, messages: int, as_json: bool) -> None:
 @click.argument("text")
 @as_json
 @refusals
-def post(which: int | str, text: str, as_json: bool) -> None:
+def post(which: str, text: str, as_json: bool) -> None:
     """Say something in a room, as "system"."""
-    message = shell.room(which).post(text)
+    message = _room(which).post(text)
     if as_json:
         _print_json(msgspec.to_builtins(message))
     else:
@@ -118,9 +110,9 @@ def post(which: int | str, text: str, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 @refusals
-def rename(which: int | str, name: str, as_json: bool) -> None:
+def rename(which: str, name: str, as_json: bool) -> None:
     """Give a room another name."""
-    _done(shell.room(which).rename(name), as_json, "Renamed")
+    _done(_room(which).rename(name), as_json, "Renamed")
 
 
 @room.command()
@@ -128,9 +120,9 @@ def rename(which: int | str, name: str, as_json: bool) -> None:
 @click.argument("topic")
 @as_json
 @refusals
-def topic(which: int | str, topic: str, as_json: bool) -> None:
+def topic(which: str, topic: str, as_json: bool) -> None:
     """Give a room another topic; "" removes it."""
-    found = shell.room(which)
+    found = _room(which)
     found.topic = topic
     _done(found, as_json, "Changed")
 
@@ -139,18 +131,18 @@ def topic(which: int | str, topic: str, as_json: bool) -> None:
 @which
 @as_json
 @refusals
-def close(which: int | str, as_json: bool) -> None:
+def close(which: str, as_json: bool) -> None:
     """Make a room read-only."""
-    _done(shell.room(which).close(), as_json, "Closed")
+    _done(_room(which).close(), as_json, "Closed")
 
 
 @room.command("open")
 @which
 @as_json
 @refusals
-def reopen(which: int | str, as_json: bool) -> None:
+def reopen(which: str, as_json: bool) -> None:
     """Let people write in a closed room again."""
-    _done(shell.room(which).open(), as_json, "Opened")
+    _done(_room(which).open(), as_json, "Opened")
 
 
 @room.command()
@@ -158,9 +150,9 @@ def reopen(which: int | str, as_json: bool) -> None:
 @yes
 @as_json
 @refusals
-def clear(which: int | str, yes: bool, as_json: bool) -> None:
+def clear(which: str, yes: bool, as_json: bool) -> None:
     """Remove all messages of a room for good."""
-    found = shell.room(which)
+    found = _room(which)
     _confirm(f"Remove all messages of {found!r} for good?", yes)
     _done(found.clear(), as_json, "Cleared")
 
@@ -170,9 +162,9 @@ def clear(which: int | str, yes: bool, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 @refusals
-def kick(which: int | str, name: str, as_json: bool) -> None:
+def kick(which: str, name: str, as_json: bool) -> None:
     """Send everybody called NAME out of a room; they may come back."""
-    people = shell.room(which).kick(name)
+    people = _room(which).kick(name)
     if as_json:
         _print_json({"removed": people})
     else:
@@ -184,9 +176,9 @@ def kick(which: int | str, name: str, as_json: bool) -> None:
 @click.argument("seq", type=click.IntRange(1), required=False)
 @yes
 @refusals
-def delete(which: int | str, seq: int | None, yes: bool) -> None:
+def delete(which: str, seq: int | None, yes: bool) -> None:
     """Delete a room for good, or one message of it: SEQ."""
-    found = shell.room(which)
+    found = _room(which)
     if seq is not None:
         doomed = found.text(seq)  # a number that is none is said before it is asked
         _confirm(f"Delete #{seq} of {found!r} for good ({doomed.told})?", yes)
@@ -208,6 +200,14 @@ class Migrations(click.Command):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         schema.enable_migrations(self._app)
         return self._app.cli.commands["db"].make_context(*args, **kwargs)  # now it is Flask-Migrate's
+
+
+def _room(which: str) -> ShellRoom:
+    """The room of that number or, where there is none, of that name."""
+    if which.isascii() and which.isdigit() and len(which) < 20:
+        with suppress(NoSuchRoom):
+            return shell.room(int(which))
+    return shell.room(which)
 
 
 def _confirm(question: str, yes: bool) -> None:

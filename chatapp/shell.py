@@ -4,6 +4,8 @@ Everything here reads the database and writes through the journal, so it works b
 workers hear of it within milliseconds, as well as without one.
 """
 
+import sys
+import unicodedata
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -101,8 +103,9 @@ class ShellRoom:
         return self._hub.presence.people(self.state.id)
 
     def rename(self, name: str) -> "ShellRoom":
-        """Give the room another name."""
+        """Give the room another name. Warns where another one is called so."""
         self._do(lambda: administration.rename(self._hub, SYSTEM, self.id, name))
+        _warn_of_namesakes(self.id, name)
         return self
 
     def close(self) -> "ShellRoom":
@@ -143,8 +146,7 @@ class ShellRoom:
 
 def rooms() -> list[ShellRoom]:
     """All rooms, by number."""
-    hub = get_hub()
-    return [ShellRoom(hub, state.id) for state in hub.journal.read(reading.states)]
+    return [ShellRoom(get_hub(), state.id) for state in _states()]
 
 
 def room(which: int | str) -> ShellRoom:
@@ -162,13 +164,12 @@ def room(which: int | str) -> ShellRoom:
 
     Raises NoSuchRoom, and BadRequest where several rooms have that name.
     """
-    hub = get_hub()
-    states = hub.journal.read(reading.states)
+    states = _states()
     if isinstance(which, int):
         found = [state for state in states if state.id == which]
     else:
         found = [state for state in states if state.name == which] or [
-            state for state in states if state.name.casefold() == which.strip().casefold()
+            state for state in states if _folded(state.name) == _folded(which)
         ]
     if not found:
         known = ", ".join(f"{state.id} {state.name!r}" for state in states[:20]) or "none"
@@ -176,13 +177,15 @@ def room(which: int | str) -> ShellRoom:
     if len(found) > 1:
         numbers = ", ".join(str(state.id) for state in found)
         raise BadRequest(f"Several rooms are called {which!r}; give a number: {numbers}")
-    return ShellRoom(hub, found[0].id)
+    return ShellRoom(get_hub(), found[0].id)
 
 
 def create_room(name: str, topic: str = "") -> ShellRoom:
-    """Make a room."""
+    """Make a room. Warns where another one is called so."""
     hub = get_hub()
-    return ShellRoom(hub, _flushed(hub, lambda: administration.make_room(hub, SYSTEM, name, topic)))
+    made = ShellRoom(hub, _flushed(hub, lambda: administration.make_room(hub, SYSTEM, name, topic)))
+    _warn_of_namesakes(made.id, name)
+    return made
 
 
 def delete_room(which: "int | str | ShellRoom") -> None:
@@ -190,6 +193,26 @@ def delete_room(which: "int | str | ShellRoom") -> None:
     doomed = which if isinstance(which, ShellRoom) else room(which)
     hub = get_hub()
     _flushed(hub, lambda: administration.drop(hub, SYSTEM, doomed.id))
+
+
+def _warn_of_namesakes(room_id: int, name: str) -> None:
+    # Not refused: people tell rooms apart by topic and address, and programs make many of one name.
+    others = [state for state in _states() if state.id != room_id and _folded(state.name) == _folded(name)]
+    if others:
+        called = " and ".join(f"{state.name!r} ({state.id})" for state in others)
+        print(
+            f"There is another room called {called}: commands by name may ask for the number",
+            file=sys.stderr,
+        )
+
+
+def _states() -> list[RoomState]:
+    return get_hub().journal.read(reading.states)
+
+
+def _folded(name: str) -> str:
+    """What two names have in common that look alike."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def _flushed(hub: Hub, verb: Callable[[], T]) -> T:

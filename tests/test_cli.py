@@ -426,7 +426,7 @@ def test_an_unknown_room_is_answered_with_those_that_there_are(one_worker: Serve
 def test_a_name_of_several_rooms_is_answered_with_their_numbers(
     room: Console, name: str, number: int
 ) -> None:
-    other = room("create", name, "--json").json["id"]
+    other = json.loads(room("create", name, "--json").out)["id"]
     done = room("post", name, "which?")
     assert done.status == 1
     [line] = done.err.splitlines()
@@ -434,6 +434,32 @@ def test_a_name_of_several_rooms_is_answered_with_their_numbers(
     assert str(other) in line
     assert room("post", number, "this one").status == 0
     assert [room("show", each, "--json").json["last_seq"] for each in (number, other)] == [4, 0]
+
+
+@only_one_worker
+def test_a_name_that_another_room_has_is_warned_of(room: Console, number: int, name: str) -> None:
+    made = room("create", name.upper())
+    assert (made.status, name.upper() in made.out) == (0, True)
+    [warning] = made.err.splitlines()
+    assert f"{name!r} ({number})" in warning
+    renamed = room("rename", number, f"{name} once")
+    assert (renamed.status, renamed.err) == (0, "")
+    renamed = room("rename", number, name)
+    assert renamed.status == 0
+    assert repr(name.upper()) in renamed.err
+    assert room("rename", number, name).err == renamed.err, "said again, also where nothing was changed"
+
+
+@only_one_worker
+def test_a_name_of_digits_is_a_name_where_no_room_has_that_number(room: Console, name: str) -> None:
+    year = f"30{uuid.uuid4().int % 10**9:09d}"
+    number = room("create", year, "--json").json["id"]
+    for digits in (year, "9" * 30):
+        room("rename", number, digits)
+        assert room("show", digits, "--json").json["id"] == number
+    room("rename", number, "1")
+    assert room("show", "1", "--json").json["name"] == "Lobby", "a number comes first"
+    room("rename", number, name)
 
 
 @only_one_worker

@@ -148,7 +148,8 @@ def test_an_unknown_room_is_answered_with_those_that_there_are(which: str, shell
 
 @one_worker_only
 def test_a_name_of_several_rooms_is_answered_with_their_numbers(shell: Shell, name: str, number: int) -> None:
-    other = shell.value(f"create_room({name!r}).id")
+    assert f"{name!r} ({number})" in shell(f"other = create_room({name!r})"), "warned of"
+    other = shell.value("other.id")
     said = shell(f"room({name!r})").splitlines()[-1]
     assert str(number) in said
     assert str(other) in said
