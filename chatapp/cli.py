@@ -112,7 +112,8 @@ def post(which: str, text: str, as_json: bool) -> None:
 @refusals
 def rename(which: str, name: str, as_json: bool) -> None:
     """Give a room another name."""
-    _done(_room(which).rename(name), as_json, "Renamed")
+    found = _room(which)
+    _change(found, lambda: found.rename(name), as_json, "Renamed", "Already called so:")
 
 
 @room.command()
@@ -123,8 +124,7 @@ def rename(which: str, name: str, as_json: bool) -> None:
 def topic(which: str, topic: str, as_json: bool) -> None:
     """Give a room another topic; "" removes it."""
     found = _room(which)
-    found.topic = topic
-    _done(found, as_json, "Changed")
+    _change(found, lambda: setattr(found, "topic", topic), as_json, "Changed", "Already the topic of")
 
 
 @room.command()
@@ -133,7 +133,8 @@ def topic(which: str, topic: str, as_json: bool) -> None:
 @refusals
 def close(which: str, as_json: bool) -> None:
     """Make a room read-only."""
-    _done(_room(which).close(), as_json, "Closed")
+    found = _room(which)
+    _change(found, found.close, as_json, "Closed", "Already closed:")
 
 
 @room.command("open")
@@ -142,7 +143,8 @@ def close(which: str, as_json: bool) -> None:
 @refusals
 def reopen(which: str, as_json: bool) -> None:
     """Let people write in a closed room again."""
-    _done(_room(which).open(), as_json, "Opened")
+    found = _room(which)
+    _change(found, found.open, as_json, "Opened", "Already open:")
 
 
 @room.command()
@@ -213,6 +215,15 @@ def _room(which: str) -> ShellRoom:
 def _confirm(question: str, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True)
+
+
+def _change(found: ShellRoom, change: Callable[[], object], as_json: bool, done: str, already: str) -> None:
+    """Do it and say so, or say that it is so `already`."""
+    before = found.state
+    change()
+    after = found.state
+    same = (before.name, before.topic, before.closed) == (after.name, after.topic, after.closed)
+    _done(found, as_json, already if same else done)
 
 
 def _done(found: ShellRoom, as_json: bool, done: str) -> None:

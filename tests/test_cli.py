@@ -237,6 +237,28 @@ def test_close_makes_a_room_read_only_until_open(
     reader.expect(lambda frame: frame.get("seq") == 7)
 
 
+ALREADY = {
+    "rename": ["rename", "ROOM", "NAME"],
+    "topic": ["topic", "ROOM", ""],
+    "open": ["open", "ROOM"],
+    "close": ["close", "ROOM"],
+}
+
+
+@only_one_worker
+@pytest.mark.parametrize("what", ALREADY)
+def test_what_is_so_already_is_said_to_the_administrator_and_to_nobody_else(
+    what: str, room: Console, number: int, name: str
+) -> None:
+    if what == "close":
+        room("close", number)
+    before = room("show", number, "--json").json
+    done = room(*[{"ROOM": str(number), "NAME": f" {name}"}.get(word, word) for word in ALREADY[what]])
+    assert done.status == 0
+    assert done.out.startswith("Already ")
+    assert room("show", number, "--json").json == before
+
+
 def test_clear_removes_the_messages_and_resets_the_readers(
     room: Console, which: str, number: int, reader: Socket, ada: Person
 ) -> None:
