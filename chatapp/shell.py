@@ -5,12 +5,14 @@ workers hear of it within milliseconds, as well as without one.
 """
 
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, TypeVar
 
 from chatapp import administration, posting
-from chatapp.errors import BadRequest, NoSuchRoom
+from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub
 from chatapp.hub import Hub
 from chatapp.journal import reading
@@ -23,6 +25,20 @@ from chatapp.posting import Draft
 T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
+NAMES = 'rooms()  room(1)  room("Lobby")  create_room(name)  delete_room(room)  help(room(1))'
+VERBS = """\
+What can be done with a room:
+
+room.post(text)          say something, as "system"
+room.history(20)         the newest messages, oldest first
+room.people()            who is here, over all workers
+room.rename(name)        give it another name
+room.topic = "…"         give it another topic ("" removes it)
+room.close(), .open()    make it read-only, and writable again
+room.clear()             remove all messages for good
+room.delete(seq)         delete one message (a number, or a message of history())
+room.kick(name)          send somebody out; they may come back
+"""
 
 
 class History(list[Message]):
@@ -38,22 +54,13 @@ def line(message: Message) -> str:
 
 
 class ShellRoom:
-    """A room as the administrator handles it. What it shows is read anew each time.
-
-    room.post(text)          say something, as "system"
-    room.history(20)         the newest messages, oldest first
-    room.people()            who is here, over all workers
-    room.rename(name)        give it another name
-    room.topic = "…"         give it another topic ("" removes it)
-    room.close(), .open()    make it read-only, and writable again
-    room.clear()             remove all messages for good
-    room.delete(seq)         delete one message (a number, or a message of history())
-    room.kick(name)          send somebody out; they may come back
-    """
+    """A room as the administrator handles it. What it shows is read anew each time."""
 
     def __init__(self, hub: Hub, room_id: int) -> None:
         self._hub = hub
         self.id = room_id
+        # What help(room(1)) shows. Without a text of its own it would show the class with all its innards.
+        self.__doc__ = VERBS
 
     def __repr__(self) -> str:
         try:
@@ -150,17 +157,7 @@ def rooms() -> list[ShellRoom]:
 
 
 def room(which: int | str) -> ShellRoom:
-    """One room, by its number or its name: room(1), room("Lobby"). What can be done with it:
-
-    room.post(text)          say something, as "system"
-    room.history(20)         the newest messages, oldest first
-    room.people()            who is here, over all workers
-    room.rename(name)        give it another name
-    room.topic = "…"         give it another topic ("" removes it)
-    room.close(), .open()    make it read-only, and writable again
-    room.clear()             remove all messages for good
-    room.delete(seq)         delete one message (a number, or a message of history())
-    room.kick(name)          send somebody out; they may come back
+    """One room, by its number or its name: room(1), room("Lobby").
 
     Raises NoSuchRoom, and BadRequest where several rooms have that name.
     """
@@ -178,6 +175,9 @@ def room(which: int | str) -> ShellRoom:
         numbers = ", ".join(str(state.id) for state in found)
         raise BadRequest(f"Several rooms are called {which!r}; give a number: {numbers}")
     return ShellRoom(get_hub(), found[0].id)
+
+
+room.__doc__ = f"{room.__doc__}\n{textwrap.indent(VERBS, '    ')}"
 
 
 def create_room(name: str, topic: str = "") -> ShellRoom:
@@ -222,6 +222,16 @@ def _flushed(hub: Hub, verb: Callable[[], T]) -> T:
     return done
 
 
-def names() -> dict[str, Any]:
-    """What `flask shell` knows from the start."""
+def begin() -> dict[str, Any]:
+    """What `flask shell` knows from the start. Says so, and has refusals said in one line."""
+    print(f"Rooms: {NAMES}", file=sys.stderr)  # where Python's own banner goes
+    sys.excepthook = _say  # which the prompt asks, if it is not Python's own
     return {"rooms": rooms, "room": room, "create_room": create_room, "delete_room": delete_room}
+
+
+def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A refusal is an answer, not a fault: it needs no traceback."""
+    if isinstance(error, ChatError):
+        print(f"{kind.__name__}: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
