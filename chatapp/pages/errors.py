@@ -30,8 +30,8 @@ WAYS_ON = {
     "not_kept": "What was shown to you as sent is kept. Try again in a moment.",
     "draining": "What was shown to you as sent is kept. Try again in a moment.",
     "not_found": "Its address is not quite right. All rooms are as they were.",
-    "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; what "
-    "you sent just now may not be.",
+    "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
+    "what you sent just now may not be.",
 }
 OTHERWISE = "Nothing was changed. All rooms are as they were."
 
