@@ -94,7 +94,7 @@ def _open_doors(app: Flask) -> None:
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.Migrations(app))
-    app.shell_context_processor(shell.names)
+    app.shell_context_processor(shell.begin)
 
 
 def _for_every_page() -> dict[str, object]:

@@ -1,6 +1,7 @@
 """`flask room …`: the verbs of the shell as commands, and `flask db …`, loaded when it is asked for."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -10,8 +11,8 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from chatapp import schema, shell
-from chatapp.errors import ChatError
-from chatapp.message import Message
+from chatapp.errors import ChatError, NoSuchRoom
+from chatapp.journal.requests import RoomState
 from chatapp.shell import ShellRoom
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,16 +23,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-class Which(click.ParamType[int | str]):
-    """A room, by number or name."""
-
-    name = "room"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        return int(value) if str(value).isascii() and str(value).isdigit() else str(value)
-
-
-which = click.argument("which", metavar="ROOM", type=Which())
+which = click.argument("which", metavar="ROOM")
 
 
 def refusals(command: F) -> F:
@@ -51,15 +43,17 @@ def refusals(command: F) -> F:
 @as_json
 @refusals
 def list_rooms(as_json: bool) -> None:
-    """List all rooms."""
+    """List all rooms, each with the number of its newest message."""
     found = shell.rooms()
     if as_json:
         _print_json([_fields(each) for each in found])
         return
-    for each in found:
-        state = each.state
-        closed = "  closed" if state.closed else ""
-        click.echo(f"{state.id:>4}  #{state.last_seq:<8} {state.name}{closed}")
+    states = [each.state for each in found]
+    rows = [("room", "newest", "name", "topic")]
+    rows += [(str(state.id), f"#{state.last_seq}", _name(state), state.topic) for state in states]
+    width = max(len(row[2]) for row in rows)
+    for number, newest, name, topic in rows:
+        click.echo(f"{number:>4}  {newest:<9}  {name:<{width}}  {topic}".rstrip())
 
 
 @room.command()
@@ -79,9 +73,9 @@ def create(name: str, topic: str, as_json: bool) -> None:
 )
 @as_json
 @refusals
-def show(which: int | str, messages: int, as_json: bool) -> None:
+def show(which: str, messages: int, as_json: bool) -> None:
     """Show a room, who is there, and its newest messages."""
-    found = shell.room(which)
+    found = _room(which)
     history = found.history(messages) if messages else []
     if as_json:
         people = [msgspec.to_builtins(who) for who in found.people()]
@@ -89,12 +83,12 @@ def show(which: int | str, messages: int, as_json: bool) -> None:
         _print_json({**_fields(found), "people": people, "messages": history_fields})
         return
     state = found.state
-    click.echo(f"{state.id} {state.name}{' (closed)' if state.closed else ''}")
+    click.echo(f"{state.id} {_name(state)}")
     click.echo(f"topic   {state.topic or '-'}")
-    click.echo(f"at      #{state.last_seq}, epoch {state.epoch}")
+    click.echo(f"newest  #{state.last_seq}, epoch {state.epoch}")
     click.echo(f"here    {', '.join(who.name for who in found.people()) or 'nobody'}")
     for message in history:
-        click.echo(_line(message))
+        click.echo(shell.line(message))
 
 
 @room.command()
@@ -102,9 +96,9 @@ def show(which: int | str, messages: int, as_json: bool) -> None:
 @click.argument("text")
 @as_json
 @refusals
-def post(which: int | str, text: str, as_json: bool) -> None:
+def post(which: str, text: str, as_json: bool) -> None:
     """Say something in a room, as "system"."""
-    message = shell.room(which).post(text)
+    message = _room(which).post(text)
     if as_json:
         _print_json(msgspec.to_builtins(message))
     else:
@@ -116,9 +110,10 @@ def post(which: int | str, text: str, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 @refusals
-def rename(which: int | str, name: str, as_json: bool) -> None:
+def rename(which: str, name: str, as_json: bool) -> None:
     """Give a room another name."""
-    _done(shell.room(which).rename(name), as_json, "Renamed")
+    found = _room(which)
+    _change(found, lambda: found.rename(name), as_json, "Renamed", "Already called so:")
 
 
 @room.command()
@@ -126,29 +121,30 @@ def rename(which: int | str, name: str, as_json: bool) -> None:
 @click.argument("topic")
 @as_json
 @refusals
-def topic(which: int | str, topic: str, as_json: bool) -> None:
+def topic(which: str, topic: str, as_json: bool) -> None:
     """Give a room another topic; "" removes it."""
-    found = shell.room(which)
-    found.topic = topic
-    _done(found, as_json, "Changed")
+    found = _room(which)
+    _change(found, lambda: setattr(found, "topic", topic), as_json, "Changed", "Already the topic of")
 
 
 @room.command()
 @which
 @as_json
 @refusals
-def close(which: int | str, as_json: bool) -> None:
+def close(which: str, as_json: bool) -> None:
     """Make a room read-only."""
-    _done(shell.room(which).close(), as_json, "Closed")
+    found = _room(which)
+    _change(found, found.close, as_json, "Closed", "Already closed:")
 
 
 @room.command("open")
 @which
 @as_json
 @refusals
-def reopen(which: int | str, as_json: bool) -> None:
+def reopen(which: str, as_json: bool) -> None:
     """Let people write in a closed room again."""
-    _done(shell.room(which).open(), as_json, "Opened")
+    found = _room(which)
+    _change(found, found.open, as_json, "Opened", "Already open:")
 
 
 @room.command()
@@ -156,9 +152,9 @@ def reopen(which: int | str, as_json: bool) -> None:
 @yes
 @as_json
 @refusals
-def clear(which: int | str, yes: bool, as_json: bool) -> None:
+def clear(which: str, yes: bool, as_json: bool) -> None:
     """Remove all messages of a room for good."""
-    found = shell.room(which)
+    found = _room(which)
     _confirm(f"Remove all messages of {found!r} for good?", yes)
     _done(found.clear(), as_json, "Cleared")
 
@@ -168,9 +164,9 @@ def clear(which: int | str, yes: bool, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 @refusals
-def kick(which: int | str, name: str, as_json: bool) -> None:
+def kick(which: str, name: str, as_json: bool) -> None:
     """Send everybody called NAME out of a room; they may come back."""
-    people = shell.room(which).kick(name)
+    people = _room(which).kick(name)
     if as_json:
         _print_json({"removed": people})
     else:
@@ -182,11 +178,12 @@ def kick(which: int | str, name: str, as_json: bool) -> None:
 @click.argument("seq", type=click.IntRange(1), required=False)
 @yes
 @refusals
-def delete(which: int | str, seq: int | None, yes: bool) -> None:
+def delete(which: str, seq: int | None, yes: bool) -> None:
     """Delete a room for good, or one message of it: SEQ."""
-    found = shell.room(which)
+    found = _room(which)
     if seq is not None:
-        _confirm(f"Delete message #{seq} of {found!r}?", yes)
+        doomed = found.text(seq)  # a number that is none is said before it is asked
+        _confirm(f"Delete #{seq} of {found!r} for good ({doomed.told})?", yes)
         found.delete(seq)
         click.echo(f"Deleted #{seq}")
         return
@@ -207,9 +204,26 @@ class Migrations(click.Command):
         return self._app.cli.commands["db"].make_context(*args, **kwargs)  # now it is Flask-Migrate's
 
 
+def _room(which: str) -> ShellRoom:
+    """The room of that number or, where there is none, of that name."""
+    if which.isascii() and which.isdigit() and len(which) < 20:
+        with suppress(NoSuchRoom):
+            return shell.room(int(which))
+    return shell.room(which)
+
+
 def _confirm(question: str, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True)
+
+
+def _change(found: ShellRoom, change: Callable[[], object], as_json: bool, done: str, already: str) -> None:
+    """Do it and say so, or say that it is so `already`."""
+    before = found.state
+    change()
+    after = found.state
+    same = (before.name, before.topic, before.closed) == (after.name, after.topic, after.closed)
+    _done(found, as_json, already if same else done)
 
 
 def _done(found: ShellRoom, as_json: bool, done: str) -> None:
@@ -228,5 +242,5 @@ def _print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def _line(message: Message) -> str:
-    return f"#{message.seq}  {message.at[:19].replace('T', ' ')}  {message.author.name}: {message.body}"
+def _name(state: RoomState) -> str:
+    return state.name + (" (closed)" if state.closed else "")

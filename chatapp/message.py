@@ -52,7 +52,31 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     deleted_at: str | UnsetType = UNSET
 
     def __repr__(self) -> str:
-        return f"<Message {self.room}#{self.seq} {self.kind} {self.author.name}: {self.body!r}>"
+        return f"<Message {self.room}#{self.seq} {self.told}>"
+
+    @property
+    def told(self) -> str:
+        """Who said or did what, in one line, for an administrator to read."""
+        body = " ⏎ ".join(self.body.splitlines())
+        match self.kind:
+            case "text" if self.deleted_at is not UNSET:
+                said = ": (deleted)"
+            case "text":
+                answer = f", on #{self.of}" if self.of else ""
+                said = f"{answer}: {body}" + (" (edited)" if self.edited_at is not UNSET else "")
+            case "edit":  # blank when the text was deleted since
+                said = f" edited #{self.of}" + (f": {body}" if body else "")
+            case "delete":
+                said = f" deleted #{self.of}"
+            case "reaction":
+                said = (
+                    f" took {body} back from #{self.of}"
+                    if self.remove is True
+                    else f" reacted {body} to #{self.of}"
+                )
+            case _:  # a notice's body is a sentence without its subject
+                said = f" {body}"
+        return self.author.name + said
 
     @cached_property
     def json(self) -> bytes:

@@ -142,8 +142,11 @@ def test_create_makes_a_room_that_list_shows_and_people_can_use(
     made = room("create", name, "--topic", "All that is new")
     assert made.status == 0
     assert name in made.out
-    row = next(line for line in room("list").out.splitlines() if name in line)
+    head, *rows = room("list").out.splitlines()
+    assert head.split() == ["room", "newest", "name", "topic"]
+    row = next(row for row in rows if name in row)
     number = int(row.split()[0])
+    assert re.fullmatch(rf" *{number} +#0 +{name} +All that is new", row)
     listed = {each["id"]: each for each in ada.http.get("/api/rooms").json()["rooms"]}[number]
     assert (listed["name"], listed["topic"]) == (name, "All that is new")
     assert ada.say(number, "first")["seq"] == 1
@@ -161,6 +164,35 @@ def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
     assert "three" in room("show", which, "--messages", "1").out
     assert "two" not in room("show", which, "--messages", "1").out
     assert room("show", name.upper()).out == room("show", name).out, "whoever types a name may type it small"
+
+
+@only_one_worker
+def test_show_tells_what_people_changed(room: Console, number: int, ada: Person) -> None:
+    for change in (
+        {"kind": "edit", "of": 1, "body": "one\nand a half"},
+        {"kind": "reaction", "of": 1, "body": "👍"},
+        {"kind": "reaction", "of": 1, "body": "👍", "remove": True},
+        {"body": "indeed", "of": 3},
+        {"kind": "edit", "of": 2, "body": "two and a half"},
+        {"kind": "delete", "of": 2},
+    ):
+        assert ada.http.post(ada.messages(number), json=change).status_code == 201
+    room("topic", number, "cats")
+    shown = room("show", number).out.splitlines()
+    assert [
+        re.sub(r"  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ", " ", line) for line in shown if line[0] == "#"
+    ] == [
+        "#1 ada: one ⏎ and a half (edited)",
+        "#2 ada: (deleted)",
+        "#3 ada: three",
+        "#4 ada edited #1: one ⏎ and a half",
+        "#5 ada reacted 👍 to #1",
+        "#6 ada took 👍 back from #1",
+        "#7 ada, on #3: indeed",
+        "#8 ada edited #2",
+        "#9 ada deleted #2",
+        "#10 system set the topic: cats",
+    ]
 
 
 def test_post_says_something_as_system(room: Console, which: str, reader: Socket) -> None:
@@ -203,6 +235,28 @@ def test_close_makes_a_room_read_only_until_open(
     assert room("open", which).status == 0
     assert ada.say(number, "in time")["seq"] == 7
     reader.expect(lambda frame: frame.get("seq") == 7)
+
+
+ALREADY = {
+    "rename": ["rename", "ROOM", "NAME"],
+    "topic": ["topic", "ROOM", ""],
+    "open": ["open", "ROOM"],
+    "close": ["close", "ROOM"],
+}
+
+
+@only_one_worker
+@pytest.mark.parametrize("what", ALREADY)
+def test_what_is_so_already_is_said_to_the_administrator_and_to_nobody_else(
+    what: str, room: Console, number: int, name: str
+) -> None:
+    if what == "close":
+        room("close", number)
+    before = room("show", number, "--json").json
+    done = room(*[{"ROOM": str(number), "NAME": f" {name}"}.get(word, word) for word in ALREADY[what]])
+    assert done.status == 0
+    assert done.out.startswith("Already ")
+    assert room("show", number, "--json").json == before
 
 
 def test_clear_removes_the_messages_and_resets_the_readers(
@@ -322,6 +376,17 @@ def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_y
     assert ada.read(number, after=0) == before
 
 
+@only_one_worker
+def test_a_message_to_delete_is_shown_and_one_that_is_not_there_is_not_asked_about(
+    room: Console, number: int
+) -> None:
+    assert "ada: two" in room("delete", number, "2", answer="n\n").out
+    for _ in range(2):  # there, and there no more
+        done = room("delete", number, "2", answer="y\n")
+    assert (done.status, done.out) == (1, "")
+    assert "#2" in done.err
+
+
 @pytest.mark.parametrize("command", DESTROYING)
 def test_what_destroys_is_done_when_the_answer_is_yes(
     command: str, room: Console, number: int, ada: Person
@@ -383,7 +448,7 @@ def test_an_unknown_room_is_answered_with_those_that_there_are(one_worker: Serve
 def test_a_name_of_several_rooms_is_answered_with_their_numbers(
     room: Console, name: str, number: int
 ) -> None:
-    other = room("create", name, "--json").json["id"]
+    other = json.loads(room("create", name, "--json").out)["id"]
     done = room("post", name, "which?")
     assert done.status == 1
     [line] = done.err.splitlines()
@@ -391,6 +456,32 @@ def test_a_name_of_several_rooms_is_answered_with_their_numbers(
     assert str(other) in line
     assert room("post", number, "this one").status == 0
     assert [room("show", each, "--json").json["last_seq"] for each in (number, other)] == [4, 0]
+
+
+@only_one_worker
+def test_a_name_that_another_room_has_is_warned_of(room: Console, number: int, name: str) -> None:
+    made = room("create", name.upper())
+    assert (made.status, name.upper() in made.out) == (0, True)
+    [warning] = made.err.splitlines()
+    assert f"{name!r} ({number})" in warning
+    renamed = room("rename", number, f"{name} once")
+    assert (renamed.status, renamed.err) == (0, "")
+    renamed = room("rename", number, name)
+    assert renamed.status == 0
+    assert repr(name.upper()) in renamed.err
+    assert room("rename", number, name).err == renamed.err, "said again, also where nothing was changed"
+
+
+@only_one_worker
+def test_a_name_of_digits_is_a_name_where_no_room_has_that_number(room: Console, name: str) -> None:
+    year = f"30{uuid.uuid4().int % 10**9:09d}"
+    number = room("create", year, "--json").json["id"]
+    for digits in (year, "9" * 30):
+        room("rename", number, digits)
+        assert room("show", digits, "--json").json["id"] == number
+    room("rename", number, "1")
+    assert room("show", "1", "--json").json["name"] == "Lobby", "a number comes first"
+    room("rename", number, name)
 
 
 @only_one_worker

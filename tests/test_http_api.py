@@ -1,6 +1,8 @@
 """The API over plain requests: rooms, long poll, history, posting and its rules, presence, headers."""
 
+import html
 import itertools
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.clients import Person, eventually
@@ -574,6 +577,28 @@ def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(serv
     assert nobody_gets(server.url + "/api/nothing").headers["Content-Type"] == "application/problem+json"
     page = nobody_gets(server.url + "/nothing", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "happened", "safe"),
+    [("GET", "/nothing", "There is no such page", "All rooms are as they were"),
+     ("GET", "/chats/999999/", "There is no such room", "All other rooms are as they were"),
+     ("GET", "/chats/1/?before=x", "That request cannot be understood", "before is a whole number. Nothing was changed"),
+     ("DELETE", "/chats/1/", "This address does not take that", "Nothing was changed"),
+     ("POST", "/chats/1/", "You may not do that", "Nothing was changed")],
+)  # fmt: skip
+def test_a_page_for_what_went_wrong_says_what_happened_what_is_safe_and_the_way_on_each_once(
+    method: str, path: str, happened: str, safe: str, one_worker: Server
+) -> None:
+    headers = {"Accept": "text/html", "Origin": "http://mallory.example"}
+    with httpx.Client(base_url=one_worker.url, verify=False) as http:
+        page = http.request(method, path, headers=headers)
+    body = re.sub(r"<[^>]*>", " ", html.unescape(page.text.partition("<main")[2]))
+    assert re.search(rf"<h1>{happened}</h1>", page.text)
+    assert safe in re.sub(r"\s+", " ", body)
+    assert body.count(happened) == 1
+    assert "All rooms" in page.text
+    assert str(page.status_code) in body
 
 
 # -- clients that leave ---------------------------------------------------------------------------------

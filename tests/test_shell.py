@@ -129,6 +129,15 @@ def test_the_shell_names_the_instance_that_it_works_on(shell: Shell, server: Ser
     assert str(server.instance) in shell.banner
 
 
+@one_worker_only
+def test_the_shell_names_its_verbs_before_anything_is_asked(shell: Shell) -> None:
+    assert [
+        name
+        for name in ("rooms()", "room(1)", "create_room", "delete_room", "help(")
+        if name not in shell.banner
+    ] == []
+
+
 def test_rooms_are_found_by_number_and_by_name(shell: Shell, number: int, name: str) -> None:
     shown = f"<Room {number} {name!r} at #3>"
     for found in (f"room({number})", f"room({name!r})", f"room({name.upper()!r})", f"room(' {name} ')"):
@@ -141,14 +150,16 @@ def test_rooms_are_found_by_number_and_by_name(shell: Shell, number: int, name: 
 @one_worker_only
 @pytest.mark.parametrize("which", ["999999", "0", "-1", "'Nowhere at all'", "''"])
 def test_an_unknown_room_is_answered_with_those_that_there_are(which: str, shell: Shell) -> None:
-    said = shell(f"room({which})").splitlines()[-1]
-    assert "NoSuchRoom" in said
+    said = shell(f"room({which})")
+    assert said.startswith("NoSuchRoom: ")
+    assert len(said.splitlines()) == 1
     assert "1 'Lobby'" in said
 
 
 @one_worker_only
 def test_a_name_of_several_rooms_is_answered_with_their_numbers(shell: Shell, name: str, number: int) -> None:
-    other = shell.value(f"create_room({name!r}).id")
+    assert f"{name!r} ({number})" in shell(f"other = create_room({name!r})"), "warned of"
+    other = shell.value("other.id")
     said = shell(f"room({name!r})").splitlines()[-1]
     assert str(number) in said
     assert str(other) in said
@@ -175,6 +186,17 @@ def test_history_shows_the_newest_messages_oldest_first(shell: Shell, number: in
     shown = shell("b.history(1)[0]")
     for part in ("4", "ada", "four"):
         assert part in shown
+
+
+@one_worker_only
+def test_history_is_shown_as_a_line_for_each_message_with_what_became_of_it(
+    shell: Shell, number: int
+) -> None:
+    assert shell("b.delete(2)") == f"<Message {number}#4 system deleted #2>"
+    first, second, _, fourth = shell("b.history(20)").splitlines()
+    assert re.fullmatch(r"#1  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ada: one", first)
+    assert second.endswith("ada: (deleted)")
+    assert fourth.endswith("system deleted #2")
 
 
 def test_people_are_those_who_are_here_over_all_workers(
@@ -292,13 +314,19 @@ def test_delete_room_takes_a_room_its_number_or_its_name(
         'create_room("")',
     ],
 )
-def test_what_cannot_be_done_is_said_in_the_last_line_and_leaves_the_room_as_it_was(
+def test_what_cannot_be_done_is_one_clear_line_and_leaves_the_room_as_it_was(
     line: str, shell: Shell, number: int
 ) -> None:
     before = shell.value("[m.seq for m in b.history()]"), shell("rooms()")
-    said = shell(line).splitlines()[-1]
-    assert "BadRequest: " in said or "TooLong: " in said
+    said = shell(line)
+    assert said.startswith(("BadRequest: ", "TooLong: "))
+    assert len(said.splitlines()) == 1
     assert (shell.value("[m.seq for m in b.history()]"), shell("rooms()")) == before
+
+
+@one_worker_only
+def test_a_mistake_in_python_still_has_its_traceback(shell: Shell) -> None:
+    assert shell("1 / 0").splitlines()[0].startswith("Traceback")
 
 
 def test_a_shell_that_waits_at_its_prompt_holds_nobody_up(shell: Shell, number: int, ada: Person) -> None:
@@ -317,8 +345,9 @@ def test_help_reads_well(topic: str, shell: Shell) -> None:
     said = shell(f"help({topic})")
     assert "Traceback" not in said
     assert len(said.splitlines()) > 2, "more than the signature"
+    assert "__" not in said
     if topic in ("room", "room(1)"):
-        assert [verb for verb in VERBS if not re.search(rf"\b{verb}\b", said)] == []
+        assert [verb for verb in VERBS if len(re.findall(rf"\.{verb}\b", said)) != 1] == [], "each once"
 
 
 @one_worker_only

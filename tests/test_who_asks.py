@@ -301,7 +301,7 @@ def test_a_form_leads_to_where_it_was(path: str, server: Server) -> None:
     "path",
     ["http://mallory.example/", "//mallory.example", "///mallory.example", "/\\mallory.example", "\\\\mallory.example",
      "/\t/mallory.example", "\t//mallory.example", " //mallory.example", "/\n/mallory.example", "javascript:alert(1)",
-     "https:mallory.example", "mallory.example", "/\r\nSet-Cookie: x=y", ""],
+     "https:mallory.example", "mallory.example", "/\r\nSet-Cookie: x=y", "//[", "http://[", ""],
     ids=repr,
 )  # fmt: skip
 def test_a_form_leads_to_no_other_site(path: str, server: Server) -> None:
@@ -484,17 +484,30 @@ def test_a_guest_with_the_word_comes_in(coded: Server) -> None:
         assert ada.post("/guests", json={"name": "ada", "code": "open sesame"}).status_code == 201
         assert ada.post("/api/rooms/1/messages", json={"body": "hi"}).status_code == 201
         assert ada.get("/chats/1/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/chats/1/", "/chats/long_poll/1/", "/chats/1/?before=3"])
+def test_a_link_to_a_room_leads_there_once_the_word_was_said(path: str, coded: Server) -> None:
     with httpx.Client(verify=False, base_url=coded.url, headers=PAGE, follow_redirects=True) as browser:
-        page = browser.get("/chats/1/")
-        assert 'name="code"' in page.text
-        fields = {
-            "name": "grace",
-            "code": "open sesame",
-            "next": "/chats/1/",
-            "csrf_token": _token_of(page.text),
-        }
-        page = browser.post("/guests", data=fields)
-        assert (page.status_code, page.url.path) == (200, "/chats/1/")
+        page = browser.get(path)
+        fields = {"name": "grace", "code": "open barley"}
+        page = browser.post("/guests", data={**fields, **_hidden_fields(page.text)})
+        assert (page.status_code, page.url.path) == (403, "/guests"), "the wrong word"
+        page = browser.post("/guests", data={**fields, "code": "open sesame", **_hidden_fields(page.text)})
+        assert (page.status_code, page.url.raw_path.decode()) == (200, path)
+
+
+def test_the_address_of_a_refused_form_leads_back_to_the_form(coded: Server) -> None:
+    page = nobody_gets(coded.url + "/guests", headers=PAGE, follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/chats/")
+    assert 'name="code"' in page.text
+
+
+@pytest.mark.parametrize("path", ["//mallory.example", "javascript:alert(1)", "//["])
+def test_a_link_to_the_form_leads_to_no_other_site(path: str, coded: Server) -> None:
+    page = nobody_gets(coded.url + "/chats/", params={"next": path}, headers=PAGE)
+    assert page.status_code == 200
+    assert _hidden_fields(page.text)["next"] == "/chats/"
 
 
 # -- behind a proxy -------------------------------------------------------------------------------------
@@ -536,6 +549,11 @@ def _token_of(page: str) -> str:
     )
     assert found, page
     return found[1]
+
+
+def _hidden_fields(page: str) -> dict[str, str]:
+    """What the form on `page` carries along, as a browser would send it."""
+    return dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page))
 
 
 def _csrf_token(person: Person) -> str:

@@ -13,6 +13,28 @@ log = logging.getLogger(__name__)
 # Werkzeug's own refusals that have a place in the table of errors.py.
 KNOWN: dict[int, type[ChatError]] = {400: BadRequest, 413: TooLong}
 
+# What a page is headed with where the problem's own title speaks to programs.
+TITLES = {
+    "not_found": "There is no such page",
+    "method_not_allowed": "This address does not take that",
+    "not_kept": "The messages cannot be reached just now",
+}
+# What a page says below what happened: what is safe, and the way on.
+WAYS_ON = {
+    "bad_request": "Nothing was changed. Go back and try it another way.",
+    "sign_in": "Nothing was changed. Say who you are on the page of all rooms, then try again.",
+    "forbidden": "Nothing was changed. Go back, load that page again, and try once more.",
+    "no_such_room": "It was deleted, or its address is not quite right. All other rooms are as they were.",
+    "too_long": "Nothing of it was kept. Go back and send less at once.",
+    "too_fast": "Nothing was changed. Wait a moment, then try again.",
+    "not_kept": "What was shown to you as sent is kept. Try again in a moment.",
+    "draining": "What was shown to you as sent is kept. Try again in a moment.",
+    "not_found": "Its address is not quite right. All rooms are as they were.",
+    "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
+    "what you sent just now may not be.",
+}
+OTHERWISE = "Nothing was changed. All rooms are as they were."
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(ChatError, _refused)
@@ -34,7 +56,7 @@ def _http(error: HTTPException) -> Response:
     code = kind.code if kind else error.name.lower().replace(" ", "_")
     title = kind.title if kind else error.name
     if for_people():
-        response = _page(status, code, title, error.description or title)
+        response = _page(status, code, title)
     else:
         response = json_api.problem(code, status, title, error.description or title)
     for name, value in error.get_headers():
@@ -46,10 +68,9 @@ def _http(error: HTTPException) -> Response:
 def _fault(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path)
     title = "Something went wrong here"
-    detail = "It is not your fault. What you sent may not be kept; what was shown to you is."
     if for_people():
-        return _page(500, "fault", title, detail)
-    return json_api.problem("fault", 500, title, detail)
+        return _page(500, "fault", title)
+    return json_api.problem("fault", 500, title, WAYS_ON["fault"])
 
 
 def for_people() -> bool:
@@ -60,6 +81,16 @@ def for_people() -> bool:
     return not programs and "text/html" in request.headers.get("Accept", "")
 
 
-def _page(status: int, code: str, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    html = render_template("error.html", status=status, code=code, title=title, detail=detail)
+def _page(
+    status: int, code: str, title: str, said: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """`said`: what the refusal says beyond its title, if anything."""
+    html = render_template(
+        "error.html",
+        status=status,
+        code=code,
+        title=TITLES.get(code, title),
+        said=said if said != title else "",
+        way_on=WAYS_ON.get(code, OTHERWISE),
+    )
     return Response(html, status, headers)

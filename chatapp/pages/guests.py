@@ -1,8 +1,6 @@
-"""`POST /guests`: say who you are. For forms and for programs."""
+"""`/guests`: say who you are. For forms and for programs."""
 
-from urllib.parse import urlsplit
-
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect, request, url_for
 from msgspec import Struct
 
 from chatapp import auth
@@ -18,6 +16,12 @@ bp = Blueprint("guests", __name__)
 class NewGuest(Struct, frozen=True):
     name: object = None
     code: object = None
+
+
+@bp.get("/guests")
+def show_form() -> Response:
+    """The address on which a refused form is shown again; loaded by itself it leads back to the form."""
+    return redirect(url_for("rooms.index"))  # type: ignore[return-value]
 
 
 @bp.post("/guests")
@@ -37,14 +41,5 @@ def become_guest() -> Response:
     except ChatError as refusal:
         if get_identity().known or not for_people():  # who has a name is not shown the form for one
             raise
-        return rooms.index_page(refusal, {**form, "next": local_path(form["next"])})
-    return redirect(local_path(form["next"]), 303)  # type: ignore[return-value]
-
-
-def local_path(path: str) -> str:
-    """`path` if it leads to a page of this site, else the rooms."""
-    parts = urlsplit(path)
-    own = (
-        path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    )
-    return path if own and path.isprintable() else "/chats/"
+        return rooms.index_page(refusal, {**form, "next": rooms.local_path(form["next"])})
+    return redirect(rooms.local_path(form["next"]), 303)  # type: ignore[return-value]

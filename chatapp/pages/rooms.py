@@ -27,8 +27,8 @@ def home() -> Response:
 
 @bp.get("/chats/")
 def index() -> Response:
-    """All rooms, and a form to make one."""
-    return index_page()
+    """All rooms, and a form to make one; `?next=`: where who has to come in first wanted to go."""
+    return index_page(form={"next": local_path(request.args.get("next", ""))})
 
 
 @bp.post("/chats/")
@@ -69,6 +69,13 @@ def say(room_id: int) -> Response:
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
 
 
+def local_path(path: str) -> str:
+    """`path` if it leads to a page of this site, else the rooms."""
+    # A browser takes a backslash for a slash, and drops tabs and line breaks before it looks.
+    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if own else "/chats/"
+
+
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
     """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
@@ -83,7 +90,8 @@ def _show(
     form: dict[str, str] | None = None,
 ) -> Response:
     if not may(get_identity(), "read"):
-        return redirect(url_for("rooms.index"))  # type: ignore[return-value]  # the form is there
+        wanted = request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
+        return redirect(url_for("rooms.index", next=wanted))  # type: ignore[return-value]  # the form is there
     hub = get_hub()
     room = hub.room(room_id)
     hub.sync(room)

@@ -49,7 +49,7 @@ export function pendingRow(item) {
 export function noticeRow(message) {
   const row = copyOf("notice");
   row.id = rowId(message.seq);
-  row.querySelector(".subject").textContent = subject(message.author);
+  row.querySelector(".subject").textContent = message.author.name;
   row.querySelector(".words").textContent = message.body;
   fillTime(row.querySelector("time"), message.at);
   return row;
@@ -69,10 +69,6 @@ export function newRow() {
 
 export function rowId(seq) {
   return `m${seq}`;
-}
-
-function subject({ id, name }) {
-  return id === "system" ? "The administrator" : name;
 }
 
 function fillWords(words, { body, deleted_at: deleted, deleted_by: by }) {

@@ -72,9 +72,11 @@ def test_a_new_name_and_topic_are_seen_live(in_room: OpenPage, server: Server, b
     expect(ada.page.get_by_role("heading", level=1)).to_have_text("Release 2.4")
     expect(ada.page).to_have_title("Release 2.4 · Chat")
     expect(ada.page.locator("#rooms [aria-current] .name")).to_have_text("Release 2.4")
-    expect(ada.notices).to_contain_text("The administrator named this room Release 2.4")
+    expect(ada.notices).to_contain_text("system named this room Release 2.4")
     administer(server, "topic", board, "Ships on Thursday")
     expect(ada.page.locator("#room-topic")).to_have_text("Ships on Thursday")
+    ada.page.reload()
+    expect(ada.notices.first).to_contain_text("system named this room Release 2.4")
 
 
 def test_a_closed_room_can_be_read_and_not_written_until_it_is_opened(
