@@ -5,6 +5,7 @@ commit and answer), `_heard` (called by the bus's greenlet) and all that tells r
 """
 
 import logging
+from collections.abc import Container
 
 import gevent
 from gevent.event import Event
@@ -128,10 +129,10 @@ class Hub:
             data = frames.read(room_id, seq)
             room.tell("read", data, lambda reader: reader.identity.id == person and reader.outlet is not but)
 
-    def _tell_presence(self, room_id: int, data: bytes) -> None:
+    def _tell_presence(self, room_id: int, data: bytes, but: Container[object]) -> None:
         room = self.rooms.get(room_id)
         if room is not None:
-            room.tell("presence", data)
+            room.tell("presence", data, lambda reader: reader not in but)
 
 
 def _notice(commit: Commit) -> Committed:

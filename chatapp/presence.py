@@ -8,7 +8,7 @@ most each half second, not a million.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +20,6 @@ from chatapp.message import Author
 from chatapp.trouble import Trouble
 
 GATHER_SECONDS = 0.5
-GREET_SECONDS = 0.02
 RENEW_SECONDS = 20
 POLL_SECONDS = 60  # a poll counts as present for this long
 NAMED = 100  # in a larger room changes are told as a count only
@@ -48,25 +47,23 @@ class Reader(Protocol):
 
 
 class Presence:
-    """`tell(room, data)` sends a presence frame to the readers of a room in this process."""
+    """`tell(room, data, but)` sends a frame to the readers of a room in this process, `but` to those not."""
 
-    def __init__(self, bus: Bus, tell: Callable[[int, bytes], None]) -> None:
+    def __init__(self, bus: Bus, tell: Callable[[int, bytes, Container[object]], None]) -> None:
         self._bus, self._tell = bus, tell
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
         self._rung: set[int] = set()  # rooms in which another process changed something
-        self._ungreeted: defaultdict[int, list[Reader]] = defaultdict(list)
+        self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
         self._forgotten: set[int] = set()  # rooms that left the hub
         self._renewed = time.monotonic()
         self._mute = Trouble(log, "the bus does not take our leases")
         self._deaf = Trouble(log, "the bus does not say who is present elsewhere")
 
     def greet(self, reader: Reader) -> None:
-        """Tell `reader` who is here, a moment later and together with others who came. Never switches."""
-        if not self._ungreeted:
-            gevent.spawn_later(GREET_SECONDS, self._greet_all)
-        self._ungreeted[reader.room.id].append(reader)
+        """Tell `reader` who is here when changes are told next, and no change before. Never switches."""
+        self._ungreeted[reader.room.id].add(reader)
 
     def enter(self, room: int, who: Author) -> None:
         """Another reader of this person in this room."""
@@ -128,6 +125,7 @@ class Presence:
             if any(room == changed for changed, _ in dirty):
                 self._bus.publish(PresenceChanged(room))
             self._tell_changes(room)
+        self._greet_all()
         self._forget_empty()
 
     def forget(self, room: int) -> None:
@@ -142,10 +140,9 @@ class Presence:
             self._shown.pop(room, None)
 
     def _greet_all(self) -> None:
-        ungreeted, self._ungreeted = self._ungreeted, defaultdict(list)
-        for room, readers in ungreeted.items():
+        for room in list(self._ungreeted):
             data = msgspec.json.encode(self.frame(room))
-            for reader in readers:
+            for reader in self._ungreeted.pop(room):  # between the list and the telling nothing switches
                 if not reader.ended:
                     reader.tell("presence", data)
 
@@ -227,7 +224,8 @@ class Presence:
             frame: dict[str, Any] = {"type": "presence", "room": room, "count": len(now)}
             if len(now) <= NAMED:
                 frame |= {"joined": [_plain(who) for who in joined], "left": [_plain(who) for who in left]}
-            self._tell(room, msgspec.json.encode(frame))
+            # Who is still to be greeted gets the list, in which these changes are.
+            self._tell(room, msgspec.json.encode(frame), self._ungreeted.get(room, set()))
 
 
 def _plain(who: Author) -> dict[str, Any]:

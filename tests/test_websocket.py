@@ -404,6 +404,24 @@ def test_who_joins_is_told_who_is_here_and_the_others_are_told_who_came_and_went
     assert went == {"type": "presence", "room": board, "count": 1, "joined": [], "left": [her]}
 
 
+def test_who_comes_is_told_who_is_here_once_and_not_that_they_came(
+    open_socket: Opener, ada: Person, grace: Person, board: int
+) -> None:
+    first = open_socket(ada)
+    first.join(board)
+    _here(first, board)
+    second = open_socket(grace)
+    second.join(board)
+    assert {who["name"] for who in _here(second, board)["here"]} == {"ada", "grace"}
+    first.expect(lambda frame: frame["type"] == "presence" and frame.get("joined"))
+    second.send({"type": "leave", "room": board})
+    first.expect(lambda frame: frame["type"] == "presence" and frame.get("left"))
+    assert len(second.of("presence")) == 1
+    assert not [
+        who for frame in first.of("presence") for who in frame.get("joined", []) if who["id"] == ada.id
+    ]
+
+
 def test_presence_is_about_people_not_sockets(
     ada: Person, grace: Person, board: int, open_socket: Opener
 ) -> None:
