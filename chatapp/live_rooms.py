@@ -18,6 +18,7 @@ from chatapp.bus import Committed
 from chatapp.errors import ChatError, NoSuchRoom, NotKept
 from chatapp.journal import Journal
 from chatapp.room import Room
+from chatapp.stretches import Stretches
 
 SWEEP_SECONDS = 1.0
 FILL_LIMIT = 1000  # messages read at once to fill a gap
@@ -34,6 +35,7 @@ class LiveRooms:
     ) -> None:
         self._journal = journal
         self._backlog, self._idle_seconds, self._forgotten = backlog, idle_seconds, forgotten
+        self._stretches = Stretches(journal)
         self._rooms: dict[int, Room] = {}
         self._idle_since: dict[int, float] = {}
         self._filling: set[int] = set()
@@ -53,7 +55,7 @@ class LiveRooms:
         if room is None:
             if not 0 < room_id <= LARGEST_ID:
                 raise NoSuchRoom()
-            room = self._rooms[room_id] = Room(room_id, self._journal, self._backlog)
+            room = self._rooms[room_id] = Room(room_id, self._stretches, self._backlog)
             self._read(room)
         elif not room.loaded.is_set():
             room.loaded.wait()

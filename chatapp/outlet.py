@@ -19,9 +19,11 @@ import gevent
 from gevent import socket
 
 from chatapp.sockets import raw
+from chatapp.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
+TURNSTILE = Turnstile()  # of all who are late one stretch goes out at a time, and all else in between
 CLOSE_SECONDS = 2  # for a peer that does not take its close frame
 
 
@@ -133,9 +135,8 @@ class Outlet:
                 elif self._closing:
                     self._hang_up()
                 elif self._late:
-                    reader = self._late.popleft()
-                    if not reader.advance():
-                        self.serve(reader)
+                    TURNSTILE.pass_through()
+                    self._advance_one()
                 else:
                     return  # nothing switches between this look and `_pump = None`
         except OSError:
@@ -145,6 +146,12 @@ class Outlet:
             self.abort()
         finally:
             self._pump = None
+
+    def _advance_one(self) -> None:
+        if self._late:  # the connection may have ended while we stood in the queue
+            reader = self._late.popleft()
+            if not reader.advance():
+                self.serve(reader)
 
     def _flush(self) -> None:
         try:

@@ -24,10 +24,13 @@ NEWEST = 50  # messages for a reader without a cursor, and after a reset
 
 
 class Log(Protocol):
-    """What a room needs of the journal."""
+    """What a room needs to serve those who are far behind: see stretches.py."""
 
     def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
         """Up to `limit` messages with cursor < seq ≤ until, oldest first. Switches."""
+
+    def changed(self, room: int) -> None:
+        """What was read of `room` before is old. Never switches."""
 
 
 class Reader(Protocol):
@@ -106,6 +109,7 @@ class Room:
         self.last = state.last_seq
         self._take(state)
         self._backlog = Backlog(self._backlog_size, messages)
+        self._log.changed(self.id)
         self.loaded.set()
 
     def refresh(self, state: RoomState) -> None:
@@ -169,7 +173,8 @@ class Room:
             return []
         if self._backlog.reaches(cursor):
             return self._backlog.after(cursor, limit)
-        return self._log.messages_after(self.id, cursor, limit, self.last)
+        oldest = max(cursor, self.first - 1)  # retention may have taken what was before
+        return self._log.messages_after(self.id, oldest, limit, self.last)
 
     def removed(self, person: str, since: int) -> bool:
         """Whether `person` was removed by a message after `since`."""
@@ -197,6 +202,8 @@ class Room:
     def _show(self, messages: Sequence[Message]) -> None:
         if messages:
             self._backlog.extend(messages)
+            if any(message.kind in ("edit", "delete") for message in messages):
+                self._log.changed(self.id)
             self.last = messages[-1].seq
             self._push(messages)
 
