@@ -72,13 +72,17 @@ def built_load_client() -> Iterator[Path]:
 
 
 @contextmanager
-def chatapp(core: int) -> Iterator[Running]:
-    """Our server as it comes, one worker, a new instance folder; only the rate limits are out of the way."""
+def chatapp(core: int, **settings: str) -> Iterator[Running]:
+    """Our server as it comes, one worker, a new instance folder; only the rate limits are out of the way.
+
+    `settings`: environment variables beside.
+    """
     with tempfile.TemporaryDirectory(prefix="chat-instance-") as instance:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")}
         for what in ("MESSAGES", "CONNECTIONS", "GUESTS"):
             environ[f"CHATAPP_RATE_{what}"] = "10000000 per second"
         environ["CHATAPP_INSTANCE_PATH"] = instance
+        environ.update(settings)
         with gunicorn("wsgi:app", CHECKOUT, environ, core) as server:
             yield server
 

@@ -17,7 +17,8 @@ from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
 from chatapp.room import Room
 
-STRETCH = 100  # messages offered to a late reader at once
+STRETCH = 100  # messages offered to a late reader at once,
+STRETCH_BYTES = 65_536  # but no more than this: what a socket does not take was joined for nothing
 
 
 class Subscriber:
@@ -94,8 +95,8 @@ class Subscriber:
         if not messages:  # retention took what was there
             self.cursor = max(self.cursor, min(self.room.last, self.room.first - 1))
             return False if self.cursor > cursor else self._skip_to_end()
-        frames = [self.encoding.message(message, self.room.epoch) for message in messages]
-        self.push(messages, frames, b"".join(frames))
+        frames = self._frames(messages)
+        self.push(messages[: len(frames)], frames, b"".join(frames))
         return self._go_live()
 
     def restart(self) -> None:
@@ -116,6 +117,16 @@ class Subscriber:
         if self._go_live() or (self.room.remembers(self.cursor) and self.advance()):
             return
         self.outlet.serve(self)
+
+    def _frames(self, messages: Sequence[Message]) -> list[bytes]:
+        """The frames of as many of `messages` as a socket may take at once, at least of one."""
+        frames, size = [], 0
+        for message in messages:
+            frames.append(self.encoding.message(message, self.room.epoch))
+            size += len(frames[-1])
+            if size >= STRETCH_BYTES:
+                break
+        return frames
 
     def _go_live(self) -> bool:
         # Nothing switches between the comparison and joining `live`: no delivery falls between them.
