@@ -5,6 +5,7 @@ Nothing of the application may be imported at the top: the workers must patch th
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -34,6 +35,7 @@ control_socket_disable = True
 # One line per start, stop and error, no line per request.
 accesslog = None
 
+APP_LOAD_ERROR = 4  # a worker's exit status, as wsgi.py has it
 DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0
@@ -50,6 +52,7 @@ def on_starting(server):
         _give_up("there has to be a worker: start with -w 1 or more")
     if server.cfg.is_ssl:
         _give_up("TLS belongs in a proxy in front (docs/running.md): start without --certfile")
+    logging.getLogger("gunicorn.error").addFilter(_Refusals(server))
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         return  # the sockets are inherited from an older master or from systemd
     for address in server.cfg.address:
@@ -147,6 +150,24 @@ def _check_free(host, port):
             else:
                 said = f"cannot listen on {host}:{port} ({error.strerror}): choose another address with -b"
             _give_up(said)
+
+
+class _Refusals(logging.Filter):
+    """Where the first workers refuse to start, their line is the last: gunicorn's four more would bury it."""
+
+    def __init__(self, server):
+        super().__init__()
+        self._server, self._refused = server, False
+
+    def filter(self, record):
+        if self._server.worker_age > self._server.num_workers:
+            return True  # not at the start: how a server ended that ran is worth its lines
+        if record.msg == "Worker exiting (pid: %s)":  # in the worker, on its way out
+            ending = sys.exc_info()[1]
+            return not (isinstance(ending, SystemExit) and ending.code == APP_LOAD_ERROR)
+        if record.msg == "Worker (pid:%s) exited with code %s." and record.args[1] == APP_LOAD_ERROR:
+            self._refused = True
+        return not self._refused
 
 
 def _give_up(said):

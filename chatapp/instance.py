@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from chatapp.config import Config
 from chatapp.errors import SetupError
 
+WRITTEN = ("setup.lock", *(base + end for base in ("chat.db", "bus.db") for end in ("", "-wal", "-shm")))
+
 
 @contextmanager
 def setting_up(config: Config) -> Iterator[None]:
@@ -16,6 +18,12 @@ def setting_up(config: Config) -> Iterator[None]:
 
     Raises SetupError where the folder cannot be made or written to.
     """
+    if os.path.exists(config.instance_path) and not os.path.isdir(config.instance_path):
+        raise SetupError(
+            f"the instance folder {config.instance_path} is a file, not a folder: name a folder in "
+            "CHATAPP_INSTANCE_PATH"
+        )
+    _check_files(config)
     try:
         os.makedirs(config.instance_path, mode=0o700, exist_ok=True)
         lock = os.open(config.path("setup.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -31,6 +39,17 @@ def setting_up(config: Config) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _check_files(config: Config) -> None:
+    # SQLite opens what it may only read, and would find that out with somebody's first message. A folder in
+    # which nothing can be written is another matter: that is said of the folder.
+    if not os.access(config.instance_path, os.W_OK):
+        return
+    for name in WRITTEN:
+        path = config.path(name)
+        if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+            raise SetupError(f"{path} cannot be written to: make it writable for this user")
 
 
 def secret_key(config: Config) -> str:

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -41,7 +41,11 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def attempt(server: Server, command: str, *arguments: str) -> tuple[int, str]:
+# For root every file can be written to, unless it lays that down.
+AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+
+
+def attempt(server: Server, command: str, *arguments: str, under: Sequence[str] = ()) -> tuple[int, str]:
     """Start what cannot start: its exit status and all that it said."""
     if command == "gunicorn":
         bind = [] if "-b" in arguments else ["-b", "127.0.0.1:0"]
@@ -49,7 +53,7 @@ def attempt(server: Server, command: str, *arguments: str) -> tuple[int, str]:
     else:
         line = ["flask", "room", "list"]
     done = subprocess.run(
-        [str(BIN / line[0]), *line[1:]],
+        [*under, str(BIN / line[0]), *line[1:]],
         cwd=ROOT,
         env=server.environ,
         input="",
@@ -64,8 +68,10 @@ def attempt(server: Server, command: str, *arguments: str) -> tuple[int, str]:
 def the_one_line(said: str) -> str:
     """What the program itself says; gunicorn's own lines begin with their time."""
     assert "Traceback" not in said
-    own = [line for line in said.splitlines() if line.strip() and not line.startswith("[")]
+    lines = [line for line in said.splitlines() if line.strip()]
+    own = [line for line in lines if not line.startswith("[")]
     assert len(own) == 1, said
+    assert lines[-1] == own[0], "nothing stands below it"
     return own[0]
 
 
@@ -174,6 +180,22 @@ def test_an_instance_folder_that_cannot_be_written_to_is_one_line(
     line = the_one_line(said)
     assert str(instance) in line
     assert "CHATAPP_INSTANCE_PATH" in line
+
+
+@pytest.mark.parametrize("command", ["gunicorn", "flask room"])
+def test_an_instance_folder_that_is_a_file_is_one_line_that_says_so(command: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, said = attempt(Server(tmp_path / "file"), command)
+    assert status != 0
+    assert "is a file, not a folder" in the_one_line(said)
+
+
+@pytest.mark.parametrize("name", ["chat.db", "bus.db", "setup.lock", "secret_key"])
+def test_a_file_of_the_instance_that_this_user_may_not_write_is_named(name: str, copied: Path) -> None:
+    (copied / name).chmod(0o000 if name == "secret_key" else 0o400)
+    status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
+    assert status != 0
+    assert str(copied / name) in the_one_line(said)
 
 
 def test_three_workers_that_cannot_start_say_it_once(tmp_path: Path) -> None:
