@@ -114,10 +114,9 @@ def picture(memory: Sequence[float], options: argparse.Namespace) -> str:
     line = " ".join(at(part, megabytes) for part, megabytes in enumerate(memory))
     low, high = memory[1] * (1 - AIM), memory[1] * (1 + AIM)
     band = " ".join([at(1, high), at(PARTS, high), at(PARTS, low), at(1, low)])
-    labels = "".join(
-        f'<text x="{at(part, 0).split(",")[0]}" y="{HIGH - EDGE + 20}" text-anchor="middle">{part * 10} %</text>'
-        for part in range(PARTS + 1)
-    )
+    places = [(at(part, 0).partition(",")[0], f"{100 * part // PARTS} %") for part in range(PARTS + 1)]
+    foot = HIGH - EDGE + 20
+    labels = "".join(f'<text x="{x}" y="{foot}" text-anchor="middle">{said}</text>' for x, said in places)
     title = (
         f"A worker's memory over {options.messages:,} messages, {options.reconnects:,} reconnects and "
         f"{options.rooms:,} rooms: {memory[1]:.0f} MB after the first tenth, {memory[-1]:.0f} MB at the end"
