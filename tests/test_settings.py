@@ -238,6 +238,7 @@ def test_a_config_py_that_cannot_be_run_is_one_line_that_names_the_file(
         ("database_url", "not a url"),
         ("database_url", "mysql://localhost/chat"),
         ("database_url", "sqlite://"),  # in memory: an ack would promise what it cannot keep
+        ("database_url", "sqlite:///file:chat.db?uri=true"),  # whether that file is gone could not be seen
         ("database_url", "sqlite:////nowhere/at/all.db"),
     ],
 )

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from chatapp.errors import SetupError
 from chatapp.journal import faults
 from chatapp.journal.database_file import DatabaseFile
-from chatapp.journal.faults import LogNotEmptied
+from chatapp.journal.faults import Unusable
 from chatapp.threads import in_thread
 
 P = ParamSpec("P")
@@ -37,7 +37,8 @@ def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
         raise SetupError(
             f"CHATAPP_DATABASE_URL={url!r} is no URL: write sqlite:////path/to/chat.db"
         ) from None
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or parsed.database in (None, "", ":memory:"):
+    no_file = parsed.database in (None, "", ":memory:") or str(parsed.database).startswith("file:")
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or no_file:
         shown = parsed.render_as_string()
         raise SetupError(
             f"CHATAPP_DATABASE_URL={shown}: messages are kept in a file: sqlite:////path/to/chat.db"
@@ -76,7 +77,7 @@ class Connections:
         self._engine = engine
         self._readers: LifoQueue[Connection | None] = LifoQueue(items=[None] * READERS)
         self._writer: LifoQueue[Connection | None] = LifoQueue(items=[None])
-        self._file = DatabaseFile()
+        self._file = DatabaseFile(engine.url.database or "")
         self._anchor: Connection | None = None
         self._opening = BoundedSemaphore(1)
         self._log_distrusted = False
@@ -90,7 +91,7 @@ class Connections:
     ) -> T:
         """`function(connection, …)` in a transaction with the write lock, committed when this returns.
 
-        Raises DatabaseGone, also where the file went while this was at work: then it may be in neither.
+        Raises DatabaseGone, also where the file went meanwhile: what was committed is lost with it.
         """
         return self._run(self._writer, True, function, *args, **kwargs)
 
@@ -136,7 +137,7 @@ class Connections:
                     self._empty_log(kept)
                 with kept.begin():
                     answer = function(kept, *args, **kwargs)
-            except (DBAPIError, sqlite3.Error, LogNotEmptied) as error:
+            except (DBAPIError, sqlite3.Error, Unusable) as error:
                 # Whatever state it is in: the next one opens anew.
                 broken, kept = kept, None
                 if broken is not None:
@@ -164,7 +165,7 @@ class Connections:
         anchor = self._engine.connect()
         driver = _driver(anchor)
         _data_version(driver)  # opens the file
-        self._file.remember(driver.execute("PRAGMA database_list").fetchone()[2])
+        self._file.opened()
         driver.execute("PRAGMA busy_timeout=0")  # from here on it is looked at on the hub's own thread
         return anchor
 
@@ -177,7 +178,7 @@ class Connections:
         """
         busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise LogNotEmptied("after an I/O error its log has to be emptied, and another program uses it")
+            raise Unusable("after an I/O error the log must be emptied first, and another program reads it")
         self._log_distrusted = False
 
 

@@ -6,34 +6,36 @@ gone, with all that was acknowledged. (Whether its write-ahead log is still in i
 
 import os
 
-from chatapp.journal.faults import DatabaseGone
+from chatapp.journal.faults import DatabaseGone, Unusable
 
 
 class DatabaseFile:
-    """Known from when it was first opened until the process ends: what was gone once is not trusted again."""
+    """The file at `path`, from its first opening to the end of the process. Once gone it stays gone."""
 
-    def __init__(self) -> None:
-        self._path = ""
+    def __init__(self, path: str) -> None:
+        self._path = path
         self._opened: tuple[int, int] | None = None
         self._gone = False
 
-    def remember(self, path: str) -> None:
-        """The file at `path` has just been opened."""
-        self._path, self._opened = path, _identity(path)
+    def opened(self) -> None:
+        """It has just been opened for the first time."""
+        self._opened = self._identity()
 
     def check(self) -> None:
-        """Raises DatabaseGone. Two microseconds; for a native thread, since a disk can take its time."""
-        if not self._gone and _identity(self._path) == self._opened:
-            return
-        self._gone = True
-        raise DatabaseGone(
-            f"the file {self._path} was removed or replaced: put it in its place, and restart the server"
-        )
+        """Raises DatabaseGone, or Unusable where it cannot be looked at. For a thread: a disk takes time."""
+        if not self._gone:
+            found = self._identity()
+            self._gone = found is None or found != self._opened
+        if self._gone:
+            raise DatabaseGone(
+                f"the file {self._path} was removed or replaced: put it in its place, and restart the server"
+            )
 
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise Unusable(f"the file {self._path} cannot be looked at: {error.strerror}") from None
+        return status.st_dev, status.st_ino

@@ -17,12 +17,12 @@ ADVICE = {
 MANUAL = 'docs/running.md, "When the disk is full, broken or gone"'
 
 
-class DatabaseGone(Exception):
+class Unusable(Exception):
+    """The database cannot be used just now, though SQLite may say nothing."""
+
+
+class DatabaseGone(Unusable):
     """The file at the database's path is not the one that is open: what is kept in that one is lost."""
-
-
-class LogNotEmptied(Exception):
-    """After an I/O error the write-ahead log could not be moved into the database: somebody reads it."""
 
 
 def code(error: BaseException) -> int:
@@ -35,7 +35,7 @@ def is_of_all(error: Exception) -> bool:
 
     Not so where it is damaged: other rooms may lie in pages that are whole.
     """
-    return isinstance(error, OperationalError | sqlite3.OperationalError | DatabaseGone | LogNotEmptied)
+    return isinstance(error, OperationalError | sqlite3.OperationalError | Unusable)
 
 
 def is_of_database(error: Exception) -> bool:

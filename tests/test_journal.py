@@ -1,0 +1,135 @@
+"""Groups: what is asked for at once is kept in one transaction, and one fault in it harms nobody else."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from sqlalchemy import create_engine
+
+from chatapp import models
+from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
+from chatapp.journal import Journal
+from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.requests import Commit, DropRoom, Kept, MakeRoom, Post, Request
+from chatapp.message import Author
+from tests.clients import UNIT
+
+ADA = Author("g1", "ada", guest=True)
+UNKEEPABLE = (
+    "\ud800"  # half a character: no database takes it. The doors refuse it before the journal sees it.
+)
+
+
+class Keeper:
+    """A journal with a room, all that it tells, and how often it has tried to write."""
+
+    def __init__(self, path: Path) -> None:
+        url = f"sqlite:///{path}"
+        engine = create_engine(url, **engine_options(url, busy_seconds=1))
+        listen(engine)
+        models.db.metadata.create_all(engine)
+        self.journal = Journal(engine, queue_limit=1000)
+        self.commits: list[Commit] = []
+        self.journal.on_commit = self.commits.extend
+        self.tries = 0
+        self._write = self.journal._connections.write
+        self.journal._connections.write = self._counted  # type: ignore[method-assign]
+        self.room = self.journal.ask(MakeRoom("board"))
+        self.commits.clear()
+        self.tries = 0
+
+    def ask(self, *requests: Request) -> list[Any]:
+        """The answers to `requests`, which are one group; they come in this order."""
+        answers: list[Any] = []
+        for request in requests:
+            self.journal.submit(request, answers.append)
+        with gevent.Timeout(UNIT):
+            while len(answers) < len(requests):
+                gevent.sleep(0.01)
+        return answers
+
+    @property
+    def shown(self) -> list[tuple[int, str]]:
+        return [(message.seq, message.body) for commit in self.commits for message in commit.messages]
+
+    def _counted(self, *arguments: Any) -> Any:
+        self.tries += 1
+        return self._write(*arguments)
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(tmp_path / "chat.db")
+    yield keeper
+    assert keeper.journal.finish(UNIT)
+
+
+def says(room: int, *bodies: str) -> list[Request]:
+    return [Post(room, ADA, body, client_id=f"id of {body!r}") for body in bodies]
+
+
+def test_what_is_asked_at_once_is_one_transaction(keeper: Keeper) -> None:
+    bodies = [f"word {number}" for number in range(100)]
+    answers = keeper.ask(*says(keeper.room, *bodies))
+    assert [(kept.message.seq, kept.message.body) for kept in answers] == list(enumerate(bodies, 1))
+    assert keeper.tries == len(keeper.commits) == 1
+
+
+@pytest.mark.parametrize("places", [[0], [99], [37], [0, 1, 50, 98, 99], range(100)])
+def test_a_request_that_no_database_would_take_fails_alone(
+    places: Any, keeper: Keeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies = [UNKEEPABLE if number in places else f"word {number}" for number in range(100)]
+    answers = keeper.ask(*says(keeper.room, *bodies))
+    good = [body for body in bodies if body != UNKEEPABLE]
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, NotKept)] == list(places)
+    kept = [answer.message for answer in answers if isinstance(answer, Kept)]
+    assert [(message.seq, message.body) for message in kept] == list(enumerate(good, 1))
+    assert keeper.shown == list(enumerate(good, 1)), "once, in order, without a gap"
+    assert len(caplog.records) == len(places), "each is a fault of the program, and named"
+    assert "word" not in caplog.text, "without what people wrote"
+    assert keeper.ask(*says(keeper.room, "after"))[0].message.seq == len(good) + 1
+    again = keeper.ask(*says(keeper.room, *good))
+    assert [(kept.message.seq, kept.new) for kept in again] == [
+        (number + 1, False) for number in range(len(good))
+    ]
+
+
+def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
+    other = keeper.journal.ask(MakeRoom("other"))
+    keeper.tries = 0
+    answers = keeper.ask(
+        *says(other, "before"),
+        *says(keeper.room, "one"),
+        Post(keeper.room, ADA, "of what?", kind="edit", of=77),
+        DropRoom(other),
+        *says(other, "too late"),
+        *says(keeper.room, "two"),
+        Post(keeper.room, ADA, "closes", kind="notice", change={"closed": True}),
+        *says(keeper.room, "three"),
+    )
+    refusals = [type(answer) for answer in answers if isinstance(answer, Exception)]
+    assert refusals == [BadRequest, NoSuchRoom, RoomClosed]
+    assert [body for _, body in keeper.shown] == ["one", "two", "closes"]
+    assert keeper.tries == 1
+
+
+def test_a_fault_of_the_database_fails_the_group_at_once_and_is_over_when_it_is(
+    keeper: Keeper, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies = [f"word {number}" for number in range(50)]
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for tries in (1, 2):
+            answers = keeper.ask(*says(keeper.room, *bodies))
+            assert [type(answer) for answer in answers] == [NotKept] * 50
+            assert keeper.tries == tries, "nobody else waits for the lock as well"
+    assert keeper.shown == []
+    assert [kept.message.seq for kept in keeper.ask(*says(keeper.room, *bodies))] == list(range(1, 51))
+    began, over = [record.getMessage() for record in caplog.records]
+    assert "locked" in began
+    assert "over (count: 100)" in over
