@@ -19,7 +19,7 @@ export class People {
     this.#take(people);
     this.#count = people.length;
     this.#panel.addEventListener("toggle", () => this.#show());
-    this.#panel.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
     this.#show();
   }
 
@@ -67,6 +67,7 @@ export class People {
   }
 
   #close() {
+    if (!this.#panel.matches(":popover-open")) return;
     this.#panel.hidePopover();
     document.querySelector(".people-button").focus();
   }

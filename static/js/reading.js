@@ -21,6 +21,8 @@ export class Reading extends EventTarget {
     this.#connection = connection;
     this.#room = room;
     document.addEventListener("visibilitychange", () => this.look());
+    connection.addEventListener("state", () => this.look());
+    addEventListener("pagehide", () => this.#tell()); // what was read since the last report
   }
 
   set title(title) {
@@ -56,17 +58,19 @@ export class Reading extends EventTarget {
   }
 
   #tellSoon() {
-    if (this.#room === null || this.#timer !== null || this.#connection.cursor <= this.#told) return;
-    this.#tell();
+    if (this.#timer !== null || !this.#tell()) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.look();
     }, READ_PAUSE);
   }
 
+  /** Whether there was something to report, and a line to report it over. */
   #tell() {
-    if (this.#connection.state !== "live") return;
-    this.#told = this.#connection.cursor;
-    this.#connection.send({ type: "read", room: this.#room, seq: this.#told });
+    const { cursor, state } = this.#connection;
+    if (this.#room === null || !this.#isWatching || state !== "live" || cursor <= this.#told) return false;
+    this.#told = cursor;
+    this.#connection.send({ type: "read", room: this.#room, seq: cursor });
+    return true;
   }
 }
