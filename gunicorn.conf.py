@@ -3,7 +3,6 @@
 Nothing of the application may be imported at the top: the workers must patch the standard library first.
 """
 
-import contextlib
 import errno
 import logging
 import os
@@ -39,7 +38,6 @@ APP_LOAD_ERROR = 4  # a worker's exit status, as wsgi.py has it
 DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0
-PEER_GONE_SECONDS = 50  # as the WebSocket's heartbeat has it
 
 
 def on_starting(server):
@@ -65,48 +63,26 @@ def on_starting(server):
             sys.exit(status)
 
 
-def when_ready(server):
-    """The sockets are bound: what workers accept from them inherits their options."""
-    for listener in server.LISTENERS:
-        if listener.sock.family != socket.AF_UNIX:
-            _notice_dead_peers(listener.sock)
-
-
 def post_worker_init(worker):
     """In the worker, when the application is loaded: let the hub know when the worker has to go."""
     import gevent
 
     from chatapp import config
+    from chatapp.accepted import Accepted
 
     hub = worker.wsgi.extensions["chatapp"]
-    connections = set()
-    handle = worker.handle
-
-    def remember_connection(listener, client, address):
-        connections.add(client)
-        try:
-            handle(listener, client, address)
-        finally:
-            connections.discard(client)
-
-    def drain():
-        hub.drain(DRAIN_SECONDS)
-        gevent.sleep(0.1)  # answers that are under way
-        # What is left is idle or still sending its request, and would hold gunicorn's stop.
-        for client in list(connections):
-            with contextlib.suppress(OSError):
-                # The socket below gevent's: its own shutdown would raise in the handler that waits.
-                client._sock.shutdown(socket.SHUT_RD)
+    accepted = Accepted(worker, hub.config.heartbeat)
 
     def drain_when_told():
         # gunicorn's worker notices SIGTERM, SIGHUP and --max-requests within a second; we look oftener.
         while worker.alive:
             gevent.sleep(LOOK_SECONDS)
-        drain()
+        hub.drain(DRAIN_SECONDS)
+        gevent.sleep(0.1)  # answers that are under way
+        accepted.hang_up()
 
     # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker.handle = remember_connection
     hub.start()
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
@@ -173,16 +149,6 @@ class _Refusals(logging.Filter):
 def _give_up(said):
     print(f"chatapp: {said}", file=sys.stderr)
     sys.exit(1)
-
-
-def _notice_dead_peers(sock):
-    """A peer whose machine has vanished is noticed by TCP; accepted sockets inherit this."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 25), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, PEER_GONE_SECONDS * 1000)
 
 
 def _url(address):

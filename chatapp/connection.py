@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 from gevent import socket
 
-from chatapp import frames
+from chatapp import frames, sockets
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
 from chatapp.hub import Hub
@@ -22,7 +22,10 @@ _DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining
 
 
 class Connection:
-    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it."""
+    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it.
+
+    `answers`: whether the peer answers heartbeats. Where it does not, its machine's acknowledgements count.
+    """
 
     def __init__(
         self,
@@ -32,14 +35,18 @@ class Connection:
         encoding: Encoding,
         *,
         many_rooms: bool = False,
+        answers: bool = True,
     ) -> None:
         self.hub, self.identity, self.encoding = hub, identity, encoding
-        self._many_rooms = many_rooms
+        self._sock = sock
+        self._many_rooms, self._answers = many_rooms, answers
         self.outlet = Outlet(sock, hub.config.unsent_limit)
         self.subscribers: dict[int, Subscriber] = {}
         self._present: set[int] = set()  # rooms in which this connection makes the person present
         self.heard = time.monotonic()
-        self.silence_matters = True
+        self._beaten = 0.0  # when the last heartbeat was sent
+        if not answers:
+            sockets.wait_for_ever(sock)
         hub.heartbeat.add(self)
 
     def join(
@@ -111,10 +118,18 @@ class Connection:
             self.outlet.send(frame, droppable)
 
     def beat(self, now: float) -> None:
-        if self.silence_matters and now - self.heard > 2 * self.hub.config.heartbeat:
+        if self._silent(now):
             self.outlet.abort()
         else:
+            self._beaten = now
             self.outlet.send(self.encoding.heartbeat(), droppable=True)
+
+    def _silent(self, now: float) -> bool:
+        """Whether there was no sign of life since the last heartbeat."""
+        if not self._answers:
+            return sockets.unacknowledged(self._sock, now - self._beaten)
+        # What it has said and we were kept from reading (by the journal, or by a stop) is a sign as well.
+        return self.heard < self._beaten and not sockets.has_unread(self._sock)
 
     def _dismissed(self, subscriber: Subscriber, code: str) -> None:
         self.subscribers.pop(subscriber.room.id, None)

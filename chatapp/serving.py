@@ -1,18 +1,20 @@
-"""Between the WSGI server and Flask: proxies, the time a body may take, headers, and Connection: close."""
+"""Between the WSGI server and Flask: proxies, what bodies may cost, headers, and Connection: close."""
 
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 import gevent
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from chatapp import auth
 from chatapp.config import Config
-from chatapp.errors import BadRequest, TooLong
+from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
+from chatapp.held import LARGE, Held
 from chatapp.transports.json_api import LIVE_HEADERS
 from chatapp.transports.waiting import ClientGone
 
@@ -39,19 +41,21 @@ def init_app(app: Flask, config: Config) -> None:
     app.url_map.converters["room_id"] = RoomId
     if config.trusted_proxies:
         n = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_port=n)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_start)
     app.before_request(auth.identify)  # first: what refuses the rest says so on a page for somebody
-    app.before_request(_read_body)
-    app.after_request(_finish)
+    held = Held()
+    app.before_request(partial(_read_body, held))
+    app.after_request(partial(_finish, held))
+    app.teardown_request(partial(_forget_body, held))
 
 
 def _start() -> None:
     get_hub().start()
 
 
-def _read_body() -> None:
+def _read_body(held: Held) -> None:
     """Read the whole body now, in bounded time and size, so that no handler waits for a slow client."""
     config, environ = get_hub().config, request.environ
     length = request.content_length
@@ -62,6 +66,9 @@ def _read_body() -> None:
         raise too_long
     # Of a body that does not say its length, one byte more than may come, to see whether it does.
     most = config.request_limit + 1 if length is None else length
+    if most > LARGE:
+        held.take(most, auth.address())
+        g.body_held = most
     try:
         with gevent.Timeout(config.request_seconds, BadRequest("The body took too long to arrive")):
             data = environ["wsgi.input"].read(most)
@@ -78,7 +85,13 @@ def _read_body() -> None:
     request.get_data()  # keeps the bytes beside what a form parser makes of them
 
 
-def _finish(response: Response) -> Response:
+def _forget_body(held: Held, _error: BaseException | None) -> None:
+    if "body_held" in g:
+        held.give_back(g.body_held, auth.address())
+
+
+def _finish(held: Held, response: Response) -> Response:
+    response = _hold(held, response)
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -90,6 +103,18 @@ def _finish(response: Response) -> Response:
             response.headers.update(PREFLIGHT)
     if get_hub().draining.is_set() or response.status_code == TooLong.status:
         _close_afterwards()
+    return response
+
+
+def _hold(held: Held, response: Response) -> Response:
+    """Count a large answer until it was sent, or could not be; a refusal where too much is held already."""
+    size = (response.content_length or 0) if response.is_sequence else 0
+    if size > LARGE:
+        try:
+            held.take(size, auth.address())
+        except TooFast as refusal:
+            return current_app.make_response(current_app.handle_user_exception(refusal))
+        response.call_on_close(partial(held.give_back, size, auth.address()))
     return response
 
 

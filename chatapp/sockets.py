@@ -1,11 +1,76 @@
-"""The socket below gevent's: non-blocking, so that a call takes what it can and never switches."""
+"""The socket below gevent's: non-blocking, so that a call takes what it can and never switches.
+
+And what TCP does for us: it notices machines that have vanished, and holds little for peers that do not read.
+"""
 
 import socket as stdlib
+import struct
+import sys
+from contextlib import suppress
 from typing import Any, cast
 
 from gevent import socket
+
+# Where linux/tcp.h's `struct tcp_info` has the milliseconds since data was last sent, and since the last ACK.
+LAST_DATA_SENT, LAST_ACK_RECV = 44, 56
+TCP_INFO_SIZE = 104
+
+KERNEL_UNSENT = 65_536  # bytes that the kernel holds for one peer beyond those that are in flight
 
 
 def raw(sock: socket.socket) -> stdlib.socket:
     """The operating system's socket of a gevent socket, for which gevent has no public name."""
     return cast(stdlib.socket, cast(Any, sock)._sock)
+
+
+def prepare(sock: socket.socket, heartbeat: int) -> None:
+    """Set up an accepted TCP socket; `heartbeat` in seconds.
+
+    A machine that is silent for two heartbeats is given up. That is for plain requests: a poll that waits
+    (TCP probes its client), a request that comes in bits, an answer that is not taken. Who is pushed to has
+    heartbeats.
+
+    What cannot be sent yet waits with us, where it is bounded and pings come first, not in the kernel, which
+    would take up to 4 MB for each socket.
+    """
+    sock.setsockopt(stdlib.SOL_SOCKET, stdlib.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", heartbeat),
+        ("TCP_KEEPINTVL", max(1, heartbeat // 5)),
+        ("TCP_KEEPCNT", 5),
+        ("TCP_USER_TIMEOUT", 2 * heartbeat * 1000),  # milliseconds
+        ("TCP_NOTSENT_LOWAT", KERNEL_UNSENT),
+    ):
+        if hasattr(stdlib, name):
+            sock.setsockopt(stdlib.IPPROTO_TCP, getattr(stdlib, name), value)
+
+
+def wait_for_ever(sock: socket.socket) -> None:
+    """Take back TCP_USER_TIMEOUT: it would also end a peer that is there and has only stopped reading."""
+    if hasattr(stdlib, "TCP_USER_TIMEOUT"):
+        with suppress(OSError):  # no TCP
+            sock.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_USER_TIMEOUT, 0)
+
+
+def unacknowledged(sock: socket.socket, seconds: float) -> bool:
+    """Whether the peer's machine has said nothing for `seconds` and owes an answer to what was last sent.
+
+    One that is there and has stopped reading owes none: it answers whatever TCP tries, that there is no room.
+    """
+    if sys.platform != "linux":
+        return False  # TCP's own time-outs find out, later
+    try:
+        info = sock.getsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_INFO, TCP_INFO_SIZE)
+    except OSError:  # no TCP, or closed
+        return False
+    (sent,) = struct.unpack_from("=I", info, LAST_DATA_SENT)
+    (acknowledged,) = struct.unpack_from("=I", info, LAST_ACK_RECV)
+    return bool(sent < acknowledged > seconds * 1000)
+
+
+def has_unread(sock: socket.socket) -> bool:
+    """Whether there are bytes from the peer that nobody has read yet."""
+    try:
+        return bool(raw(sock).recv(1, stdlib.MSG_PEEK))
+    except OSError:
+        return False

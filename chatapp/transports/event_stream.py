@@ -33,8 +33,7 @@ def stream(room_id: int) -> Response:
     after, epoch = _cursor()
     start, reset = cursor.begin(hub, room, after, epoch)
     sock = client_socket()
-    connection = Connection(hub, sock, identity, EVENT_STREAM)
-    connection.silence_matters = False  # a browser says nothing here; TCP finds out who is gone
+    connection = Connection(hub, sock, identity, EVENT_STREAM, answers=False)  # a browser says nothing here
     try:
         connection.outlet.send(_head())
         connection.outlet.send(

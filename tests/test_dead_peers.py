@@ -1,0 +1,168 @@
+"""Who is gone without a goodbye is noticed and costs nothing any more; who is only slow is not taken for gone."""
+
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from tests.clients import UNIT, Person, Socket, eventually
+from tests.far_machine import FarMachine, far_machines
+from tests.raw_socket import RawSocket, nobody_gets
+from tests.servers import Server
+from tests.test_event_stream import Stream
+
+HEARTBEAT = "2"  # seconds; a client on a busy machine has to answer before the next one
+LONG = "😀" * 4000  # 16 KB
+MORE = 3 * UNIT  # for what takes some heartbeats
+
+
+def test_a_machine_that_vanishes_is_noticed_on_every_transport_and_leaves_nothing_behind(
+    new_server: Callable[..., Server],
+) -> None:
+    with far_machines(2) as (unplugged, silent):
+        # TCP has to find out: nothing else ends a request so soon.
+        server = new_server(heartbeat=HEARTBEAT, request_seconds="600")
+        server.start("-b", unplugged.bind, "-b", silent.bind, "--keep-alive", "600")
+        ada, grace = Person(server, "ada"), Person(server, "grace")
+        board, large = grace.make_room("board"), grace.make_room("large")
+        witness = grace.socket()
+        witness.join(board)
+        for _ in range(20):
+            grace.say(large, LONG)
+        grace.http.close()
+        before = eventually(lambda: _sockets(server) if _figures(server)["connections"] == 1 else 0)
+        gone = [raw for machine in (unplugged, silent) for raw in _everything(machine, ada, board, large)]
+        eventually(
+            lambda: _figures(server) == {"connections": 7, "subscriptions": 7, "waiting_polls": 4},
+            "all are served",
+        )
+        eventually(lambda: _people(witness) == {"ada", "grace"}, "ada is there")
+        unplugged.pull_the_cable()
+        silent.fall_silent()
+        eventually(
+            lambda: _figures(server) == {"connections": 1, "subscriptions": 1, "waiting_polls": 0},
+            "all are gone",
+            MORE,
+        )
+        eventually(lambda: _sockets(server) == before, f"no more than {before} sockets are open", MORE)
+        eventually(lambda: _people(witness) == {"grace"}, "ada has left")
+        for raw in gone:
+            raw.sock.close()
+        witness.close()
+        ada.close()
+        assert server.stop() == 0
+        assert "Traceback" not in "".join(server.log)
+
+
+def _everything(machine: FarMachine, ada: Person, board: int, large: int) -> list[RawSocket]:
+    """A connection of every kind."""
+    server, messages = ada.server, f"/api/rooms/{board}/messages"
+    websocket, plain, stream, poll, tutorial, body, head, idle, silent, page = opened = [
+        machine.open(server) for _ in range(10)
+    ]
+    websocket.handshake(Cookie=ada.cookie)
+    websocket.frame(json.dumps({"type": "join", "room": board}))
+    plain.handshake(f"/chats/{board}/ws", Cookie=ada.cookie)
+    stream.request("GET", f"/api/rooms/{board}/stream", Cookie=ada.cookie)
+    poll.request("GET", f"{messages}?after=-1&wait=55")
+    tutorial.request("GET", f"/chats/{board}/http?lastupdate=9999999999")
+    body.request("POST", messages, b'{"body": "', Content_Length="99")
+    head.send(b"GET /healthz HTTP/1.1\r\nHost: chat")
+    idle.request("GET", "/healthz")
+    assert idle.answer().status == 200
+    assert silent
+    page.take_little()
+    page.request("GET", f"/api/rooms/{large}/messages?after=0")  # 320 KB, and does not read them
+    return opened
+
+
+def test_a_socket_that_answers_no_pings_is_gone_and_a_stream_that_stops_reading_is_late(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(heartbeat=HEARTBEAT).start()
+    ada, grace = Person(server, "ada"), Person(server, "grace")
+    board = grace.make_room("board")
+    witness, clock = grace.socket(), Stream(grace, board, {"after": -1}, {})
+    witness.join(board)
+    with RawSocket(server) as socket, RawSocket(server) as stream:
+        for raw in (socket, stream):
+            raw.take_little()
+        socket.handshake(Cookie=ada.cookie)
+        socket.frame(json.dumps({"type": "join", "room": board}))
+        stream.request("GET", f"/api/rooms/{board}/stream?after=0")
+        eventually(lambda: _figures(server)["subscriptions"] == 4, "all are there")
+        for _ in range(50):
+            witness.send({"type": "send", "room": board, "body": LONG})
+        eventually(lambda: "ada" not in _people(witness), "the socket is gone", MORE)
+        eventually(lambda: _figures(server)["connections"] == 3)
+        # Long after its TCP window was closed: TCP_USER_TIMEOUT would be two heartbeats.
+        _wait_for_heartbeats(clock, 3)
+        assert _figures(server)["connections"] == 3
+        grace.say(board, "the end")
+        records = stream.read_until(b'"body":"the end"').decode()
+        assert re.findall(r'^data: .*?"seq":(\d+)', records, re.M) == [str(seq) for seq in range(1, 52)]
+    for each in (clock, witness, ada, grace):
+        each.close()
+
+
+def test_a_socket_is_not_silent_whose_words_we_were_kept_from_reading(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(heartbeat=HEARTBEAT, busy_seconds="60").start()
+    ada = Person(server, "ada")
+    clock = Stream(ada, 1, {"after": -1}, {})
+    with closing(ada.socket()) as socket, closing(ada.socket(path="/chats/1/ws", subprotocols=None)) as plain:
+        with closing(sqlite3.connect(server.instance / "chat.db", isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            for number in range(300):  # more than are read while none is kept
+                socket.send({"type": "send", "room": 1, "body": "word", "client_id": str(number)})
+            plain.send("first")
+            plain.send("second")  # behind it the answers to our pings
+            _wait_for_heartbeats(clock, 3)
+            lock.execute("ROLLBACK")
+        eventually(lambda: len(socket.of("ack")) == 300, "all are kept")
+        eventually(lambda: "second" in plain.frames)
+        assert socket.closed is plain.closed is None
+    clock.close()
+    ada.close()
+
+
+def _wait_for_heartbeats(stream: Stream, count: int) -> None:
+    def heartbeats() -> int:
+        return sum("comment" in record for record in stream.records)
+
+    goal = heartbeats() + count
+    eventually(lambda: heartbeats() >= goal, f"{count} more heartbeats", MORE)
+
+
+def _figures(server: Server) -> dict[str, int]:
+    """What the only worker says of its readers."""
+    found = re.findall(r"^chatapp_(\w+)\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text, re.M)
+    return {
+        name: int(value) for name, value in found if name in ("connections", "subscriptions", "waiting_polls")
+    }
+
+
+def _sockets(server: Server) -> int:
+    """How many sockets the only worker has open."""
+    files = Path(f"/proc/{server.worker_pids[0]}/fd")
+    return sum(_target(file).startswith("socket:") for file in files.iterdir())
+
+
+def _target(file: Path) -> str:
+    try:
+        return os.readlink(file)
+    except FileNotFoundError:  # it was just closed
+        return ""
+
+
+def _people(witness: Socket) -> set[str]:
+    """Who is in the room, as the presence frames of `witness` tell it."""
+    here: set[str] = set()
+    for frame in witness.of("presence"):
+        here |= {who["name"] for who in frame.get("here", []) + frame.get("joined", [])}
+        here -= {who["name"] for who in frame.get("left", [])}
+    return here
