@@ -18,12 +18,14 @@ from typing import Protocol
 import gevent
 from gevent import socket
 
+from chatapp.errors import ChatError
 from chatapp.sockets import raw
 from chatapp.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
 TURNSTILE = Turnstile()  # of all who are late one stretch goes out at a time, and all else in between
+AGAIN_SECONDS = 1  # until the log is read again when it could not be
 CLOSE_SECONDS = 2  # for a peer that does not take its close frame
 
 
@@ -150,7 +152,12 @@ class Outlet:
     def _advance_one(self) -> None:
         if self._late:  # the connection may have ended while we stood in the queue
             reader = self._late.popleft()
-            if not reader.advance():
+            try:
+                done = reader.advance()
+            except ChatError:  # the log cannot be read just now (which is logged): the reader stays late
+                gevent.sleep(AGAIN_SECONDS)
+                done = False
+            if not done:
                 self.serve(reader)
 
     def _flush(self) -> None:

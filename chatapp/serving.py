@@ -80,6 +80,7 @@ def _read_body(held: Held) -> None:
     if len(data) > config.request_limit:
         raise too_long
     if length is not None and len(data) < length:
+        get_hub().check_open()  # a server that goes has cut it off itself
         raise BadRequest("The body was cut off")
     environ["wsgi.input"] = BytesIO(data)
     request.get_data()  # keeps the bytes beside what a form parser makes of them

@@ -1,15 +1,19 @@
 """Somebody sets the clock an hour forward or back: no order changes, nobody is forgotten and nobody waits for it."""
 
 import itertools
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.clients import READERS, UNIT, Person, Reader, eventually
 from tests.faults import Faults
+from tests.raw_socket import RawSocket
 from tests.servers import Server
 from tests.test_workers import one_on_each_worker
 
@@ -122,3 +126,22 @@ def test_nobody_waits_longer_or_shorter_for_it(
     assert time.monotonic() >= started + 2
     assert [answer.json()["messages"] for answer in answers] == [[]]
     assert server.worker_pids == workers, "gunicorn takes none of them for dead"
+
+
+def test_a_server_that_stops_while_its_clock_is_set_back_is_gone_all_the_same(tmp_path: Path) -> None:
+    server = Server(tmp_path / "instance")
+    faults = Faults(server.instance)
+    server.settings.update(faults.environ)
+    server.start()
+    ada = Person(server, "ada")
+    for _ in range(60):
+        ada.say(1, "👍" * 4000)
+    with RawSocket(server) as stuck:  # asks for more than the kernel holds, and does not read it
+        stuck.take_little()
+        stuck.request("GET", "/api/rooms/1/messages?after=0")
+        assert stuck.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        os.kill(server.pid, signal.SIGTERM)
+        eventually(lambda: any("term" in line for line in server.log), "the server has begun to stop")
+        faults.set_clock(-HOUR)
+        assert server.stop(0) == 0  # signal 0: only waits, at most half a minute
+    ada.close()
