@@ -50,6 +50,11 @@ class Server:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether the master is gone."""
+        return self._process is None or self._process.poll() is not None
+
+    @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that run now."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
