@@ -200,7 +200,7 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
     before, seen, gone, joined = session.after or 0, set[int](), None, None
     for event in session.events:
         if isinstance(event, Joined):
-            joined = event.at if joined is None else joined
+            joined = joined or event
             has_something = bool(seen or session.after)
             if log is not None and has_something and epochs.number(event.epoch) != log:
                 yield Violation("no reset", f"{where}: went on in another log, {event.epoch}")
@@ -228,19 +228,21 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
             yield Violation(rule, f"{where}: got #{seq} in place of #{expected}")
         if gone is not None:
             yield Violation("read after the removal", f"{where}: was removed by #{gone} and got #{seq}")
-        if event.removed == session.person and joined is not None and _was_in(session, joined, seq, history):
+        if event.removed == session.person and joined and _was_in(session, joined, seq, history):
             gone = seq
         seen.add(seq)
         expected = seq + 1
 
 
-def _was_in(session: Session, joined: float, seq: int, history: History) -> bool:
-    """Whether the session was in the room before anybody began to remove its person by #`seq`.
+def _was_in(session: Session, joined: Joined, seq: int, history: History) -> bool:
+    """Whether the session was in the room before its person was removed by #`seq`.
 
     Whoever comes back later may read on, and reads the notice as part of the log.
     """
+    if joined.cursor is not None and joined.cursor < seq:
+        return True
     return any(
-        joined < removal.begun
+        joined.at < removal.begun
         for removal in history.removals
         if (removal.room, removal.seq) == (session.room, seq)
     )

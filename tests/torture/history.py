@@ -43,10 +43,14 @@ class Delivery:
 
 @dataclass
 class Joined:
-    """The reader was told that it goes on in the log `epoch`, at `at` seconds of the run."""
+    """The reader was told that it goes on in the log `epoch`, at `at` seconds of the run.
+
+    `cursor`: where the room was then, if that was told.
+    """
 
     epoch: str
     at: float
+    cursor: int | None = None
 
 
 @dataclass

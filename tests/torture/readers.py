@@ -17,7 +17,11 @@ AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
 
 
 class Reader:
-    """Follows `room` with a cursor, over `transports` in turn by chance. `slow`: takes its bytes in gulps."""
+    """Follows `room` with a cursor, over `transports` in turn by chance.
+
+    `slow`: takes its bytes in gulps. `looks`: looks up in the database whether what it got is there. `rests`:
+    seconds before it asks again, at most, so that its polls meet what is just being said.
+    """
 
     def __init__(
         self,
@@ -27,11 +31,12 @@ class Reader:
         transports: Sequence[str],
         slow: bool = False,
         looks: bool = False,
+        rests: float = 0,
     ) -> None:
         self.world, self.person, self.room = world, person, room
         self.name = f"{person.name} in room {room}"
         self.cursor, self.epoch = 0, ""
-        self._transports, self._slow, self._looks = transports, slow, looks
+        self._transports, self._slow, self._looks, self._rests = transports, slow, looks, rests
         self._chance = random.Random(f"{world.seed} {self.name}")
         self._until = 0.0
         self._waiting_since: float | None = None  # in polls that bring nothing
@@ -148,7 +153,7 @@ class Reader:
     def _frame(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "joined":
-                self._joined(frame["epoch"])
+                self._joined(frame["epoch"], frame["cursor"])
             case "reset":
                 self._reset(frame["epoch"], frame["cursor"])
             case "message":
@@ -156,10 +161,10 @@ class Reader:
             case "error":
                 raise Refused(frame["code"])
 
-    def _joined(self, epoch: str) -> None:
+    def _joined(self, epoch: str, cursor: int | None = None) -> None:
         assert self._session is not None
         self.epoch = epoch
-        self._session.events.append(Joined(epoch, now()))
+        self._session.events.append(Joined(epoch, now(), cursor))
 
     def _reset(self, epoch: str, cursor: int) -> None:
         assert self._session is not None
@@ -198,6 +203,8 @@ class Reader:
         return NARROW if self._slow else 0
 
     def _dawdle(self) -> None:
+        if self._rests:
+            gevent.sleep(self._chance.uniform(0, self._rests))
         if self._slow and self.world.writing:
             gevent.sleep(self._chance.choice((0, 0, 0.1, 0.5, 3)))
 

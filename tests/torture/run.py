@@ -98,6 +98,7 @@ class _Run:
             self._set_the_scene()
             self._probe_syncs()
             clients = [gevent.spawn(client.run) for client in [*self.writers, *self.readers]]
+            self._wait_until_all_are_in()
             for number, workers in enumerate(self.plan.workers):
                 if number:
                     self.server.stop()
@@ -125,7 +126,7 @@ class _Run:
         self.mallory = self._guest("mallory")
         self.writers = self._make_writers()
         self.readers = self._make_readers()
-        partner = Partner(self.world, self._guest("ada"), self.porch, 0.005)
+        partner = Partner(self.world, self._guest("ada"), self.porch, 0)
         partner.listeners = [reader for reader in self.readers if reader.room == self.porch]
         self.writers.append(partner)
 
@@ -148,7 +149,7 @@ class _Run:
         return [kind(self.world, person, room, pause) for kind, person, room, pause in kinds]
 
     def _make_readers(self) -> list[Any]:
-        def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: bool) -> Reader:
+        def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: Any) -> Reader:
             return Reader(self.world, self._guest(name), room, transports, **how)
 
         return [
@@ -164,8 +165,8 @@ class _Run:
             reader("iris", self.lobby),
             TextReader(self.world, self._guest("jack"), self.lobby),
             LineReader(self.world, self._guest("kate"), self.lobby),
-            reader("lena", self.porch, ("poll",)),
-            reader("mike", self.porch, ("polls_anywhere",)),
+            reader("lena", self.porch, ("poll",), rests=0.02),
+            reader("mike", self.porch, ("polls_anywhere",), rests=0.02),
         ]
 
     def _guest(self, name: str) -> Person:
@@ -189,6 +190,12 @@ class _Run:
             prober.write()
             self.history.unsynced += self.disk.syncs == before
         prober.close()
+
+    def _wait_until_all_are_in(self) -> None:
+        deadline = now() + self.plan.patience
+        readers = [reader for reader in self.readers if isinstance(reader, Reader)]
+        while not all(reader.epoch for reader in readers) and now() < deadline:
+            gevent.sleep(0.01)
 
     # -- trouble ---------------------------------------------------------------------------------------------
 
