@@ -111,9 +111,10 @@ def _nobodys(history: History) -> Iterator[Violation]:
                 yield Violation("nobody sent it", f"room {log.room} has {row}")
     kept = {(log.room, row.seq) for log in history.logs for row in log.rows}
     for session, delivery in _deliveries(history):
-        # What is in the log was judged there. (What was cleared since is not.)
-        if delivery.seq is None or delivery.kind == "notice" or (delivery.room, delivery.seq) in kept:
+        if delivery.seq is None or delivery.kind == "notice" or delivery.room != session.room:
             continue
+        if (delivery.room, delivery.seq) in kept:
+            continue  # judged there: only what was cleared since is not
         if (delivery.room, delivery.author, delivery.client_id or delivery.body) not in sent:
             yield Violation("nobody sent it", f"{session.reader} got {_short(delivery)}")
 
@@ -218,9 +219,11 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
             continue
         seq = event.seq
         assert seq is not None
-        if log is not None and epochs.of(seq) != log:
-            rule = "no reset" if epochs.of(seq) > log else "read from a log that was replaced"
-            yield Violation(rule, f"{where}: got #{seq}, and the room was cleared between")
+        if log is not None and epochs.of(seq) < log:
+            yield Violation("read from a log that was replaced", f"{where}: got #{seq} after the reset")
+            continue
+        if log is not None and epochs.of(seq) > log:
+            yield Violation("no reset", f"{where}: got #{seq}, and the room was cleared between")
             log = epochs.of(seq)
         elif expected is not None and seq != expected:
             known = seq in seen or seq <= before
