@@ -78,13 +78,13 @@ class LiveRooms:
         if room is None:
             return
         room.wanted = max(room.wanted, notice.last)
-        if notice.changed:  # more than messages: state and messages are read together
+        if notice.changed or notice.revision > room.revision + 1:
+            # More than messages, or something before it that we have not heard of: it may be that the log was
+            # replaced, and what follows must not be shown as a part of the old one. Read it all together.
             room.stale = True
         elif room.loaded.is_set() and not room.stale:
             room.deliver(notice.messages)
-            # Revisions that come out of order are left to the sweep, which compares.
-            if notice.revision == room.revision + 1:
-                room.revision = notice.revision
+            room.revision = max(room.revision, notice.revision)
         self.fill_if_needed(room)
 
     def recheck(self) -> None:

@@ -144,6 +144,18 @@ def test_a_poll_whose_room_is_cleared_while_it_waits_starts_over(wire: Any) -> N
     assert (batch.reset, batch.messages, batch.cursor, batch.epoch) == (True, [], 3, journal.epoch)
 
 
+def test_what_follows_a_clearing_by_another_process_is_not_shown_before_the_reset(wire: Any) -> None:
+    hub, room, journal = hub_and_room(500)
+    hub._committed([journal.commit(3)])
+    waiting = gevent.spawn(poll, hub, room, ADA, wire[0], after=3, epoch="e1", wait=FOREVER, limit=None)
+    gevent.sleep(0)
+    journal.clear()  # its notice is still under way when this process keeps the next message
+    hub._committed([journal.commit(1)])
+    batch = waiting.get(timeout=UNIT)
+    assert (batch.reset, [message.seq for message in batch.messages]) == (True, [4])
+    assert batch.epoch == journal.epoch
+
+
 def test_a_poll_whose_client_leaves_ends_at_once_and_is_forgotten(wire: Any) -> None:
     hub, room, _ = hub_and_room(500)
     waiting = gevent.spawn(poll, hub, room, ADA, wire[0], after=0, epoch=None, wait=FOREVER, limit=None)

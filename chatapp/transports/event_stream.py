@@ -36,9 +36,9 @@ def stream(room_id: int) -> Response:
     connection = Connection(hub, sock, identity, EVENT_STREAM, answers=False)  # a browser says nothing here
     try:
         connection.outlet.send(_head())
-        connection.outlet.send(
-            b"retry: %d\nid: %s\n\n" % (random.randint(*RETRY_MILLISECONDS), _id(room, start))
-        )
+        # A reset brings its own id: a browser that was cut off before it came would never be told of it.
+        place = b"" if reset else b"id: %s\n" % _id(room, start)
+        connection.outlet.send(b"retry: %d\n%s\n" % (random.randint(*RETRY_MILLISECONDS), place))
         connection.join(room, start, reset, _opening)
         while sock.recv(READ_SIZE):
             pass  # nothing is expected; the end of it is

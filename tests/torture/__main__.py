@@ -10,7 +10,7 @@ from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from tests.servers import ROOT  # noqa: E402
-from tests.torture.run import TROUBLE, Plan, Result, random_seed, run  # noqa: E402
+from tests.torture.run import DEEDS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
 
 SHOWN = 20  # violations of one rule that are told in full
 
@@ -47,7 +47,21 @@ def read_plan() -> Plan:
         "--workers", type=int, nargs="+", default=[1, 3], help="a phase for each number of workers (1 3)"
     )
     parser.add_argument(
-        "--trouble", nargs="*", choices=TROUBLE, default=TROUBLE, help="what is let loose (everything)"
+        "--trouble",
+        nargs="*",
+        choices=[*TROUBLE, *sorted(DEEDS)],
+        default=list(TROUBLE),
+        metavar="WHAT",
+        help=f"what is let loose: {', '.join(TROUBLE)} (all of them), or single deeds: {', '.join(sorted(DEEDS))}",
+    )
+    parser.add_argument(
+        "--pace", type=float, default=1, help="0.5: with half the pauses between two deeds (1)"
+    )
+    parser.add_argument(
+        "--stay", type=float, default=15, help="seconds that a reader stays with one transport, at most (15)"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=60, help="seconds until what has not come by then is lost (60)"
     )
     parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to serve (this one)")
     parser.add_argument(
@@ -61,6 +75,9 @@ def read_plan() -> Plan:
         seconds=given.seconds,
         workers=tuple(given.workers),
         trouble=tuple(given.trouble),
+        pace=given.pace,
+        stay=given.stay,
+        patience=given.patience,
         code=given.code.resolve(),
         settings=dict(pair.split("=", 1) for pair in given.set),
     )

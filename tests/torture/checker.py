@@ -1,7 +1,7 @@
 """Judges a history: a pure function from what was seen to what must not have happened.
 
 The rules are the promises of docs/promises.md. Each violation names its rule; tests/test_checker.py plants one
-of each. Nothing in here knows servers, times (but for the two rules about waiting) or faults: what a fault may
+of each. Nothing in here knows servers, times (but for the rule about waiting) or faults: what a fault may
 excuse is excused by how a client records it (an unanswered send has no answers, a cut connection ends its
 session).
 """
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.torture.history import Clear, Delivery, History, Log, Reset, Row, Send, Session
+from tests.torture.history import Clear, Delivery, History, Joined, Log, Poll, Reset, Row, Send, Session
 
 OVERSLEPT = 0.5  # share of its wait for which a poll may have slept beside a message, in a run without faults
+AFTER_RESET = 50  # the newest messages, with which a reader starts over
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def check(history: History) -> list[Violation]:
         *_logs(history),
         *_answers(history, logs),
         *_order_of_writers(history),
+        *_nobodys(history),
         *_one_message_a_number(history, logs),
         *_sessions(history, logs),
         *_ends(history),
@@ -54,9 +56,9 @@ def _logs(history: History) -> Iterator[Violation]:
 def _twice(log: Log) -> Iterator[Violation]:
     seen: dict[tuple[str, str], int] = {}
     for row in log.rows:
-        key = (row.author, row.client_id or f"body {row.body}")
-        if row.kind == "notice" or (row.client_id is None and row.body == ""):
+        if row.kind == "notice" or (row.client_id is None and row.deleted):
             continue
+        key = (row.author, row.client_id or f"body {row.body}")
         if key in seen:
             yield Violation("kept twice", f"room {log.room}: #{seen[key]} and #{row.seq} are both {key}")
         seen[key] = row.seq
@@ -100,9 +102,27 @@ def _order_of_writers(history: History) -> Iterator[Violation]:
 # -- what readers saw ----------------------------------------------------------------------------------------
 
 
+def _nobodys(history: History) -> Iterator[Violation]:
+    """What is kept in a room, or was shown of it, was sent to it."""
+    sent = {(send.room, send.author, send.client_id or send.body) for send in history.sends}
+    for log in history.logs:
+        for row in log.rows:
+            if row.kind != "notice" and (log.room, row.author, row.client_id or row.body) not in sent:
+                yield Violation("nobody sent it", f"room {log.room} has {row}")
+    kept = {(log.room, row.seq) for log in history.logs for row in log.rows}
+    for session, delivery in _deliveries(history):
+        if delivery.seq is None or delivery.kind == "notice" or delivery.room != session.room:
+            continue
+        if (delivery.room, delivery.seq) in kept:
+            continue  # judged there: only what was cleared since is not
+        if (delivery.room, delivery.author, delivery.client_id or delivery.body) not in sent:
+            yield Violation("nobody sent it", f"{session.reader} got {_short(delivery)}")
+
+
 def _one_message_a_number(history: History, logs: dict[int, Log]) -> Iterator[Violation]:
     """Whoever saw a number saw the same message; and what was seen is kept, in that room, under that number."""
-    seen = {(log.room, row.seq): _identity(row) for log in history.logs for row in log.rows}
+    rows = {(log.room, row.seq): row for log in history.logs for row in log.rows}
+    seen = {key: _identity(row) for key, row in rows.items()}
     for session, delivery in _deliveries(history):
         if delivery.seq is None:
             continue
@@ -113,11 +133,20 @@ def _one_message_a_number(history: History, logs: dict[int, Log]) -> Iterator[Vi
         this = _identity(delivery)
         if key not in seen and delivery.seq >= logs[session.room].first:
             yield Violation("seen but not kept", f"{session.reader} got {_short(delivery)}")
-        if seen.setdefault(key, this) != this:
+        elif seen.setdefault(key, this) != this:
             yield Violation("two messages with one number", f"room {key[0]} #{key[1]}: {seen[key]}, {this}")
+        elif key in rows and not _may_show(rows[key], delivery):
+            yield Violation("not what was kept", f"{session.reader} got {_short(delivery)}, not {rows[key]}")
         if delivery.durable is not None and delivery.durable < delivery.seq:
             what = f"{session.reader} got {_short(delivery)} when the database was at #{delivery.durable}"
             yield Violation("seen before it was kept", what)
+    # What was cleared since has no rows: answers are judged by what readers saw, and by each other.
+    for send in history.sends:
+        for seq in send.answers:
+            said = (send.author, send.client_id or send.body, send.kind)
+            if seq < logs[send.room].first and seen.setdefault((send.room, seq), said) != said:
+                what = f"{_name(send)} as #{seq} of room {send.room}, which is {seen[send.room, seq]}"
+                yield Violation("two messages with one number", what)
 
 
 def _identity(message: Row | Delivery) -> tuple[str | None, str, str]:
@@ -125,62 +154,101 @@ def _identity(message: Row | Delivery) -> tuple[str | None, str, str]:
     return message.author, message.client_id or message.body, message.kind
 
 
+def _may_show(row: Row, delivery: Delivery) -> bool:
+    """Whether `delivery` may be what was shown of `row` at some time: texts are changed, edits are blanked."""
+    return delivery.body == row.body or row.edited or row.deleted or (row.kind == "edit" and row.body == "")
+
+
 def _sessions(history: History, logs: dict[int, Log]) -> Iterator[Violation]:
     texts = {log.room: _Texts(log) for log in history.logs}
-    sent = {(send.room, send.body) for send in history.sends}
+    epochs = {log.room: _Epochs(log.room, history.clears) for log in history.logs}
+    rooms = defaultdict(set)
+    for send in history.sends:
+        rooms[send.body].add(send.room)
     for session in history.sessions:
         if session.fault:
             yield Violation("no frame", f"{session.reader} over {session.transport} got {session.fault}")
         if session.texts_only:
-            yield from _plain_session(session, texts[session.room], sent)
+            yield from _plain_session(session, texts[session.room], rooms)
         else:
-            yield from _numbered_session(session, history)
+            yield from _numbered_session(session, epochs[session.room], history)
 
 
-def _numbered_session(session: Session, history: History) -> Iterator[Violation]:
+class _Epochs:
+    """The logs that a room had, one after the other: what a clear ends and begins."""
+
+    def __init__(self, room: int, clears: list[Clear]) -> None:
+        self._clears = sorted((clear for clear in clears if clear.room == room), key=lambda clear: clear.last)
+
+    def number(self, epoch: str) -> int:
+        """Which of the logs `epoch` is: 0, 1, 2 …"""
+        numbers = [index for index, clear in enumerate(self._clears, 1) if clear.epoch == epoch]
+        return numbers[0] if numbers else 0
+
+    def of(self, seq: int) -> int:
+        """Which of the logs has the message `seq`."""
+        return sum(clear.last < seq for clear in self._clears)
+
+    def first(self, number: int) -> int:
+        """The first message that the log `number` may have."""
+        return self._clears[number - 1].last + 1 if number else 1
+
+
+def _numbered_session(session: Session, epochs: _Epochs, history: History) -> Iterator[Violation]:
+    where = f"{session.reader} over {session.transport} in room {session.room}"
     expected = None if session.after is None else session.after + 1
-    clears = [clear for clear in history.clears if clear.room == session.room]
-    resets, seen, gone = 0, set[int](), None
+    log = epochs.number(session.epoch) if session.epoch else None
+    before, seen, gone, joined = session.after or 0, set[int](), None, None
     for event in session.events:
+        if isinstance(event, Joined):
+            joined = joined or event
+            has_something = bool(seen or session.after)
+            if log is not None and has_something and epochs.number(event.epoch) != log:
+                yield Violation("no reset", f"{where}: went on in another log, {event.epoch}")
+            log = epochs.number(event.epoch)
+            if expected == 1:  # from the first that is there
+                expected = epochs.first(log)
+            continue
         if isinstance(event, Reset):
-            resets += 1
-            expected = None
+            if epochs.number(event.epoch) <= (log or 0):
+                yield Violation("reset without cause", f"{where}: it was not cleared ({event.epoch})")
+            log = epochs.number(event.epoch)
+            expected = max(epochs.first(log), event.cursor - AFTER_RESET + 1)
+            before = 0
             seen.clear()
             continue
         seq = event.seq
         assert seq is not None
-        if expected is not None and seq != expected:
-            rule = "lost" if seq > expected else "doubled" if seq in seen else "out of order"
-            what = f"{session.reader} over {session.transport} got #{seq} of room {session.room}"
-            yield Violation(rule, f"{what} in place of #{expected}")
+        if log is not None and epochs.of(seq) < log:
+            yield Violation("read from a log that was replaced", f"{where}: got #{seq} after the reset")
+            continue
+        if log is not None and epochs.of(seq) > log:
+            yield Violation("no reset", f"{where}: got #{seq}, and the room was cleared between")
+            log = epochs.of(seq)
+        elif expected is not None and seq != expected:
+            known = seq in seen or seq <= before
+            rule = "lost" if seq > expected else "doubled" if known else "out of order"
+            yield Violation(rule, f"{where}: got #{seq} in place of #{expected}")
         if gone is not None:
-            what = f"{session.person} was removed from room {session.room} by #{gone} and got #{seq}"
-            yield Violation("read after the removal", what)
-        if event.removed == session.person and _was_open(session, history, seq):
+            yield Violation("read after the removal", f"{where}: was removed by #{gone} and got #{seq}")
+        if event.removed == session.person and joined and _was_in(session, joined, seq, history):
             gone = seq
         seen.add(seq)
         expected = seq + 1
-    yield from _resets(session, resets, clears, seen)
 
 
-def _was_open(session: Session, history: History, seq: int) -> bool:
-    """Whether the session had begun before the removal was acknowledged: whoever comes back later may read on."""
+def _was_in(session: Session, joined: Joined, seq: int, history: History) -> bool:
+    """Whether the session was in the room before its person was removed by #`seq`.
+
+    Whoever comes back later may read on, and reads the notice as part of the log.
+    """
+    if joined.cursor is not None and joined.cursor < seq:
+        return True
     return any(
-        removal.done > session.opened
+        joined.at < removal.begun
         for removal in history.removals
         if (removal.room, removal.seq) == (session.room, seq)
     )
-
-
-def _resets(session: Session, resets: int, clears: list[Clear], seen: set[int]) -> Iterator[Violation]:
-    where = f"{session.reader} over {session.transport} in room {session.room}"
-    if resets > len(clears):
-        yield Violation("reset without cause", f"{where}: {resets}, cleared {len(clears)} times")
-    for clear in clears:
-        after_it = session.after is not None and session.after >= clear.last
-        if not after_it and clear.last in seen and any(seq > clear.last for seq in seen):
-            what = f"{where}: got #{clear.last} and what follows, though the room was cleared between"
-            yield Violation("no reset", what)
 
 
 class _Texts:
@@ -191,34 +259,56 @@ class _Texts:
         self.place = {row.body: index for index, row in enumerate(texts)}
 
 
-def _plain_session(session: Session, texts: _Texts, sent: set[tuple[int, str]]) -> Iterator[Violation]:
-    expected = None if session.after is None else session.after
+def _plain_session(session: Session, texts: _Texts, rooms: dict[str, set[int]]) -> Iterator[Violation]:
+    expected = session.after
     seen: set[int] = set()
     where = f"{session.reader} over {session.transport} in room {session.room}"
     for event in session.events:
         assert isinstance(event, Delivery)
         place = texts.place.get(event.body)
         if place is None:
-            rule = "seen but not kept" if (session.room, event.body) in sent else "wrong room"
+            sent_to = rooms.get(event.body, ())
+            rule = (
+                "seen but not kept"
+                if session.room in sent_to
+                else "wrong room"
+                if sent_to
+                else "nobody sent it"
+            )
             yield Violation(rule, f"{where} got {_short(event)}")
             continue
         if expected is not None and place != expected:
-            rule = "lost" if place > expected else "doubled" if place in seen else "out of order"
+            known = place in seen or place < (session.after or 0)
+            rule = "lost" if place > expected else "doubled" if known else "out of order"
             yield Violation(rule, f"{where} got text {place} in place of {expected}: {_short(event)}")
         seen.add(place)
         expected = place + 1
 
 
+# -- the end, and waiting ------------------------------------------------------------------------------------
+
+
 def _ends(history: History) -> Iterator[Violation]:
     for reader in history.unfinished:
         yield Violation("never delivered", reader)
-    if not history.faults:
-        for poll in history.polls:
-            if poll.waited >= poll.wait and poll.age > OVERSLEPT * poll.wait:
-                what = (
-                    f"{poll.reader}'s poll waited {poll.waited:.1f} s beside a message {poll.age:.1f} s old"
-                )
-                yield Violation("a wake-up was lost", what)
+    if history.faults:
+        return  # whoever is stopped or cut off sleeps longer
+    answered = {
+        (send.room, send.answers[0]): send.answered
+        for send in history.sends
+        if send.answers and send.answered is not None
+    }
+    for poll in history.polls:
+        known = answered.get((poll.room, poll.seq))
+        if known is not None and poll.waited >= poll.wait and poll.back - known > OVERSLEPT * poll.wait:
+            yield Violation("a wake-up was lost", _slept(poll, known))
+
+
+def _slept(poll: Poll, known: float) -> str:
+    beside = (
+        f"beside #{poll.seq} of room {poll.room}, which was acknowledged {poll.back - known:.1f} s before"
+    )
+    return f"{poll.reader}'s polls waited {poll.waited:.1f} s {beside}"
 
 
 def _deliveries(history: History) -> Iterator[tuple[Session, Delivery]]:

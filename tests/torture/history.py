@@ -9,7 +9,8 @@ class Send:
     """Something that a writer sent, perhaps several times under one `client_id`.
 
     `ordered`: the writer sends the next one only when this one is answered for good, so that its messages
-    stand in the log in the order of their `number`. `answers`: the numbers that were acknowledged.
+    stand in the log in the order of their `number`. `answers`: the numbers that were acknowledged;
+    `answered`: when the first of them came, in seconds of the run.
     """
 
     writer: str
@@ -21,6 +22,7 @@ class Send:
     kind: str = "text"
     ordered: bool = True
     answers: list[int] = field(default_factory=list)
+    answered: float | None = None
     refusals: list[str] = field(default_factory=list)
 
 
@@ -40,10 +42,23 @@ class Delivery:
 
 
 @dataclass
-class Reset:
-    """The reader was told to discard what it shows."""
+class Joined:
+    """The reader was told that it goes on in the log `epoch`, at `at` seconds of the run.
+
+    `cursor`: where the room was then, if that was told.
+    """
 
     epoch: str
+    at: float
+    cursor: int | None = None
+
+
+@dataclass
+class Reset:
+    """The reader was told to discard what it shows: the log is now `epoch`, and is at `cursor`."""
+
+    epoch: str
+    cursor: int
 
 
 @dataclass
@@ -51,6 +66,7 @@ class Session:
     """One connection, or one chain of polls, in which a reader followed a room.
 
     `after`: the cursor with which it began; None: from wherever the server begins (then without a gap).
+    `epoch`: the log that the reader believed in; empty: it knew none yet.
     `texts_only`: a plain door, which passes on texts that still have a body and nothing else.
     """
 
@@ -59,40 +75,44 @@ class Session:
     room: int
     transport: str
     after: int | None
-    opened: float
+    epoch: str = ""
     texts_only: bool = False
-    events: list[Delivery | Reset] = field(default_factory=list)
+    events: list[Delivery | Joined | Reset] = field(default_factory=list)
     fault: str = ""  # what came that no server may send: a cut frame, no JSON
 
 
 @dataclass
 class Poll:
-    """A long poll that brought something: how long it was to wait and did, and how old its oldest message was."""
+    """A long poll that brought something, first of all `seq`, and those before it, in a row, that did not.
+
+    `wait`: how long each was to wait; `waited`: how long they did, together, until `back` in seconds of the run.
+    """
 
     reader: str
+    room: int
+    seq: int
     wait: float
     waited: float
-    age: float
+    back: float
 
 
 @dataclass
 class Clear:
-    """The room was cleared: begun and done, in seconds of the run, and the last number of the old log."""
+    """The room was cleared: the last number of the old log, and the epoch of the new one."""
 
     room: int
-    begun: float
-    done: float
     last: int
+    epoch: str
 
 
 @dataclass
 class Removal:
-    """A person was removed from a room by the notice `seq`, which was acknowledged at `done`."""
+    """A person was removed from a room by the notice `seq`, not before `begun` in seconds of the run."""
 
     room: int
     person: str
     seq: int
-    done: float
+    begun: float
 
 
 @dataclass

@@ -8,7 +8,9 @@ import os
 import random
 import signal
 import sqlite3
+from collections.abc import Collection
 from contextlib import suppress
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -32,6 +34,12 @@ class Troublemaker:
     def __init__(self, history: History, seed: int) -> None:
         self.history = history
         self.chance = random.Random(f"{type(self).__name__} {seed}")
+
+    def only(self, deeds: Collection[str], pace: float) -> "Troublemaker":
+        """Itself, doing no others than `deeds`, with `pace` times the usual pauses."""
+        self.deeds = tuple(deed for deed in self.deeds if deed in deeds)
+        self.pause *= pace
+        return self
 
     def run(self, until: float) -> None:
         """Until `until` on the run's clock."""
@@ -240,26 +248,31 @@ class Administrator(Troublemaker):
         self._server, self._cleared, self._removed = server, cleared, removed
 
     def clear(self) -> None:
-        begun = now()
-        done = self._server.flask("room", "clear", str(self._cleared), "--yes")
-        if done.returncode == 0:
-            (first,) = self._row("SELECT first_seq FROM rooms WHERE id = ?", self._cleared)
-            self.history.clears.append(Clear(self._cleared, begun, now(), first - 1))
+        before = self._log()
+        self._server.flask("room", "clear", str(self._cleared), "--yes")
+        first, epoch = self._log()
+        if (first, epoch) != before:  # whatever the command said: it may have been cut off behind the commit
+            self.history.clears.append(Clear(self._cleared, first - 1, epoch))
             self.history.count("rooms cleared")
 
     def remove(self) -> None:
         room, person = self._removed
+        begun = now()
         done = self._server.flask("room", "kick", str(room), person.name)
         if done.returncode == 0:
             newest = "SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice'"
             (seq,) = self._row(newest, room)
-            self.history.removals.append(Removal(room, person.id, seq, now()))
+            self.history.removals.append(Removal(room, person.id, seq, begun))
             self.history.count("people removed")
 
-    def _row(self, query: str, room: int) -> tuple[int, ...]:
+    def _log(self) -> tuple[int, str]:
+        first, epoch = self._row("SELECT first_seq, epoch FROM rooms WHERE id = ?", self._cleared)
+        return first, epoch
+
+    def _row(self, query: str, room: int) -> tuple[Any, ...]:
         database = sqlite3.connect(self._server.instance / "chat.db", timeout=30)
         try:
-            row: tuple[int, ...] = database.execute(query, (room,)).fetchone()
+            row: tuple[Any, ...] = database.execute(query, (room,)).fetchone()
             return row
         finally:
             database.close()

@@ -9,7 +9,10 @@ from gevent import socket
 from gevent.event import Event
 from gevent.server import StreamServer
 
+from tests.torture.wire import NARROW
+
 CHUNK = 65536
+SEGMENT = 536  # bytes: the kernel gives a connection of small segments a small send buffer
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close() sends a reset
 
 
@@ -90,11 +93,18 @@ class Proxy:
         self.links: set[Link] = set()
         self._count = 0
         self._server = StreamServer(("127.0.0.1", 0), self._handle)
+        self._narrow = StreamServer(("127.0.0.1", 0), self._handle_narrow)
         self._server.start()
+        self._narrow.start()
 
     @property
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", self._server.server_port
+
+    @property
+    def narrow(self) -> tuple[str, int]:
+        """The same, but little is under way at a time: a reader that does not read is felt by the server."""
+        return "127.0.0.1", self._narrow.server_port
 
     def heal(self) -> None:
         """No link is disturbed any more."""
@@ -104,11 +114,19 @@ class Proxy:
     def stop(self) -> None:
         """Accept nothing any more and cut what is there."""
         self._server.stop()
+        self._narrow.stop()
         for link in list(self.links):
             link.close()
 
-    def _handle(self, near: socket.socket, _address: object) -> None:
+    def _handle_narrow(self, near: socket.socket, address: object) -> None:
+        self._handle(near, address, narrow=True)
+
+    def _handle(self, near: socket.socket, _address: object, narrow: bool = False) -> None:
         far = socket.socket()
+        if narrow:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW)
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW)
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
         try:
             far.connect(self._upstream())
         except OSError:

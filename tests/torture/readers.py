@@ -7,18 +7,21 @@ from typing import Any
 
 import gevent
 
-from tests.torture.history import Delivery, Poll, Reset, Session
-from tests.torture.wire import PATIENCE, Cut, EventStream, Garbage, Http, Refused, WebSocket, now
+from tests.torture.history import Delivery, Joined, Poll, Reset, Session
+from tests.torture.wire import NARROW, PATIENCE, Cut, EventStream, Garbage, Http, Refused, WebSocket, now
 from tests.torture.world import Person, World
 
 SILENCE = 6.0  # seconds without a word (heartbeats come every 2) after which a reader gives its line up
 WAIT = 5  # seconds that a poll asks to wait
-NARROW = 4096  # bytes of receive buffer of a reader that is slow on purpose
 AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
 
 
 class Reader:
-    """Follows `room` with a cursor, over `transports` in turn by chance. `slow`: takes its bytes in gulps."""
+    """Follows `room` with a cursor, over `transports` in turn by chance.
+
+    `slow`: takes its bytes in gulps. `looks`: looks up in the database whether what it got is there. `rests`:
+    seconds before it asks again, at most, so that its polls meet what is just being said.
+    """
 
     def __init__(
         self,
@@ -28,13 +31,15 @@ class Reader:
         transports: Sequence[str],
         slow: bool = False,
         looks: bool = False,
+        rests: float = 0,
     ) -> None:
         self.world, self.person, self.room = world, person, room
         self.name = f"{person.name} in room {room}"
         self.cursor, self.epoch = 0, ""
-        self._transports, self._slow, self._looks = transports, slow, looks
+        self._transports, self._slow, self._looks, self._rests = transports, slow, looks, rests
         self._chance = random.Random(f"{world.seed} {self.name}")
         self._until = 0.0
+        self._waiting_since: float | None = None  # in polls that bring nothing
         self._session: Session | None = None
 
     def run(self) -> None:
@@ -46,8 +51,12 @@ class Reader:
     def read(self) -> None:
         """One session, until it is cut or its time is up."""
         transport = self._chance.choice(self._transports)
-        self._until = now() + self._chance.uniform(0.5, 15)
-        self._session = session = Session(self.name, self.person.id, self.room, transport, self.cursor, now())
+        self._until = now() + self._chance.uniform(0.5, 1) * self.world.stay
+        if "poll" not in transport:
+            self._waiting_since = None
+        self._session = session = Session(
+            self.name, self.person.id, self.room, transport, self.cursor, self.epoch
+        )
         self.world.history.sessions.append(session)
         try:
             getattr(self, f"_over_{transport}")()
@@ -63,7 +72,7 @@ class Reader:
     # -- transports --------------------------------------------------------------------------------------
 
     def _over_websocket(self) -> None:
-        ws = WebSocket(self.world.address, "/ws", self.person.cookie, receive_buffer=self._buffer)
+        ws = WebSocket(self._address, "/ws", self.person.cookie, receive_buffer=self._buffer)
         try:
             join = {"type": "join", "room": self.room, "after": self.cursor}
             ws.send(json.dumps({**join, "epoch": self.epoch} if self.epoch else join))
@@ -85,16 +94,19 @@ class Reader:
     def _over_stream(self) -> None:
         after = f"{self.cursor}.{self.epoch}" if self.epoch else str(self.cursor)
         path = f"/api/rooms/{self.room}/stream?after={after}"
-        stream = EventStream(self.world.address, path, self.person.cookie, self._buffer)
+        stream = EventStream(self._address, path, self.person.cookie, self._buffer)
         heard = now()
         try:
             while self._goes_on:
                 for ident, event, data in stream.events(1.0):
                     heard = now()
-                    if ident and event != "message":
-                        self.epoch = ident.partition(".")[2]
+                    seq, _, epoch = ident.partition(".")
+                    if ident and not event:
+                        self._joined(epoch)
                     if event in ("message", "reset"):
                         self._frame({**data, "type": event})
+                    if event == "reset":
+                        self.cursor = int(seq)
                 if now() - heard > SILENCE:
                     raise Cut("silence")
                 self._dawdle()
@@ -107,11 +119,12 @@ class Reader:
             while self._goes_on:
                 epoch = f"&epoch={self.epoch}" if self.epoch else ""
                 path = f"/api/rooms/{self.room}/messages?after={self.cursor}&wait={WAIT}{epoch}"
-                asked = now()
+                if self._waiting_since is None:
+                    self._waiting_since = now()
                 status, batch = http.ask("GET", path, seconds=WAIT + PATIENCE)
                 if status != 200:
                     raise Refused(str(status))
-                self._take_batch(batch, now() - asked)
+                self._take_batch(batch)
                 self._dawdle()
         finally:
             http.close()
@@ -122,32 +135,41 @@ class Reader:
 
     # -- what came ---------------------------------------------------------------------------------------
 
-    def _take_batch(self, batch: dict[str, Any], waited: float) -> None:
+    def _take_batch(self, batch: dict[str, Any]) -> None:
         if batch.get("reset"):
-            self._reset(batch["epoch"])
-        self.epoch = batch["epoch"]
+            self._reset(batch["epoch"], batch["cursor"])
+        elif batch["epoch"] != self.epoch:
+            self._joined(batch["epoch"])
         for message in batch["messages"]:
             self._message(message)
-        if batch["messages"] and not batch.get("reset"):
-            age = self.world.age(batch["messages"][0]["at"])
-            self.world.history.polls.append(Poll(self.name, WAIT, waited, age))
+        if batch["messages"]:
+            assert self._waiting_since is not None
+            back, seq = now(), batch["messages"][0]["seq"]
+            poll = Poll(self.name, self.room, seq, WAIT, back - self._waiting_since, back)
+            self.world.history.polls.append(poll)
+            self._waiting_since = None
         self.cursor = batch["cursor"]
 
     def _frame(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "joined":
-                self.epoch = frame["epoch"]
+                self._joined(frame["epoch"], frame["cursor"])
             case "reset":
-                self._reset(frame["epoch"])
+                self._reset(frame["epoch"], frame["cursor"])
             case "message":
                 self._message(frame)
             case "error":
                 raise Refused(frame["code"])
 
-    def _reset(self, epoch: str) -> None:
+    def _joined(self, epoch: str, cursor: int | None = None) -> None:
         assert self._session is not None
         self.epoch = epoch
-        self._session.events.append(Reset(epoch))
+        self._session.events.append(Joined(epoch, now(), cursor))
+
+    def _reset(self, epoch: str, cursor: int) -> None:
+        assert self._session is not None
+        self.epoch, self.cursor = epoch, 0  # cut off before the messages that follow: from the first
+        self._session.events.append(Reset(epoch, cursor))
 
     def _message(self, message: dict[str, Any]) -> None:
         assert self._session is not None
@@ -173,10 +195,16 @@ class Reader:
         return self.world.reading and (now() < self._until or not self.world.writing)
 
     @property
+    def _address(self) -> tuple[str, int]:
+        return self.world.narrow if self._slow else self.world.address
+
+    @property
     def _buffer(self) -> int:
         return NARROW if self._slow else 0
 
     def _dawdle(self) -> None:
+        if self._rests:
+            gevent.sleep(self._chance.uniform(0, self._rests))
         if self._slow and self.world.writing:
             gevent.sleep(self._chance.choice((0, 0, 0.1, 0.5, 3)))
 
@@ -198,9 +226,7 @@ class TextReader:
 
     def read(self) -> None:
         """A chain of polls, until one is cut."""
-        session = Session(
-            self.name, self.person.id, self.room, "lastupdate", self.count, now(), texts_only=True
-        )
+        session = Session(self.name, self.person.id, self.room, "lastupdate", self.count, texts_only=True)
         self.world.history.sessions.append(session)
         http = Http(self.world.address, "", fresh=self._chance.random() < 0.5)
         try:
@@ -236,7 +262,7 @@ class LineReader:
 
     def read(self) -> None:
         """One socket, until it is cut."""
-        session = Session(self.name, self.person.id, self.room, "plain socket", None, now(), texts_only=True)
+        session = Session(self.name, self.person.id, self.room, "plain socket", None, texts_only=True)
         self.world.history.sessions.append(session)
         try:
             path = f"/chats/{self.room}/ws"

@@ -21,13 +21,26 @@ from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
-from tests.torture.writers import LineWriter, PipeliningWriter, Poster, SocketWriter, TutorialWriter, Writer
+from tests.torture.writers import (
+    LineWriter,
+    Partner,
+    PipeliningWriter,
+    Poster,
+    SocketWriter,
+    TutorialWriter,
+    Writer,
+)
 
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
-END_LIMIT = 60.0  # seconds for the last answers, and again for the last deliveries, once all faults are over
 QUIET = 1.0  # seconds in which nothing more may come
 SYNC_PROBES = 20
-TROUBLE = ("processes", "network", "store", "administrator")
+TROUBLE: dict[str, type[Troublemaker]] = {
+    "processes": Processes,
+    "network": Network,
+    "store": Store,
+    "administrator": Administrator,
+}
+DEEDS = {deed for maker in TROUBLE.values() for deed in maker.deeds}
 SETTINGS = {
     "heartbeat": "2",
     "busy_seconds": "1",
@@ -38,13 +51,18 @@ SETTINGS = {
 
 @dataclass
 class Plan:
-    """`workers`: a phase of the run for each. `trouble`: which of TROUBLE are let loose. `code`: the checkout
-    that is served. `settings`: of the server, beside SETTINGS."""
+    """`workers`: a phase of the run for each. `trouble`: which of TROUBLE, or of DEEDS alone, are let loose;
+    `pace`: with how much of the usual pauses. `stay`: seconds that a reader stays with one transport, at most.
+    `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
+    `code`: the checkout that is served. `settings`: of the server, beside SETTINGS."""
 
     seed: int
     seconds: float = 60
     workers: tuple[int, ...] = (1, 3)
-    trouble: tuple[str, ...] = TROUBLE
+    trouble: tuple[str, ...] = tuple(TROUBLE)
+    pace: float = 1
+    stay: float = 15
+    patience: float = 60
     code: Path = ROOT
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -70,7 +88,8 @@ class _Run:
         self.server.root = plan.code
         self.server.settings.update(self.disk.environ)
         self.proxy = Proxy(lambda: ("127.0.0.1", self.server.port))
-        self.world = World(plan.seed, self.proxy.address, self.history, self._look)
+        proxy = self.proxy
+        self.world = World(plan.seed, proxy.address, proxy.narrow, plan.stay, self.history, self._look)
         self._database: sqlite3.Connection | None = None
 
     def carry_out(self) -> Result:
@@ -79,6 +98,7 @@ class _Run:
             self._set_the_scene()
             self._probe_syncs()
             clients = [gevent.spawn(client.run) for client in [*self.writers, *self.readers]]
+            self._wait_until_all_are_in()
             for number, workers in enumerate(self.plan.workers):
                 if number:
                     self.server.stop()
@@ -96,14 +116,19 @@ class _Run:
     # -- the scene -------------------------------------------------------------------------------------------
 
     def _set_the_scene(self) -> None:
-        """Four rooms: one with the plain doors, one whose texts are changed, one that is cleared now and then,
-        and one from which somebody is removed."""
+        """Five rooms: one with the plain doors, one whose texts are changed, one that is cleared now and then,
+        one from which somebody is removed, and one in which a word is waited for before the next is said."""
         self.lobby, self.board = 1, self._make_room("board")
         self.yard, self.hall = self._make_room("yard"), self._make_room("hall")
+        self.porch = self._make_room("porch")
         self.world.changing.add(self.board)
+        self.world.reacting.add(self.lobby)
         self.mallory = self._guest("mallory")
         self.writers = self._make_writers()
         self.readers = self._make_readers()
+        partner = Partner(self.world, self._guest("ada"), self.porch, 0)
+        partner.listeners = [reader for reader in self.readers if reader.room == self.porch]
+        self.writers.append(partner)
 
     def _make_writers(self) -> list[Writer]:
         ada, grace = self._guest("ada"), self._guest("grace")
@@ -124,7 +149,7 @@ class _Run:
         return [kind(self.world, person, room, pause) for kind, person, room, pause in kinds]
 
     def _make_readers(self) -> list[Any]:
-        def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: bool) -> Reader:
+        def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: Any) -> Reader:
             return Reader(self.world, self._guest(name), room, transports, **how)
 
         return [
@@ -140,6 +165,8 @@ class _Run:
             reader("iris", self.lobby),
             TextReader(self.world, self._guest("jack"), self.lobby),
             LineReader(self.world, self._guest("kate"), self.lobby),
+            reader("lena", self.porch, ("poll",), rests=0.02),
+            reader("mike", self.porch, ("polls_anywhere",), rests=0.02),
         ]
 
     def _guest(self, name: str) -> Person:
@@ -164,6 +191,12 @@ class _Run:
             self.history.unsynced += self.disk.syncs == before
         prober.close()
 
+    def _wait_until_all_are_in(self) -> None:
+        deadline = now() + self.plan.patience
+        readers = [reader for reader in self.readers if isinstance(reader, Reader)]
+        while not all(reader.epoch for reader in readers) and now() < deadline:
+            gevent.sleep(0.01)
+
     # -- trouble ---------------------------------------------------------------------------------------------
 
     def _phase(self, seconds: float) -> None:
@@ -184,16 +217,21 @@ class _Run:
                 self.history, seed, self.server, self.yard, (self.hall, self.mallory)
             ),
         }
-        return [make[name]() for name in self.plan.trouble]
+        makers = []
+        for name, maker in TROUBLE.items():
+            deeds = maker.deeds if name in self.plan.trouble else self.plan.trouble
+            if set(deeds) & set(maker.deeds):
+                makers.append(make[name]().only(deeds, self.plan.pace))
+        return makers
 
     # -- the end ---------------------------------------------------------------------------------------------
 
     def _finish(self, clients: list[Any]) -> None:
         self.world.writing = False
         writing, reading = clients[: len(self.writers)], clients[len(self.writers) :]
-        gevent.joinall(writing, timeout=END_LIMIT)
+        gevent.joinall(writing, timeout=self.plan.patience)
         self.world.patient = False
-        gevent.joinall(writing, timeout=END_LIMIT, raise_error=True)
+        gevent.joinall(writing, timeout=self.plan.patience, raise_error=True)
         self.history.unfinished += [
             f"{writer.name}, without an answer"
             for writer, greenlet in zip(self.writers, writing, strict=True)
@@ -209,13 +247,13 @@ class _Run:
         self.history.logs = _logs(self.server.instance)
 
     def _wait_for_readers(self) -> None:
-        deadline = now() + END_LIMIT
+        deadline = now() + self.plan.patience
         while (missing := self._missing()) and now() < deadline:
             gevent.sleep(0.05)
         self.history.unfinished += missing
 
     def _missing(self) -> list[str]:
-        lasts = {room: self._look(room) for room in (self.lobby, self.board, self.yard, self.hall)}
+        lasts = {room: self._newest(room) for room in {reader.room for reader in self.readers}}
         missing = []
         for reader in self.readers:
             if isinstance(reader, Reader) and not reader.has(lasts[reader.room]):
@@ -229,6 +267,10 @@ class _Run:
     def _look(self, room: int) -> int:
         """The room's last number on the disk, as another process sees it."""
         return int(self._ask("SELECT last_seq FROM rooms WHERE id = ?", room))
+
+    def _newest(self, room: int) -> int:
+        """The newest message that is there; 0 where the room was cleared and nothing was said since."""
+        return int(self._ask("SELECT coalesce(max(seq), 0) FROM messages WHERE room_id = ?", room))
 
     def _texts(self, room: int) -> int:
         return int(self._ask("SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'", room))

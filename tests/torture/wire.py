@@ -16,6 +16,7 @@ from websockets.uri import parse_uri
 
 PATIENCE = 10.0  # seconds for an answer, before the line counts as dead
 LINE_LIMIT = 1 << 20
+NARROW = 4096  # bytes of a socket's buffers, where a reader is slow on purpose
 
 
 class Cut(Exception):

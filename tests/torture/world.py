@@ -1,9 +1,7 @@
 """What a run's clients share: where the server is, who they are, and what has been seen."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from tests.torture.history import History
 
@@ -19,29 +17,31 @@ class Person:
 
 @dataclass
 class World:
-    """`address`: where clients connect (the fault proxy). `writing`: whether new messages are to be sent;
+    """`address`: where clients connect (the fault proxy); `narrow`: where those do who are slow on purpose.
+    `stay`: seconds that a reader stays with one transport, at most. `writing`: whether new messages are to be sent;
     `patient`: whether it is still worth trying again; `reading`: whether readers go on. `changing`: rooms in
-    which texts are edited, deleted and reacted to. `look(room)`: the last number in the database."""
+    which texts are edited, deleted and reacted to; `reacting`: only reacted to. `look(room)`: the last number in
+    the database."""
 
     seed: int
     address: tuple[str, int]
+    narrow: tuple[str, int]
+    stay: float
     history: History
     look: Callable[[int], int]
     changing: set[int] = field(default_factory=set)
+    reacting: set[int] = field(default_factory=set)
     writing: bool = True
     patient: bool = True
     reading: bool = True
     _bodies: dict[str, str] = field(default_factory=dict)
 
-    def changes(self, room: int) -> bool:
-        """Whether texts of `room` are changed after they were kept."""
-        return room in self.changing
+    def changes(self, room: int) -> tuple[str, ...]:
+        """The kinds of messages that are about texts of `room`."""
+        if room in self.changing:
+            return ("edit", "delete", "reaction")
+        return ("reaction",) if room in self.reacting else ()
 
     def same(self, body: str) -> str:
         """`body`, of which only one copy is held however many readers get it."""
         return self._bodies.setdefault(body, body)
-
-    @staticmethod
-    def age(at: str) -> float:
-        """How many seconds ago the server's clock said `at`."""
-        return time.time() - datetime.fromisoformat(at).timestamp()

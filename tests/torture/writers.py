@@ -3,12 +3,14 @@
 import json
 import random
 import uuid
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import gevent
 
 from tests.torture.history import Send
+from tests.torture.readers import Reader
 from tests.torture.wire import PATIENCE, Cut, Http, Refused, WebSocket, now
 from tests.torture.world import Person, World
 
@@ -55,6 +57,11 @@ class Writer:
         self.world.history.sends.append(send)
         return send
 
+    @staticmethod
+    def _answered(send: Send, seq: int) -> None:
+        send.answers.append(seq)
+        send.answered = send.answered or now()
+
     def _rest(self, retry_after: float | None = None) -> None:
         gevent.sleep(min(retry_after or 0, 1) + self.chance.uniform(*RETRY))
 
@@ -69,7 +76,7 @@ class Poster(Writer):
         self._http = Http(self.world.address, self.person.cookie)
 
     def write(self) -> None:
-        send = self._next()
+        self._latest = send = self._next()
         while not self._try(send) and self.world.patient:
             self._rest()
 
@@ -83,7 +90,7 @@ class Poster(Writer):
         except Cut:
             return False
         if status in (200, 201):
-            send.answers.append(answer["seq"])
+            self._answered(send, answer["seq"])
             return True
         code = answer["code"] if isinstance(answer, dict) else str(status)
         send.refusals.append(code)
@@ -91,6 +98,19 @@ class Poster(Writer):
 
     def close(self) -> None:
         self._http.close()
+
+
+class Partner(Poster):
+    """Says something only when `listeners` have got what it said before: each message is alone."""
+
+    door = "POST, in turn"
+    listeners: Sequence[Reader] = ()
+
+    def write(self) -> None:
+        super().write()
+        last = self._latest.answers[-1] if self._latest.answers else 0
+        while self.world.writing and not all(reader.has(last) for reader in self.listeners):
+            gevent.sleep(0.002)
 
 
 class SocketWriter(Writer):
@@ -122,8 +142,9 @@ class SocketWriter(Writer):
     def _frame(self) -> dict[str, Any]:
         """A new one: mostly a text; in rooms where that is done also an edit, a delete or a reaction."""
         kind, fields = "text", {}
-        if self.world.changes(self.room) and self.kept and self.chance.random() < 0.1:
-            kind = self.chance.choice(("edit", "delete", "reaction"))
+        changes = self.world.changes(self.room)
+        if changes and self.kept and self.chance.random() < 0.1:
+            kind = self.chance.choice(changes)
             fields = {"of": self.kept.pop(0) if kind == "delete" else self.chance.choice(self.kept)}
         body = {"delete": "", "reaction": "👍"}.get(kind)
         self._latest = self._next(
@@ -163,7 +184,7 @@ class SocketWriter(Writer):
         if send is None or said is None:
             return
         if frame["type"] == "ack":
-            send.answers.append(frame["seq"])
+            self._answered(send, frame["seq"])
             del self._open[frame["client_id"]]
             if send.kind == "text":
                 self.kept = [*self.kept[-20:], frame["seq"]]

@@ -1,0 +1,336 @@
+"""Each promise is broken on purpose in a copy of the server, and a short torture finds it: that one, by its rule."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT
+
+SERVED = ("chatapp", "templates", "static", "wsgi.py", "gunicorn.conf.py")
+LIMIT = 150  # seconds for a run that ends by itself far sooner
+
+# Short runs in which a fault shows soon: no more trouble than it needs, often. The settings make readers read
+# from the journal, where they would have to be far behind for that otherwise.
+PLANS: Mapping[str, str] = {
+    "calm": "--seconds 3 --workers 1 --trouble --stay 2 --patience 10 --set backlog=1",
+    "calm, three workers": "--seconds 4 --workers 3 --trouble --stay 2 --patience 10 --set backlog=1",
+    "cuts": "--seconds 6 --workers 3 --trouble cut --pace 0.2 --stay 4 --patience 30",
+    "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
+    "clears": "--seconds 4 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 10",
+    "removals": "--seconds 4 --workers 1 --trouble remove --pace 0.1 --stay 300 --patience 10",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """In `file`, which has `old` exactly once, it becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Planted:
+    """`rules`: it is found by one of them; chance decides by which. `core`: whether that is tried by default."""
+
+    name: str
+    plan: str
+    changes: tuple[Change, ...]
+    rules: tuple[str, ...]
+    core: bool = False
+
+
+EARLY = Change(
+    "chatapp/journal/__init__.py",
+    "            answers, commits = self._connections.write(writing.perform, [request for request, _ in group])\n",
+    """\
+            loop = gevent.get_hub().loop
+
+            def perform(connection: Connection, requests: Sequence[Request]) -> Any:
+                answers, commits = writing.perform(connection, requests)
+                loop.run_callback_threadsafe(TELL)
+                time.sleep(0.02)  # a disk that takes its time
+                return answers, commits
+
+            answers, commits = self._connections.write(perform, [request for request, _ in group])
+""",
+)
+
+
+def early(tell: str) -> Change:
+    """`tell`, a call's arguments, is called before the commit."""
+    return Change(EARLY.file, EARLY.old, EARLY.new.replace("TELL", tell))
+
+
+NO_INDEX = Change("chatapp/migrations/versions/0001_rooms_and_messages.py", "        unique=True,\n", "")
+
+FAULTS = [
+    Planted(
+        "shown before the commit",
+        "calm",
+        (early("_call, self.on_commit, commits"),),
+        ("seen before it was kept",),
+        core=True,
+    ),
+    Planted(
+        "shown before a commit that fails",
+        "a broken disk",
+        (early("_call, self.on_commit, commits"),),
+        ("seen but not kept", "two messages with one number", "seen before it was kept"),
+    ),
+    Planted(
+        "acknowledged before the commit",
+        "a broken disk",
+        (
+            early(
+                "lambda: [_call(done, answer) for (_, done), answer in zip(group, answers, strict=True) if hasattr(answer, 'new')]"
+            ),
+            Change(
+                "chatapp/journal/__init__.py",
+                "            _call(done, answer)\n\n",
+                "            if not hasattr(answer, 'new'):\n                _call(done, answer)\n\n",
+            ),
+        ),
+        ("acknowledged but not there", "two numbers for one client_id"),
+    ),
+    Planted(
+        "one push in twenty skipped",
+        "calm",
+        (
+            Change(
+                "chatapp/room.py",
+                "            reader.push(messages, *batch)\n",
+                "            if random.random() > 0.05:\n                reader.push(messages, *batch)\n",
+            ),
+            Change(
+                "chatapp/room.py",
+                "from collections.abc import Callable, Sequence\n",
+                "import random\nfrom collections.abc import Callable, Sequence\n",
+            ),
+        ),
+        ("lost",),
+        core=True,
+    ),
+    Planted(
+        "the unsent rest of a partial write forgotten",
+        "calm",
+        (Change("chatapp/outlet.py", "            self._unsent += rest\n", ""),),
+        ("no frame",),
+        core=True,
+    ),
+    Planted(
+        "the Event of an arrival taken after the look",
+        "calm",
+        (
+            Change(
+                "chatapp/transports/polling.py",
+                "    arrival = room.arrival  # before the look: what arrives after the look rings this one\n"
+                "    messages = room.after(start, limit)\n",
+                "    messages = room.after(start, limit) or hub.journal.messages_after(room.id, start, limit, room.last)\n"
+                "    gevent.sleep(0.01)  # a database that takes its time\n"
+                "    arrival = room.arrival\n",
+            ),
+            Change(
+                "chatapp/transports/polling.py",
+                "from gevent import socket\n",
+                "import gevent\nfrom gevent import socket\n",
+            ),
+        ),
+        ("a wake-up was lost",),
+        core=True,
+    ),
+    Planted(
+        "a client_id known only to the process that kept it",
+        "cuts",
+        (
+            NO_INDEX,
+            Change(
+                "chatapp/journal/writing.py",
+                "        by_room = defaultdict(set)\n",
+                "        return\n        by_room = defaultdict(set)\n",
+            ),
+            Change(
+                "chatapp/journal/writing.py",
+                "        self._known: dict[tuple[int, str, str], Message] = {}\n",
+                "        self._known = KNOWN\n",
+            ),
+            Change(
+                "chatapp/journal/writing.py",
+                "class _Transaction:\n",
+                "KNOWN: dict[tuple[int, str, str], Message] = {}\n\n\nclass _Transaction:\n",
+            ),
+        ),
+        ("kept twice", "two numbers for one client_id"),
+    ),
+    Planted(
+        "a notice lost with its process, and no sweep",
+        "calm, three workers",
+        (
+            Change(
+                "chatapp/hub.py",
+                "        for notice in notices:\n            self.bus.publish(notice)\n",
+                "        if random.random() < 0.2:\n            return\n"
+                "        for notice in notices:\n            self.bus.publish(notice)\n",
+            ),
+            Change(
+                "chatapp/hub.py",
+                "import logging\n",
+                "import logging\nimport random\n",
+            ),
+            Change("chatapp/hub.py", "        gevent.spawn(self.rooms.sweep)\n", ""),
+            Change("chatapp/hub.py", "self._heard, self.rooms.recheck)", "self._heard, lambda: None)"),
+        ),
+        ("never delivered", "a wake-up was lost"),
+    ),
+    Planted(
+        "a clearing whose notice is lost, and a sweep that compares the last numbers only",
+        "clears",
+        (
+            Change(
+                "chatapp/hub.py",
+                "            self.bus.publish(notice)\n        for",
+                "            if not notice.changed:\n                self.bus.publish(notice)\n        for",
+            ),
+            Change(
+                "chatapp/journal/reading.py",
+                "select(ROOMS.c.id, ROOMS.c.revision))",
+                "select(ROOMS.c.id, ROOMS.c.last_seq))",
+            ),
+            Change("chatapp/live_rooms.py", "room.revision + 1) > room.revision:", "room.last) > room.last:"),
+            Change("chatapp/live_rooms.py", " or notice.revision > room.revision + 1", ""),
+        ),
+        ("no reset",),
+    ),
+    Planted(
+        "a removal that closes nobody's reading",
+        "removals",
+        (Change("chatapp/room.py", "                self._expel(message.removed, message.seq)\n", ""),),
+        ("read after the removal",),
+    ),
+    Planted(
+        "a late reader served past the room's end",
+        "calm, three workers",
+        (
+            Change(
+                "chatapp/room.py",
+                "messages_after(self.id, cursor, limit, self.last)",
+                "messages_after(self.id, cursor, limit, 2**62)",
+            ),
+        ),
+        ("doubled",),
+    ),
+    Planted(
+        "a cursor taken for ahead because this worker is behind",
+        "calm, three workers",
+        (
+            Change(
+                "chatapp/cursor.py",
+                "    if after > room.last or (epoch and epoch != room.epoch):\n        hub.sync(room)\n",
+                "",
+            ),
+        ),
+        ("reset without cause",),
+        core=True,
+    ),
+    Planted(
+        "fsync left out",
+        "calm",
+        (Change("chatapp/journal/connections.py", '"PRAGMA synchronous=FULL"', '"PRAGMA synchronous=OFF"'),),
+        ("acknowledged before it was synced",),
+    ),
+    Planted(
+        "a switch between caught up and live",
+        "calm",
+        (
+            Change(
+                "chatapp/subscriber.py",
+                "        self.room.live[self] = None\n",
+                "        gevent.sleep(0.01)\n        self.room.live[self] = None\n",
+            ),
+            Change(
+                "chatapp/subscriber.py",
+                "from chatapp.encodings import Encoding\n",
+                "import gevent\n\nfrom chatapp.encodings import Encoding\n",
+            ),
+        ),
+        ("lost",),
+    ),
+    Planted(
+        "numbers from a counter of the process",
+        "calm, three workers",
+        (
+            Change(
+                "chatapp/journal/writing.py",
+                "        room.last_seq += 1\n",
+                "        room.last_seq = COUNTERS[room.id] = COUNTERS.get(room.id, room.last_seq) + 1\n",
+            ),
+            Change(
+                "chatapp/journal/writing.py",
+                "class _Transaction:\n",
+                "COUNTERS: dict[int, int] = {}\n\n\nclass _Transaction:\n",
+            ),
+        ),
+        ("gap in the log", "a writer's messages out of order", "lost"),
+    ),
+]
+
+
+def marks(core: bool) -> tuple[pytest.MarkDecorator, ...]:
+    return () if core else (pytest.mark.planted,)
+
+
+CORE_PLANS = {fault.plan for fault in FAULTS if fault.core}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, id=fault.name, marks=marks(fault.core)) for fault in FAULTS]
+)
+def test_a_planted_fault_is_found(fault: Planted, tmp_path: Path) -> None:
+    code = copy_of_the_server(tmp_path)
+    for change in fault.changes:
+        plant(code, change)
+    run = torture(code, fault.plan)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert any(f"\n{rule}: " in run.stdout for rule in fault.rules), run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("plan", [pytest.param(plan, marks=marks(plan in CORE_PLANS)) for plan in PLANS])
+def test_without_a_planted_fault_nothing_is_found(plan: str, tmp_path: Path) -> None:
+    run = torture(copy_of_the_server(tmp_path), plan)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def copy_of_the_server(folder: Path) -> Path:
+    """What is served, in a folder of its own."""
+    code = folder / "code"
+    code.mkdir()
+    for name in SERVED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, code / name)
+    return code
+
+
+def plant(code: Path, change: Change) -> None:
+    """Make `change` in the copy `code`; fails where the server is not written like that any more."""
+    file = code / change.file
+    text = file.read_text()
+    count = text.count(change.old)
+    assert count == 1, (
+        f"{change.file} has this {count} times, so the fault has to be planted anew:\n{change.old}"
+    )
+    file.write_text(text.replace(change.old, change.new))
+
+
+def torture(code: Path, plan: str) -> "subprocess.CompletedProcess[str]":
+    """One run of the torture program on the server in `code`."""
+    command = [sys.executable, "-m", "tests.torture", "--code", str(code), *PLANS[plan].split()]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=LIMIT, check=False
+    )

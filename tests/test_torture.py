@@ -1,0 +1,33 @@
+"""Twenty seconds of the torture with everything let loose: on a seed that is always the same, and on a new one.
+
+`bin/torture --seed N --workers N --seconds 10` repeats a run; tests/README.md says what a seed repeats.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.servers import ROOT
+from tests.torture.run import random_seed
+
+LIMIT = 280  # seconds for a run that ends by itself far sooner
+
+
+@pytest.mark.timeout(LIMIT + 20)
+@pytest.mark.parametrize(
+    ("workers", "seed"), [(1, 1), (3, random_seed())], ids=["one worker", "three workers"]
+)
+def test_no_promise_is_broken_whatever_breaks(workers: int, seed: int) -> None:
+    plan = ["--seconds", "10", "--workers", str(workers), "--seed", str(seed)]
+    print("bin/torture", *plan)
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.torture", *plan],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    print(run.stdout)
+    assert run.returncode == 0, f"bin/torture {' '.join(plan)}\n{run.stdout}{run.stderr}"
