@@ -1,7 +1,8 @@
 // What was written and is not yet known to be kept. Messages leave in order, one at a time, each
 // under the same client_id until the server has answered for it; so a retry never doubles one.
+// Storage keeps them over a reload, and is where the pages of one browser agree on each of them.
 
-import { forget, keys, recall, remember } from "./storage.js";
+import { forget, hearOthers, keys, recall, remember } from "./storage.js";
 
 const LIMIT = 100; // messages a room
 const ACK_LIMIT = 12_000; // ms before an unanswered message is sent again
@@ -11,8 +12,15 @@ const LAST_RETRY = 30_000; // ms
 // Refusals that the same message would meet again.
 const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "room_closed", "no_such_room"]);
 
+/** The rooms in which `author` has left something unsent in this browser. */
+export function roomsOf(author) {
+  const found = keys("outbox.").map((key) => key.split("."));
+  return new Set(found.filter(([, , by]) => by === author).map(([, room]) => Number(room)));
+}
+
 /**
- * Events: `change` when `items` did; `check` when an answer is overdue.
+ * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
+ * `check` when an answer is overdue.
  * An item is {client_id, body, at, state, reason}; state: "waiting", "sending" or "failed".
  */
 export class Outbox extends EventTarget {
@@ -22,13 +30,17 @@ export class Outbox extends EventTarget {
   #prefix;
   #send = null;
   #timer = null;
-  #written = 0;
+  #writtenAt = 0;
+  #ask = (event) => event.preventDefault();
 
   constructor({ room, author }) {
     super();
     this.#room = room;
     this.#prefix = `outbox.${room}.${author}.`;
     for (const key of keys(this.#prefix)) this.#bringBack(key);
+    hearOthers((key) => this.#agree(key));
+    // A page that the browser kept asleep has not heard what the others did.
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#agreeOnAll());
   }
 
   get isFull() {
@@ -40,14 +52,12 @@ export class Outbox extends EventTarget {
   }
 
   add(body) {
-    const id = uuid();
-    const at = new Date().toISOString();
-    const item = { client_id: id, body, at, state: "waiting", reason: null, refusals: 0, key: this.#key(at) };
+    const item = { client_id: uuid(), body, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
+    item.key = this.#newKey();
     this.items.push(item);
     this.#keep(item);
     this.#changed();
     this.#next();
-    return item;
   }
 
   /** The line is up: `send` takes a frame. */
@@ -74,12 +84,8 @@ export class Outbox extends EventTarget {
     const item = this.#find(id);
     if (item?.state !== "sending") return;
     if (FOR_GOOD.has(code)) {
-      this.#rest();
-      item.state = "failed";
-      item.reason = { code, message };
+      this.#fail(item, { code, message });
       this.#keep(item);
-      this.#changed();
-      this.#next();
     } else {
       item.state = "waiting";
       this.#changed();
@@ -90,15 +96,21 @@ export class Outbox extends EventTarget {
   sendAgain(clientId) {
     const item = this.#find(clientId);
     if (item?.state !== "failed") return;
-    item.state = "waiting";
-    item.reason = null;
+    this.#await(item);
     this.#keep(item);
-    this.#changed();
-    this.#next();
   }
 
   discard(clientId) {
+    if (!this.#find(clientId)) return;
+    this.dispatchEvent(new CustomEvent("discard", { detail: clientId }));
     this.#remove(clientId);
+  }
+
+  /** Gives a message up and returns its words, to be written anew. */
+  takeBack(clientId) {
+    const { body } = this.#find(clientId);
+    this.discard(clientId);
+    return body;
   }
 
   #next() {
@@ -114,6 +126,19 @@ export class Outbox extends EventTarget {
   #overdue(item) {
     item.state = "waiting";
     this.dispatchEvent(new Event("check"));
+    this.#next();
+  }
+
+  #fail(item, reason) {
+    if (item.state === "sending") this.#rest();
+    Object.assign(item, { state: "failed", reason });
+    this.#changed();
+    this.#next();
+  }
+
+  #await(item) {
+    Object.assign(item, { state: "waiting", reason: null });
+    this.#changed();
     this.#next();
   }
 
@@ -149,23 +174,48 @@ export class Outbox extends EventTarget {
     return true;
   }
 
-  /** A key of its own for each message, in order: two pages of one room do not overwrite each other's. */
-  #key(at) {
-    const number = String(this.#written++).padStart(6, "0");
-    return `${this.#prefix}${at}.${number}.${Math.random().toString(36).slice(2)}`;
+  /**
+   * A key of its own for each message: two pages of one room do not overwrite each other's. Keys sort in
+   * the order of writing, also where the clock was set back meanwhile.
+   */
+  #newKey() {
+    this.#writtenAt = Math.max(Date.now(), this.#writtenAt + 1);
+    return `${this.#prefix}${this.#writtenAt}.${Math.random().toString(36).slice(2)}`;
   }
 
-  #keep({ key, client_id, body, at, reason }) {
-    remember(key, { client_id, body, at, reason });
+  #keep(item) {
+    const { key, client_id, body, at, reason } = item;
+    item.isStored = remember(key, { client_id, body, at, reason });
   }
 
   #bringBack(key) {
     const kept = recall(key);
     if (!kept?.client_id || this.isFull) return;
-    this.items.push({ ...kept, key, refusals: 0, state: kept.reason ? "failed" : "waiting" });
+    this.#writtenAt = Number(key.split(".").at(-2)) || 0;
+    this.items.push({ ...kept, key, isStored: true, refusals: 0, state: kept.reason ? "failed" : "waiting" });
+  }
+
+  /** Another page may have had the same message, and an answer to it, or been told what to do with it. */
+  #agree(key) {
+    const item = this.items.find((each) => each.key === key);
+    if (!item?.isStored) return;
+    const kept = recall(key);
+    const failed = item.state === "failed";
+    if (kept?.reason && !failed) this.#fail(item, kept.reason);
+    else if (kept && !kept.reason && failed) this.#await(item);
+    // Only what was refused can be given up by hand; anything else that is gone from storage was kept.
+    else if (!kept && failed) this.discard(item.client_id);
+    else if (!kept) this.confirm(item.client_id);
+  }
+
+  #agreeOnAll() {
+    for (const { key } of [...this.items]) this.#agree(key);
   }
 
   #changed() {
+    // What storage could not take would be lost by leaving: then the browser asks first.
+    const ask = this.items.every(({ isStored }) => isStored) ? removeEventListener : addEventListener;
+    ask("beforeunload", this.#ask);
     this.dispatchEvent(new Event("change"));
   }
 }

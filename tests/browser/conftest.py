@@ -54,9 +54,8 @@ def visitor(browser: Browser, server: Server) -> Iterator[OpenBrowser]:
         context = browser.new_context(base_url=at.url, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda fault: faults.append(fault))
-        return page
+        context.on("weberror", lambda fault: faults.append(fault.error))
+        return context.new_page()
 
     yield visit
     for context in contexts:

@@ -7,10 +7,10 @@ from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.browser.transports import LONG_POLL
 from tests.clients import Person
 from tests.servers import Server
 
-LONG_POLL = "/chats/long_poll/{}/"
 OpenGated = Callable[[str], "tuple[ChatPage, Gate]"]
 
 
@@ -152,40 +152,3 @@ def test_what_is_unsent_outlives_a_reload(in_room: OpenPage, new_server: Callabl
     expect(page.locator("#messages > .message.pending")).to_have_count(0)
     assert [message["body"] for message in mallory.read(board)["messages"]] == ["one", "two"]
     mallory.close()
-
-
-def test_a_refused_message_says_why_and_can_be_sent_again(in_room: OpenPage, server: Server) -> None:
-    ada = in_room("ada")
-    ada.page.context.set_offline(True)
-    expect(ada.banner).to_be_visible()
-    ada.say("too late")
-    assert server.flask("room", "close", str(ada.room)).returncode == 0
-    ada.page.context.set_offline(False)
-    expect(ada.failed).to_contain_text("Not sent: the room is closed")
-    assert server.flask("room", "open", str(ada.room)).returncode == 0
-    expect(ada.field).to_be_visible()
-    ada.failed.get_by_role("button", name="Send again").click()
-    ada.shows("too late")
-
-
-def test_a_refusal_in_the_middle_holds_up_nothing_and_can_be_discarded(in_room: OpenPage) -> None:
-    ada, grace = in_room("ada"), in_room("grace")
-    ada.say("one", "a bell: \x07", "two")
-    grace.shows("one", "two")
-    expect(ada.failed).to_have_count(1)
-    expect(ada.failed).to_contain_text("Not sent: A message has no control characters")
-    ada.failed.get_by_role("button", name="Discard").click()
-    ada.shows("one", "two")
-
-
-def test_a_failed_message_is_still_there_after_a_reload(in_room: OpenPage) -> None:
-    ada = in_room("ada")
-    ada.say("a bell: \x07")
-    expect(ada.failed).to_have_count(1)
-    ada.page.reload()
-    expect(ada.failed).to_have_count(1)
-    ada.failed.get_by_role("button", name="Discard").click()
-    expect(ada.rows).to_have_count(0)
-    ada.page.reload()
-    expect(ada.state).to_have_text("Live")
-    expect(ada.rows).to_have_count(0)
