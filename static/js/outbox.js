@@ -2,7 +2,7 @@
 // under the same client_id until the server has answered for it; so a retry never doubles one.
 // Storage keeps them over a reload, and is where the pages of one browser agree on each of them.
 
-import { forget, hearOthers, keys, recall, remember } from "./storage.js";
+import { Unsent } from "./unsent.js";
 
 const LIMIT = 100; // messages a room
 const ACK_LIMIT = 12_000; // ms before an unanswered message is sent again
@@ -11,12 +11,6 @@ const LAST_RETRY = 30_000; // ms
 
 // Refusals that the same message would meet again.
 const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "room_closed", "no_such_room"]);
-
-/** The rooms in which `author` has left something unsent in this browser. */
-export function roomsOf(author) {
-  const found = keys("outbox.").map((key) => key.split("."));
-  return new Set(found.filter(([, , by]) => by === author).map(([, room]) => Number(room)));
-}
 
 /**
  * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
@@ -27,20 +21,18 @@ export class Outbox extends EventTarget {
   items = [];
 
   #room;
-  #prefix;
+  #kept;
   #send = null;
   #timer = null;
-  #writtenAt = 0;
-  #ask = (event) => event.preventDefault();
+  #holdUp = (event) => event.preventDefault();
 
   constructor({ room, author }) {
     super();
     this.#room = room;
-    this.#prefix = `outbox.${room}.${author}.`;
-    for (const key of keys(this.#prefix)) this.#bringBack(key);
-    hearOthers((key) => this.#agree(key));
-    // A page that the browser kept asleep has not heard what the others did.
-    addEventListener("pageshow", ({ persisted }) => persisted && this.#agreeOnAll());
+    this.#kept = new Unsent({ room, author });
+    this.#bringBack();
+    this.#kept.hearOthers((key) => this.#agree(key));
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#wake());
   }
 
   get isFull() {
@@ -53,7 +45,7 @@ export class Outbox extends EventTarget {
 
   add(body) {
     const item = { client_id: uuid(), body, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
-    item.key = this.#newKey();
+    item.key = this.#kept.newKey();
     this.items.push(item);
     this.#keep(item);
     this.#changed();
@@ -168,38 +160,36 @@ export class Outbox extends EventTarget {
     const item = this.#find(clientId);
     if (!item) return false;
     this.items.splice(this.items.indexOf(item), 1);
-    forget(item.key);
+    this.#kept.drop(item.key);
     if (item.state === "sending") this.#rest();
     this.#changed();
     return true;
   }
 
-  /**
-   * A key of its own for each message: two pages of one room do not overwrite each other's. Keys sort in
-   * the order of writing, also where the clock was set back meanwhile.
-   */
-  #newKey() {
-    this.#writtenAt = Math.max(Date.now(), this.#writtenAt + 1);
-    return `${this.#prefix}${this.#writtenAt}.${Math.random().toString(36).slice(2)}`;
-  }
-
   #keep(item) {
-    const { key, client_id, body, at, reason } = item;
-    item.isStored = remember(key, { client_id, body, at, reason });
+    item.isStored = this.#kept.keep(item);
   }
 
-  #bringBack(key) {
-    const kept = recall(key);
-    if (!kept?.client_id || this.isFull) return;
-    this.#writtenAt = Number(key.split(".").at(-2)) || 0;
-    this.items.push({ ...kept, key, isStored: true, refusals: 0, state: kept.reason ? "failed" : "waiting" });
+  #bringBack() {
+    for (const kept of this.#kept.all) {
+      if (this.isFull || this.#find(kept.client_id)) continue;
+      this.items.push({ ...kept, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
+    }
+  }
+
+  /** A page that the browser has kept asleep has not heard what others did. */
+  #wake() {
+    for (const { key } of [...this.items]) this.#agree(key);
+    this.#bringBack();
+    this.#changed();
+    this.#next();
   }
 
   /** Another page may have had the same message, and an answer to it, or been told what to do with it. */
   #agree(key) {
     const item = this.items.find((each) => each.key === key);
     if (!item?.isStored) return;
-    const kept = recall(key);
+    const kept = this.#kept.read(key);
     const failed = item.state === "failed";
     if (kept?.reason && !failed) this.#fail(item, kept.reason);
     else if (kept && !kept.reason && failed) this.#await(item);
@@ -208,14 +198,10 @@ export class Outbox extends EventTarget {
     else if (!kept) this.confirm(item.client_id);
   }
 
-  #agreeOnAll() {
-    for (const { key } of [...this.items]) this.#agree(key);
-  }
-
   #changed() {
     // What storage could not take would be lost by leaving: then the browser asks first.
-    const ask = this.items.every(({ isStored }) => isStored) ? removeEventListener : addEventListener;
-    ask("beforeunload", this.#ask);
+    if (this.items.every(({ isStored }) => isStored)) removeEventListener("beforeunload", this.#holdUp);
+    else addEventListener("beforeunload", this.#holdUp);
     this.dispatchEvent(new Event("change"));
   }
 }

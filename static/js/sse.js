@@ -99,7 +99,7 @@ export class SseTransport {
 
   /** A hidden page leaves its connection to the others: a browser has six for all pages of an origin. */
   #stepBack() {
-    if (this.#room === null) return;
+    if (this.#room === null || this.#standIn) return;
     this.#source?.close();
     this.#standIn = new LongPollTransport();
     this.#standIn.onopen = () =>

@@ -1,7 +1,5 @@
 """Whatever befalls the server, what was written is kept once, in the order of writing."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
@@ -15,12 +13,9 @@ from tests.servers import Server
 over_each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that may be harmed, and that soon gives up waiting for its database."""
-    server = Server(tmp_path_factory.mktemp("harmed") / "instance", busy_seconds="1").start()
-    yield server
-    server.kill()
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    return own_server
 
 
 def is_kept(server: Server, board: int, *bodies: str) -> None:
@@ -91,11 +86,11 @@ def test_a_reload_in_the_middle_of_a_send_neither_loses_nor_doubles_it(
     is_kept(server, board, "one", "two")
 
 
-@over_each_transport
+@pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
 def test_what_is_sent_and_left_in_one_breath_is_kept_once(
-    transport: str, in_room: OpenPage, server: Server, board: int
+    path: str, in_room: OpenPage, server: Server, board: int
 ) -> None:
-    ada = in_room("ada", **TRANSPORTS[transport])
+    ada = in_room("ada", path=path)
     said = ["one", "two", "three"]
     for word in said:
         send_and_reload(ada, word)

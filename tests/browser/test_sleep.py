@@ -1,14 +1,15 @@
 """A page that slept, however it was put to sleep, comes back and has missed nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, CDPSession, expect
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenPage
-from tests.browser.faults import processes, stopped
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenBrowser, OpenPage
+from tests.browser.faults import locked, processes, stopped
 from tests.browser.transports import LONG_POLL, TRANSPORTS
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.servers import Server
 
 over_each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -24,6 +25,11 @@ def browser(browser: Browser) -> Iterator[Browser]:
     )
     yield own
     own.close()
+
+
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    return own_server
 
 
 @pytest.fixture
@@ -48,12 +54,9 @@ def test_a_laptop_that_wakes_catches_up(
 
 @over_each_transport
 def test_a_laptop_that_wakes_after_the_server_was_restarted_catches_up(
-    transport: str, in_room: OpenPage, browser: Browser, new_server: Callable[..., Server]
+    transport: str, in_room: OpenPage, browser: Browser, server: Server, board: int, grace: Person
 ) -> None:
-    server = new_server().start()
-    grace = Person(server, "grace")
-    board = grace.make_room("board")
-    ada = in_room("ada", board, at=server, **TRANSPORTS[transport])
+    ada = in_room("ada", **TRANSPORTS[transport])
     ada.is_live_over(transport)
     with stopped(processes(browser)):
         grace.say(board, "before")
@@ -62,7 +65,6 @@ def test_a_laptop_that_wakes_after_the_server_was_restarted_catches_up(
     ada.shows("before", "after")
     ada.say("good morning")
     ada.shows("before", "after", "good morning")
-    grace.close()
 
 
 def turn(cdp: CDPSession, state: str) -> None:
@@ -70,14 +72,14 @@ def turn(cdp: CDPSession, state: str) -> None:
     cdp.send("Page.setWebLifecycleState", {"state": state})
 
 
-@over_each_transport
+@pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
 def test_a_tab_that_was_frozen_for_minutes_catches_up(
-    transport: str, in_room: OpenPage, board: int, grace: Person
+    path: str, person: OpenBrowser, board: int, grace: Person
 ) -> None:
-    ada = in_room("ada", **TRANSPORTS[transport])
+    ada = ChatPage(person("ada"), board)
     ada.page.clock.install()
-    ada.page.reload()
-    ada.is_live_over(transport)
+    ada.page.goto(path.format(board))
+    expect(ada.state).to_have_text("Live")
     cdp = ada.page.context.new_cdp_session(ada.page)
     turn(cdp, "frozen")
     said = [grace.say(board, f"{number}")["body"] for number in range(60)]
@@ -106,3 +108,33 @@ def test_a_page_that_one_comes_back_to_is_where_it_was_and_up_to_date(
     expect(ada.field).to_have_value("half a thou")
     ada.say("here again")
     ada.shows("before", "meanwhile", "here again")
+
+
+def test_what_was_given_up_meanwhile_is_not_there_any_more_when_one_comes_back(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.say("a bell: \x07")
+    expect(ada.failed).to_have_count(1)
+    ada.page.evaluate("() => { globalThis.isTheSame = true }")
+    ada.page.goto("/chats/")
+    ada.another_tab().failed.get_by_role("button", name="Discard").click()
+    ada.page.evaluate("history.back()")
+    expect(ada.state).to_have_text("Live")
+    expect(ada.rows).to_have_count(0)
+    assert ada.page.evaluate("globalThis.isTheSame"), "the browser loaded it anew"
+
+
+def test_what_one_leaves_unsent_by_going_back_is_sent_from_there(
+    in_room: OpenPage, server: Server, board: int, grace: Person
+) -> None:
+    ada = in_room("ada")
+    ada.page.goto("/chats/")
+    ada.page.evaluate("() => { globalThis.isTheSame = true }")
+    ada.page.locator(f'.room-cards [data-room="{board}"] a').click()
+    expect(ada.state).to_have_text("Live")
+    with locked(server):
+        ada.say("one", "two")
+        expect(ada.pending).to_have_count(2)
+        ada.page.evaluate("history.back()")
+        expect(ada.page.get_by_role("heading", name="New room")).to_be_visible()
+        assert ada.page.evaluate("globalThis.isTheSame"), "the browser loaded it anew"
+    eventually(lambda: [each["body"] for each in grace.read(board)["messages"]] == ["one", "two"])

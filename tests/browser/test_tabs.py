@@ -1,7 +1,7 @@
 """Many tabs of one person in one browser: they share a storage and six connections."""
 
 import pytest
-from playwright.sync_api import Dialog, expect
+from playwright.sync_api import Dialog, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.faults import locked
@@ -42,27 +42,43 @@ def test_what_waits_in_two_tabs_is_kept_once_and_shows_once_in_both(
     mallory.close()
 
 
-def test_what_another_tab_has_sent_does_not_wait_here_for_ever(in_room: OpenPage) -> None:
+def test_what_another_tab_has_sent_does_not_wait_here_for_ever_nor_outlive_the_log(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
     first = in_room("ada")
-    first.page.route_web_socket("**/ws", lambda socket: socket.on_message(lambda frame: None))
-    first.page.reload()  # its line is dead from now on
+    first.say("zero")
+    first.shows("zero")
+    cut_off: list[WebSocketRoute] = []
+    first.page.route_web_socket("**/ws", lambda socket: cut_off.append(socket))
+    first.page.reload()
     first.say("one", "two")
     expect(first.pending).to_have_count(2)
     second = first.another_tab()
-    second.shows("one", "two")
-    first.shows("one", "two")
+    second.shows("zero", "one", "two")
+    first.shows("zero", "one", "two")
+    assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+    first.page.route_web_socket("**/ws", lambda socket: socket.connect_to_server())
+    cut_off[-1].close(code=1012)
+    for chat in (second, first):
+        expect(chat.page.get_by_role("heading", name="Nothing said in board yet")).to_be_visible()
 
 
 @pytest.mark.parametrize(
-    ("path", "script"), [(LONG_POLL, ""), ("/chats/{}/", BROKEN_WEBSOCKET)], ids=["long poll", "streams"]
+    ("tabs", "path", "script"),
+    [(10, LONG_POLL, ""), (7, "/chats/{}/", BROKEN_WEBSOCKET)],
+    ids=["ten that poll", "seven with streams"],
 )
-def test_ten_tabs_hear_everything_over_six_connections(path: str, script: str, in_room: OpenPage) -> None:
+def test_more_tabs_than_connections_hear_everything_and_the_front_one_sends(
+    tabs: int, path: str, script: str, in_room: OpenPage
+) -> None:
     front, grace = in_room("ada", path=path, script=script), in_room("grace")
-    behind = [front.another_tab(f"{IN_THE_BACKGROUND}; {script}", path) for _ in range(9)]
-    grace.say("one", "two")
-    front.say("three")
-    front.shows("one", "two", "three")
+    behind = [front.another_tab(f"{IN_THE_BACKGROUND}; {script}", path) for _ in range(tabs - 1)]
     for tab in behind:
+        tab.hide()
+    front.say("one")  # nobody has said anything yet that would end a waiting request
+    front.shows("one")
+    grace.say("two", "three")
+    for tab in (front, *behind):
         tab.shows("one", "two", "three")
     front.hide()
     behind[4].hide(False)
