@@ -39,6 +39,14 @@ export class Composer extends EventTarget {
     this.#field.focus({ preventScroll: true });
   }
 
+  /** Puts `words` back to be written anew, before a draft that stands here. */
+  bringBack(words) {
+    const draft = this.#field.value;
+    this.#field.value = draft.trim() ? `${words}\n\n${draft}` : words;
+    this.#field.setSelectionRange(words.length, words.length);
+    this.#changed();
+  }
+
   set placeholder(words) {
     this.#field.placeholder = words;
   }
@@ -56,12 +64,16 @@ export class Composer extends EventTarget {
   }
 
   #typed() {
-    if (this.#field.value) remember(this.#draftKey, this.#field.value);
-    else forget(this.#draftKey);
-    this.#show();
+    this.#changed();
     if (!this.#body || Date.now() - this.#typedAt < TYPING_PAUSE) return;
     this.#typedAt = Date.now();
     this.dispatchEvent(new Event("typing"));
+  }
+
+  #changed() {
+    if (this.#field.value) remember(this.#draftKey, this.#field.value);
+    else forget(this.#draftKey);
+    this.#show();
   }
 
   #pressed(event) {

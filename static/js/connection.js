@@ -7,6 +7,7 @@ import { closedBy, CLOSED } from "./closing.js";
 const OPEN_LIMIT = 8_000; // ms from opening a transport to having joined
 const PONG_LIMIT = 5_000; // ms
 const HEARTBEAT = 30_000; // ms without a word from the server before it is asked
+const LOOK = 5_000; // ms between two looks at the clock: it goes on while a laptop sleeps, timers do not
 const FIRST_RETRY = 500; // ms, doubled with each failure in a row
 const LAST_RETRY = 30_000; // ms
 const RETURN_SPREAD = 5_000; // ms over which the readers of a restarted server come back
@@ -70,7 +71,8 @@ export class Connection extends EventTarget {
     addEventListener("pagehide", () => this.#sleep());
     addEventListener("pageshow", ({ persisted }) => persisted && this.tryNow());
     document.addEventListener("visibilitychange", () => document.hidden || this.check());
-    setInterval(() => this.#heartbeat(), HEARTBEAT);
+    document.addEventListener("resume", () => this.check());
+    setInterval(() => this.#heartbeat(), LOOK);
     this.#connect();
   }
 
@@ -104,8 +106,9 @@ export class Connection extends EventTarget {
   /** Makes sure that the line is alive: what slept or lost its network does not always notice. */
   check() {
     if (this.state !== "live") return this.tryNow();
+    if (this.#timers.has("pong")) return;
     this.send({ type: "ping" });
-    if (!this.#timers.has("pong")) this.#after("pong", PONG_LIMIT, () => this.#lost({ code: CLOSED.LOST }));
+    this.#after("pong", PONG_LIMIT, () => this.#lost({ code: CLOSED.LOST }));
   }
 
   #connect() {
@@ -221,6 +224,7 @@ export class Connection extends EventTarget {
   }
 
   #climb() {
+    this.#stop("climb");
     const candidate = this.#build(0);
     this.#candidate = candidate;
     const giveUp = () => {
@@ -250,15 +254,24 @@ export class Connection extends EventTarget {
     this.#turn("live");
   }
 
+  /** It may be another network: what failed on the one before counts no more. */
   #online() {
-    this.#failures = 0;
-    if (this.state === "live" && this.#rung > 0 && !this.#candidate) this.#climb();
-    if (this.state !== "live") this.#rung = 0;
-    this.check();
+    if (this.state === "ended") return;
+    this.#failures = this.#failuresOnRung = 0;
+    if (this.state === "live") {
+      if (this.#rung > 0 && !this.#candidate) this.#climb();
+      this.check();
+    } else {
+      this.#drop();
+      this.#rung = 0;
+      this.#connect();
+    }
   }
 
   #heartbeat() {
-    if (this.state === "live" && Date.now() - this.lastHeard >= HEARTBEAT) this.check();
+    // A clock that was set back is no reason to be silent until it has caught up.
+    const silence = Math.abs(Date.now() - this.lastHeard);
+    if (this.state === "live" && silence >= HEARTBEAT) this.check();
   }
 
   /** A page that leaves says so: it may be kept asleep by the browser, and an open line would forbid that. */

@@ -6,12 +6,13 @@ import { dayName, fillTime } from "./times.js";
 
 const FATES = { waiting: "Waiting", sending: "Sending…" };
 const REASONS = {
-  too_long: "Not sent: it is too long",
   forbidden: "Not sent: you may not write here",
   sign_in: "Not sent: your name is no longer known here",
   room_closed: "Not sent: the room is closed",
   no_such_room: "Not sent: the room is gone",
 };
+// The words themselves are refused: sent again as they are, they would be refused again.
+const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
 const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
 
 /** A text. `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
@@ -40,10 +41,15 @@ export function pendingRow(item) {
   else {
     row.classList.add("pending");
     const fate = copyOf("fate");
-    fate.querySelector(".fate-word").textContent = FATES[item.state];
     row.querySelector(".text").append(" ", fate);
+    fillFate(row, item.state);
   }
   return row;
+}
+
+/** Whether the pending row waits or is under way: a change of that is no new row. */
+export function fillFate(row, state) {
+  row.querySelector(".fate-word").textContent = FATES[state];
 }
 
 export function noticeRow(message) {
@@ -97,6 +103,7 @@ function reactionItem({ mark, count, own }) {
 function failure({ code, message }) {
   const line = copyOf("failed");
   line.querySelector(".reason-words").textContent = REASONS[code] ?? `Not sent: ${message}`;
+  line.querySelector(".send-again").hidden = IN_THE_WORDS.has(code);
   return line;
 }
 

@@ -1,7 +1,8 @@
 // What was written and is not yet known to be kept. Messages leave in order, one at a time, each
 // under the same client_id until the server has answered for it; so a retry never doubles one.
+// Storage keeps them over a reload, and is where the pages of one browser agree on each of them.
 
-import { forget, keys, recall, remember } from "./storage.js";
+import { Unsent } from "./unsent.js";
 
 const LIMIT = 100; // messages a room
 const ACK_LIMIT = 12_000; // ms before an unanswered message is sent again
@@ -12,23 +13,26 @@ const LAST_RETRY = 30_000; // ms
 const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "room_closed", "no_such_room"]);
 
 /**
- * Events: `change` when `items` did; `check` when an answer is overdue.
+ * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
+ * `check` when an answer is overdue.
  * An item is {client_id, body, at, state, reason}; state: "waiting", "sending" or "failed".
  */
 export class Outbox extends EventTarget {
   items = [];
 
   #room;
-  #prefix;
+  #kept;
   #send = null;
   #timer = null;
-  #written = 0;
+  #holdUp = (event) => event.preventDefault();
 
   constructor({ room, author }) {
     super();
     this.#room = room;
-    this.#prefix = `outbox.${room}.${author}.`;
-    for (const key of keys(this.#prefix)) this.#bringBack(key);
+    this.#kept = new Unsent({ room, author });
+    this.#bringBack();
+    this.#kept.hearOthers((key) => this.#agree(key));
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#wake());
   }
 
   get isFull() {
@@ -40,14 +44,12 @@ export class Outbox extends EventTarget {
   }
 
   add(body) {
-    const id = uuid();
-    const at = new Date().toISOString();
-    const item = { client_id: id, body, at, state: "waiting", reason: null, refusals: 0, key: this.#key(at) };
+    const item = { client_id: uuid(), body, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
+    item.key = this.#kept.newKey();
     this.items.push(item);
     this.#keep(item);
     this.#changed();
     this.#next();
-    return item;
   }
 
   /** The line is up: `send` takes a frame. */
@@ -74,12 +76,8 @@ export class Outbox extends EventTarget {
     const item = this.#find(id);
     if (item?.state !== "sending") return;
     if (FOR_GOOD.has(code)) {
-      this.#rest();
-      item.state = "failed";
-      item.reason = { code, message };
+      this.#fail(item, { code, message });
       this.#keep(item);
-      this.#changed();
-      this.#next();
     } else {
       item.state = "waiting";
       this.#changed();
@@ -90,15 +88,21 @@ export class Outbox extends EventTarget {
   sendAgain(clientId) {
     const item = this.#find(clientId);
     if (item?.state !== "failed") return;
-    item.state = "waiting";
-    item.reason = null;
+    this.#await(item);
     this.#keep(item);
-    this.#changed();
-    this.#next();
   }
 
   discard(clientId) {
+    if (!this.#find(clientId)) return;
+    this.dispatchEvent(new CustomEvent("discard", { detail: clientId }));
     this.#remove(clientId);
+  }
+
+  /** Gives a message up and returns its words, to be written anew. */
+  takeBack(clientId) {
+    const { body } = this.#find(clientId);
+    this.discard(clientId);
+    return body;
   }
 
   #next() {
@@ -114,6 +118,19 @@ export class Outbox extends EventTarget {
   #overdue(item) {
     item.state = "waiting";
     this.dispatchEvent(new Event("check"));
+    this.#next();
+  }
+
+  #fail(item, reason) {
+    if (item.state === "sending") this.#rest();
+    Object.assign(item, { state: "failed", reason });
+    this.#changed();
+    this.#next();
+  }
+
+  #await(item) {
+    Object.assign(item, { state: "waiting", reason: null });
+    this.#changed();
     this.#next();
   }
 
@@ -143,29 +160,48 @@ export class Outbox extends EventTarget {
     const item = this.#find(clientId);
     if (!item) return false;
     this.items.splice(this.items.indexOf(item), 1);
-    forget(item.key);
+    this.#kept.drop(item.key);
     if (item.state === "sending") this.#rest();
     this.#changed();
     return true;
   }
 
-  /** A key of its own for each message, in order: two pages of one room do not overwrite each other's. */
-  #key(at) {
-    const number = String(this.#written++).padStart(6, "0");
-    return `${this.#prefix}${at}.${number}.${Math.random().toString(36).slice(2)}`;
+  #keep(item) {
+    item.isStored = this.#kept.keep(item);
   }
 
-  #keep({ key, client_id, body, at, reason }) {
-    remember(key, { client_id, body, at, reason });
+  #bringBack() {
+    for (const kept of this.#kept.all) {
+      if (this.isFull || this.#find(kept.client_id)) continue;
+      this.items.push({ ...kept, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
+    }
   }
 
-  #bringBack(key) {
-    const kept = recall(key);
-    if (!kept?.client_id || this.isFull) return;
-    this.items.push({ ...kept, key, refusals: 0, state: kept.reason ? "failed" : "waiting" });
+  /** A page that the browser has kept asleep has not heard what others did. */
+  #wake() {
+    for (const { key } of [...this.items]) this.#agree(key);
+    this.#bringBack();
+    this.#changed();
+    this.#next();
+  }
+
+  /** Another page may have had the same message, and an answer to it, or been told what to do with it. */
+  #agree(key) {
+    const item = this.items.find((each) => each.key === key);
+    if (!item?.isStored) return;
+    const kept = this.#kept.read(key);
+    const failed = item.state === "failed";
+    if (kept?.reason && !failed) this.#fail(item, kept.reason);
+    else if (kept && !kept.reason && failed) this.#await(item);
+    // Only what was refused can be given up by hand; anything else that is gone from storage was kept.
+    else if (!kept && failed) this.discard(item.client_id);
+    else if (!kept) this.confirm(item.client_id);
   }
 
   #changed() {
+    // What storage could not take would be lost by leaving: then the browser asks first.
+    if (this.items.every(({ isStored }) => isStored)) removeEventListener("beforeunload", this.#holdUp);
+    else addEventListener("beforeunload", this.#holdUp);
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -6,6 +6,7 @@ import { Connection } from "./connection.js";
 import { showEnding } from "./ending.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
+import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
 import { Outbox } from "./outbox.js";
@@ -57,6 +58,7 @@ listen();
 new Status({ connection, outbox });
 showName();
 connection.start();
+if (me) sendLeftovers(me.id, room.id);
 if (composer && matchMedia("(pointer: fine)").matches) composer.focus();
 
 function showFirstPage() {
@@ -100,6 +102,7 @@ function listenToWriting() {
   });
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && outbox.refuse(frame));
   outbox.addEventListener("change", () => log.showPending(outbox.items));
+  outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
@@ -165,14 +168,13 @@ async function say(event) {
   log.toFoot();
 }
 
-/** "Send again" and "Discard" of a message that was refused. */
+/** "Send again", "Edit" and "Discard" of a message that was refused. */
 function decide({ target }) {
   const clientId = target.closest("[data-client-id]")?.dataset.clientId;
   if (target.closest(".send-again")) outbox.sendAgain(clientId);
-  else if (target.closest(".discard")) {
-    outbox.discard(clientId);
-    log.dropPending(clientId);
-  } else return;
+  else if (target.closest(".edit")) composer.bringBack(outbox.takeBack(clientId));
+  else if (target.closest(".discard")) outbox.discard(clientId);
+  else return;
   composer.focus();
 }
 

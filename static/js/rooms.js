@@ -1,13 +1,17 @@
 // The list of rooms: local times, and the list anew when something in it changed.
 
 import { Problem, request } from "./api.js";
+import { sendLeftovers } from "./leftovers.js";
 import { fillShortTime } from "./times.js";
 
 const REFRESH = 10_000; // ms
 
 let shown = null;
 
+const me = document.body.dataset.identity;
+
 showTimes();
+if (me) sendLeftovers(me);
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && refresh());

@@ -2,8 +2,11 @@
 // for days and the line "New" stand between them and move with them.
 
 import { startsDay, startsGroup } from "./groups.js";
-import { dayRow, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
+import { dayRow, fillFate, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
 import { dayName, dayOf } from "./times.js";
+
+const FAILED = "failed"; // the outbox's states of an item, and one more
+const KEPT = "kept";
 
 export class Rows {
   #list;
@@ -32,6 +35,8 @@ export class Rows {
   clear() {
     this.#bySeq.clear();
     this.#new = null;
+    // What is kept stands in the log that is shown from now on, unless it was cleared with it.
+    for (const [id, row] of this.#pending) if (this.#shows.get(row).state === KEPT) this.#pending.delete(id);
     this.#list.replaceChildren(...this.#pending.values());
     for (const row of this.#pending.values()) this.#arrange(row);
   }
@@ -89,10 +94,13 @@ export class Rows {
   /** Shows an item of the outbox as it is now. */
   showPending(item) {
     const before = this.#pending.get(item.client_id);
-    if (before && this.#shows.get(before).state === item.state) return;
+    const was = before && this.#shows.get(before).state;
+    if (was === item.state) return;
     const shown = { ...item, kind: "text", of: null, author: this.#me };
-    const row = pendingRow(shown);
+    const inPlace = before && was !== FAILED && item.state !== FAILED;
+    const row = inPlace ? before : pendingRow(shown);
     this.#shows.set(row, shown);
+    if (inPlace) return fillFate(row, item.state);
     if (before) before.replaceWith(row);
     else this.#list.append(row);
     this.#pending.set(item.client_id, row);
@@ -102,8 +110,9 @@ export class Rows {
   /** It is kept, and its number will come: it looks like any other message until then. */
   showAsKept(clientId) {
     const row = this.#pending.get(clientId);
-    row?.classList.remove("pending");
-    row?.querySelector(".fate, .failed")?.remove();
+    row.classList.remove("pending");
+    row.querySelector(".fate, .failed")?.remove();
+    this.#shows.get(row).state = KEPT;
   }
 
   dropPending(clientId) {

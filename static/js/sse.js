@@ -43,17 +43,22 @@ export class SseTransport {
   }
 
   #follow({ room, after = null, epoch = null }) {
-    this.#source?.close();
     this.#room = room;
     this.#cursor = after;
     this.#epoch = epoch;
+    if (document.hidden) this.#stepBack();
+    else this.#stream();
+  }
+
+  #stream() {
     try {
       this.#source = new EventSource(this.#path());
     } catch {
       this.#end({ code: CLOSED.LOST });
       return;
     }
-    this.#source.onopen = () => this.onmessage?.({ type: "joined", room, cursor: after, epoch });
+    const joined = { type: "joined", room: this.#room, cursor: this.#cursor, epoch: this.#epoch };
+    this.#source.onopen = () => this.onmessage?.(joined);
     this.#source.onerror = () => this.#lost();
     this.#source.addEventListener("close", ({ data }) => this.#end(JSON.parse(data)));
     for (const name of EVENTS) this.#source.addEventListener(name, (event) => this.#hear(name, event));
@@ -94,7 +99,7 @@ export class SseTransport {
 
   /** A hidden page leaves its connection to the others: a browser has six for all pages of an origin. */
   #stepBack() {
-    if (this.#room === null) return;
+    if (this.#room === null || this.#standIn) return;
     this.#source?.close();
     this.#standIn = new LongPollTransport();
     this.#standIn.onopen = () =>
@@ -108,11 +113,12 @@ export class SseTransport {
     if (!this.#standIn) return;
     this.#standIn.close();
     this.#standIn = null;
-    this.#follow({ room: this.#room, after: this.#cursor, epoch: this.#epoch });
+    this.#stream();
   }
 
   /** Comment lines do not reach a script: whether the stream still flows shows in what it has brought. */
   async #ping() {
+    if (this.#standIn) return this.#standIn.send({ type: "ping" });
     const { cursor } = await request(roomPath(this.#room, "/messages?after=-1")).catch(() => ({}));
     if (cursor === undefined) return;
     if (this.#isBehind(cursor)) await new Promise((resolve) => setTimeout(resolve, CATCH_UP_LIMIT));

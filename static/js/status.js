@@ -42,7 +42,7 @@ export class Status {
     write(this.#word, state === "live" ? "Live" : "Connecting");
     this.#app.classList.toggle("offline", offline);
     this.#banner.hidden = !offline;
-    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), `complete up to #${cursor}`].filter(Boolean).join(" · "));
+    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), `complete up to\u00a0#${cursor}`].filter(Boolean).join(" · "));
     write(this.#banner.querySelector(".banner-next"), this.#nextTry());
     this.#announce(offline ? ["Offline", unsent(this.#unsent)].filter(Boolean).join(" · ") : "");
     this.#showDetails();

@@ -1,12 +1,14 @@
-// What this browser remembers for a person. Storage may be full or forbidden: then nothing is remembered.
+// What this browser remembers for a person. Storage may be full or forbidden: then nothing new is remembered.
 
 const PREFIX = "chatapp.";
 
+/** Returns whether it is remembered; if not, what was remembered under this key before still is. */
 export function remember(key, value) {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value));
+    return true;
   } catch {
-    forget(key);
+    return false;
   }
 }
 
@@ -36,4 +38,9 @@ export function keys(start) {
   } catch {
     return [];
   }
+}
+
+/** Calls `hear(key)` when another page of this browser remembered or forgot something. */
+export function hearOthers(hear) {
+  addEventListener("storage", ({ key }) => key?.startsWith(PREFIX) && hear(key.slice(PREFIX.length)));
 }

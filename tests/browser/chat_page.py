@@ -23,6 +23,16 @@ class ChatPage:
             self.field.fill(body)
             self.field.press("Enter")
 
+    def another_tab(self, script: str = "", path: str = "/chats/{}/") -> "ChatPage":
+        """The same room for the same person; returns when it is live."""
+        page = self.page.context.new_page()
+        if script:
+            page.add_init_script(script)
+        page.goto(path.format(self.room))
+        tab = ChatPage(page, self.room)
+        expect(tab.state).to_have_text("Live")
+        return tab
+
     def row(self, body: str) -> Locator:
         return self.rows.filter(has=self.page.get_by_text(body, exact=True))
 

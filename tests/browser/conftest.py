@@ -21,6 +21,14 @@ def server(one_worker: Server) -> Server:
     return one_worker
 
 
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for tests that harm it: they leave it running. It soon gives up waiting for its database."""
+    server = Server(tmp_path_factory.mktemp("own") / "instance", busy_seconds="1").start()
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def visitor(browser: Browser, server: Server) -> Iterator[OpenBrowser]:
     """Opens a browser for somebody unknown to the server. A fault in a page's script fails the test."""
@@ -31,9 +39,8 @@ def visitor(browser: Browser, server: Server) -> Iterator[OpenBrowser]:
         context = browser.new_context(base_url=at.url, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda fault: faults.append(fault))
-        return page
+        context.on("weberror", lambda fault: faults.append(fault.error))
+        return context.new_page()
 
     yield visit
     for context in contexts:

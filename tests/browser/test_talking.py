@@ -4,23 +4,16 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.browser.transports import (
+    BROKEN_WEBSOCKET,
+    DEAF_WEBSOCKET,
+    LONG_POLL,
+    NO_EVENT_SOURCE,
+    NO_WEBSOCKET,
+    TRANSPORTS,
+)
 from tests.clients import Person
 from tests.servers import Server
-
-NO_WEBSOCKET = "delete globalThis.WebSocket"
-BROKEN_WEBSOCKET = "globalThis.WebSocket = class { constructor() { throw new Error('blocked') } }"
-DEAF_WEBSOCKET = """globalThis.WebSocket = class {
-    constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" })) }
-    send() {}
-    close() {}
-}"""
-NO_EVENT_SOURCE = "delete globalThis.EventSource"
-
-TRANSPORTS = {
-    "WebSocket": {},
-    "Server-Sent Events": {"script": BROKEN_WEBSOCKET},
-    "long poll": {"script": f"{NO_WEBSOCKET}; {NO_EVENT_SOURCE}"},
-}
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -41,11 +34,13 @@ def test_without_websocket_the_page_goes_on_with_an_event_stream(script: str, in
     in_room("ada", script=script).is_live_over("Server-Sent Events")
 
 
+def test_without_an_event_stream_either_it_polls(in_room: OpenPage) -> None:
+    in_room("ada", script=f"{NO_WEBSOCKET}; {NO_EVENT_SOURCE}").is_live_over("long poll")
+
+
 def test_the_long_poll_page_only_ever_polls(in_room: OpenPage) -> None:
-    ada, grace = in_room("ada", path="/chats/long_poll/{}/"), in_room("grace")
+    ada = in_room("ada", path=LONG_POLL)
     ada.is_live_over("long poll")
-    grace.say("hello")
-    ada.shows("hello")
 
 
 def test_who_reads_without_a_name_sees_what_is_said(

@@ -7,10 +7,11 @@ from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.browser.faults import locked
+from tests.browser.transports import LONG_POLL
 from tests.clients import Person
 from tests.servers import Server
 
-LONG_POLL = "/chats/long_poll/{}/"
 OpenGated = Callable[[str], "tuple[ChatPage, Gate]"]
 
 
@@ -111,9 +112,9 @@ def test_offline_the_page_says_so_keeps_what_is_written_and_sends_it_once(
 
 @pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])
 def test_a_restart_in_the_middle_loses_nothing_and_doubles_nothing(
-    path: str, in_room: OpenPage, new_server: Callable[..., Server]
+    path: str, in_room: OpenPage, own_server: Server
 ) -> None:
-    server = new_server().start()
+    server = own_server
     mallory = Person(server, "mallory")
     board = mallory.make_room("board")
     ada, grace = in_room("ada", board, path, at=server), in_room("grace", board, at=server)
@@ -136,56 +137,26 @@ def test_a_restart_in_the_middle_loses_nothing_and_doubles_nothing(
     mallory.close()
 
 
-def test_what_is_unsent_outlives_a_reload(in_room: OpenPage, new_server: Callable[..., Server]) -> None:
-    server = new_server().start()
-    mallory = Person(server, "mallory")
-    board = mallory.make_room("board")
-    ada = in_room("ada", board, at=server)
-    # The server goes on, but what this page sends does not reach it.
-    ada.page.route_web_socket("**/ws", lambda socket: socket.on_message(lambda frame: None))
-    ada.page.reload()
-    ada.say("one", "two")
-    expect(ada.pending).to_have_count(2)
-    page = ada.page.context.new_page()
-    page.goto(f"/chats/{board}/")
-    expect(page.locator("#messages > .message .words")).to_have_text(["one", "two"])
-    expect(page.locator("#messages > .message.pending")).to_have_count(0)
-    assert [message["body"] for message in mallory.read(board)["messages"]] == ["one", "two"]
-    mallory.close()
-
-
-def test_a_refused_message_says_why_and_can_be_sent_again(in_room: OpenPage, server: Server) -> None:
+def test_a_hundred_messages_may_wait_and_the_next_one_stays_in_the_field(
+    in_room: OpenPage, server: Server
+) -> None:
     ada = in_room("ada")
-    ada.page.context.set_offline(True)
-    expect(ada.banner).to_be_visible()
-    ada.say("too late")
-    assert server.flask("room", "close", str(ada.room)).returncode == 0
-    ada.page.context.set_offline(False)
-    expect(ada.failed).to_contain_text("Not sent: the room is closed")
-    assert server.flask("room", "open", str(ada.room)).returncode == 0
-    expect(ada.field).to_be_visible()
-    ada.failed.get_by_role("button", name="Send again").click()
-    ada.shows("too late")
-
-
-def test_a_refusal_in_the_middle_holds_up_nothing_and_can_be_discarded(in_room: OpenPage) -> None:
-    ada, grace = in_room("ada"), in_room("grace")
-    ada.say("one", "a bell: \x07", "two")
-    grace.shows("one", "two")
-    expect(ada.failed).to_have_count(1)
-    expect(ada.failed).to_contain_text("Not sent: A message has no control characters")
-    ada.failed.get_by_role("button", name="Discard").click()
-    ada.shows("one", "two")
-
-
-def test_a_failed_message_is_still_there_after_a_reload(in_room: OpenPage) -> None:
-    ada = in_room("ada")
-    ada.say("a bell: \x07")
-    expect(ada.failed).to_have_count(1)
-    ada.page.reload()
-    expect(ada.failed).to_have_count(1)
-    ada.failed.get_by_role("button", name="Discard").click()
-    expect(ada.rows).to_have_count(0)
-    ada.page.reload()
-    expect(ada.state).to_have_text("Live")
-    expect(ada.rows).to_have_count(0)
+    said = [f"{number}" for number in range(100)]
+    with locked(server):
+        ada.field.evaluate(
+            """(field, said) => {
+                for (const body of said) {
+                    field.value = body;
+                    field.dispatchEvent(new Event("input"));
+                    field.form.requestSubmit();
+                }
+            }""",
+            said,
+        )
+        ada.say("one too many")
+        expect(ada.page.get_by_text("Too many messages are unsent")).to_be_attached()
+        expect(ada.field).to_have_value("one too many")
+        expect(ada.pending).to_have_count(100)
+    ada.shows(*said)
+    ada.field.press("Enter")
+    ada.shows(*said, "one too many")
