@@ -42,6 +42,9 @@ def report(result: Result) -> None:
 def read_plan() -> Plan:
     parser = argparse.ArgumentParser(prog="bin/torture", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long there is trouble (60)")
+    parser.add_argument(
+        "--least", type=int, default=0, help="messages that are said after that, however long it takes (0)"
+    )
     parser.add_argument("--seed", type=int, help="repeat the choices of a run; by default one that is told")
     parser.add_argument(
         "--workers", type=int, nargs="+", default=[1, 3], help="a phase for each number of workers (1 3)"
@@ -73,6 +76,7 @@ def read_plan() -> Plan:
     return Plan(
         seed=random_seed() if given.seed is None else given.seed,
         seconds=given.seconds,
+        least=given.least,
         workers=tuple(given.workers),
         trouble=tuple(given.trouble),
         pace=given.pace,

@@ -51,13 +51,15 @@ SETTINGS = {
 
 @dataclass
 class Plan:
-    """`workers`: a phase of the run for each. `trouble`: which of TROUBLE, or of DEEDS alone, are let loose;
+    """`least`: messages that are still said in each phase after its trouble, however long that takes (up to the
+    `patience` anew). `workers`: a phase of the run for each. `trouble`: which of TROUBLE, or of DEEDS alone, are let loose;
     `pace`: with how much of the usual pauses. `stay`: seconds that a reader stays with one transport, at most.
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
     `code`: the checkout that is served. `settings`: of the server, beside SETTINGS."""
 
     seed: int
     seconds: float = 60
+    least: int = 0
     workers: tuple[int, ...] = (1, 3)
     trouble: tuple[str, ...] = tuple(TROUBLE)
     pace: float = 1
@@ -204,8 +206,14 @@ class _Run:
         makers = self._troublemakers()
         gevent.joinall([gevent.spawn(maker.run, until) for maker in makers], raise_error=True)
         gevent.sleep(max(0, until - now()))
+        enough, deadline = self._said() + self.plan.least, now() + self.plan.patience
+        while self._said() < enough and now() < deadline:
+            gevent.sleep(0.02)
         for maker in makers:
             maker.heal()
+
+    def _said(self) -> int:
+        return sum(bool(send.answers) for send in self.history.sends)
 
     def _troublemakers(self) -> list[Troublemaker]:
         seed = self.plan.seed + self.server.workers
