@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.browser.conftest import PATIENCE, OpenBrowser, OpenPage
 from tests.browser.faults import locked
 from tests.browser.transports import LONG_POLL
 from tests.clients import Person
@@ -157,6 +157,7 @@ def test_a_hundred_messages_may_wait_and_the_next_one_stays_in_the_field(
         expect(ada.page.get_by_text("Too many messages are unsent")).to_be_attached()
         expect(ada.field).to_have_value("one too many")
         expect(ada.pending).to_have_count(100)
+    expect(ada.pending).to_have_count(0, timeout=3 * PATIENCE)  # one after the other
     ada.shows(*said)
     ada.field.press("Enter")
     ada.shows(*said, "one too many")
