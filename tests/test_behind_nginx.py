@@ -10,6 +10,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from chatapp.config import Config
 from chatapp.transports.messages import WAIT_LIMIT
@@ -17,7 +18,7 @@ from tests.clients import UNIT, Person, eventually
 from tests.nginx import DOCUMENTED, NGINX, Nginx
 from tests.raw_socket import CLOSE, PING, PONG, RawSocket, nobody_gets
 from tests.servers import Server
-from tests.test_drain import Crowd
+from tests.test_drain import PATIENT, Crowd
 from tests.test_event_stream import Stream
 
 HEARTBEAT, PATIENCE = 2, 6  # seconds
@@ -41,7 +42,7 @@ def new_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewNginx]:
 
     def make(workers: int = 1, patience: int = PATIENCE, **settings: str) -> Nginx:
         folder = tmp_path_factory.mktemp("nginx")
-        server = Server(folder / "instance", workers, **settings).start()
+        server = Server(folder / "instance", workers, **settings).start(*PATIENT)
         made.append(Nginx(server, folder, patience))
         return made[-1]
 
@@ -174,7 +175,7 @@ def test_who_talks_and_reads_through_nginx_loses_nothing_by_a_restart(new_nginx:
     crowd = Crowd(nginx)  # type: ignore[arg-type]
     crowd.wait_for(30)
     assert nginx.server.stop() == 0
-    nginx.server.start("--graceful-timeout", "30")
+    nginx.server.start(*PATIENT)
     crowd.wait_for(30)
     crowd.fall_silent()
     crowd.check()
@@ -187,11 +188,9 @@ def test_who_talks_and_reads_through_nginx_loses_nothing_by_a_restart(new_nginx:
 def _handshake(nginx: Nginx, origin: str) -> int:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    headers = {"Origin": origin}
+    url, protocols = f"wss://{nginx.tls_host}/ws", [Subprotocol("chatapp.v1")]
     try:
-        connect(
-            f"wss://{nginx.tls_host}/ws", ssl=context, subprotocols=["chatapp.v1"], additional_headers=headers,  # type: ignore[list-item]
-        ).close()  # fmt: skip
+        connect(url, ssl=context, subprotocols=protocols, origin=Origin(origin), legacy=True).close()
     except InvalidStatus as refused:
         return refused.response.status_code
     return 101

@@ -22,6 +22,7 @@ from tests.servers import Server
 from tests.test_workers import AGAIN_SECONDS, Follower, everything
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
+PATIENT = ["--graceful-timeout", "20"]  # a busy machine is no reason to kill a worker
 LOUD = "👍" * 4000  # 16 KB: five hundred of them are more than any kernel holds for a socket
 
 
@@ -103,7 +104,7 @@ class Gathering:
 @pytest.fixture(scope="module", params=SIGNALS, ids=lambda number: number.name)
 def parted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gathering]:
     """A gathering whose server was told to go, and went."""
-    server = Server(tmp_path_factory.mktemp("parted") / "instance").start()
+    server = Server(tmp_path_factory.mktemp("parted") / "instance").start(*PATIENT)
     try:
         gathering = Gathering(server)
         server.status = server.stop(request.param)  # type: ignore[attr-defined]
@@ -166,20 +167,18 @@ HOWS = ["SIGTERM", "SIGINT", "SIGHUP", "--max-requests"]
 def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_unanswered(
     how: str, new_server: Callable[..., Server]
 ) -> None:
-    patient = ["--graceful-timeout", "30"]  # a busy machine is no reason to kill anybody
-    server = new_server(workers=2).start(
-        *patient, *(["--max-requests", "100"] if how == "--max-requests" else [])
-    )
+    more = ["--max-requests", "200"] if how == "--max-requests" else []
+    server = new_server(workers=2).start(*PATIENT, *more)
     old = set(server.worker_pids)
     crowd = Crowd(server)
     crowd.wait_for(30)
     if how in ("SIGTERM", "SIGINT"):
         assert server.stop(signal.Signals[how]) == 0
-        server.start(*patient)
+        server.start(*PATIENT)
     elif how == "SIGHUP":
         os.kill(server.pid, signal.SIGHUP)
     eventually(
-        lambda: len(now := set(server.worker_pids)) == 2 and not now & old, "both are replaced", 3 * UNIT
+        lambda: len(now := set(server.worker_pids)) == 2 and not now & old, "both are replaced", 6 * UNIT
     )
     crowd.wait_for(30)
     crowd.fall_silent()
@@ -192,7 +191,7 @@ def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_
 
 
 def test_those_who_come_while_the_server_goes_do_not_hold_it_up(new_server: Callable[..., Server]) -> None:
-    server = new_server().start("--graceful-timeout", "10")
+    server = new_server().start(*PATIENT)
     came: list[RawSocket] = []
     gone = threading.Event()
 
@@ -237,7 +236,7 @@ class Crowd:
         """Until every one of them has had so many things acknowledged."""
         goals = [(talker, talker.acked + more) for talker in self._talkers]
         eventually(
-            lambda: all(talker.acked >= goal for talker, goal in goals), f"{more} more from each", 6 * UNIT
+            lambda: all(talker.acked >= goal for talker, goal in goals), f"{more} more from each", 9 * UNIT
         )
 
     def fall_silent(self) -> None:
