@@ -177,7 +177,7 @@ def test_who_talks_and_reads_through_nginx_loses_nothing_by_a_restart(new_nginx:
     assert nginx.server.stop() == 0
     nginx.server.start(*PATIENT)
     crowd.wait_for(30)
-    crowd.fall_silent()
+    crowd.fall_silent(1006)  # nginx may cut a socket that is just sending before it has passed the goodbye on
     crowd.check()
     crowd.leave()
 
