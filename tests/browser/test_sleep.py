@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, OpenBrowser, OpenPage
+from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.faults import locked, processes, stopped
 from tests.browser.transports import LONG_POLL, TRANSPORTS
+from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.clients import Person, eventually
 from tests.servers import Server
 
