@@ -37,6 +37,7 @@ accesslog = None
 APP_LOAD_ERROR = 4  # a worker's exit status, as wsgi.py has it
 DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
+HANG_UP_LOOKS = 10  # a tenth of a second each
 AGAIN_SECONDS = 1.0
 
 
@@ -78,7 +79,12 @@ def post_worker_init(worker):
         while worker.alive:
             gevent.sleep(LOOK_SECONDS)
         hub.drain(DRAIN_SECONDS)
-        gevent.sleep(0.1)  # answers that are under way
+        # Who was told 1012 hangs up: to close on what a peer is just sending would reset the connection, and
+        # the reset may overtake the goodbye.
+        for _ in range(HANG_UP_LOOKS):
+            gevent.sleep(0.1)  # also for answers that are under way
+            if not hub.heartbeat.connections:
+                break
         accepted.hang_up()
         gevent.spawn_later(worker.cfg.graceful_timeout, leave)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 15
 IDLE_LOOK_SECONDS, IDLE_LOOKS, IDLE_LIMIT_SECONDS = 0.1, 4, 60
 ROOM = 1  # the lobby, which a new instance folder comes with

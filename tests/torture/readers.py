@@ -12,7 +12,7 @@ from tests.torture.wire import NARROW, PATIENCE, Cut, EventStream, Garbage, Http
 from tests.torture.world import Person, World
 
 SILENCE = 6.0  # seconds without a word (heartbeats come every 2) after which a reader gives its line up
-WAIT = 5  # seconds that a poll asks to wait
+WAIT = 12  # seconds that a poll asks to wait; a machine that is busy for half of that is not a lost wake-up
 AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
 
 

@@ -209,7 +209,7 @@ class PipeliningWriter(SocketWriter):
     """The same with many under way; a refusal in the middle changes their order, which is nobody's promise."""
 
     door = "websocket, pipelined"
-    in_flight = 16
+    in_flight = 64
 
 
 class TutorialWriter(Writer):
