@@ -18,7 +18,7 @@ ARGUMENTS = [
     # A page that a test hands over itself has no address, and might not open a socket to this machine.
     "--disable-features=LocalNetworkAccessChecks",
 ]
-PATIENCE = 90_000  # milliseconds: how long anything may take before a test gives up; never how long it should
+PATIENCE = 20_000  # milliseconds: how long anything may take before a test gives up; never how long it should
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,19 @@ from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.servers import Server
 
+LOG_LINES = 40
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Beside a failure stands what the servers of the test said last."""
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Server):
+                report.sections.append((f"log of {name}", "".join(value.log[-LOG_LINES:])))
+    return report
+
 
 @pytest.fixture(scope="session")
 def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -1,10 +1,11 @@
 """People in a real browser: each has a context, so a cookie jar and a storage, of their own."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.chromium import PATIENCE
@@ -40,12 +41,20 @@ def visitor(browser: Browser, server: Server) -> Iterator[OpenBrowser]:
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         context.on("weberror", lambda fault: faults.append(fault.error))
+        # Said where a test fails: a page whose script never came looks like one that does not connect.
+        context.on("requestfailed", lambda request: print(request.url, request.failure, file=sys.stderr))
+        context.on("response", _tell_of_refusal)
         return context.new_page()
 
     yield visit
     for context in contexts:
         context.close()
     assert not faults, [fault.stack for fault in faults]
+
+
+def _tell_of_refusal(response: Response) -> None:
+    if response.status >= 400:
+        print(response.url, response.status, response.status_text, file=sys.stderr)
 
 
 @pytest.fixture
