@@ -40,7 +40,11 @@ def identify() -> None:
 
 
 def become_guest(name: object, code: object) -> Identity:
-    """Make a guest and put them into the cookie. Raises Forbidden, BadRequest, TooFast."""
+    """Make a guest and put them into the cookie. Raises Forbidden, BadRequest, TooFast.
+
+    Who comes back under the same name because another word is asked now is the same person: their messages
+    stay theirs, and what their browser had not sent yet goes out.
+    """
     config = get_hub().config
     if not config.guests:
         raise Forbidden("Guests are not welcome here")
@@ -49,13 +53,20 @@ def become_guest(name: object, code: object) -> Identity:
     given = code if isinstance(code, str) else ""
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
-    identity = Identity(f"g{secrets.token_hex(8)}", name, "guest", address())
+    person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
+    identity = Identity(person_id, name, "guest", address())
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["person"] = {"id": identity.id, "name": identity.name}
     session["word"] = _word(config.guest_code)
     g.identity = identity
     return identity
+
+
+def former_name() -> str:
+    """The name of who came in before another word was asked; of anybody else an empty one."""
+    person = session.get("person")
+    return str(person["name"]) if person and _guest_of_cookie() is None else ""
 
 
 def guard_write(*, listed_origins: bool = False) -> None:

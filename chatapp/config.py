@@ -17,6 +17,9 @@ from limits import RateLimitItem, parse
 from chatapp.errors import SetupError
 
 PREFIX = "CHATAPP_"
+# Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
+CODE_POINT = 12
+ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -61,12 +64,23 @@ class Config:
             value, least = getattr(self, item.name), LEAST.get(item.name, 0)
             if isinstance(value, int) and value < least:
                 raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
+        self._check_sizes()
         for name in ("rate_messages", "rate_connections", "rate_guests"):
             self.rate(name)
         for origin in self.origins:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
                 raise SetupError(f"{PREFIX}ORIGINS: {origin!r} is no origin; write https://example.org")
+
+    def _check_sizes(self) -> None:
+        """The longest message has to fit through every door: who sent it again would never learn why."""
+        least = CODE_POINT * self.body_limit + ENVELOPE
+        for name in ("frame_limit", "request_limit"):
+            if getattr(self, name) < least:
+                raise SetupError(
+                    f"{PREFIX}{name.upper()}={getattr(self, name)} is too small for messages of "
+                    f"{PREFIX}BODY_LIMIT={self.body_limit}: give at least {least}"
+                )
 
     def rate(self, name: str) -> RateLimitItem:
         """The rate limit `name` as the `limits` library knows it; SetupError where it reads wrong."""

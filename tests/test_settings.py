@@ -217,6 +217,21 @@ def test_a_value_of_the_wrong_type_in_config_py_is_refused_in_one_line_that_name
     assert variable(name) in refusal(load, {}, f"{variable(name)} = {value}")
 
 
+@pytest.mark.parametrize("name", ["frame_limit", "request_limit"])
+def test_the_longest_message_has_to_fit_through_every_door(
+    name: str, load: Callable[..., config.Config]
+) -> None:
+    body, most = "\N{GRINNING FACE}" * 100, 12 * 100 + 1024
+    frame = json.dumps({"type": "send", "room": 2**63 - 1, "body": body, "client_id": "x" * 200})
+    assert len(frame) < most  # escaped, as JSON is at its longest
+    limits = {variable("body_limit"): "100", variable(name): str(most)}
+    assert getattr(load(limits), name) == most
+    said = refusal(load, {**limits, variable(name): str(most - 1)})
+    assert variable(name) in said
+    assert variable("body_limit") in said
+    assert str(most) in said
+
+
 @pytest.mark.parametrize("name", ["CHATAPP_GUEST_CODES", "CHATAPP_guests", "CHATAPP_"])
 def test_a_misspelt_name_in_config_py_is_refused(name: str, load: Callable[..., config.Config]) -> None:
     said = refusal(load, {}, f"{name} = 'sesame'")

@@ -573,5 +573,20 @@ def test_who_came_in_before_there_was_a_word_or_with_another_one_has_to_say_the_
         assert problem(ada.http.get(ada.messages(1))) == "sign_in"
         answer = ada.http.post("/guests", json={"name": "ada", "code": word})
         assert answer.status_code == 201
+        assert answer.json()["id"] == ada.id
         assert ada.http.get(ada.messages(1)).status_code == 200
+    ada.close()
+
+
+def test_who_says_another_name_or_is_in_already_becomes_another_person(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server().start()
+    ada = Person(server, "ada")
+    again = ada.http.post("/guests", json={"name": "ada"}).json()
+    server.stop()
+    server.settings["CHATAPP_GUEST_CODE"] = "sesame"
+    server.start()
+    grace = ada.http.post("/guests", json={"name": "grace", "code": "sesame"}).json()
+    assert len({ada.id, again["id"], grace["id"]}) == 3
     ada.close()

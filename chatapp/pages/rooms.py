@@ -28,7 +28,8 @@ def home() -> Response:
 @bp.get("/chats/")
 def index() -> Response:
     """All rooms, and a form to make one; `?next=`: where who has to come in first wanted to go."""
-    return index_page(form={"next": local_path(request.args.get("next", ""))})
+    wanted = local_path(request.args.get("next", ""))
+    return index_page(form={"next": wanted, "name": auth.former_name()})
 
 
 @bp.post("/chats/")

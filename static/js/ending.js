@@ -18,7 +18,7 @@ const ENDINGS = {
   },
   [CLOSED.SIGN_IN]: {
     title: () => "Your name is no longer known here",
-    detail: () => `Say who you are once more. ${KEPT}`,
+    detail: () => `Say who you are once more, by the same name. ${KEPT}`,
     again: "Come in again",
   },
 };

@@ -161,3 +161,24 @@ def test_a_hundred_messages_may_wait_and_the_next_one_stays_in_the_field(
     ada.shows(*said)
     ada.field.press("Enter")
     ada.shows(*said, "one too many")
+
+
+def test_who_has_to_say_another_word_comes_back_to_what_was_unsent(
+    in_room: OpenPage, new_server: Callable[..., Server]
+) -> None:
+    server = new_server().start()
+    mallory = Person(server, "mallory")
+    board = mallory.make_room("board")
+    ada = in_room("ada", board, at=server)
+    server.stop()
+    ada.say("one", "two")
+    server.settings["CHATAPP_GUEST_CODE"] = "sesame"
+    server.start()
+    ended = ada.page.get_by_role("heading", name="Your name is no longer known here")
+    expect(ended).to_be_visible()
+    ada.page.get_by_role("link", name="Come in again").click()
+    expect(ada.page.get_by_label("Your name")).to_have_value("ada")
+    ada.page.get_by_label("Guest word").fill("sesame")
+    ada.page.get_by_role("button", name="Come in").click()
+    ada.shows("one", "two")
+    mallory.close()
