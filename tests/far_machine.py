@@ -1,7 +1,6 @@
-"""A machine at the other end of a cable, which can be pulled: a network namespace of the test's own."""
+"""A machine at the other end of a cable, which can be pulled: network namespaces of the test's own."""
 
 import ctypes
-import itertools
 import os
 import re
 import socket
@@ -17,22 +16,20 @@ from tests.raw_socket import RawSocket
 from tests.servers import Server
 
 CLONE_NEWNET = 0x40000000  # sched.h
-_numbers = itertools.count()
 
 
 class FarMachine:
-    """`address` is this machine's on the cable; a server has to listen there: `server.start("-b", far.bind)`."""
+    """`address` is the near machine's on the cable; a server has to listen there: `server.start("-b", far.bind)`."""
 
-    def __init__(self) -> None:
-        number = (os.getpid() * 8 + next(_numbers)) % 2**15  # of the /30 networks in 198.18.0.0/15 (RFC 2544)
-        self.name, self._cable = f"chat{number}", f"near{number}"
-        network = f"198.{18 + number // 2**14}.{number // 64 % 256}."
-        self.address, self._own = f"{network}{number % 64 * 4 + 1}", f"{network}{number % 64 * 4 + 2}"
+    def __init__(self, number: int) -> None:
+        self.name, cable = f"chat{os.getpid()}-{number}", f"cable{number}"
+        network = f"198.18.{number}."  # for tests of networks, RFC 2544
+        self.address, own = f"{network}1", f"{network}2"
         _ip(f"netns add {self.name}")
-        _ip(f"link add {self._cable} type veth peer name cable netns {self.name}")
-        _ip(f"addr add {self.address}/30 dev {self._cable}")
-        _ip(f"link set {self._cable} up")
-        _ip(f"-n {self.name} addr add {self._own}/30 dev cable")
+        _ip(f"link add {cable} type veth peer name cable netns {self.name}")
+        _ip(f"addr add {self.address}/30 dev {cable}")
+        _ip(f"link set {cable} up")
+        _ip(f"-n {self.name} addr add {own}/30 dev cable")
         _ip(f"-n {self.name} link set cable up")
 
     @property
@@ -59,8 +56,8 @@ class FarMachine:
 
         def within() -> None:  # a thread has a network namespace of its own, and a socket keeps it
             with open(f"/run/netns/{self.name}") as namespace:
-                if ctypes.CDLL(None).setns(namespace.fileno(), CLONE_NEWNET) == 0:
-                    connected.append(socket.create_connection((self.address, port), timeout=UNIT))
+                _libc("setns", namespace.fileno(), CLONE_NEWNET)
+            connected.append(socket.create_connection((self.address, port), timeout=UNIT))
 
         thread = threading.Thread(target=within)
         thread.start()
@@ -79,18 +76,33 @@ class _FarSocket(RawSocket):
 
 @contextmanager
 def far_machines(count: int) -> Iterator[list[FarMachine]]:
-    """So many of them; the test is skipped where there can be none."""
-    machines: list[FarMachine] = []
-    try:
-        while len(machines) < count:
-            machines.append(FarMachine())
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no network namespaces here: {getattr(error, 'stderr', '') or error}")
-    try:
-        yield machines
-    finally:
-        for machine in machines:
-            machine.remove()
+    """So many of them; the test is skipped where there can be none.
+
+    Meanwhile the test itself is on the near machine, and so is every server that it starts. That one is a
+    namespace too: where the network of the real machine changes, a browser beside us gives up what it is
+    just loading (ERR_NETWORK_CHANGED).
+    """
+    with open("/proc/thread-self/ns/net") as home:
+        try:
+            _libc("unshare", CLONE_NEWNET)
+        except OSError as error:
+            pytest.skip(f"no network namespaces here: {error}")
+        machines: list[FarMachine] = []
+        try:
+            _ip("link set lo up")
+            for number in range(count):
+                machines.append(FarMachine(number))
+            yield machines
+        finally:
+            for machine in machines:
+                machine.remove()
+            _libc("setns", home.fileno(), CLONE_NEWNET)
+
+
+def _libc(name: str, *arguments: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
 def _ip(arguments: str) -> None:

@@ -47,7 +47,7 @@ class Keeper:
         answers: list[Any] = []
         for request in requests:
             self.journal.submit(request, answers.append)
-        with gevent.Timeout(6 * UNIT):
+        with gevent.Timeout(UNIT):
             while len(answers) < len(requests):
                 gevent.sleep(0.01)
         return answers
@@ -65,7 +65,7 @@ class Keeper:
 def keeper(tmp_path: Path) -> Iterator[Keeper]:
     keeper = Keeper(tmp_path / "chat.db")
     yield keeper
-    assert keeper.journal.finish(6 * UNIT)
+    assert keeper.journal.finish(UNIT)
 
 
 def says(room: int, *bodies: str) -> list[Request]:

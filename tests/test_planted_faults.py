@@ -21,6 +21,7 @@ LIMIT = 280  # seconds for a run that ends by itself far sooner
 PLANS: Mapping[str, str] = {
     "calm": "--seconds 1 --least 700 --workers 1 --trouble --stay 2 --patience 20 --set backlog=1",
     "calm, three workers": "--seconds 1 --least 700 --workers 3 --trouble --stay 0.5 --patience 20 --set backlog=1",
+    "many messages": "--seconds 1 --least 6000 --workers 1 --trouble --stay 2 --patience 60 --set backlog=1",
     "cuts": "--seconds 5 --workers 3 --trouble cut --pace 0.2 --stay 4 --patience 30",
     "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
     "clears": "--seconds 1 --least 200 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 20",
@@ -102,13 +103,13 @@ FAULTS = [
         ("acknowledged but not there", "two numbers for one client_id"),
     ),
     Planted(
-        "one push in twenty skipped",
-        "calm",
+        "one push in a thousand skipped",
+        "many messages",
         (
             Change(
                 "chatapp/room.py",
                 "            reader.push(messages, *batch)\n",
-                "            if random.random() > 0.05:\n                reader.push(messages, *batch)\n",
+                "            if random.random() > 0.001:\n                reader.push(messages, *batch)\n",
             ),
             Change(
                 "chatapp/room.py",
@@ -177,13 +178,13 @@ FAULTS = [
             Change(
                 "chatapp/hub.py",
                 "        for notice in notices:\n            self.bus.publish(notice)\n",
-                "        if random.random() < 0.2:\n            return\n"
+                "        if random.random() < 0.02:\n            os.kill(os.getpid(), signal.SIGKILL)\n"
                 "        for notice in notices:\n            self.bus.publish(notice)\n",
             ),
             Change(
                 "chatapp/hub.py",
                 "import logging\n",
-                "import logging\nimport random\n",
+                "import logging\nimport os\nimport random\nimport signal\n",
             ),
             Change("chatapp/hub.py", "        gevent.spawn(self.rooms.sweep)\n", ""),
             Change("chatapp/hub.py", "self._heard, self.rooms.recheck)", "self._heard, lambda: None)"),

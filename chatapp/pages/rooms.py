@@ -107,6 +107,7 @@ def _show(
         transport=transport,
         people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
         body_limit=hub.config.body_limit,
+        rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
         form=form or {},
     )

@@ -32,6 +32,7 @@ export class Connection extends EventTarget {
   #roomCursor;
   #epoch;
   #ladder;
+  #roomsLimit;
   #followed = new Set();
   #leftRooms = new Set();
   #removedElsewhere = false;
@@ -43,13 +44,17 @@ export class Connection extends EventTarget {
   #climbAfter = FIRST_CLIMB;
   #timers = new Map();
 
-  /** `ladder`: transport classes, the best first. `cursor`: the last seq that the page has. */
-  constructor({ room, cursor, epoch, ladder }) {
+  /**
+   * `ladder`: transport classes, the best first. `cursor`: the last seq that the page has. `roomsLimit`: how
+   * many rooms one line may follow.
+   */
+  constructor({ room, cursor, epoch, ladder, roomsLimit }) {
     super();
     this.#room = room;
     this.#cursor = this.#roomCursor = cursor;
     this.#epoch = epoch;
     this.#ladder = ladder;
+    this.#roomsLimit = roomsLimit;
   }
 
   /** The seq up to which nothing is missing. */
@@ -82,20 +87,24 @@ export class Connection extends EventTarget {
 
   /**
    * Rooms ({id, cursor, epoch}) to hear of besides the first, from those cursors on, where the
-   * transport can and until it ends. `presence: false` asks not to be shown as being there.
+   * transport can and until it ends; the first of them where there are too many. Returns whether all
+   * are followed. `presence: false` asks not to be shown as being there.
    */
   follow(rooms) {
-    if (this.state !== "live" || !this.manyRooms) return;
-    for (const { id, cursor, epoch } of rooms) {
-      if (this.#followed.has(id) || this.#leftRooms.has(id)) continue;
+    if (this.state !== "live" || !this.manyRooms) return false;
+    const others = rooms.filter(({ id }) => !this.#followed.has(id) && !this.#leftRooms.has(id));
+    const free = this.#roomsLimit - 1 - this.#followed.size;
+    for (const { id, cursor, epoch } of others.slice(0, Math.max(0, free))) {
       this.#followed.add(id);
       this.send({ type: "join", room: id, after: cursor, epoch, presence: false });
     }
+    return others.length <= free;
   }
 
   /** This person was removed from another room: the close that follows is not about the first one. */
   leave(room) {
     this.#leftRooms.add(room);
+    this.#followed.delete(room);
     this.#removedElsewhere = true;
   }
 

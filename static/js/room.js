@@ -34,6 +34,7 @@ const connection = new Connection({
   cursor: page.newer ? room.cursor : (page.messages.at(-1)?.seq ?? room.cursor),
   epoch: room.epoch,
   ladder: LADDERS[page.transport],
+  roomsLimit: page.rooms_limit,
 });
 const outbox = me && new Outbox({ room: room.id, author: me.id });
 const log = new Log({ list: byId("messages"), scroller: byId("log"), me });

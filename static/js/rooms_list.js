@@ -1,11 +1,12 @@
 // The rooms at the side, with what is unread in each: as the server counts it, and one more with
-// each message after that.
+// each message after that where the line follows the room.
 
 import { Problem, request } from "./api.js";
 import { copyOf } from "./templates.js";
 
 const REFRESH = 60_000; // ms, where each room is followed
-const REFRESH_ALONE = 15_000; // ms, where only this one is
+const LOOK = 5_000; // ms between two looks whether it is time
+const REFRESH_REST = 15_000; // ms, where there are some that the line cannot follow
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
@@ -16,6 +17,7 @@ export class RoomsList {
   #connection;
   #rooms = new Map(); // id -> {element, name, unread, cursor}; `cursor`: up to where `unread` counts
   #refreshedAt = 0;
+  #followsAll = false;
 
   /** `list`: the rooms as the server wrote them; `current`: the id of the one on the page. */
   constructor({ list, current, me, connection }) {
@@ -26,7 +28,7 @@ export class RoomsList {
     for (const element of list.children) this.#rooms.set(Number(element.dataset.room), written(element));
     connection.addEventListener("state", () => connection.state === "live" && this.#refresh());
     document.addEventListener("visibilitychange", () => this.#tick());
-    setInterval(() => this.#tick(), REFRESH_ALONE);
+    setInterval(() => this.#tick(), LOOK);
   }
 
   /** A message of any room. */
@@ -62,7 +64,7 @@ export class RoomsList {
 
   #tick() {
     if (document.hidden || this.#connection.state !== "live") return;
-    const pause = this.#connection.manyRooms ? REFRESH : REFRESH_ALONE;
+    const pause = this.#connection.manyRooms && this.#followsAll ? REFRESH : REFRESH_REST;
     if (Date.now() - this.#refreshedAt >= pause) this.#refresh();
   }
 
@@ -86,7 +88,9 @@ export class RoomsList {
       Object.assign(entry, { name, cursor, unread: id === this.#current ? 0 : unread });
       this.#show(entry);
     }
-    this.#connection.follow(rooms.filter(({ id }) => id !== this.#current));
+    const others = rooms.filter(({ id }) => id !== this.#current);
+    // Where people are something is said: those first.
+    this.#followsAll = this.#connection.follow(others.sort((one, other) => other.here - one.here));
   }
 
   #add(id) {

@@ -13,6 +13,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STAGE = """async () => {
     const { Connection } = await import("/static/js/connection.js");
     class Actor {
+        manyRooms = true;
         sent = [];
         constructor() { stage.actors.push(this) }
         open() {}
@@ -23,7 +24,7 @@ STAGE = """async () => {
     globalThis.stage = { actors: [], get last() { return this.actors.at(-1) } };
     class Best extends Actor { static title = "the best" }
     class Worse extends Actor { static title = "worse" }
-    stage.connection = new Connection({ room: 1, cursor: 0, epoch: "e", ladder: [Best, Worse] });
+    stage.connection = new Connection({ room: 1, cursor: 0, epoch: "e", ladder: [Best, Worse], roomsLimit: 3 });
     stage.connection.start();
 }"""
 WAIT = """([code, random]) => {
@@ -51,6 +52,18 @@ def test_the_readers_of_a_restarted_server_come_back_spread_over_five_seconds(pa
     for code in (going, restarting):
         waits = [page.evaluate(WAIT, [code, random]) for random in (0, 0.25, 0.5, 0.75, 1)]
         assert waits == [0, 1_250, 2_500, 3_750, 5_000]
+
+
+def test_no_more_rooms_are_followed_than_the_server_allows_on_one_line(page: Page) -> None:
+    follow = "ids => stage.connection.follow(ids.map((id) => ({ id, cursor: 0, epoch: 'e' })))"
+    page.evaluate("stage.last.joins()")
+    assert page.evaluate(follow, [2]) is True
+    assert page.evaluate(follow, [2, 3, 4, 5]) is False
+    assert page.evaluate(follow, [2, 3]) is True
+    assert page.evaluate("stage.last.sent") == ["join", "join"]
+    page.evaluate("stage.connection.leave(2)")
+    assert page.evaluate(follow, [2, 3, 4]) is True
+    assert page.evaluate("stage.last.sent") == ["join", "join", "join"]
 
 
 def test_a_line_that_breaks_again_and_again_is_tried_ever_more_seldom(page: Page) -> None:

@@ -1,5 +1,7 @@
 """Two people talk, each in a browser, over each transport."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import expect
 
@@ -83,14 +85,37 @@ def test_the_head_counts_and_the_panel_names_who_is_here(in_room: OpenPage) -> N
     expect(ada.page.locator(".people-button .people-count")).to_have_text("1")
 
 
-def test_another_room_counts_at_the_side_what_is_said_there(in_room: OpenPage, server: Server) -> None:
+def test_another_room_counts_at_the_side_what_is_said_there(
+    in_room: OpenPage, new_server: Callable[..., Server]
+) -> None:
+    server = new_server().start()
     mallory = Person(server, "mallory")
-    lobby = mallory.make_room("lobby")
-    ada, grace = in_room("ada"), in_room("grace", lobby)
-    at_the_side = ada.page.locator(f'#rooms [data-room="{lobby}"]')
-    expect(at_the_side.locator(".count")).to_be_hidden()
+    board, lobby = mallory.make_room("board"), mallory.make_room("lobby")
+    ada, grace = in_room("ada", board, at=server), in_room("grace", lobby, at=server)
+    count = ada.page.locator(f'#rooms [data-room="{lobby}"] .unread-number')
+    expect(count).to_be_hidden()
     grace.say("over here")
-    expect(at_the_side.locator(".unread-number")).to_have_text("1")
+    expect(count).to_have_text("1")
     grace.say("anybody?")
-    expect(at_the_side.locator(".unread-number")).to_have_text("2")
+    expect(count).to_have_text("2")
+    mallory.close()
+
+
+def test_of_more_rooms_than_one_line_follows_those_with_people_count_at_once_and_the_rest_soon(
+    person: OpenBrowser, in_room: OpenPage, new_server: Callable[..., Server]
+) -> None:
+    server = new_server(rooms_per_socket="2").start()
+    mallory = Person(server, "mallory")
+    board, attic, lobby = (mallory.make_room(name) for name in ("board", "attic", "lobby"))
+    grace = in_room("grace", lobby, at=server)
+    page = person("ada", at=server)
+    page.clock.install()
+    with page.expect_response("**/api/rooms"):
+        page.goto(f"/chats/{board}/")
+    count = page.locator("#rooms .unread-number")
+    grace.say("over here")
+    expect(count.nth(lobby - 1)).to_have_text("1")
+    mallory.say(attic, "and here")
+    page.clock.fast_forward(20_000)
+    expect(count.nth(attic - 1)).to_have_text("1")
     mallory.close()
