@@ -11,6 +11,7 @@ from tests.torture.history import (
     Delivery,
     History,
     Joined,
+    Line,
     Log,
     Poll,
     Removal,
@@ -162,6 +163,7 @@ def run() -> Run:
     whole = run.session("mallory", HALL, "stream", 0)  # whoever comes back reads of it like of anything else
     whole.events.append(Joined("hall", 4))
     run.show(whole, 1, 3)
+    run.history.lines.append(Line("ada", LOBBY, sent=["a", "b", "c", "b", "d"], acked=["a", "c", "b"]))
     return run
 
 
@@ -289,6 +291,16 @@ def a_writers_messages_kept_in_another_order(run: Run) -> None:
     rows[-2].client_id, rows[-1].client_id = two.client_id, one.client_id
     rows[-2].body, rows[-1].body = two.body, one.body
     one.answers, two.answers = two.answers, one.answers
+
+
+@found_by("acks out of order")
+def an_ack_that_overtook_another(run: Run) -> None:
+    run.history.lines[0].acked = ["b", "a"]
+
+
+@found_by("acks out of order")
+def an_ack_for_each_time_but_sent_once(run: Run) -> None:
+    run.history.lines[0].acked = ["a", "a"]
 
 
 @found_by("acknowledged before it was synced")

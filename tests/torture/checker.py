@@ -32,6 +32,7 @@ def check(history: History) -> list[Violation]:
         *_logs(history),
         *_answers(history, logs),
         *_order_of_writers(history),
+        *_order_of_acks(history),
         *_nobodys(history),
         *_one_message_a_number(history, logs),
         *_sessions(history, logs),
@@ -97,6 +98,16 @@ def _order_of_writers(history: History) -> Iterator[Violation]:
             if second <= first:
                 what = f"{writer}'s message {two} became #{second} of room {room}, {one} is #{first}"
                 yield Violation("a writer's messages out of order", what)
+
+
+def _order_of_acks(history: History) -> Iterator[Violation]:
+    """They come in the order of the sends (docs/protocol.md, "WebSocket"); what was refused has none."""
+    for line in history.lines:
+        sent = iter(line.sent)
+        for client_id in line.acked:
+            if client_id not in sent:  # takes from `sent` all that comes before it
+                yield Violation("acks out of order", f"{line.writer} in room {line.room}, at {client_id}")
+                break
 
 
 # -- what readers saw ----------------------------------------------------------------------------------------

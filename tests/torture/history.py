@@ -27,6 +27,16 @@ class Send:
 
 
 @dataclass
+class Line:
+    """What was sent on one socket to one room, and what was acknowledged on it: client_ids, in order."""
+
+    writer: str
+    room: int
+    sent: list[str] = field(default_factory=list)
+    acked: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Delivery:
     """A message as a reader got it; over a plain door only its body. `durable`: the room's last number in the
     database, looked up after the message had come; None where nobody looked."""
@@ -145,6 +155,7 @@ class History:
     what the nemesis did; `unsynced`: acknowledgements before which nothing had been synced to the disk."""
 
     sends: list[Send] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
     clears: list[Clear] = field(default_factory=list)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import gevent
 
-from tests.torture.history import Send
+from tests.torture.history import Line, Send
 from tests.torture.readers import Reader
 from tests.torture.wire import PATIENCE, Cut, Http, Refused, WebSocket, now
 from tests.torture.world import Person, World
@@ -62,8 +62,8 @@ class Writer:
         send.answers.append(seq)
         send.answered = send.answered or now()
 
-    def _rest(self, retry_after: float | None = None) -> None:
-        gevent.sleep(min(retry_after or 0, 1) + self.chance.uniform(*RETRY))
+    def _rest(self) -> None:
+        gevent.sleep(self.chance.uniform(*RETRY))
 
 
 class Poster(Writer):
@@ -123,6 +123,7 @@ class SocketWriter(Writer):
         super().__init__(*arguments)
         self._ws: WebSocket | None = None
         self._open: dict[str, tuple[Send, dict[str, Any]]] = {}
+        self._line = Line(self.name, self.room)
         self._asked = 0.0
 
     def write(self) -> None:
@@ -157,13 +158,19 @@ class SocketWriter(Writer):
         try:
             if self._ws is None:
                 self._ws = WebSocket(self.world.address, "/ws", self.person.cookie)
+                self._line = Line(self.name, self.room)
+                self.world.history.lines.append(self._line)
                 for _, unanswered in self._open.values():
-                    self._ws.send(json.dumps(unanswered))
+                    self._send(self._ws, unanswered)
             else:
-                self._ws.send(json.dumps(frame))
+                self._send(self._ws, frame)
             self._asked = now()
         except Cut:
             self._lost()
+
+    def _send(self, ws: WebSocket, frame: dict[str, Any]) -> None:
+        self._line.sent.append(frame["client_id"])
+        ws.send(json.dumps(frame))
 
     def _hear(self) -> None:
         if self._ws is None:
@@ -174,15 +181,22 @@ class SocketWriter(Writer):
         except Cut:
             self._lost()
             return
-        for text in texts:
-            self._take(json.loads(text))
+        refused = [frame for text in texts if (frame := self._take(json.loads(text)))]
+        if refused:
+            self._rest()
+        for frame in refused:
+            if frame["client_id"] in self._open:
+                self._say(frame)
         if now() - self._asked > PATIENCE and self._open:
             self._lost()
 
-    def _take(self, frame: dict[str, Any]) -> None:
+    def _take(self, frame: dict[str, Any]) -> dict[str, Any] | None:
+        """Returns what was refused and is to be sent again."""
+        if frame["type"] == "ack":
+            self._line.acked.append(frame["client_id"])
         send, said = self._open.get(frame.get("client_id") or "", (None, None))
         if send is None or said is None:
-            return
+            return None
         if frame["type"] == "ack":
             self._answered(send, frame["seq"])
             del self._open[frame["client_id"]]
@@ -195,8 +209,8 @@ class SocketWriter(Writer):
             elif frame["code"] == "sign_in":  # a socket is whoever opened it
                 self._lost()
             else:
-                self._rest(frame.get("retry_after"))
-                self._say(said)
+                return said
+        return None
 
     def _lost(self) -> None:
         if self._ws is not None:
