@@ -109,12 +109,12 @@ FAULTS = [
             Change(
                 "chatapp/room.py",
                 "            reader.push(messages, *batch)\n",
-                "            if random.random() > 0.001:\n                reader.push(messages, *batch)\n",
+                "            if next(PUSHES) % 1000:\n                reader.push(messages, *batch)\n",
             ),
             Change(
                 "chatapp/room.py",
                 "from collections.abc import Callable, Sequence\n",
-                "import random\nfrom collections.abc import Callable, Sequence\n",
+                "import itertools\nfrom collections.abc import Callable, Sequence\n\nPUSHES = itertools.count(1)\n",
             ),
         ),
         ("lost",),
