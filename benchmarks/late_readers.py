@@ -10,8 +10,9 @@ monkey.patch_all()
 import argparse  # noqa: E402
 import json  # noqa: E402
 import statistics  # noqa: E402
+import subprocess  # noqa: E402
 import sys  # noqa: E402
-from dataclasses import dataclass, field  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
@@ -22,26 +23,73 @@ from tests.torture.wire import Cut, WebSocket, now  # noqa: E402
 
 MEMORY_AIM = 36  # MB for all of them
 RATIO_AIM = 3.0  # of a live reader's p99
-NARROW = 65_536  # bytes of receive buffer: what does not fit is the server's to keep
+WARM_UP = 200  # messages
 PAUSE = 0.01  # seconds between two messages
-CATCH_UP_SECONDS = 120
+PATIENCE = 120  # seconds for all that is still to come
 
 
-@dataclass(repr=False)
-class Reader:
-    """Joined at the room's end; reads when it is told to."""
+class Live:
+    """Somebody who writes and reads on."""
 
-    ws: WebSocket
-    seqs: list[int] = field(default_factory=list)
+    def __init__(self, server: rig.Running, cookie: str) -> None:
+        self._said = 0
+        self._writer = WebSocket(("127.0.0.1", server.port), "/ws", cookie)
+        self._reader = WebSocket(("127.0.0.1", server.port), "/ws", cookie)
+        join = {"type": "join", "room": rig.ROOM, "after": -1, "presence": False}
+        self._reader.send(json.dumps(join))
+        while not any('"joined"' in text for text in self._reader.texts(10)):
+            pass
 
-    def read_until(self, last: int, arrived: dict[int, float] | None = None) -> None:
-        while not self.seqs or self.seqs[-1] < last:
-            for text in self.ws.texts(CATCH_UP_SECONDS):
+    def say(self, count: int, size: int, until: "gevent.Greenlet[[], None] | None" = None) -> list[float]:
+        """Say `count` messages, or as many as it takes `until` that is done; how long each took, in ms."""
+        first, sent = self._said + 1, {}
+        arrived: dict[int, float] = {}
+        reading = gevent.spawn(self._read, arrived)
+        while self._said < first + count - 1 or (until is not None and not until.ready()):
+            self._said += 1
+            sent[self._said] = now()
+            body = f"{self._said} " + "x" * size
+            self._writer.send(json.dumps({"type": "send", "room": rig.ROOM, "body": body}))
+            gevent.sleep(PAUSE)
+        with gevent.Timeout(PATIENCE):
+            while len(arrived) < len(sent):
+                gevent.sleep(PAUSE)
+        reading.kill()
+        return [1000 * (arrived[seq] - sent[seq]) for seq in sent]
+
+    def _read(self, arrived: dict[int, float]) -> None:
+        while True:
+            for text in self._reader.texts(PATIENCE):
                 frame = json.loads(text)
                 if frame["type"] == "message":
-                    self.seqs.append(frame["seq"])
-                    if arrived is not None:
-                        arrived[frame["seq"]] = now()
+                    arrived[frame["seq"]] = now()
+
+
+class Sleepers:
+    """The readers of sleepers.py, in a process of their own."""
+
+    def __init__(self, server: rig.Running, cookie: str, count: int) -> None:
+        command = [sys.executable, str(rig.HERE / "sleepers.py"), str(server.port), str(count), cookie]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._expect("ready")
+
+    def read_until(self, last: int) -> int:
+        """How many of them did not get everything up to `last`, in order."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{last}\n")
+        self._process.stdin.flush()
+        return int(self._expect("read"))
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _expect(self, word: str) -> str:
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline().split()
+        if not said or said[0] != word:
+            raise rig.RigError("the sleepers ended, see above")
+        return said[-1]
 
 
 @dataclass
@@ -49,30 +97,8 @@ class Result:
     p99: float  # ms, of a live reader while the others do not read
     p99_catching_up: float  # ms, while they read what they missed
     megabytes: float  # by which the worker grew while they did not read
+    seconds: float  # that they took to catch up
     wrong: int
-
-
-def join(server: rig.Running, cookie: str, buffer: int = 0) -> Reader:
-    ws = WebSocket(("127.0.0.1", server.port), "/ws", cookie, receive_buffer=buffer)
-    ws.send(json.dumps({"type": "join", "room": rig.ROOM, "after": -1, "presence": False}))
-    while not any('"joined"' in text for text in ws.texts(10)):
-        pass
-    return Reader(ws)
-
-
-def say(server: rig.Running, cookie: str, live: Reader, count: int, first: int, size: int) -> list[float]:
-    """Say `count` messages and return how long each took to the live reader, in ms."""
-    writer = WebSocket(("127.0.0.1", server.port), "/ws", cookie)
-    sent: dict[int, float] = {}
-    arrived: dict[int, float] = {}
-    reading = gevent.spawn(live.read_until, first + count - 1, arrived)
-    for seq in range(first, first + count):
-        sent[seq] = now()
-        writer.send(json.dumps({"type": "send", "room": rig.ROOM, "body": f"{seq} " + "x" * size}))
-        gevent.sleep(PAUSE)
-    reading.get(timeout=CATCH_UP_SECONDS)
-    writer.close()
-    return [1000 * (arrived[seq] - sent[seq]) for seq in sent]
 
 
 def resident(pid: int) -> float:
@@ -87,23 +113,23 @@ def measure(core: int, lazy: int, options: argparse.Namespace) -> Result:
     """One round on a new server, with `lazy` readers that stop reading."""
     with rig.chatapp(core) as server:
         cookie = rig.guest(server, "bench")
-        live = join(server, cookie)
-        sleepers = [join(server, cookie, NARROW) for _ in range(lazy)]
-        say(server, cookie, live, 200, 1, 50)  # warm up; nobody is late yet
-        for sleeper in sleepers:
-            sleeper.read_until(200)
-        before = resident(server.worker)
-        quiet = say(server, cookie, live, options.messages, 201, options.size)
-        grown = resident(server.worker) - before
-        last = 200 + options.messages
-        catching_up = [gevent.spawn(sleeper.read_until, last) for sleeper in sleepers]
-        busy = say(server, cookie, live, options.messages // 3, last + 1, 50)
-        wrong = 0
-        for sleeper, reading in zip(sleepers, catching_up, strict=True):
-            reading.join(timeout=CATCH_UP_SECONDS)
-            upto = [seq for seq in sleeper.seqs if seq <= last]
-            wrong += not reading.successful() or upto != list(range(1, last + 1))
-        return Result(rig.percentile(quiet, 0.99), rig.percentile(busy, 0.99), grown, wrong)
+        live, sleepers = Live(server, cookie), Sleepers(server, cookie, lazy)
+        try:
+            live.say(WARM_UP, 50)  # nobody is late yet
+            wrong = sleepers.read_until(WARM_UP)
+            before = resident(server.worker)
+            beside = live.say(options.messages, options.size)
+            grown = resident(server.worker) - before
+            begun = now()
+            catching_up = gevent.spawn(sleepers.read_until, WARM_UP + options.messages)
+            catching_up.link(lambda _: took.append(now() - begun))
+            took: list[float] = []
+            busy = live.say(options.messages // 3, 50, until=catching_up)
+            wrong = max(wrong, catching_up.get())
+        finally:
+            sleepers.end()
+        p99, p99_catching_up = rig.percentile(beside, 0.99), rig.percentile(busy, 0.99)
+        return Result(p99, p99_catching_up, grown, took[0], wrong)
 
 
 def main() -> int:
@@ -137,6 +163,8 @@ def report(alone: list[Result], together: list[Result], options: argparse.Namesp
         print(f"a live reader's p99, {name:<12}  {rig.spread([each.p99 for each in results], '.1f')} ms")
     print(f"  ratio                          {rig.spread(ratios, '.2f')}   aim: at most {RATIO_AIM:g}")
     print(f"  ratio while they catch up      {rig.spread(later, '.2f')}   aim: at most {RATIO_AIM:g}")
+    took = [result.seconds for result in together]
+    print(f"they catch up within             {rig.spread(took, '.1f')} s")
     print(f"all got everything, in order:    {'yes' if not wrong else f'NO, {wrong} did not'}")
     met = statistics.median(grown) < MEMORY_AIM
     met = met and max(statistics.median(ratios), statistics.median(later)) <= RATIO_AIM

@@ -137,6 +137,7 @@ class Outlet:
                 elif self._closing:
                     self._hang_up()
                 elif self._late:
+                    socket.wait_write(self._sock.fileno())  # a peer that reads nothing keeps nobody busy
                     TURNSTILE.pass_through()
                     self._advance_one()
                 else:
