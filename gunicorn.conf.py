@@ -51,6 +51,9 @@ def on_starting(server):
         _give_up("there has to be a worker: start with -w 1 or more")
     if server.cfg.is_ssl:
         _give_up("TLS belongs in a proxy in front (docs/running.md): start without --certfile")
+    stray = server.cfg.parser().parse_args(sys.argv[1:]).args[1:]
+    if stray:
+        _give_up(f"{stray[0]!r} says nothing to the server: name the address with -b 127.0.0.1:8080")
     logging.getLogger("gunicorn.error").addFilter(_Refusals(server))
     if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
         return  # the sockets are inherited from an older master or from systemd

@@ -51,6 +51,8 @@ def become_guest(name: object, code: object) -> Identity:
     name = person_name(name)
     get_hub().limiter.guest(address())
     given = code if isinstance(code, str) else ""
+    if config.guest_code and not given:
+        raise Forbidden('Guests are asked for a word here: send it as "code"')
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
@@ -84,7 +86,9 @@ def guard_write(*, listed_origins: bool = False) -> None:
         try:
             validate_csrf(token)
         except ValidationError as error:
-            raise Forbidden(f"{error} Load the page again, or send {CSRF_HEADER}.") from None
+            raise Forbidden(
+                f"{error} Load the page again; a program sends Origin, or {CSRF_HEADER}."
+            ) from None
 
 
 def guard_handshake() -> None:
@@ -141,7 +145,9 @@ def _origin_parts(url: str) -> tuple[str, str, int] | None:
 
 def _refuse_origin(origin: str) -> None:
     log.warning(
-        "refused: Origin %.200r does not match %.200r (CHATAPP_TRUSTED_PROXIES?)", origin, request.host_url
+        "refused: Origin %.200r does not match %.200r (CHATAPP_TRUSTED_PROXIES?)",
+        origin,
+        request.host_url.rstrip("/"),
     )
     raise Forbidden("That came from a page of another site")
 

@@ -16,6 +16,7 @@ WRITTEN = ("setup.lock", *(base + end for base in ("chat.db", "bus.db") for end 
 def setting_up(config: Config) -> Iterator[None]:
     """Hold the lock under which the instance folder is set up, so that processes starting at once queue.
 
+    What is made meanwhile is for this user only: the folder may have been there, open to all.
     Raises SetupError where the folder cannot be made or written to.
     """
     if os.path.exists(config.instance_path) and not os.path.isdir(config.instance_path):
@@ -24,6 +25,16 @@ def setting_up(config: Config) -> Iterator[None]:
             "CHATAPP_INSTANCE_PATH"
         )
     _check_files(config)
+    before = os.umask(0o077)
+    try:
+        with _locked(config):
+            yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _locked(config: Config) -> Iterator[None]:
     try:
         os.makedirs(config.instance_path, mode=0o700, exist_ok=True)
         lock = os.open(config.path("setup.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -106,6 +106,18 @@ def test_nobody_else_may_look_into_an_instance_folder_that_was_made(prepared: Pa
     assert prepared.stat().st_mode & 0o077 == 0
 
 
+def test_nobody_else_may_look_into_the_files_of_an_instance_folder_that_was_open_to_all(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server()
+    server.instance.mkdir(mode=0o755)
+    server.start()
+    Person(server, "ada").say(1, "between us")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in server.instance.iterdir()}
+    assert {"chat.db", "chat.db-wal", "bus.db", "bus.db-wal", "secret_key"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
 def test_a_second_start_keeps_everything(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     key = (server.instance / "secret_key").read_bytes()
@@ -156,6 +168,17 @@ def test_a_taken_port_is_one_line_that_names_the_option(host: str, taken: int, c
     assert status != 0
     line = the_one_line(said)
     assert str(taken) in line
+    assert "-b" in line
+
+
+def test_an_argument_that_says_nothing_is_one_line_that_names_the_option(copied: Path) -> None:
+    command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "8001"]  # as bin/serve 8001 has it
+    done = subprocess.run(
+        command, cwd=ROOT, env=Server(copied).environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    line = the_one_line(done.stdout + done.stderr)
+    assert "8001" in line
     assert "-b" in line
 
 
