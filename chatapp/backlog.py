@@ -9,10 +9,16 @@ from chatapp.message import Message
 
 
 class Backlog:
-    """At most `size` messages with consecutive numbers. Plain data: nothing in here switches or waits."""
+    """At most `size` messages with consecutive numbers. Plain data: nothing in here switches or waits.
+
+    `weight`: the bytes that they take, at most.
+    """
 
     def __init__(self, size: int, messages: Sequence[Message] = ()) -> None:
-        self._messages: deque[Message] = deque(messages, maxlen=size)
+        self._messages: deque[Message] = deque()
+        self._size = size
+        self.weight = 0
+        self.extend(messages)
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -20,9 +26,17 @@ class Backlog:
     def extend(self, messages: Sequence[Message]) -> None:
         """Append what follows; edits and deletes among `messages` also change what they are about."""
         for message in messages:
+            if self._messages and message.seq != self._messages[-1].seq + 1:
+                self._forget(len(self._messages))  # somebody took a row from the database
             if message.kind in ("edit", "delete"):
                 self._amend(message)
             self._messages.append(message)
+            self.weight += message.weight
+        self._forget(len(self._messages) - self._size)
+
+    def halve(self) -> None:
+        """Forget the older half."""
+        self._forget((len(self._messages) + 1) // 2)
 
     def reaches(self, cursor: int) -> bool:
         """Whether everything after `cursor` is in here (also when that is nothing)."""
@@ -43,16 +57,24 @@ class Backlog:
         """Whether everything published after that time is in here."""
         return bool(self._messages) and self._messages[0].microseconds <= microseconds
 
+    def _forget(self, count: int) -> None:
+        for _ in range(count):
+            self.weight -= self._messages.popleft().weight
+
     def _amend(self, change: Message) -> None:
         if change.kind == "edit":
             index = (change.of or 0) - self._messages[0].seq if self._messages else -1
             if 0 <= index < len(self._messages):
-                self._messages[index] = self._messages[index].amended_by(change)
+                self._replace(index, self._messages[index].amended_by(change))
             return
         for index, message in enumerate(self._messages):
             amended = message.amended_by(change)
             if amended is not message:
-                self._messages[index] = amended
+                self._replace(index, amended)
+
+    def _replace(self, index: int, message: Message) -> None:
+        self.weight += message.weight - self._messages[index].weight
+        self._messages[index] = message
 
 
 class _Times(Sequence[int]):

@@ -11,6 +11,7 @@ What may switch: `load`, `sync`, `sweep`. What must not: `deliver` and `recheck`
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import gevent
 
@@ -22,6 +23,7 @@ from chatapp.stretches import Stretches
 
 SWEEP_SECONDS = 1.0
 FILL_LIMIT = 1000  # messages read at once to fill a gap
+BACKLOG_BYTES = 256 * 1024 * 1024  # of all rooms together
 LARGEST_ID = 2**63 - 1
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,16 @@ class LiveRooms:
             raise room.fault
         return room
 
+    @contextmanager
+    def holding(self, room_id: int) -> Iterator[Room]:
+        """`load`, for who is going to read the room: within it is not let go, however long that takes."""
+        room = self.load(room_id)
+        room.holders += 1
+        try:
+            yield room
+        finally:
+            room.holders -= 1
+
     def sync(self, room: Room) -> None:
         """Bring `room` to where the database is now, not earlier than this call. Switches.
 
@@ -100,6 +112,7 @@ class LiveRooms:
             gevent.sleep(SWEEP_SECONDS)
             try:
                 self._let_idle_rooms_go()
+                self._bound_memory()
                 seen, version = version, self._journal.version()
                 if self._rooms and (version is None or version != seen):
                     self._compare(self._journal.revisions())
@@ -170,10 +183,19 @@ class LiveRooms:
         if state is None:
             self._drop(room)
             raise NoSuchRoom()
+        before = room.last
         room.deliver(messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)
+        if room.last == before < state.last_seq:
+            self._skip_hole(room)
         return state.last_seq
+
+    def _skip_hole(self, room: Room) -> None:
+        log.error("room %d lacks the message behind #%d: it was taken from the database", room.id, room.last)
+        found = self._journal.newest(room.id, self._backlog)
+        if found is not None:
+            room.reset(*found)
 
     def _compare(self, revisions: dict[int, int]) -> None:
         # `revisions` was read a moment ago: a room may be ahead of it by now, so only what lags is read anew.
@@ -181,10 +203,20 @@ class LiveRooms:
             if room.loaded.is_set() and revisions.get(room.id, room.revision + 1) > room.revision:
                 room.stale = True
 
+    def _bound_memory(self) -> None:
+        """What all rooms remember stays within BACKLOG_BYTES: the largest ones forget first."""
+        total = sum(room.weight for room in self)
+        for room in sorted(self, key=lambda room: -room.weight) if total > BACKLOG_BYTES else ():
+            total -= room.weight
+            room.forget()
+            total += room.weight
+            if total <= BACKLOG_BYTES:
+                break
+
     def _let_idle_rooms_go(self) -> None:
         now = time.monotonic()
         for room in self:
-            if not room.loaded.is_set() or room.readers or room.waiting or room.id in self._filling:
+            if not room.loaded.is_set() or room.readers or room.holders or room.id in self._filling:
                 self._idle_since.pop(room.id, None)
             elif now - self._idle_since.setdefault(room.id, now) >= self._idle_seconds:
                 del self._idle_since[room.id], self._rooms[room.id]

@@ -3,6 +3,7 @@
 The JSON form is docs/protocol.md, "Words". Fields that most messages lack are left out of it.
 """
 
+import sys
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -98,6 +99,11 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         if cached is None:
             cached = self.__dict__["_record"] = sse_record("message", self.json, f"{self.seq}.{epoch}")
         return cached
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding."""
+        return 1000 + 6 * sys.getsizeof(self.body)
 
     @property
     def readable(self) -> bool:

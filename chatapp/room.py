@@ -7,6 +7,7 @@ Invariants
 - `arrival` is replaced before the old one is set. Who takes it, then looks, then waits loses no wake-up.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -21,6 +22,8 @@ from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
 
 NEWEST = 50  # messages for a reader without a cursor, and after a reset
+
+log = logging.getLogger(__name__)
 
 
 class Log(Protocol):
@@ -67,7 +70,8 @@ class Room:
         self.removals: dict[str, int] = {}  # who was removed lately, by which number
         self.wanted = 0  # the highest number heard of; more than `last`: there is a gap to fill
         self.stale = False  # whether more than messages may have changed
-        self.waiting = 0  # requests that hold this room while they wait
+        self.holders = 0  # requests that are about to read it, or wait for news of it
+        self.waiting = 0  # those of them that wait
         self.arrival = Event()
         self.readers: set[Reader] = set()
         self.live: dict[Reader, None] = {}
@@ -91,6 +95,15 @@ class Room:
             self.closed,
             self.removals,
         )
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that its backlog takes, at most."""
+        return self._backlog.weight
+
+    def forget(self) -> None:
+        """Leave the older half of the backlog to the journal."""
+        self._backlog.halve()
 
     @property
     def behind(self) -> bool:
@@ -211,11 +224,15 @@ class Room:
         # Each encoding is made once; each reader then costs one system call.
         batches: dict[Encoding, tuple[list[bytes], bytes]] = {}
         for reader in list(self.live):
-            batch = batches.get(reader.encoding)
-            if batch is None:
-                frames = [reader.encoding.message(message, self.epoch) for message in messages]
-                batch = batches[reader.encoding] = (frames, b"".join(frames))
-            reader.push(messages, *batch)
+            try:
+                batch = batches.get(reader.encoding)
+                if batch is None:
+                    frames = [reader.encoding.message(message, self.epoch) for message in messages]
+                    batch = batches[reader.encoding] = (frames, b"".join(frames))
+                reader.push(messages, *batch)
+            except Exception:  # it comes back with its cursor; the others are not to miss anything for it
+                log.exception("a reader could not be served")
+                reader.outlet.abort()
 
     def _expel(self, person: str, seq: int) -> None:
         self.removals.pop(person, None)

@@ -13,7 +13,8 @@ from gevent.lock import BoundedSemaphore
 from chatapp.message import Message
 
 LENGTH = 100  # messages: numbers n · LENGTH + 1 to (n + 1) · LENGTH
-KEPT = 16  # stretches, over all rooms; at most 16 × 100 × 16 KB
+KEPT = 16  # stretches, over all rooms,
+KEPT_BYTES = 32 * 1024 * 1024  # and what they take: a hundred messages of 4,000 emoji are 10 MB
 
 
 class Log(Protocol):
@@ -79,5 +80,9 @@ class Stretches:
 
     def _keep(self, key: tuple[int, int], messages: list[Message]) -> None:
         self._kept[key] = messages
-        if len(self._kept) > KEPT:
+        while len(self._kept) > KEPT or self._weight > KEPT_BYTES:
             self._kept.popitem(last=False)
+
+    @property
+    def _weight(self) -> int:
+        return sum(message.weight for messages in self._kept.values() for message in messages)

@@ -6,6 +6,7 @@ from `Room.deliver`) or *late* (served from backlog or journal, from its cursor,
 Invariants
 - No cursor passes its room's `last`.
 - Between "caught up" and "live" nothing switches, so no delivery falls between them.
+- Who is live gets what follows its cursor, or is late: a fault in between loses nothing.
 - What was read from the log that was there before a reset is never sent after it.
 """
 
@@ -43,6 +44,7 @@ class Subscriber:
         self.cursor = 0
         self.ended = False
         self._log_number = 0  # counts resets: what was read from an older log is not sent
+        self._reset_due = False  # one word for all the resets that a full socket has missed
         self._on_reset, self._on_live, self._on_dismissed = on_reset, on_live, on_dismissed
 
     @property
@@ -63,6 +65,12 @@ class Subscriber:
 
     def push(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
         """Send `data`, the joined `frames` of `messages`. What the socket does not take makes us late."""
+        if messages[0].seq == self.cursor + 1:
+            self._send(messages, frames, data)
+        else:
+            self._fall_behind()
+
+    def _send(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
         sent = self.outlet.offer(data) if data else 0
         if sent == len(data):
             self.cursor = messages[-1].seq
@@ -75,6 +83,9 @@ class Subscriber:
                 break
             sent -= len(frame)
             self.cursor = message.seq
+        self._fall_behind()
+
+    def _fall_behind(self) -> None:
         self.room.live.pop(self, None)
         self.outlet.serve(self)
 
@@ -91,20 +102,19 @@ class Subscriber:
         log_number, cursor = self._log_number, self.cursor
         messages = self.room.after(cursor, STRETCH)
         if log_number != self._log_number or self.ended:
-            return self.ended
+            return self.ended or self in self.room.live
         if not messages:  # retention took what was there
             self.cursor = max(self.cursor, min(self.room.last, self.room.first - 1))
             return False if self.cursor > cursor else self._skip_to_end()
         frames = self._frames(messages)
-        self.push(messages[: len(frames)], frames, b"".join(frames))
+        self._send(messages[: len(frames)], frames, b"".join(frames))
         return self._go_live()
 
     def restart(self) -> None:
         """The log was replaced: say so and go on with its newest messages."""
         self._log_number += 1
+        self._reset_due = True
         self.room.live.pop(self, None)
-        self._on_reset(self)
-        self.cursor = self.room.newest
         self._catch_up()
 
     def dismiss(self, code: str) -> None:
@@ -130,7 +140,11 @@ class Subscriber:
 
     def _go_live(self) -> bool:
         # Nothing switches between the comparison and joining `live`: no delivery falls between them.
-        if self.cursor < self.room.last or self.outlet.unsent:
+        if self._reset_due and not self.outlet.unsent:
+            self._reset_due = False
+            self._on_reset(self)
+            self.cursor = self.room.newest
+        if self._reset_due or self.cursor < self.room.last or self.outlet.unsent:
             return False
         self.room.live[self] = None
         self._on_live(self)

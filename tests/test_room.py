@@ -246,11 +246,14 @@ class NarrowOutlet(Outlet):
         self._late: deque[Any] = deque()
         self._limit = 65_536
         self._closing = self.closed = False
+        self.broken = False
         self.room_for = 0
         self.written = bytearray()
         self._send_now = self._take  # type: ignore[assignment]
 
     def _take(self, data: bytes) -> int:
+        if self.broken:
+            raise RuntimeError("a fault of our own")
         taken = min(self.room_for, len(data))
         if not taken:
             raise BlockingIOError
@@ -260,6 +263,9 @@ class NarrowOutlet(Outlet):
 
     def _start_pump(self) -> None:
         pass
+
+    def abort(self) -> None:
+        self.closed = True
 
     def pump(self) -> None:
         """One round of what the pump greenlet does."""
@@ -315,8 +321,8 @@ class Follower:
 
     @property
     def bound(self) -> int:
-        """The most that may wait for the socket: the rest of a message's frame, and a mark for each reset."""
-        return 500 + 50 * self.resets
+        """The most that may wait for the socket: the rest of a message's frame, and a mark."""
+        return 550
 
 
 class RoomMachine(RuleBasedStateMachine):
@@ -370,6 +376,16 @@ class RoomMachine(RuleBasedStateMachine):
         follower.subscriber.end()
         self.all.remove(follower)
 
+    @rule(follower=consumes(followers))
+    def one_that_cannot_be_served_is_cut_off_and_nobody_else_notices(self, follower: Follower) -> None:
+        follower.outlet.broken = True
+        is_live = follower.subscriber in self.room.live
+        self._commit_and_hear(1)
+        if is_live and self.room.last == self.journal.last and not self.room.behind:
+            assert follower.outlet.closed
+        follower.subscriber.end()
+        self.all.remove(follower)
+
     @rule(
         follower=followers,
         count=st.sampled_from([0, 1, 100, 150, 400, 2000]),
@@ -418,6 +434,64 @@ TestRoomMachine = RoomMachine.TestCase
 TestRoomMachine.settings = settings(
     max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_a_fault_between_two_pushes_loses_nothing() -> None:
+    hub, room, journal = hub_and_room(backlog=500)
+    follower = Follower(room, WEBSOCKET, 0)
+    follower.outlet.room_for = 10**9
+    hub._committed([journal.commit(1)])
+    del room.live[follower.subscriber]
+    hub._committed([journal.commit(1)])
+    room.live[follower.subscriber] = None  # as if that message had not been pushed to it
+    hub._committed([journal.commit(1)])
+    while follower.outlet.busy:
+        follower.outlet.pump()
+    follower.check(journal)
+
+
+def test_a_room_that_is_about_to_be_read_is_not_let_go_however_long_that_takes() -> None:
+    journal = MemoryJournal()
+    hub = Hub(Config(room_idle_seconds=1), journal, SilentBus())  # type: ignore[arg-type]
+    with hub.holding(1) as room:
+        hub.rooms._idle_since[1] = -1e9  # long ago
+        hub.rooms._let_idle_rooms_go()
+        follower = Follower(room, WEBSOCKET, 0)
+    follower.outlet.room_for = 10**9
+    hub._committed([journal.commit(1)])
+    follower.check(journal)
+    follower.subscriber.end()
+    hub.rooms._idle_since[1] = -1e9
+    hub.rooms._let_idle_rooms_go()
+    assert hub.rooms.get(1) is None
+
+
+def test_what_was_taken_from_the_database_is_skipped_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    hub, room, journal = hub_and_room(500)
+    follower = Follower(room, WEBSOCKET, 0)
+    follower.outlet.room_for = 10**9
+    hub._committed([journal.commit(2)])
+    journal.commit(3)
+    del journal.messages[2]  # 3, by another program
+    with gevent.Timeout(UNIT):
+        room.wanted = 5
+        hub.rooms.fill(room)
+    assert (room.last, room.behind, follower.resets) == (5, False, 1)
+    assert "behind #2" in caplog.text
+    assert [message.seq for message in room.after(3, 10)] == [4, 5]
+
+
+def test_all_rooms_together_remember_only_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, room, journal = hub_and_room(500)
+    hub._committed([journal.commit(100)])
+    full = room.weight
+    monkeypatch.setattr("chatapp.live_rooms.BACKLOG_BYTES", full // 3)
+    for _ in range(3):
+        hub.rooms._bound_memory()
+    assert 0 < room.weight <= full // 3
+    assert [message.seq for message in room.after(0, 200)] == list(range(1, 101))
+    assert room.remembers(90)
+    assert not room.remembers(10)
 
 
 def test_a_reader_that_stops_reading_is_served_from_the_log_and_its_memory_is_bounded() -> None:

@@ -26,13 +26,17 @@ bp = Blueprint("messages", __name__)
 def read(room_id: int) -> Response:
     """What follows a cursor, at once or after a wait; or the page of history before a number."""
     check(get_identity(), "read")
-    room = get_hub().room(room_id)
+    with get_hub().holding(room_id) as room:
+        return json_api.raw(_batch(room))
+
+
+def _batch(room: Room) -> bytes:
     limit = _limit(request.args.get("limit"))
     before = request.args.get("before")
     if before is not None:
         if "after" in request.args:
             raise BadRequest("Give before or after, not both")
-        return json_api.raw(_page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT))
+        return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT)
     after = cursor.parse(request.args.get("after"))
     wait = _wait(request.args.get("wait"))
     hub, identity = get_hub(), get_identity()
@@ -40,7 +44,7 @@ def read(room_id: int) -> Response:
         hub.presence.polled(room.id, Author.of(identity))
     epoch = request.args.get("epoch")
     found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
-    return json_api.raw(json_api.batch(found.messages, found.cursor, found.epoch, found.reset))
+    return json_api.batch(found.messages, found.cursor, found.epoch, found.reset)
 
 
 @bp.post("/api/rooms/<room_id:room_id>/messages")

@@ -45,12 +45,12 @@ def poll(room_id: int) -> Response:
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
     identity = get_identity() if callback is None else auth.nobody()
     check(identity, "read")
-    room = get_hub().room(room_id)
-    if identity.known:
-        get_hub().presence.polled(room.id, Author.of(identity))
-    if since == -1:
-        return _answer(callback, 0.0, "connected...")
-    message = _next_text(room, since, identity)
+    with get_hub().holding(room_id) as room:
+        if identity.known:
+            get_hub().presence.polled(room.id, Author.of(identity))
+        if since == -1:
+            return _answer(callback, 0.0, "connected...")
+        message = _next_text(room, since, identity)
     return (
         Response(status=204)
         if message is None
@@ -89,9 +89,9 @@ def plain_socket(server: WebSocketServer, room_id: int) -> None:
             if not may(identity, "read"):
                 raise SignIn()
             hub.check_open()
-            room = hub.room(room_id)
-            hub.sync(room)
-            connection.join(room, room.last, False, _greeting)
+            with hub.holding(room_id) as room:
+                hub.sync(room)
+                connection.join(room, room.last, False, _greeting)
         except ChatError as refusal:
             connection.dismiss(refusal)
         budget = FrameBudget(hub.limiter.frames)

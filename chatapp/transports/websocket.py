@@ -108,9 +108,9 @@ class Session:
         if frame.room not in followed and len(followed) >= limit:
             raise BadRequest(f"One socket follows at most {limit} rooms")
         after = cursor.check(frame.after)
-        room = self._hub.room(frame.room)
-        start, reset = cursor.begin(self._hub, room, after, frame.epoch)
-        self._connection.join(room, start, reset, opening, present=frame.presence)
+        with self._hub.holding(frame.room) as room:
+            start, reset = cursor.begin(self._hub, room, after, frame.epoch)
+            self._connection.join(room, start, reset, opening, present=frame.presence)
 
     def _send(self, frame: Send) -> None:
         self._hub.check_open()
