@@ -24,6 +24,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
+READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
 def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class Connections:
             self._file.check()
             try:
                 if kept is None:
-                    kept = self._engine.connect().execution_options(writes=writes)
+                    kept = self._open(writes)
                 if writes and self._log_distrusted:
                     self._empty_log(kept)
                 with kept.begin():
@@ -153,6 +154,13 @@ class Connections:
             return in_thread(job)
         finally:
             queue.put(kept)
+
+    def _open(self, writes: bool) -> Connection:
+        connection = self._engine.connect().execution_options(writes=writes)
+        if not writes and self._engine.dialect.name == "sqlite":
+            # SQLite would fill 2 MB each, by and by, mostly with pages that are read once.
+            _driver(connection).execute(f"PRAGMA cache_size=-{READER_CACHE}")
+        return connection
 
     def _hold_open(self) -> None:
         """Open the connection that is never closed, and remember to which file. Switches the first time."""
