@@ -15,6 +15,7 @@ from chatapp import sockets
 
 RESERVED_FILES = 100  # for the database, the bus, pages and what gunicorn has open: about 30
 ASK_SECONDS = 0.1  # for the request of a connection that comes while we go: it is refused with a word
+NEXT_SECONDS = 0.5  # for the next request of a client that was just answered, before it makes room
 SAY_SECONDS = 60  # between two lines that say that there is no more room
 VANISHED = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}  # what TCP says of machines
 
@@ -35,7 +36,7 @@ class Accepted:
         self._all: set[socket.socket] = set()
         self._waiting: dict[socket.socket, None] = {}  # for a request, in the order in which they began to
         self._said = -float(SAY_SECONDS)
-        self._going = False
+        self._going = self._looking = False
         self._handle, self._handle_request = worker.handle, worker.handle_request
         worker.worker_connections = self._limit  # gunicorn stops accepting there
         worker.handle, worker.handle_request = self.handle, self.handle_request
@@ -46,7 +47,7 @@ class Accepted:
         if client.family != socket.AF_UNIX:
             sockets.prepare(client, self._heartbeat)
         self._all.add(client)
-        if len(self._all) >= self._limit:
+        if self._full:
             self._make_room()
         self._waiting[client] = None
         if self._going:
@@ -64,6 +65,9 @@ class Accepted:
             return self._handle_request(listener_name, request, client, address)
         finally:
             self._waiting[client] = None
+            if self._full and not self._looking:  # nobody is accepted who would make room
+                self._looking = True
+                gevent.spawn_later(NEXT_SECONDS, self._look)
 
     def hang_up(self) -> None:
         """Let all go that are idle or still sending, and those yet to come: they would hold the stop."""
@@ -71,10 +75,20 @@ class Accepted:
         for client in list(self._all):
             _shut(client)
 
+    @property
+    def _full(self) -> bool:
+        return len(self._all) >= self._limit
+
+    def _look(self) -> None:
+        self._looking = False
+        if self._full and self._waiting:
+            self._make_room()
+
     def _make_room(self) -> None:
         for client in self._waiting:
             _shut(client)
             self._waiting.pop(client)
+            self._all.discard(client)  # on its way out: nobody else has to go for the same room
             return
         now = time.monotonic()
         if now - self._said >= SAY_SECONDS:
@@ -91,7 +105,7 @@ def _limit(wanted: int, listeners: int) -> int:
         with suppress(ValueError, OSError):  # what macOS calls unlimited is not
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         files = min(files, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-    return max(files - RESERVED_FILES, files // 2) // listeners
+    return max(1, min(wanted, max(files - RESERVED_FILES, files // 2)) // listeners)
 
 
 def _is_error(record: logging.LogRecord) -> bool:

@@ -1,11 +1,14 @@
 """Heartbeats: every pushed reader hears from us regularly, and whoever is silent for too long is gone."""
 
+import logging
 import time
 from typing import Protocol
 
 import gevent
 
 from chatapp.errors import ChatError
+
+log = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
@@ -48,4 +51,7 @@ class Heartbeat:
             self._hand = (self._hand + 1) % self.seconds
             now = time.monotonic()
             for connection in list(self._slots[self._hand]):
-                connection.beat(now)
+                try:
+                    connection.beat(now)
+                except Exception:  # else nobody would be noticed as gone any more
+                    log.exception("a connection could not be given its heartbeat")

@@ -69,8 +69,9 @@ class Hub:
         for connection in self.heartbeat.connections:
             connection.dismiss(Draining())
         self.bus.flush(seconds / 2)
+        self.presence.stop()  # it would renew the leases that are given up now
         if self._presence is not None:
-            self._presence.kill(timeout=seconds / 2)  # it would renew the leases that are given up now
+            self._presence.join(seconds / 2)
         self.bus.close()
 
     def check_open(self) -> None:

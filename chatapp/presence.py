@@ -12,8 +12,8 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import gevent
 import msgspec
+from gevent.event import Event
 
 from chatapp.bus import LEASE_SECONDS, Bus, Lease, PresenceChanged
 from chatapp.message import Author
@@ -58,6 +58,7 @@ class Presence:
         self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
         self._forgotten: set[int] = set()  # rooms that left the hub
         self._renewed = time.monotonic()
+        self._ending = Event()
         self._mute = Trouble(log, "the bus does not take our leases")
         self._deaf = Trouble(log, "the bus does not say who is present elsewhere")
 
@@ -107,13 +108,16 @@ class Presence:
         return {room: list(people.values()) for room, people in rooms.items() if people}
 
     def run(self) -> None:
-        """Gather and tell changes, renew leases, for ever."""
-        while True:
-            gevent.sleep(GATHER_SECONDS)
+        """Gather and tell changes, renew leases, until `stop`."""
+        while not self._ending.wait(GATHER_SECONDS):
             try:
                 self.gather()
             except Exception:
                 log.exception("presence could not be told")
+
+    def stop(self) -> None:
+        """Let `run` end behind what it is just doing: the bus must not be left in the middle of that."""
+        self._ending.set()
 
     def gather(self) -> None:
         """Tell what has changed since the last time: the bus what is ours, our readers everything."""

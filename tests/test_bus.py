@@ -186,6 +186,23 @@ def test_more_notices_than_can_wait_are_taken_without_waiting_and_the_newest_are
     assert seqs == sorted(set(seqs))
 
 
+def test_notices_that_piled_up_are_heard_in_stretches_with_everything_else_in_between(join: Join) -> None:
+    ada, grace = join(), join()
+    turns: list[int] = []
+
+    def notice_turns() -> None:
+        while len(grace.heard) < 3_000:
+            turns.append(len(grace.heard))
+            gevent.sleep(0)
+
+    ada.bus._send([encode(ReadUpTo(1, "u2", seq)) for seq in range(3_000)])
+    others = gevent.spawn(notice_turns)
+    soon(lambda: len(grace.heard) == 3_000)
+    others.join()
+    assert grace.heard == [ReadUpTo(1, "u2", seq) for seq in range(3_000)]
+    assert len(set(turns)) >= 6, "they had their turn after every 500 at least"
+
+
 def test_flush_waits_until_what_was_told_is_out(join: Join) -> None:
     ada, grace = join(), join()
     for seq in range(1, 20):

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Any
 
+import gevent.socket
 import httpx
 import pytest
 
+from chatapp.transports import event_stream
 from tests.clients import UNIT, Person, eventually
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -328,3 +330,14 @@ def test_the_head_of_a_stream_can_be_asked_for_where_there_is_one(ada: Person, b
     answer = ada.http.head(f"/api/rooms/{board}/stream")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert ada.http.head("/api/rooms/999999/stream").status_code == 404
+
+
+def test_whoever_floods_their_own_stream_stops_nobody_else() -> None:
+    ours, theirs = gevent.socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"x" * 50_000)
+        theirs.shutdown(socket.SHUT_WR)
+        flooded = gevent.spawn(event_stream._wait_for_end, ours)
+        waiting = gevent.spawn(lambda: flooded.dead)
+        gevent.joinall([flooded, waiting], UNIT, raise_error=True)
+    assert waiting.value is False, "others had their turn before all of it was read"

@@ -1,6 +1,7 @@
 """More than there is room for: what is too much is refused or waits, and everybody else goes on living."""
 
 import os
+import re
 import select
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from chatapp import accepted
 from chatapp.errors import TooFast
 from chatapp.held import LIMIT, SHARE, Held
 from tests import servers
@@ -22,6 +24,16 @@ from tests.servers import Server
 
 LONG = "😀" * 4000  # 16 KB
 FULL = "as many as there may be"
+# How many connections were wanted, and files may be opened, for how many listeners; so each may have.
+LIMITS = [
+    (20, 1000, 1, 20),
+    (20, 1000, 2, 10),
+    (20, 60, 1, 20),
+    (1, 1000, 2, 1),
+    (900, 1000, 1, 900),
+    (900, 500, 1, 400),
+    (900, 150, 1, 75),
+]
 
 
 # -- connections ----------------------------------------------------------------------------------------
@@ -87,6 +99,40 @@ def test_those_who_connect_and_say_nothing_make_room_for_those_who_do(
         for raw in silent:
             raw.sock.close()
     assert FULL not in "".join(server.log)
+
+
+def test_those_who_were_answered_and_ask_nothing_more_make_room_and_no_more_of_them_than_needed(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server().start("--worker-connections", "20")
+    with closing(Person(server, "ada")) as ada:
+        cookie, poll = ada.cookie, f"{ada.messages(1)}?after=0&wait=55"
+        socket = ada.socket()
+    crowd = [RawSocket(server) for _ in range(18)]
+    for raw in crowd:
+        raw.request("GET", poll)
+    metrics = f"{server.url}/metrics"
+    eventually(lambda: re.search(r"waiting_polls{.*} 18", nobody_gets(metrics).text), "all are being served")
+    crowd.append(RawSocket(server))  # the last that there is room for
+    crowd[-1].request("GET", poll)
+    socket.send({"type": "send", "room": 1, "body": "that is all"})
+    assert [raw.answer().status for raw in crowd] == [200] * 19
+    with RawSocket(server) as newcomer:
+        newcomer.request("GET", "/chats/1/", Cookie=cookie)
+        assert newcomer.answer().status == 200
+        for raw in crowd:
+            raw.request("GET", "/healthz")
+        assert sum(_is_answered(raw) for raw in crowd) >= 17  # one went for the newcomer, one for the next
+    for each in (socket, *(raw.sock for raw in crowd)):
+        each.close()
+
+
+@pytest.mark.parametrize(("wanted", "files", "listeners", "each"), LIMITS)
+def test_there_are_never_more_connections_than_were_asked_for(
+    wanted: int, files: int, listeners: int, each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (files, files))
+    assert accepted._limit(wanted, listeners) == each
 
 
 # -- bytes ----------------------------------------------------------------------------------------------
@@ -246,6 +292,13 @@ def _served(crowd: list[RawSocket]) -> list[RawSocket]:
     """Those to whom the server has said something."""
     readable = set(select.select([raw.sock for raw in crowd], [], [], 0)[0])
     return [raw for raw in crowd if raw.sock in readable]
+
+
+def _is_answered(raw: RawSocket) -> bool:
+    try:
+        return raw.answer().status == 200
+    except (ConnectionError, EOFError):
+        return False
 
 
 def _share_of_a_core(server: Server, seconds: float = 0.5) -> float:

@@ -28,6 +28,7 @@ LOOKS_FOR_FILE = 100  # looks between two checks whether the file is still the s
 BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds what they would have told
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
 LONGEST_LEASE = 2 * LEASE_SECONDS  # with room for processes that have waited for the lock
+FETCH = 500  # notices read and handed on before others have their turn
 PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones
 
 SCHEMA = """
@@ -91,7 +92,9 @@ class SqliteBus(Bus):
                     gevent.sleep(LOOK_SECONDS)
                     continue
                 version = moved
-                rows = in_thread(partial(_after, listener, seen))
+                rows = in_thread(partial(_after, listener, seen))  # others have their turn meanwhile
+                if len(rows) == FETCH:
+                    version = 0  # there may be more
                 for number, process, payload in rows:
                     if number != seen + 1:
                         return  # pruned before we came to it
@@ -179,7 +182,7 @@ def _newest(connection: sqlite3.Connection) -> int:
 
 def _after(connection: sqlite3.Connection, seen: int) -> list[tuple[int, str, bytes]]:
     return connection.execute(
-        "SELECT id, process, payload FROM notices WHERE id > ? ORDER BY id", (seen,)
+        "SELECT id, process, payload FROM notices WHERE id > ? ORDER BY id LIMIT ?", (seen, FETCH)
     ).fetchall()
 
 

@@ -3,7 +3,9 @@
 import random
 from email.utils import formatdate
 
+import gevent
 from flask import Blueprint, Response, g, request
+from gevent import socket
 
 from chatapp import cursor, frames
 from chatapp.connection import Connection
@@ -40,13 +42,18 @@ def stream(room_id: int) -> Response:
         place = b"" if reset else b"id: %s\n" % _id(room, start)
         connection.outlet.send(b"retry: %d\n%s\n" % (random.randint(*RETRY_MILLISECONDS), place))
         connection.join(room, start, reset, _opening)
-        while sock.recv(READ_SIZE):
-            pass  # nothing is expected; the end of it is
+        _wait_for_end(sock)
     except OSError:
         pass
     finally:
         connection.end()
     return Hijacked()
+
+
+def _wait_for_end(sock: socket.socket) -> None:
+    """Wait until the peer hangs up; nothing else is expected of it."""
+    while sock.recv(READ_SIZE):
+        gevent.sleep(0)  # a read does not switch while bytes are there: a flood would stop everybody else
 
 
 def _opening(room: Room, reset: bool) -> bytes:

@@ -237,6 +237,7 @@ export class Connection extends EventTarget {
     const candidate = this.#build(0);
     this.#candidate = candidate;
     const giveUp = () => {
+      this.#stop("candidate");
       candidate.close();
       this.#candidate = null;
       this.#climbAfter = Math.min(LAST_CLIMB, 2 * this.#climbAfter);
@@ -245,7 +246,7 @@ export class Connection extends EventTarget {
     this.#after("candidate", OPEN_LIMIT, giveUp);
     candidate.onopen = () => candidate.send(this.#join());
     candidate.onclose = giveUp;
-    candidate.onmessage = (frame) => this.#moveTo(candidate, frame);
+    candidate.onmessage = (frame) => (frame.type === "error" ? giveUp() : this.#moveTo(candidate, frame));
     candidate.open();
   }
 

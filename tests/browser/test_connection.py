@@ -18,7 +18,7 @@ STAGE = """async () => {
         constructor() { stage.actors.push(this) }
         open() {}
         send(frame) { this.sent.push(frame.type) }
-        close() {}
+        close() { this.closed = true }
         joins() { this.onmessage({ type: "joined", room: 1, cursor: 0, epoch: "e" }) }
     }
     globalThis.stage = { actors: [], get last() { return this.actors.at(-1) } };
@@ -93,3 +93,32 @@ def test_when_the_clock_has_jumped_the_line_is_asked_whether_it_is_alive(page: P
     assert page.evaluate("stage.last.sent") == ["ping"]
     page.clock.run_for(5_000)
     assert page.evaluate("stage.connection.state") == "waiting"
+
+
+@pytest.mark.parametrize("code", ["too_fast", "draining"])
+def test_a_better_transport_that_is_refused_the_room_leaves_the_present_one_alone(
+    page: Page, code: str
+) -> None:
+    page.evaluate("() => { stage.last.onclose({ code: 1006 }); stage.connection.tryNow() }")
+    page.evaluate("() => stage.last.onclose({ code: 1006 })")
+    eventually(lambda: page.evaluate("stage.last.constructor.name") == "Worse", "stepped down")
+    page.evaluate("() => { stage.present = stage.last; stage.present.joins() }")
+    _run_with_a_word_now_and_then(page, 60)
+    assert page.evaluate("stage.last.constructor.name") == "Best"
+    page.evaluate("code => stage.last.onmessage({ type: 'error', re: 'join', room: 1, code })", code)
+    assert page.evaluate("[stage.last.closed, stage.present.closed]") == [True, None]
+    page.evaluate("() => stage.connection.send({ type: 'send' })")
+    assert page.evaluate("stage.present.sent.at(-1)") == "send"
+    assert page.evaluate("[stage.connection.state, stage.connection.transportTitle]") == ["live", "worse"]
+    tries = page.evaluate("stage.actors.length")
+    _run_with_a_word_now_and_then(page, 110)
+    assert page.evaluate("stage.actors.length") == tries
+    _run_with_a_word_now_and_then(page, 10)
+    page.evaluate("stage.last.joins()")
+    assert page.evaluate("[stage.connection.state, stage.connection.transportTitle]") == ["live", "the best"]
+
+
+def _run_with_a_word_now_and_then(page: Page, seconds: int) -> None:
+    for _ in range(seconds // 10):
+        page.clock.run_for(10_000)
+        page.evaluate("stage.present.onmessage({ type: 'pong' })")

@@ -1,0 +1,60 @@
+"""Presence at the end of a process: what it has with the bus is finished before that is closed."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from chatapp.bus import Lease
+from chatapp.config import Config
+from chatapp.hub import Hub
+from chatapp.message import Author
+from tests.clients import UNIT
+
+
+class SlowBus:
+    """Takes leases until it is told to have them, and notes what happens to it."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+        self.takes, self.may_have, self.flushed = Event(), Event(), Event()
+
+    def listen(self, on_notice: object, on_gap: object) -> None:
+        pass
+
+    def publish(self, notice: object) -> None:
+        pass
+
+    def hold(self, leases: list[Lease], released: object) -> None:
+        self.takes.set()
+        self.may_have.wait()
+        self.noted.append(f"has {len(leases)}")
+
+    def held(self, room: int | None = None) -> list[Lease]:
+        return []
+
+    def flush(self, seconds: float) -> bool:
+        self.flushed.set()
+        return True
+
+    def close(self) -> None:
+        self.noted.append("closed")
+
+
+def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_none_afterwards() -> None:
+    bus: Any = SlowBus()
+    journal: Any = SimpleNamespace(finish=lambda seconds: True, version=lambda: 1)
+    hub = Hub(Config(), journal, bus)
+    hub.start()
+    hub.presence.enter(1, Author("g1", "ada", True))
+    with gevent.Timeout(UNIT):
+        bus.takes.wait()
+        draining = gevent.spawn(hub.drain, UNIT)
+        bus.flushed.wait()
+        gevent.sleep(0)
+        bus.may_have.set()
+        draining.join()
+    assert bus.noted == ["has 1", "closed"]
+    assert hub._presence is not None
+    assert hub._presence.dead
