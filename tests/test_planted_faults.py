@@ -222,8 +222,8 @@ FAULTS = [
         (
             Change(
                 "chatapp/room.py",
-                "messages_after(self.id, cursor, limit, self.last)",
-                "messages_after(self.id, cursor, limit, 2**62)",
+                "messages_after(self.id, oldest, limit, self.last)",
+                "messages_after(self.id, oldest, limit, 2**62)",
             ),
         ),
         ("doubled",),
@@ -302,6 +302,16 @@ def test_a_planted_fault_is_found(fault: Planted, tmp_path: Path) -> None:
     run = torture(code, fault.plan)
     assert run.returncode == 1, run.stdout + run.stderr
     assert any(f"\n{rule}: " in run.stdout for rule in fault.rules), run.stdout + run.stderr
+
+
+def test_each_fault_can_be_planted(tmp_path: Path) -> None:
+    for number, fault in enumerate(FAULTS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        code = copy_of_the_server(folder)
+        for change in fault.changes:
+            plant(code, change)
+            compile((code / change.file).read_text(), change.file, "exec")
 
 
 @pytest.mark.parametrize("plan", [pytest.param(plan, marks=marks(plan in CORE_PLANS)) for plan in PLANS])
