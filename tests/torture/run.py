@@ -4,6 +4,7 @@ import http.client
 import json
 import random
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from tests.torture.writers import (
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
 SYNC_PROBES = 20
+LOG_LINES = 60  # of the server's log, where a run comes to no end
 TROUBLE: dict[str, type[Troublemaker]] = {
     "processes": Processes,
     "network": Network,
@@ -108,6 +110,9 @@ class _Run:
                     self.server.start()
                 self._phase(self.plan.seconds / len(self.plan.workers))
             self._finish(clients)
+        except BaseException:
+            print("".join(self.server.log[-LOG_LINES:]), file=sys.stderr)  # why the server is no more
+            raise
         finally:
             self.proxy.stop()
             self.disk.clear()
@@ -139,8 +144,9 @@ class _Run:
             (TutorialWriter, ada, self.lobby, 0.3),
             (LineWriter, grace, self.lobby, 0.2),
             (SocketWriter, grace, self.lobby, 0.2),
-            (PipeliningWriter, ada, self.board, 0.005),
-            (PipeliningWriter, grace, self.board, 0.005),
+            (PipeliningWriter, ada, self.board, 0.03),
+            (PipeliningWriter, grace, self.board, 0.03),
+            (PipeliningWriter, self._guest("emmy"), self.board, 0.03),
             (SocketWriter, ada, self.board, 0.02),
             (Poster, grace, self.board, 0.05),
             (SocketWriter, ada, self.yard, 0.05),
