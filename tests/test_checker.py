@@ -19,6 +19,7 @@ from tests.torture.history import (
     Row,
     Send,
     Session,
+    Wait,
 )
 
 LOBBY, BOARD, YARD, HALL = 1, 2, 3, 4
@@ -464,6 +465,16 @@ def a_person_who_was_removed_and_stayed_on_a_stream_that_says_no_cursor(run: Run
 
 
 # waiting
+
+
+@found_by("not delivered in time")
+def a_connected_reader_that_got_nothing_when_all_trouble_was_over(run: Run) -> None:
+    run.history.waits.append(Wait("anna", BOARD, "websocket", 7, None, 20))
+
+
+@found_by()
+def a_connected_reader_that_got_it_late(run: Run) -> None:
+    run.history.waits.append(Wait("anna", BOARD, "websocket", 7, 19.5, 20))
 
 
 @found_by("a wake-up was lost")

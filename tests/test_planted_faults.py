@@ -229,6 +229,18 @@ FAULTS = [
         ("doubled",),
     ),
     Planted(
+        "a pump that forgets whom it has served a stretch",
+        "cuts",
+        (
+            Change(
+                "chatapp/outlet.py",
+                "            if not done:\n                self.serve(reader)\n",
+                "",
+            ),
+        ),
+        ("not delivered in time",),
+    ),
+    Planted(
         "a cursor taken for ahead because this worker is behind",
         "calm, three workers",
         (

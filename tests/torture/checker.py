@@ -302,6 +302,10 @@ def _plain_session(session: Session, texts: _Texts, rooms: dict[str, set[int]]) 
 def _ends(history: History) -> Iterator[Violation]:
     for reader in history.unfinished:
         yield Violation("never delivered", reader)
+    for wait in history.waits:
+        if wait.took is None:
+            what = f"{wait.reader} over {wait.transport} had not #{wait.seq} of room {wait.room}"
+            yield Violation("not delivered in time", f"{what} {wait.given:g} s after all trouble")
     if history.faults:
         return  # whoever is stopped or cut off sleeps longer
     answered = {

@@ -107,6 +107,19 @@ class Poll:
 
 
 @dataclass(slots=True)
+class Wait:
+    """How long, in seconds, a connected reader took over `transport` to get all of `room` up to `seq`, which was
+    its newest when all trouble was over. None: it had not got there when `given` seconds were over."""
+
+    reader: str
+    room: int
+    transport: str
+    seq: int
+    took: float | None
+    given: float
+
+
+@dataclass(slots=True)
 class Clear:
     """The room was cleared: the last number of the old log, and the epoch of the new one."""
 
@@ -158,6 +171,7 @@ class History:
     lines: list[Line] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
     clears: list[Clear] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)

@@ -70,6 +70,11 @@ class Reader:
         """Whether everything up to `last` has come."""
         return self.cursor >= last
 
+    @property
+    def transport(self) -> str:
+        """Over which it reads now; or tries to."""
+        return self._session.transport if self._session else "nothing"
+
     # -- transports --------------------------------------------------------------------------------------
 
     def _over_websocket(self) -> None:
@@ -193,7 +198,7 @@ class Reader:
 
     @property
     def _goes_on(self) -> bool:
-        return self.world.reading and (now() < self._until or not self.world.writing)
+        return self.world.reading and (now() < self._until or self.world.calm)
 
     @property
     def _address(self) -> tuple[str, int]:
@@ -207,7 +212,7 @@ class Reader:
         if self._rests:
             gevent.sleep(self._chance.uniform(0, self._rests))
         behind = self.world.newest.get(self.room, 0) - self.cursor
-        if self._slow and self.world.writing and behind < FAR_BEHIND:
+        if self._slow and not self.world.calm and behind < FAR_BEHIND:
             gevent.sleep(self._chance.choice((0, 0, 0.1, 0.5, 3)))
 
 

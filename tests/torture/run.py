@@ -16,7 +16,7 @@ import gevent
 from tests.faults import Faults
 from tests.servers import ROOT, Server
 from tests.torture.checker import Violation, check
-from tests.torture.history import History, Log, Row
+from tests.torture.history import History, Log, Row, Wait
 from tests.torture.nemesis import Administrator, Network, Processes, Store, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
@@ -34,6 +34,7 @@ from tests.torture.writers import (
 
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
+SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
 TROUBLE: dict[str, type[Troublemaker]] = {
@@ -217,6 +218,43 @@ class _Run:
             gevent.sleep(0.02)
         for maker in makers:
             maker.heal()
+        self._quiet_spell()
+
+    def _quiet_spell(self) -> None:
+        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then.
+
+        A reader that its server has forgotten would otherwise help itself by connecting anew, and nobody noticed.
+        """
+        if not self._answers_again():
+            return  # _finish says who got no answer
+        self.world.calm = True
+        begun = now()
+        lasts = self._lasts()
+        waiting = [reader for reader in self.readers if isinstance(reader, Reader)]
+        while waiting and (took := now() - begun) < SPELL:
+            waiting = [reader for reader in waiting if not self._has_come(reader, lasts, took)]
+            gevent.sleep(0.02)
+        for reader in waiting:
+            self._record(reader, lasts, None)
+        self.world.calm = False
+
+    def _answers_again(self) -> bool:
+        """Wait until something is acknowledged that was sent after the trouble."""
+        sends, deadline = len(self.history.sends), now() + self.plan.patience
+        while now() < deadline:
+            if any(send.answers for send in self.history.sends[sends:]):
+                return True
+            gevent.sleep(0.05)
+        return False
+
+    def _has_come(self, reader: Reader, lasts: dict[int, int], took: float) -> bool:
+        if there := reader.has(lasts[reader.room]):
+            self._record(reader, lasts, took)
+        return there
+
+    def _record(self, reader: Reader, lasts: dict[int, int], took: float | None) -> None:
+        wait = Wait(reader.name, reader.room, reader.transport, lasts[reader.room], took, SPELL)
+        self.history.waits.append(wait)
 
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
@@ -241,7 +279,7 @@ class _Run:
     # -- the end ---------------------------------------------------------------------------------------------
 
     def _finish(self, clients: list[Any]) -> None:
-        self.world.writing = False
+        self.world.writing, self.world.calm = False, True
         writing, reading = clients[: len(self.writers)], clients[len(self.writers) :]
         gevent.joinall(writing, timeout=self.plan.patience)
         self.world.patient = False
@@ -267,7 +305,7 @@ class _Run:
         self.history.unfinished += missing
 
     def _missing(self) -> list[str]:
-        lasts = {room: self._newest(room) for room in {reader.room for reader in self.readers}}
+        lasts = self._lasts()
         missing = []
         for reader in self.readers:
             if isinstance(reader, Reader) and not reader.has(lasts[reader.room]):
@@ -275,6 +313,9 @@ class _Run:
             if isinstance(reader, TextReader) and reader.count < (texts := self._texts(reader.room)):
                 missing.append(f"{reader.name} has {reader.count} of {texts} texts")
         return missing
+
+    def _lasts(self) -> dict[int, int]:
+        return {room: self._newest(room) for room in {reader.room for reader in self.readers}}
 
     # -- the database ----------------------------------------------------------------------------------------
 
