@@ -159,9 +159,11 @@ def run() -> Run:
     run.say(HALL)
     run.show(mallory, 2, 2)
     again = run.session("mallory", HALL, "stream", 2, "hall")
+    again.reader = "mallory, back again"
     again.events.append(Joined("hall", 3))
     run.show(again, 3, 3)
     whole = run.session("mallory", HALL, "stream", 0)  # whoever comes back reads of it like of anything else
+    whole.reader = "mallory, starting over"
     whole.events.append(Joined("hall", 4))
     run.show(whole, 1, 3)
     run.history.lines.append(Line("ada", LOBBY, sent=["a", "b", "c", "b", "d"], acked=["a", "c", "b"]))
@@ -410,6 +412,28 @@ def a_frame_that_was_cut(run: Run) -> None:
 @found_by("never delivered")
 def a_reader_without_the_end(run: Run) -> None:
     run.history.unfinished.append("anna in room 2 is at #7 of #15")
+
+
+@found_by("wrong cursor")
+def a_cursor_said_to_be_further_than_what_came(run: Run) -> None:
+    del run.history.sessions[3].events[-1]  # what the next session asks for is what the server said
+
+
+@found_by("wrong cursor")
+def a_cursor_further_than_what_came_and_nothing_behind_it(run: Run) -> None:
+    run.session("anna", BOARD, "poll", 12)
+
+
+@found_by("wrong cursor")
+def a_cursor_further_back_than_what_came(run: Run) -> None:
+    run.show(run.session("anna", BOARD, "poll", 5), 6, 9)
+
+
+@found_by("wrong cursor")
+def a_cursor_behind_what_a_reset_leaves_out(run: Run) -> None:
+    run.session("fred", YARD, "poll", 63).events.append(Reset("yard2", 100))
+    run.clear()
+    run.session("fred", YARD, "poll", 70, "yard2")
 
 
 # clears and removals
