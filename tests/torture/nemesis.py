@@ -202,9 +202,9 @@ class Network(Troublemaker):
 
 
 class Store(Troublemaker):
-    """Locks the database and the bus from outside, fills and breaks the disk, sets the clock."""
+    """Locks the database and the bus from outside, fills and breaks the disk under them, sets the clock."""
 
-    deeds = ("lock_database", "lock_bus", "break_disk", "set_clock")
+    deeds = ("lock_database", "lock_bus", "break_disk", "break_bus", "set_clock")
     pause = 3.0
 
     def __init__(self, history: History, seed: int, server: Server, disk: Faults) -> None:
@@ -220,11 +220,14 @@ class Store(Troublemaker):
         self._lock("bus.db")
 
     def break_disk(self) -> None:
-        """The disk under the database is full, or fails, for a while."""
-        self._disk.set("chat.db", self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync")))
+        """The disk under the database is full, fails, or can only be read, for a while."""
+        self._break("chat.db")
         self.history.count("disk full or broken")
-        gevent.sleep(self.chance.uniform(0.3, self.chance.choice((1, 3))))
-        self._disk.set("chat.db", None)
+
+    def break_bus(self) -> None:
+        """The same under the bus alone: nobody is told of anything, and all has to be found."""
+        self._break("bus.db")
+        self.history.count("disk full or broken under bus.db")
 
     def set_clock(self) -> None:
         """The servers' clock jumps an hour ahead or back, or to what it should be."""
@@ -233,6 +236,11 @@ class Store(Troublemaker):
 
     def heal(self) -> None:
         self._disk.clear()
+
+    def _break(self, name: str) -> None:
+        self._disk.set(name, self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync", "EROFS")))
+        gevent.sleep(self.chance.uniform(0.3, self.chance.choice((1, 3))))
+        self._disk.set(name, None)
 
     def _lock(self, name: str) -> None:
         lock = sqlite3.connect(self._server.instance / name, timeout=0, isolation_level=None)

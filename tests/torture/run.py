@@ -35,6 +35,7 @@ from tests.torture.writers import (
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
 SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
+SYNC = 20  # milliseconds that each sync takes longer: what is shown before it is seen long before it is kept
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
 TROUBLE: dict[str, type[Troublemaker]] = {
@@ -89,6 +90,7 @@ class _Run:
         self.plan = plan
         self.history = History()
         self.disk = Faults(instance)
+        self.disk.slow_down("chat.db", SYNC)
         self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
         self.server.root = plan.code
         self.server.settings.update(self.disk.environ)
@@ -145,9 +147,9 @@ class _Run:
             (TutorialWriter, ada, self.lobby, 0.3),
             (LineWriter, grace, self.lobby, 0.2),
             (SocketWriter, grace, self.lobby, 0.2),
-            (PipeliningWriter, ada, self.board, 0.03),
-            (PipeliningWriter, grace, self.board, 0.03),
-            (PipeliningWriter, self._guest("emmy"), self.board, 0.03),
+            (PipeliningWriter, ada, self.board, 0.1),
+            (PipeliningWriter, grace, self.board, 0.1),
+            (PipeliningWriter, self._guest("emmy"), self.board, 0.1),
             (SocketWriter, ada, self.board, 0.02),
             (Poster, grace, self.board, 0.05),
             (SocketWriter, ada, self.yard, 0.05),
