@@ -19,6 +19,7 @@ from tests.torture.history import (
     Row,
     Send,
     Session,
+    Wait,
 )
 
 LOBBY, BOARD, YARD, HALL = 1, 2, 3, 4
@@ -158,9 +159,11 @@ def run() -> Run:
     run.say(HALL)
     run.show(mallory, 2, 2)
     again = run.session("mallory", HALL, "stream", 2, "hall")
+    again.reader = "mallory, back again"
     again.events.append(Joined("hall", 3))
     run.show(again, 3, 3)
     whole = run.session("mallory", HALL, "stream", 0)  # whoever comes back reads of it like of anything else
+    whole.reader = "mallory, starting over"
     whole.events.append(Joined("hall", 4))
     run.show(whole, 1, 3)
     run.history.lines.append(Line("ada", LOBBY, sent=["a", "b", "c", "b", "d"], acked=["a", "c", "b"]))
@@ -411,6 +414,28 @@ def a_reader_without_the_end(run: Run) -> None:
     run.history.unfinished.append("anna in room 2 is at #7 of #15")
 
 
+@found_by("wrong cursor")
+def a_cursor_said_to_be_further_than_what_came(run: Run) -> None:
+    del run.history.sessions[3].events[-1]  # what the next session asks for is what the server said
+
+
+@found_by("wrong cursor")
+def a_cursor_further_than_what_came_and_nothing_behind_it(run: Run) -> None:
+    run.session("anna", BOARD, "poll", 12)
+
+
+@found_by("wrong cursor")
+def a_cursor_further_back_than_what_came(run: Run) -> None:
+    run.show(run.session("anna", BOARD, "poll", 5), 6, 9)
+
+
+@found_by("wrong cursor")
+def a_cursor_behind_what_a_reset_leaves_out(run: Run) -> None:
+    run.session("fred", YARD, "poll", 63).events.append(Reset("yard2", 100))
+    run.clear()
+    run.session("fred", YARD, "poll", 70, "yard2")
+
+
 # clears and removals
 
 
@@ -464,6 +489,16 @@ def a_person_who_was_removed_and_stayed_on_a_stream_that_says_no_cursor(run: Run
 
 
 # waiting
+
+
+@found_by("not delivered in time")
+def a_connected_reader_that_got_nothing_when_all_trouble_was_over(run: Run) -> None:
+    run.history.waits.append(Wait("anna", BOARD, "websocket", 7, None, 20))
+
+
+@found_by()
+def a_connected_reader_that_got_it_late(run: Run) -> None:
+    run.history.waits.append(Wait("anna", BOARD, "websocket", 7, 19.5, 20))
 
 
 @found_by("a wake-up was lost")

@@ -23,6 +23,7 @@ PLANS: Mapping[str, str] = {
     "calm, three workers": "--seconds 1 --least 700 --workers 3 --trouble --stay 0.5 --patience 20 --set backlog=1",
     "many messages": "--seconds 1 --least 6000 --workers 1 --trouble --stay 2 --patience 60 --set backlog=1",
     "cuts": "--seconds 5 --workers 3 --trouble cut --pace 0.2 --stay 4 --patience 30",
+    "kills": "--seconds 15 --workers 1 --trouble kill_worker --pace 0.2 --patience 60",
     "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
     "clears": "--seconds 1 --least 200 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 20",
     "removals": "--seconds 1 --least 200 --workers 1 --trouble remove --pace 0.1 --stay 300 --patience 20",
@@ -58,7 +59,6 @@ EARLY = Change(
             def perform(connection: Connection, requests: Sequence[Request]) -> Any:
                 answers, commits = writing.perform(connection, requests)
                 loop.run_callback_threadsafe(TELL)
-                time.sleep(0.02)  # a disk that takes its time
                 return answers, commits
 
             answers, commits = self._connections.write(perform, [request for request, _ in group])
@@ -72,6 +72,25 @@ def early(tell: str) -> Change:
 
 
 NO_INDEX = Change("chatapp/migrations/versions/0001_rooms_and_messages.py", "        unique=True,\n", "")
+
+ONLY_IN_MEMORY = (
+    NO_INDEX,
+    Change(
+        "chatapp/journal/writing.py",
+        "        by_room = defaultdict(set)\n",
+        "        return\n        by_room = defaultdict(set)\n",
+    ),
+    Change(
+        "chatapp/journal/writing.py",
+        "        self._known: dict[tuple[int, str, str], Message] = {}\n",
+        "        self._known = KNOWN\n",
+    ),
+    Change(
+        "chatapp/journal/writing.py",
+        "class _Transaction:\n",
+        "KNOWN: dict[tuple[int, str, str], Message] = {}\n\n\nclass _Transaction:\n",
+    ),
+)
 
 FAULTS = [
     Planted(
@@ -151,24 +170,13 @@ FAULTS = [
     Planted(
         "a client_id known only to the process that kept it",
         "cuts",
-        (
-            NO_INDEX,
-            Change(
-                "chatapp/journal/writing.py",
-                "        by_room = defaultdict(set)\n",
-                "        return\n        by_room = defaultdict(set)\n",
-            ),
-            Change(
-                "chatapp/journal/writing.py",
-                "        self._known: dict[tuple[int, str, str], Message] = {}\n",
-                "        self._known = KNOWN\n",
-            ),
-            Change(
-                "chatapp/journal/writing.py",
-                "class _Transaction:\n",
-                "KNOWN: dict[tuple[int, str, str], Message] = {}\n\n\nclass _Transaction:\n",
-            ),
-        ),
+        ONLY_IN_MEMORY,
+        ("kept twice", "two numbers for one client_id"),
+    ),
+    Planted(
+        "a client_id not looked up after a restart",
+        "kills",
+        ONLY_IN_MEMORY,
         ("kept twice", "two numbers for one client_id"),
     ),
     Planted(
@@ -217,16 +225,47 @@ FAULTS = [
         ("read after the removal",),
     ),
     Planted(
+        "a withdrawn right whose notice is lost, and a sweep that only shows what it finds",
+        "removals",
+        (
+            Change(
+                "chatapp/hub.py",
+                "            self.bus.publish(notice)\n        for",
+                "            if not any(message.removed for message in notice.messages):\n"
+                "                self.bus.publish(notice)\n        for",
+            ),
+            Change(
+                "chatapp/live_rooms.py",
+                "        room.deliver(messages)\n        room.refresh(state)\n",
+                "        expel, room._expel = room._expel, lambda person, seq: None\n"
+                "        room.deliver(messages)\n        room.refresh(state)\n        room._expel = expel\n",
+            ),
+        ),
+        ("read after the removal",),
+    ),
+    Planted(
         "a late reader served past the room's end",
         "calm, three workers",
         (
             Change(
-                "chatapp/room.py",
-                "messages_after(self.id, cursor, limit, self.last)",
-                "messages_after(self.id, cursor, limit, 2**62)",
+                "chatapp/stretches.py",
+                "messages_after(room, cursor, missing, until)",
+                "messages_after(room, cursor, missing, 2**62)",
             ),
         ),
         ("doubled",),
+    ),
+    Planted(
+        "a pump that forgets whom it has served a stretch",
+        "cuts",
+        (
+            Change(
+                "chatapp/outlet.py",
+                "            if not done:\n                self.serve(reader)\n",
+                "",
+            ),
+        ),
+        ("not delivered in time",),
     ),
     Planted(
         "a cursor taken for ahead because this worker is behind",
@@ -302,6 +341,16 @@ def test_a_planted_fault_is_found(fault: Planted, tmp_path: Path) -> None:
     run = torture(code, fault.plan)
     assert run.returncode == 1, run.stdout + run.stderr
     assert any(f"\n{rule}: " in run.stdout for rule in fault.rules), run.stdout + run.stderr
+
+
+def test_each_fault_can_be_planted(tmp_path: Path) -> None:
+    for number, fault in enumerate(FAULTS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        code = copy_of_the_server(folder)
+        for change in fault.changes:
+            plant(code, change)
+            compile((code / change.file).read_text(), change.file, "exec")
 
 
 @pytest.mark.parametrize("plan", [pytest.param(plan, marks=marks(plan in CORE_PLANS)) for plan in PLANS])

@@ -21,7 +21,7 @@ Fault = Literal["ENOSPC", "EIO on write", "EIO on fsync", "EROFS"]
 FAULTS: dict[Fault | None, int] = {None: 0, "ENOSPC": 1, "EIO on write": 2, "EIO on fsync": 4, "EROFS": 8}
 CLOCK = struct.Struct("q")
 SLOT = struct.Struct("48sIIQQ")
-FAULT_AT, REFUSED_AT, SYNCS_AT = 48, 56, 64
+FAULT_AT, DELAY_AT, REFUSED_AT, SYNCS_AT = 48, 52, 56, 64
 SLOTS = 8
 SIZE = CLOCK.size + SLOTS * SLOT.size
 
@@ -69,6 +69,10 @@ class Faults:
         for name in self._names:
             self.set(name, None)
         self.set_clock(0)
+
+    def slow_down(self, name: str, milliseconds: int) -> None:
+        """Let each sync of those files take so much longer, as on a disk that is no SSD; `clear` leaves that."""
+        struct.pack_into("I", self._control, self._slot(name) + DELAY_AT, milliseconds)
 
     def set_clock(self, seconds: int) -> None:
         """Let the server's time of day be ahead of the true one by `seconds`, or behind it where negative."""

@@ -1,7 +1,7 @@
 /* Faults of disk and clock on demand: a library to preload, which stands between SQLite, Python and the kernel.
 
    FAULTS_CONTROL names a file that all processes and the test have mapped: which files of FAULTS_FOLDER have which
-   fault, and how wrong the time of day is. Calls on those files fail as it says, and syncs that succeed are counted
+   fault, how slow they reach the disk, and how wrong the time of day is. Calls on those files fail as it says, and syncs that succeed are counted
    there. Everything else is left alone, also the clocks that nobody can set.
 
    Calls go to the kernel by syscall(2): nothing has to be looked up, allocated or locked, so any thread may come in
@@ -27,7 +27,7 @@ enum { SLOTS = 8 };
 
 struct slot {
     char name[48]; /* with which the names of its files start; empty: the slot is not used */
-    uint32_t fault, unused;
+    uint32_t fault, delay; /* milliseconds that each sync takes longer */
     uint64_t refused, syncs;
 };
 
@@ -133,12 +133,23 @@ int ftruncate64(int fd, off64_t size) {
 
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
+static void take_longer(uint32_t milliseconds) {
+    struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    while (milliseconds && syscall(SYS_nanosleep, &left, &left) && errno == EINTR)
+        ;
+}
+
 static int sync_file(long number, int fd) {
     struct slot *slot = fault_on(fd, BROKEN_SYNC);
     if (slot)
         return refuse(slot);
+    int before = errno;
+    slot = control ? slot_of_file(fd, 0) : NULL;
+    errno = before;
+    if (slot)
+        take_longer(__atomic_load_n(&slot->delay, __ATOMIC_ACQUIRE));
     int result = (int)syscall(number, fd);
-    if (control && !result && (slot = slot_of_file(fd, 0)))
+    if (slot && !result)
         __atomic_add_fetch(&slot->syncs, 1, __ATOMIC_RELAXED);
     return result;
 }

@@ -36,6 +36,7 @@ def check(history: History) -> list[Violation]:
         *_nobodys(history),
         *_one_message_a_number(history, logs),
         *_sessions(history, logs),
+        *_cursors(history),
         *_ends(history),
     ]
 
@@ -262,6 +263,36 @@ def _was_in(session: Session, joined: Joined, seq: int, history: History) -> boo
     )
 
 
+def _cursors(history: History) -> Iterator[Violation]:
+    """A session begins where the reader's last one ended: with what came, not with what a server said of it."""
+    epochs = {log.room: _Epochs(log.room, history.clears) for log in history.logs}
+    ends: dict[str, range] = {}
+    for session in history.sessions:
+        if session.texts_only or session.after is None:
+            continue
+        end = ends.get(session.reader, range(session.after, session.after + 1))
+        of_room = epochs[session.room]
+        beginning = of_room.first(of_room.number(session.epoch)) - 1
+        if session.after not in end and not (end.start == 0 and session.after == beginning):
+            where = f"{session.reader} over {session.transport} in room {session.room}"
+            yield Violation("wrong cursor", f"{where}: goes on after #{session.after}, has #{end.stop - 1}")
+        ends[session.reader] = _end(session, of_room)
+
+
+def _end(session: Session, epochs: _Epochs) -> range:
+    """The cursors that a reader may have behind `session`: one, but for a reset before which nothing came."""
+    assert session.after is not None
+    end = range(session.after, session.after + 1)
+    for event in session.events:
+        if isinstance(event, Delivery):
+            assert event.seq is not None
+            end = range(event.seq, event.seq + 1)
+        elif isinstance(event, Reset):
+            first = epochs.first(epochs.number(event.epoch))
+            end = range(max(first - 1, event.cursor - AFTER_RESET) + 1)
+    return end
+
+
 class _Texts:
     """The readable texts of a log, by what a plain door shows of them."""
 
@@ -302,6 +333,10 @@ def _plain_session(session: Session, texts: _Texts, rooms: dict[str, set[int]]) 
 def _ends(history: History) -> Iterator[Violation]:
     for reader in history.unfinished:
         yield Violation("never delivered", reader)
+    for wait in history.waits:
+        if wait.took is None:
+            what = f"{wait.reader} over {wait.transport} had not #{wait.seq} of room {wait.room}"
+            yield Violation("not delivered in time", f"{what} {wait.given:g} s after all trouble")
     if history.faults:
         return  # whoever is stopped or cut off sleeps longer
     answered = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass
+@dataclass(slots=True)
 class Send:
     """Something that a writer sent, perhaps several times under one `client_id`.
 
@@ -26,7 +26,7 @@ class Send:
     refusals: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """What was sent on one socket to one room, and what was acknowledged on it: client_ids, in order."""
 
@@ -36,7 +36,7 @@ class Line:
     acked: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(slots=True)
 class Delivery:
     """A message as a reader got it; over a plain door only its body. `durable`: the room's last number in the
     database, looked up after the message had come; None where nobody looked."""
@@ -51,7 +51,7 @@ class Delivery:
     durable: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Joined:
     """The reader was told that it goes on in the log `epoch`, at `at` seconds of the run.
 
@@ -63,7 +63,7 @@ class Joined:
     cursor: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Reset:
     """The reader was told to discard what it shows: the log is now `epoch`, and is at `cursor`."""
 
@@ -71,7 +71,7 @@ class Reset:
     cursor: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Session:
     """One connection, or one chain of polls, in which a reader followed a room.
 
@@ -91,7 +91,7 @@ class Session:
     fault: str = ""  # what came that no server may send: a cut frame, no JSON
 
 
-@dataclass
+@dataclass(slots=True)
 class Poll:
     """A long poll that brought something, first of all `seq`, and those before it, in a row, that did not.
 
@@ -106,7 +106,20 @@ class Poll:
     back: float
 
 
-@dataclass
+@dataclass(slots=True)
+class Wait:
+    """How long, in seconds, a connected reader took over `transport` to get all of `room` up to `seq`, which was
+    its newest when all trouble was over. None: it had not got there when `given` seconds were over."""
+
+    reader: str
+    room: int
+    transport: str
+    seq: int
+    took: float | None
+    given: float
+
+
+@dataclass(slots=True)
 class Clear:
     """The room was cleared: the last number of the old log, and the epoch of the new one."""
 
@@ -115,7 +128,7 @@ class Clear:
     epoch: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Removal:
     """A person was removed from a room by the notice `seq`, not before `begun` in seconds of the run."""
 
@@ -125,7 +138,7 @@ class Removal:
     begun: float
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """A message in the database when everything was over."""
 
@@ -139,7 +152,7 @@ class Row:
     edited: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Log:
     """A room in the database when everything was over."""
 
@@ -149,7 +162,7 @@ class Log:
     rows: list[Row]
 
 
-@dataclass
+@dataclass(slots=True)
 class History:
     """All of it. `unfinished`: readers that did not have everything although all faults were over; `faults`:
     what the nemesis did; `unsynced`: acknowledgements before which nothing had been synced to the disk."""
@@ -158,6 +171,7 @@ class History:
     lines: list[Line] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     polls: list[Poll] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
     clears: list[Clear] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)

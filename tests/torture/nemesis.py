@@ -57,8 +57,8 @@ class Troublemaker:
 class Processes(Troublemaker):
     """Kills, stops, restarts and reloads the server."""
 
-    deeds = (*["kill_worker"] * 4, "kill_everything", *["stop_worker"] * 2, "restart", "reload")
-    pause = 2.0
+    deeds = (*["kill_worker"] * 6, "kill_everything", *["stop_worker"] * 2, "restart", "reload")
+    pause = 1.5
 
     def __init__(self, history: History, seed: int, server: Server) -> None:
         super().__init__(history, seed)
@@ -67,17 +67,18 @@ class Processes(Troublemaker):
 
     def kill_worker(self) -> None:
         """SIGKILL of one worker."""
-        workers = self._server.worker_pids
-        _signal(self.chance.choice(workers), signal.SIGKILL)
-        self.history.count("workers killed")
-        self._wait_for_workers()
+        pid = self.chance.choice(self._server.worker_pids or [0])
+        if pid:
+            _signal(pid, signal.SIGKILL)
+            self.history.count("workers killed")
+            self._wait_for_workers({pid})
 
     def kill_everything(self) -> None:
         """SIGKILL of the master and all workers, and a start."""
         self.history.count("masters killed")
         self.history.count("workers killed", len(self._server.worker_pids))
         self._server.kill()
-        self._server.start()
+        self._start()
 
     def stop_worker(self) -> None:
         """SIGSTOP of one worker for a while."""
@@ -87,14 +88,14 @@ class Processes(Troublemaker):
             self._stopped.add(pid)
             _signal(pid, signal.SIGSTOP)
             self.history.count("workers stopped for a while")
-            self._later(0.2, 10, self._go_on, pid)
+            self._later(0.2, self.chance.choice((1, 3, 10)), self._go_on, pid)
 
     def restart(self) -> None:
         """SIGTERM of the master, and a start."""
         self.heal()
         self._server.stop(signal.SIGTERM)
         self.history.count("restarts")
-        self._server.start()
+        self._start()
 
     def reload(self) -> None:
         """SIGHUP: new workers take over from the old ones."""
@@ -107,16 +108,36 @@ class Processes(Troublemaker):
         for pid in list(self._stopped):
             self._go_on(pid)
 
+    def _start(self) -> None:
+        """Until it starts: while the disk is broken or the database locked it says so and ends."""
+        deadline = now() + START_LIMIT
+        while now() < deadline:
+            with suppress(RuntimeError):
+                self._server.start()
+                gevent.sleep(0.1)  # it may be on its way out
+                if not self._server.ended:
+                    return
+            self.history.count("starts refused")
+            gevent.sleep(0.5)
+        raise RuntimeError("the server does not start any more")
+
     def _go_on(self, pid: int) -> None:
         if pid in self._stopped:
             self._stopped.discard(pid)
             _signal(pid, signal.SIGCONT)
 
-    def _wait_for_workers(self, old: set[int] = frozenset()) -> None:  # type: ignore[assignment]
-        """Until as many as there should be have begun, besides `old` ones."""
+    def _wait_for_workers(self, old: set[int]) -> None:
+        """Mostly until one serves that is not of the `old` ones: what never serves has no promises to break."""
+        if self.chance.random() < 0.2:
+            return
         deadline = now() + START_LIMIT
-        while len(set(self._server.worker_pids) - old) < self._server.workers and now() < deadline:
+        while not (set(self._server.worker_pids) - old) & self._ready and now() < deadline:
             gevent.sleep(0.05)
+
+    @property
+    def _ready(self) -> set[int]:
+        """The process ids of all workers that have come to serve."""
+        return {int(line.split("] [")[1]) for line in self._server.log if line.endswith("] Ready\n")}
 
 
 class Network(Troublemaker):
@@ -181,9 +202,9 @@ class Network(Troublemaker):
 
 
 class Store(Troublemaker):
-    """Locks the database and the bus from outside, fills and breaks the disk, sets the clock."""
+    """Locks the database and the bus from outside, fills and breaks the disk under them, sets the clock."""
 
-    deeds = ("lock_database", "lock_bus", "break_disk", "set_clock")
+    deeds = ("lock_database", "lock_bus", "break_disk", "break_bus", "set_clock")
     pause = 3.0
 
     def __init__(self, history: History, seed: int, server: Server, disk: Faults) -> None:
@@ -199,11 +220,14 @@ class Store(Troublemaker):
         self._lock("bus.db")
 
     def break_disk(self) -> None:
-        """The disk under the database is full, or fails, for a while."""
-        self._disk.set("chat.db", self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync")))
+        """The disk under the database is full, fails, or can only be read, for a while."""
+        self._break("chat.db")
         self.history.count("disk full or broken")
-        gevent.sleep(self.chance.uniform(0.3, 3))
-        self._disk.set("chat.db", None)
+
+    def break_bus(self) -> None:
+        """The same under the bus alone: nobody is told of anything, and all has to be found."""
+        self._break("bus.db")
+        self.history.count("disk full or broken under bus.db")
 
     def set_clock(self) -> None:
         """The servers' clock jumps an hour ahead or back, or to what it should be."""
@@ -213,12 +237,17 @@ class Store(Troublemaker):
     def heal(self) -> None:
         self._disk.clear()
 
+    def _break(self, name: str) -> None:
+        self._disk.set(name, self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync", "EROFS")))
+        gevent.sleep(self.chance.uniform(0.3, self.chance.choice((1, 3))))
+        self._disk.set(name, None)
+
     def _lock(self, name: str) -> None:
         lock = sqlite3.connect(self._server.instance / name, timeout=0, isolation_level=None)
         try:
             if self._locked(lock):
                 self.history.count(f"{name} locked from outside")
-                gevent.sleep(self.chance.uniform(0.2, 4))
+                gevent.sleep(self.chance.uniform(0.2, self.chance.choice((1, 4))))
         finally:
             lock.close()
 

@@ -13,6 +13,7 @@ from tests.torture.wire import NARROW
 
 CHUNK = 65536
 SEGMENT = 536  # bytes: the kernel gives a connection of small segments a small send buffer
+DRIBBLE = 0.002  # seconds between two bytes: without them a dribbling link takes a whole core
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close() sends a reset
 
 
@@ -77,12 +78,11 @@ class Link:
             pass
 
     def _send(self, target: socket.socket, data: bytes) -> None:
-        if not self.dribbling:
-            target.sendall(data)
-            return
-        for index in range(len(data)):
-            target.sendall(data[index : index + 1])
-            gevent.sleep(0)
+        while data and self.dribbling:
+            target.sendall(data[:1])
+            data = data[1:]
+            gevent.sleep(DRIBBLE)
+        target.sendall(data)
 
 
 class Proxy:

@@ -4,6 +4,7 @@ import http.client
 import json
 import random
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import gevent
 from tests.faults import Faults
 from tests.servers import ROOT, Server
 from tests.torture.checker import Violation, check
-from tests.torture.history import History, Log, Row
+from tests.torture.history import History, Log, Row, Wait
 from tests.torture.nemesis import Administrator, Network, Processes, Store, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
@@ -33,7 +34,10 @@ from tests.torture.writers import (
 
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
+SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
+SYNC = 20  # milliseconds that each sync takes longer: what is shown before it is seen long before it is kept
 SYNC_PROBES = 20
+LOG_LINES = 60  # of the server's log, where a run comes to no end
 TROUBLE: dict[str, type[Troublemaker]] = {
     "processes": Processes,
     "network": Network,
@@ -86,6 +90,7 @@ class _Run:
         self.plan = plan
         self.history = History()
         self.disk = Faults(instance)
+        self.disk.slow_down("chat.db", SYNC)
         self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
         self.server.root = plan.code
         self.server.settings.update(self.disk.environ)
@@ -108,6 +113,9 @@ class _Run:
                     self.server.start()
                 self._phase(self.plan.seconds / len(self.plan.workers))
             self._finish(clients)
+        except BaseException:
+            print("".join(self.server.log[-LOG_LINES:]), file=sys.stderr)  # why the server is no more
+            raise
         finally:
             self.proxy.stop()
             self.disk.clear()
@@ -139,8 +147,9 @@ class _Run:
             (TutorialWriter, ada, self.lobby, 0.3),
             (LineWriter, grace, self.lobby, 0.2),
             (SocketWriter, grace, self.lobby, 0.2),
-            (PipeliningWriter, ada, self.board, 0.005),
-            (PipeliningWriter, grace, self.board, 0.005),
+            (PipeliningWriter, ada, self.board, 0.1),
+            (PipeliningWriter, grace, self.board, 0.1),
+            (PipeliningWriter, self._guest("emmy"), self.board, 0.1),
             (SocketWriter, ada, self.board, 0.02),
             (Poster, grace, self.board, 0.05),
             (SocketWriter, ada, self.yard, 0.05),
@@ -211,6 +220,43 @@ class _Run:
             gevent.sleep(0.02)
         for maker in makers:
             maker.heal()
+        self._quiet_spell()
+
+    def _quiet_spell(self) -> None:
+        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then.
+
+        A reader that its server has forgotten would otherwise help itself by connecting anew, and nobody noticed.
+        """
+        if not self._answers_again():
+            return  # _finish says who got no answer
+        self.world.calm = True
+        begun = now()
+        lasts = self._lasts()
+        waiting = [reader for reader in self.readers if isinstance(reader, Reader)]
+        while waiting and (took := now() - begun) < SPELL:
+            waiting = [reader for reader in waiting if not self._has_come(reader, lasts, took)]
+            gevent.sleep(0.02)
+        for reader in waiting:
+            self._record(reader, lasts, None)
+        self.world.calm = False
+
+    def _answers_again(self) -> bool:
+        """Wait until something is acknowledged that was sent after the trouble."""
+        sends, deadline = len(self.history.sends), now() + self.plan.patience
+        while now() < deadline:
+            if any(send.answers for send in self.history.sends[sends:]):
+                return True
+            gevent.sleep(0.05)
+        return False
+
+    def _has_come(self, reader: Reader, lasts: dict[int, int], took: float) -> bool:
+        if there := reader.has(lasts[reader.room]):
+            self._record(reader, lasts, took)
+        return there
+
+    def _record(self, reader: Reader, lasts: dict[int, int], took: float | None) -> None:
+        wait = Wait(reader.name, reader.room, reader.transport, lasts[reader.room], took, SPELL)
+        self.history.waits.append(wait)
 
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
@@ -235,7 +281,7 @@ class _Run:
     # -- the end ---------------------------------------------------------------------------------------------
 
     def _finish(self, clients: list[Any]) -> None:
-        self.world.writing = False
+        self.world.writing, self.world.calm = False, True
         writing, reading = clients[: len(self.writers)], clients[len(self.writers) :]
         gevent.joinall(writing, timeout=self.plan.patience)
         self.world.patient = False
@@ -261,7 +307,7 @@ class _Run:
         self.history.unfinished += missing
 
     def _missing(self) -> list[str]:
-        lasts = {room: self._newest(room) for room in {reader.room for reader in self.readers}}
+        lasts = self._lasts()
         missing = []
         for reader in self.readers:
             if isinstance(reader, Reader) and not reader.has(lasts[reader.room]):
@@ -269,6 +315,9 @@ class _Run:
             if isinstance(reader, TextReader) and reader.count < (texts := self._texts(reader.room)):
                 missing.append(f"{reader.name} has {reader.count} of {texts} texts")
         return missing
+
+    def _lasts(self) -> dict[int, int]:
+        return {room: self._newest(room) for room in {reader.room for reader in self.readers}}
 
     # -- the database ----------------------------------------------------------------------------------------
 

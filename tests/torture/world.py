@@ -20,8 +20,9 @@ class World:
     """`address`: where clients connect (the fault proxy); `narrow`: where those do who are slow on purpose.
     `stay`: seconds that a reader stays with one transport, at most. `writing`: whether new messages are to be sent;
     `patient`: whether it is still worth trying again; `reading`: whether readers go on. `changing`: rooms in
-    which texts are edited, deleted and reacted to; `reacting`: only reacted to. `look(room)`: the last number in
-    the database."""
+    which texts are edited, deleted and reacted to; `reacting`: only reacted to. `calm`: all trouble is over, readers stay where they are
+    and take what they can get. `newest`: the highest number that was
+    acknowledged, of each room. `look(room)`: the last number in the database."""
 
     seed: int
     address: tuple[str, int]
@@ -31,6 +32,8 @@ class World:
     look: Callable[[int], int]
     changing: set[int] = field(default_factory=set)
     reacting: set[int] = field(default_factory=set)
+    newest: dict[int, int] = field(default_factory=dict)
+    calm: bool = False
     writing: bool = True
     patient: bool = True
     reading: bool = True

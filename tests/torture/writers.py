@@ -22,6 +22,7 @@ class Writer:
     """Writes into `room` until told to stop; then finishes what is under way."""
 
     door = ""
+    sizes: tuple[int, ...] = (0, 20, 20, 200, 200, 2000)  # of what fills a body up, by chance
 
     def __init__(self, world: World, person: Person, room: int, pause: float) -> None:
         self.world, self.person, self.room, self._pause = world, person, room, pause
@@ -47,7 +48,7 @@ class Writer:
     def _next(self, client_id: bool = True, ordered: bool = True, **fields: Any) -> Send:
         """What is sent next; recorded before it leaves, so that nothing can be seen that nobody sent."""
         self.written += 1
-        size = self.chance.choice((0, 20, 20, 200, 200, 2000))
+        size = self.chance.choice(self.sizes)
         body = fields.pop("body", f"{self.name} {self.room} {self.written} " + "x" * size)
         send = Send(
             self.name, self.person.id, self.written, self.room, body.strip(), ordered=ordered, **fields
@@ -57,10 +58,10 @@ class Writer:
         self.world.history.sends.append(send)
         return send
 
-    @staticmethod
-    def _answered(send: Send, seq: int) -> None:
+    def _answered(self, send: Send, seq: int) -> None:
         send.answers.append(seq)
         send.answered = send.answered or now()
+        self.world.newest[self.room] = max(self.world.newest.get(self.room, 0), seq)
 
     def _rest(self) -> None:
         gevent.sleep(self.chance.uniform(*RETRY))
@@ -220,10 +221,24 @@ class SocketWriter(Writer):
 
 
 class PipeliningWriter(SocketWriter):
-    """The same with many under way; a refusal in the middle changes their order, which is nobody's promise."""
+    """The same with many under way; a refusal in the middle changes their order, which is nobody's promise.
+
+    Most of what a run says comes from here: a whole burst leaves at once, and waits for its acks as a whole.
+    """
 
     door = "websocket, pipelined"
     in_flight = 64
+    sizes = (0, 20, 20, 20, 200, 200, 2000)
+
+    def write(self) -> None:
+        while len(self._open) < self.in_flight:
+            frame = self._frame()
+            self._open[frame["client_id"]] = self._latest, frame
+            self._say(frame)
+            if self._ws is None:
+                break
+        while len(self._open) > self.in_flight // 2 and self.world.patient:
+            self._hear()
 
 
 class TutorialWriter(Writer):
