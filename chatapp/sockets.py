@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from gevent import socket
 
-# Where linux/tcp.h's `struct tcp_info` has the number of probes without an answer, the milliseconds since data
-# was last sent, and since the last ACK.
+# Where linux/tcp.h's `struct tcp_info` has the number of probes without an answer, the milliseconds since
+# data was last sent, and since the last ACK.
 PROBES, LAST_DATA_SENT, LAST_ACK_RECV = 3, 44, 56
 TCP_INFO_SIZE = 104
 

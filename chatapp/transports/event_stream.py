@@ -12,7 +12,8 @@ from chatapp.connection import Connection
 from chatapp.encodings import EVENT_STREAM
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
-from chatapp.permissions import check
+from chatapp.hub import Hub
+from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.transports.hijack import Hijacked, client_socket
 
@@ -29,11 +30,14 @@ def stream(room_id: int) -> Response:
     check(identity, "read")
     hub.check_open()
     hub.limiter.connection(identity)
-    room = hub.room(room_id)
-    if request.method == "HEAD":
-        return Response(mimetype="text/event-stream")
-    after, epoch = _cursor()
-    start, reset = cursor.begin(hub, room, after, epoch)
+    with hub.holding(room_id) as room:
+        if request.method == "HEAD":
+            return Response(mimetype="text/event-stream")
+        return _follow(hub, identity, room)
+
+
+def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
+    start, reset = cursor.begin(hub, room, *_cursor())
     sock = client_socket()
     connection = Connection(hub, sock, identity, EVENT_STREAM, answers=False)  # a browser says nothing here
     try:
