@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from gevent import socket
 
-# Where linux/tcp.h's `struct tcp_info` has the milliseconds since data was last sent, and since the last ACK.
-LAST_DATA_SENT, LAST_ACK_RECV = 44, 56
+# Where linux/tcp.h's `struct tcp_info` has the number of probes without an answer, the milliseconds since
+# data was last sent, and since the last ACK.
+PROBES, LAST_DATA_SENT, LAST_ACK_RECV = 3, 44, 56
 TCP_INFO_SIZE = 104
 
 KERNEL_UNSENT = 65_536  # bytes that the kernel holds for one peer beyond those that are in flight
@@ -55,7 +56,8 @@ def wait_for_ever(sock: socket.socket) -> None:
 def unacknowledged(sock: socket.socket, seconds: float) -> bool:
     """Whether the peer's machine has said nothing for `seconds` and owes an answer to what was last sent.
 
-    One that is there and has stopped reading owes none: it answers whatever TCP tries, that there is no room.
+    One that is there and has stopped reading owes none: it answers TCP's probes, which do not count as data,
+    that there is no room. (One probe without an answer may be on its way.)
     """
     if sys.platform != "linux":
         return False  # TCP's own time-outs find out, later
@@ -65,7 +67,7 @@ def unacknowledged(sock: socket.socket, seconds: float) -> bool:
         return False
     (sent,) = struct.unpack_from("=I", info, LAST_DATA_SENT)
     (acknowledged,) = struct.unpack_from("=I", info, LAST_ACK_RECV)
-    return bool(sent < acknowledged > seconds * 1000)
+    return bool((sent < acknowledged or info[PROBES] >= 2) and acknowledged > seconds * 1000)
 
 
 def has_unread(sock: socket.socket) -> bool:

@@ -108,6 +108,31 @@ def test_a_socket_that_answers_no_pings_is_gone_and_a_stream_that_stops_reading_
         each.close()
 
 
+def test_a_stream_that_stops_reading_is_noticed_as_well_when_its_machine_vanishes(
+    new_server: Callable[..., Server],
+) -> None:
+    with far_machines(2) as (unplugged, silent):
+        server = new_server(heartbeat=HEARTBEAT).start("-b", unplugged.bind, "-b", silent.bind)
+        ada = Person(server, "ada")
+        board = ada.make_room("board")
+        clock = Stream(ada, board, {"after": -1}, {})
+        gone = [machine.open(server) for machine in (unplugged, silent)]
+        for raw in gone:  # not `take_little`, by which what is on its way would be dropped and sent again
+            raw.request("GET", f"/api/rooms/{board}/stream?after=0")
+        eventually(lambda: _figures(server)["connections"] == 3, "all are there")
+        for _ in range(50):
+            ada.say(board, LONG)
+        _wait_for_heartbeats(clock, 3)
+        assert _figures(server)["connections"] == 3, "they are late only"
+        unplugged.pull_the_cable()
+        silent.fall_silent()
+        eventually(lambda: _figures(server)["connections"] == 1, "both are gone", 2 * MORE)
+        for raw in gone:
+            raw.sock.close()
+        clock.close()
+        ada.close()
+
+
 def test_a_socket_is_not_silent_whose_words_we_were_kept_from_reading(
     new_server: Callable[..., Server],
 ) -> None:
