@@ -1,6 +1,7 @@
 """Real servers: gunicorn on an address of this machine, with an instance folder of its own."""
 
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -71,9 +72,13 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        up = threading.Event()
-        threading.Thread(target=self._read_log, args=(self._process, up), daemon=True).start()
-        if not up.wait(START_SECONDS) or self._process.poll() is not None:
+        heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
+        threading.Thread(target=self._read_log, args=(self._process, heard), daemon=True).start()
+        try:
+            up = heard.get(timeout=START_SECONDS)
+        except queue.Empty:
+            up = False
+        if not up:
             self.kill()
             raise RuntimeError("the server did not start:\n" + "".join(self.log))
         return self
@@ -108,7 +113,7 @@ class Server:
             timeout=60,
         )
 
-    def _read_log(self, process: "subprocess.Popen[str]", up: threading.Event) -> None:
+    def _read_log(self, process: "subprocess.Popen[str]", heard: "queue.Queue[bool]") -> None:
         assert process.stdout is not None
         booted = 0
         for line in process.stdout:
@@ -116,6 +121,6 @@ class Server:
             if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
                 self.port = int(found[1])
             booted += "Ready" in line
-            if booted >= self.workers:
-                up.set()
-        up.set()
+            if booted == self.workers and "Ready" in line:
+                heard.put(True)
+        heard.put(False)
