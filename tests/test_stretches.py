@@ -113,3 +113,17 @@ def test_only_a_few_stretches_are_kept(rooms: int) -> None:
             stretches.messages_after(room, cursor, LENGTH, log.last)
     assert len(stretches._kept) <= KEPT
     assert not stretches._reading
+
+
+def test_fewer_are_kept_where_messages_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = SlowLog()
+    log.word = "😀" * 4000
+    monkeypatch.setattr("chatapp.stretches.KEPT_BYTES", 2 * LENGTH * 100_000)
+    stretches = Stretches(log)
+    for number in range(4):
+        stretches.messages_after(1, number * LENGTH, LENGTH, log.last)
+    read = log.readings
+    stretches.messages_after(1, 3 * LENGTH, LENGTH, log.last)
+    assert log.readings == read, "the newest is kept"
+    stretches.messages_after(1, 0, LENGTH, log.last)
+    assert log.readings == read + 1, "the oldest is not"
