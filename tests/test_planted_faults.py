@@ -127,9 +127,11 @@ FAULTS = [
         (
             Change(
                 "chatapp/room.py",
-                "            reader.push(messages, *batch)\n",
-                "            if next(PUSHES) % 1000:\n                reader.push(messages, *batch)\n",
+                "                reader.push(messages, *batch)\n",
+                "                if next(PUSHES) % 1000:\n                    reader.push(messages, *batch)\n",
             ),
+            # Who is live and was passed over would notice.
+            Change("chatapp/subscriber.py", "        if messages[0].seq == self.cursor + 1:\n", "        if True:\n"),
             Change(
                 "chatapp/room.py",
                 "from collections.abc import Callable, Sequence\n",

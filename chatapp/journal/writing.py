@@ -5,7 +5,6 @@ every database. A refusal (ChatError) is found before anything of its request is
 that request alone; any other exception rolls the whole transaction back.
 """
 
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,22 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import UNSET
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed
-from chatapp.journal.reading import MESSAGES, READS, ROOMS, message_of
-from chatapp.journal.requests import (
-    REMOVALS_KEPT,
-    Clear,
-    Commit,
-    DropRoom,
-    Kept,
-    MakeRoom,
-    MarkRead,
-    Post,
-    Request,
-)
+from chatapp.journal import statements
+from chatapp.journal.reading import MESSAGES, ROOMS, message_of
+from chatapp.journal.requests import Clear, Commit, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
 from chatapp.message import Message, format_time
 
 Answer = Kept | int | ChatError
@@ -39,11 +28,6 @@ _ADVANCE = (
     .where(ROOMS.c.id == bindparam("room"))
     .values(last_seq=bindparam("seq"), last_at=bindparam("time"), revision=bindparam("rev"))
 )
-
-
-def new_epoch() -> str:
-    """A short random name for one log; it stands in SSE ids behind a dot, so it has none."""
-    return secrets.token_hex(4)
 
 
 def now() -> int:
@@ -144,9 +128,9 @@ class _Transaction:
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
-            self._remember_removal(room, post.detail["removed"])
+            statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
         if post.change is not None:
-            self._connection.execute(update(ROOMS).where(ROOMS.c.id == room.id).values(post.change))
+            statements.change_room(self._connection, room.id, post.change)
             room.closed = post.change.get("closed", room.closed)
             room.changed = True
         return Kept(message, new=True)
@@ -187,16 +171,6 @@ class _Transaction:
             self._amend(room, message)
         return message
 
-    def _remember_removal(self, room: _OpenRoom, person: str) -> None:
-        """Beside the log: whoever missed the notice learns of it also when the log was cleared since."""
-        columns = ROOMS.c
-        query = select(columns.removals).where(columns.id == room.id)
-        removals: dict[str, int] = dict(self._connection.execute(query).scalar_one())
-        removals.pop(person, None)
-        removals[person] = room.last_seq
-        newest = dict(list(removals.items())[-REMOVALS_KEPT:])
-        self._connection.execute(update(ROOMS).where(columns.id == room.id).values(removals=newest))
-
     def _check_original(self, post: Post, of: int) -> None:
         """An edit, a reaction or a reply is about a text that still has a body."""
         original = self._original(post.room, of)
@@ -215,38 +189,26 @@ class _Transaction:
 
     def _amend(self, room: _OpenRoom, change: Message) -> None:
         self._flush()
-        messages, columns = update(MESSAGES).where(MESSAGES.c.room_id == room.id), MESSAGES.c
-        if change.kind == "edit":
-            newest = {"body": change.body, "edited_at": room.last_at}
-        else:
-            newest = {"body": "", "deleted_at": room.last_at}
-            edits = messages.where(columns.of == change.of, columns.kind == "edit")
-            self._connection.execute(edits.values(body=""))
-        self._connection.execute(messages.where(columns.seq == change.of).values(newest))
+        statements.amend(self._connection, change, room.last_at)
         self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
 
     def _clear(self, room: _OpenRoom) -> int:
         """Returns the last number of the old log."""
         self._flush()
-        self._connection.execute(delete(MESSAGES).where(MESSAGES.c.room_id == room.id))
-        renewed = {"epoch": new_epoch(), "first_seq": room.last_seq + 1}
-        self._connection.execute(update(ROOMS).where(ROOMS.c.id == room.id).values(renewed))
+        statements.begin_log_anew(self._connection, room.id, room.last_seq + 1)
         self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
         room.messages.clear()
         room.changed = True
         return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
-        row = {"name": request.name, "topic": request.topic, "epoch": new_epoch(), "created_at": now()}
-        room: int = self._connection.execute(insert(ROOMS).values(row).returning(ROOMS.c.id)).scalar_one()
+        room = statements.insert_room(self._connection, request, now())
         self._rooms[room] = _OpenRoom(room, last_seq=0, last_at=0, revision=0, closed=False, changed=True)
         return room
 
     def _drop_room(self, room: _OpenRoom) -> int:
         self._flush()
-        for table in (MESSAGES, READS):
-            self._connection.execute(delete(table).where(table.c.room_id == room.id))
-        self._connection.execute(delete(ROOMS).where(ROOMS.c.id == room.id))
+        statements.delete_room(self._connection, room.id)
         del self._rooms[room.id]
         self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
         return room.id
@@ -254,20 +216,7 @@ class _Transaction:
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
         seq = max(0, min(request.seq, self._room(request.room).last_seq))
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        row = dialect.insert(READS).values(person_id=request.person, room_id=request.room, seq=seq)
-        self._connection.execute(
-            row.on_conflict_do_update(
-                index_elements=[READS.c.person_id, READS.c.room_id],
-                set_={"seq": row.excluded.seq},
-                where=READS.c.seq < row.excluded.seq,
-            )
-        )
-        position = select(READS.c.seq).where(
-            READS.c.person_id == request.person, READS.c.room_id == request.room
-        )
-        read: int = self._connection.execute(position).scalar_one()
-        return read
+        return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _flush(self) -> None:
         if self._rows:
