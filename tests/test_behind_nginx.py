@@ -219,7 +219,7 @@ def test_a_page_of_another_site_may_not(forged: dict[str, str], nginx: Nginx) ->
 
 def test_where_the_proxy_was_forgotten_the_log_says_why_pages_may_not_write(forgotten: Nginx) -> None:
     assert (_say(forgotten, forgotten.tls_url), _handshake(forgotten, forgotten.tls_url)) == (403, 403)
-    refused = f"Origin '{forgotten.tls_url}' does not match 'http://{forgotten.tls_host}/' (CHATAPP_TRUSTED_PROXIES?)"
+    refused = f"Origin '{forgotten.tls_url}' does not match 'http://{forgotten.tls_host}' (CHATAPP_TRUSTED_PROXIES?)"
     eventually(lambda: refused in "".join(forgotten.server.log), refused)
 
 

@@ -132,6 +132,7 @@ def test_there_are_never_more_connections_than_were_asked_for(
     wanted: int, files: int, listeners: int, each: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _: (files, files))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)  # else it would hold for all tests that follow
     assert accepted._limit(wanted, listeners) == each
 
 
