@@ -24,7 +24,7 @@ PARTS = 10
 AIM = 0.10  # by which the memory may differ from what it was after the first part
 WRITERS, IN_FLIGHT = 4, 64
 AT_ONCE = 20  # reconnects
-SETTLE_SECONDS = 8  # for idle rooms to leave; the server is told 5
+SETTLE_SECONDS = 4  # for idle rooms to leave; the server is told 2
 WIDE, HIGH, EDGE = 720, 300, 50  # of the picture, in its own units
 
 
@@ -134,7 +134,7 @@ def picture(memory: Sequence[float], options: argparse.Namespace) -> str:
 def main() -> int:
     options = read_options()
     core, _ = rig.prepare()
-    with rig.chatapp(core, CHATAPP_ROOM_IDLE_SECONDS="5") as server:
+    with rig.chatapp(core, CHATAPP_ROOM_IDLE_SECONDS="2") as server:
         memory = list(soak(server, options))
     if options.picture:
         options.picture.write_text(picture(memory, options))
