@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -100,6 +101,15 @@ class Server:
             for pid in [*self.worker_pids, self.pid]:
                 os.kill(pid, signal.SIGKILL)
             self._process.wait(20)
+
+    def kill_worker(self) -> None:
+        """Kill one worker, and wait until it is no more: with it its sockets are closed, as their peers can see."""
+        victim = self.worker_pids[0]
+        os.kill(victim, signal.SIGKILL)
+        deadline = time.monotonic() + START_SECONDS
+        while victim in self.worker_pids:
+            assert time.monotonic() < deadline, "the master has not noticed"
+            time.sleep(0.01)
 
     def flask(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run `flask …` beside the server."""

@@ -1,9 +1,7 @@
 """One story, told with clients that others wrote: Python's `websockets`, Node's `ws`, and Chromium's own."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -154,7 +152,7 @@ def test_a_client_reads_writes_is_kept_alive_comes_back_and_is_told_to_come_back
         grace.say(board, "six")
         eventually(lambda: _heard(client)[4:] == [(6, "six")])
 
-        os.kill(server.worker_pids[0], signal.SIGKILL)
+        server.kill_worker()
         assert eventually(lambda: client.closed)[0] == 1006
         grace.say(board, "seven, while nobody was there")
         again = connect(ada)

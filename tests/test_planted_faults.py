@@ -14,6 +14,7 @@ from tests.servers import ROOT
 
 SERVED = ("chatapp", "templates", "static", "wsgi.py", "gunicorn.conf.py")
 LIMIT = 280  # seconds for a run that ends by itself far sooner
+RUNS = 3  # each of other choices: where chance decides whether a fault shows, one run in fifty may not meet it
 
 # Short runs in which a fault shows soon: no more trouble than it needs, often; and so many messages that it shows
 # on a busy machine as well. The settings make readers read
@@ -162,7 +163,7 @@ FAULTS = [
                 "    arrival = room.arrival  # before the look: what arrives after the look rings this one\n"
                 "    messages = room.after(start, limit)\n",
                 "    messages = room.after(start, limit) or hub.journal.messages_after(room.id, start, limit, room.last)\n"
-                "    gevent.sleep(0.01)  # a database that takes its time\n"
+                "    gevent.sleep(0.1)  # a database that takes its time\n"
                 "    arrival = room.arrival\n",
             ),
             Change(
@@ -336,7 +337,7 @@ def marks(core: bool) -> tuple[pytest.MarkDecorator, ...]:
     return () if core else (pytest.mark.planted,)
 
 
-pytestmark = pytest.mark.timeout(LIMIT + 20)
+pytestmark = pytest.mark.timeout(RUNS * LIMIT)
 CORE_PLANS = {fault.plan for fault in FAULTS if fault.core}
 
 
@@ -347,9 +348,14 @@ def test_a_planted_fault_is_found(fault: Planted, tmp_path: Path) -> None:
     code = copy_of_the_server(tmp_path)
     for change in fault.changes:
         plant(code, change)
-    run = torture(code, fault.plan)
-    assert run.returncode == 1, run.stdout + run.stderr
-    assert any(f"\n{rule}: " in run.stdout for rule in fault.rules), run.stdout + run.stderr
+    told = ""
+    for _ in range(RUNS):
+        run = torture(code, fault.plan)
+        told += run.stdout + run.stderr
+        if run.returncode:
+            break
+    assert run.returncode == 1, told
+    assert any(f"\n{rule}: " in run.stdout for rule in fault.rules), told
 
 
 def test_each_fault_can_be_planted(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import itertools
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -216,7 +215,7 @@ def test_a_worker_that_cannot_come_back_while_the_disk_is_full_comes_back_when_t
     with closing(Person(server.start(), "ada")) as ada:
         ada.say(1, "before")
         faults.set("chat.db", "ENOSPC")
-        os.kill(server.worker_pids[0], signal.SIGKILL)
+        server.kill_worker()
         eventually(lambda: said_in_log(server, "cannot be used"), seconds=START_SECONDS)
         faults.clear()
         eventually(lambda: said_in_log(server, "Ready")[1:], seconds=START_SECONDS)

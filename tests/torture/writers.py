@@ -227,7 +227,7 @@ class PipeliningWriter(SocketWriter):
     """
 
     door = "websocket, pipelined"
-    in_flight = 64
+    in_flight = 96
     sizes = (0, 20, 20, 20, 200, 200, 2000)
 
     def write(self) -> None:
