@@ -1,27 +1,66 @@
-"""The verbs on rooms: each is one transaction, and each that its readers should know of leaves a notice.
+"""The verbs on rooms as such: each is one transaction, and each that its readers should know of leaves a notice.
 
 What is so already is not done again: then there is nothing to tell, and the answer is None.
 
 The doors (pages, API, `flask room`, `flask shell`) call these; `identity` must be allowed to.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from chatapp import text
-from chatapp.errors import BadRequest, NoSuchRoom
+from chatapp.deeds import keep, permitted
+from chatapp.errors import BadRequest
 from chatapp.hub import Hub
-from chatapp.journal import reading
-from chatapp.journal.requests import Clear, DropRoom, Kept, MakeRoom, Post
+from chatapp.journal.requests import Act, ChangeRoom, Clear, DropRoom, MakeRoom
 from chatapp.message import Author, Message
-from chatapp.permissions import Identity, check
+from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, check
+
+SLOW_LIMIT = 86_400  # seconds
+KEEP_LIMIT = 10**9
+PARTY_LIMIT = 8  # people in a direct conversation
 
 
-def make_room(hub: Hub, identity: Identity, name: object, topic: object = "") -> int:
-    """A new room's id. Raises BadRequest for a name or topic that cannot be, TooFast for too many."""
-    check(identity, "make_room")
-    request = MakeRoom(text.room_name(name), text.topic(topic))
-    if identity.id != "system":
+def make_room(
+    hub: Hub, identity: Identity, name: object, topic: object = "", kind: RoomKind = "public"
+) -> int:
+    """A new room's id; who makes it owns it. Raises BadRequest, Forbidden, SignIn, TooFast."""
+    check(identity, "make_room" if kind == "public" else "make_private_room")
+    if kind not in ("public", "private"):
+        raise BadRequest("A room is public or private")
+    owner = () if identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
+    request = MakeRoom(
+        text.room_name(name),
+        Author.of(identity),
+        Act(f"made a {kind} room", text.room_name(name)),
+        topic=text.topic(topic),
+        kind=kind,
+        guests=kind == "public",
+        members=owner,  # type: ignore[arg-type]
+    )
+    if identity.id != SYSTEM.id:
         hub.limiter.room(identity.address)
+    room: int = hub.journal.ask(request)
+    return room
+
+
+def begin_conversation(hub: Hub, identity: Identity, others: Sequence[Author]) -> int:
+    """The id of the direct room of `identity` and `others`: the one that there is, or a new one."""
+    check(identity, "write_to_people")
+    party = {other.id: other for other in [Author.of(identity), *others]}
+    if not 2 <= len(party) <= PARTY_LIMIT:
+        raise BadRequest(f"A conversation is between 2 and {PARTY_LIMIT} people")
+    if any(person.guest for person in party.values()):
+        raise BadRequest("Guests have no direct conversations")
+    hub.limiter.room(identity.address)
+    request = MakeRoom(
+        ", ".join(sorted(person.name for person in party.values())),
+        Author.of(identity),
+        kind="direct",
+        guests=False,
+        members=tuple((person.id, person.name, "member") for person in party.values()),
+        party=" ".join(sorted(party)),
+    )
     room: int = hub.journal.ask(request)
     return room
 
@@ -29,72 +68,87 @@ def make_room(hub: Hub, identity: Identity, name: object, topic: object = "") ->
 def rename(hub: Hub, identity: Identity, room: int, name: object) -> Message | None:
     """Give the room another name."""
     name = text.room_name(name)
-    return _change(hub, identity, room, f"named this room {name}", {"name": name})
+    return _change(hub, identity, room, f"named this room {name}", name=name)
 
 
 def set_topic(hub: Hub, identity: Identity, room: int, topic: object) -> Message | None:
     """Give the room another topic, or none."""
     topic = text.topic(topic)
     said = f"set the topic: {topic}" if topic else "removed the topic"
-    return _change(hub, identity, room, said, {"topic": topic})
+    return _change(hub, identity, room, said, topic=topic)
 
 
 def close(hub: Hub, identity: Identity, room: int) -> Message | None:
-    """Make the room read-only."""
-    return _change(hub, identity, room, "closed this room", {"closed": True})
+    """Make the room read-only: it is archived."""
+    return _change(hub, identity, room, "closed this room", closed=True)
 
 
 def reopen(hub: Hub, identity: Identity, room: int) -> Message | None:
     """Let people write again."""
-    return _change(hub, identity, room, "opened this room", {"closed": False})
+    return _change(hub, identity, room, "opened this room", closed=False)
 
 
-def clear(hub: Hub, identity: Identity, room: int) -> None:
+def set_kind(hub: Hub, identity: Identity, room: int, kind: RoomKind) -> Message | None:
+    """Make the room public or private; who is no member of a private one is out at once."""
+    if kind not in ("public", "private"):
+        raise BadRequest("A room is public or private")
+    return _change(hub, identity, room, f"made this room {kind}", kind=kind)
+
+
+def set_posting(hub: Hub, identity: Identity, room: int, posting: Posting) -> Message | None:
+    """Decide who may write."""
+    if posting not in ("everyone", "members", "moderators"):
+        raise BadRequest("Who may write: everyone, members or moderators")
+    return _change(hub, identity, room, f"let {posting} write here", posting=posting)
+
+
+def set_guests(hub: Hub, identity: Identity, room: int, guests: bool) -> Message | None:
+    """Decide whether guests may come in."""
+    said = "let guests in" if guests else "closed this room to guests"
+    return _change(hub, identity, room, said, guests=bool(guests))
+
+
+def set_pace(hub: Hub, identity: Identity, room: int, seconds: int) -> Message | None:
+    """Slow mode: `seconds` between two messages of one person; 0 ends it."""
+    _between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds,")
+    said = f"set a pause of {seconds} s between messages" if seconds else "ended the pause between messages"
+    return _change(hub, identity, room, said, slow_seconds=seconds)
+
+
+def set_retention(
+    hub: Hub, identity: Identity, room: int, days: int | None, messages: int | None
+) -> Message | None:
+    """Keep messages for `days`, and at most so many `messages`; None: without end."""
+    for value, what in ((days, "Days"), (messages, "Messages")):
+        if value is not None:
+            _between(value, 1, KEEP_LIMIT, what)
+    parts = [f"{days} days" if days else "", f"{messages} messages" if messages else ""]
+    kept = " and at most ".join(filter(None, parts))
+    said = f"keeps {kept} of this room" if kept else "keeps all messages of this room"
+    return _change(hub, identity, room, said, keep_days=days, keep_messages=messages)
+
+
+def clear(hub: Hub, identity: Identity, room_id: int) -> None:
     """Remove all messages for good. Every reader is reset; numbers go on."""
-    check(identity, "administer")
-    hub.journal.ask(Clear(room))
+    room = permitted(hub, identity, room_id, "manage")
+    hub.journal.ask(Clear(room.id, Author.of(identity), Act("cleared the room", room.name)))
 
 
-def drop(hub: Hub, identity: Identity, room: int) -> None:
+def drop(hub: Hub, identity: Identity, room_id: int) -> None:
     """Remove the room and its messages for good. Its number is never given again."""
-    check(identity, "administer")
-    hub.journal.ask(DropRoom(room))
+    room = permitted(hub, identity, room_id, "manage")
+    hub.journal.ask(DropRoom(room.id, Author.of(identity), Act("deleted the room", room.name)))
 
 
-def kick(hub: Hub, identity: Identity, room: int, name: str) -> list[str]:
-    """Send everybody called `name` out of the room (they may come back); their ids. Raises BadRequest."""
-    check(identity, "administer")
-    # Presence lags by half a second, and who follows a room without being in it has none. So where nobody of
-    # that name shows, those are meant who wrote under it lately.
-    here = {who.id for who in hub.presence.people(room) if who.name == name}
-    people = here or set(hub.journal.read(reading.authors_called, room, name))
-    if not people:
-        raise BadRequest(f"Nobody called {name!r} is in this room or wrote in it lately")
-    for person in sorted(people):
-        _notice(hub, identity, room, f"removed {name}", {"removed": person})
-    return sorted(people)
-
-
-def _change(hub: Hub, identity: Identity, room: int, said: str, change: dict[str, Any]) -> Message | None:
-    check(identity, "administer")
-    state = hub.journal.read(reading.state, room)
-    if state is None:
-        raise NoSuchRoom()
+def _change(hub: Hub, identity: Identity, room_id: int, said: str, **columns: Any) -> Message | None:
+    room = permitted(hub, identity, room_id, "manage")
+    state = room.state
     # Two who make the same change at once are both told of: that is true, and harmless.
-    if all(getattr(state, column) == value for column, value in change.items()):
+    if all(getattr(state, column) == value for column, value in columns.items()):
         return None
-    return _notice(hub, identity, room, said, change, change)
+    return keep(hub, identity, room, "manage", said, columns, ChangeRoom(columns), act=Act(said))
 
 
-def _notice(
-    hub: Hub,
-    identity: Identity,
-    room: int,
-    said: str,
-    detail: dict[str, Any],
-    change: dict[str, Any] | None = None,
-) -> Message:
-    """Keep a notice in the room's log and, in the same transaction, change the room's row."""
-    request = Post(room, Author.of(identity), said, kind="notice", detail=detail, change=change, forced=True)
-    kept: Kept = hub.journal.ask(request)
-    return kept.message
+def _between(value: object, least: int, most: int, what: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRequest(f"{what} are a whole number from {least} to {most}")

@@ -38,6 +38,11 @@ class Backlog:
         """Forget the older half."""
         self._forget((len(self._messages) + 1) // 2)
 
+    def forget_before(self, seq: int) -> None:
+        """Forget what has a lower number: retention took it."""
+        while self._messages and self._messages[0].seq < seq:
+            self._forget(1)
+
     def reaches(self, cursor: int) -> bool:
         """Whether everything after `cursor` is in here (also when that is nothing)."""
         return bool(self._messages) and cursor >= self._messages[0].seq - 1

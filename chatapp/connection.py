@@ -14,15 +14,19 @@ from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.subscriber import Subscriber
 
-_DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)}
+_DISMISSALS: dict[str, type[ChatError]] = {
+    **{kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)},
+    "withdrawn": Forbidden,
+}
 
 
 class Connection:
-    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it.
+    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it; nor does
+    one that may not be read any more, while others are.
 
     `answers`: whether the peer answers heartbeats. Where it does not, its machine's acknowledgements count.
     """
@@ -61,8 +65,9 @@ class Connection:
         """Follow `room` from after `cursor`; `opening(room, reset)` is what the reader sees first.
 
         `present`: whether the person is in the room by that, and is told who else is. Joining again replaces
-        the subscription. Never switches.
+        the subscription. Never switches. Raises NoSuchRoom, SignIn and Forbidden.
         """
+        check(self.identity, "read", room.rights)  # the caller has waited for the room, or for the database
         old = self.subscribers.pop(room.id, None)
         if old is not None:
             old.end()
@@ -135,7 +140,8 @@ class Connection:
         self.subscribers.pop(subscriber.room.id, None)
         self._absent(subscriber)
         error = _DISMISSALS[code]()
-        if code == "no_such_room" and self._many_rooms:
+        over = code == "no_such_room" or (code == "withdrawn" and self.subscribers)
+        if over and self._many_rooms:
             self.send_frame("error", frames.error(error, "join", subscriber.room.id))
             self.send_frame("left", frames.left(subscriber.room.id))
         else:

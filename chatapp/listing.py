@@ -7,7 +7,7 @@ from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import RoomState
 from chatapp.message import Author, Message
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, Rights, may
 
 
 @dataclass(frozen=True)
@@ -15,34 +15,55 @@ class ListedRoom:
     """One line of the list."""
 
     state: RoomState
+    rights: Rights
+    muted: bool
+    party: list[Author]
     unread: int
     people: list[Author]
     last: Message | None = None
+
+    @property
+    def name(self) -> str:
+        """What the person sees: a direct conversation is named after the others."""
+        return ", ".join(other.name for other in self.party) or self.state.name
 
     @property
     def plain(self) -> dict[str, Any]:
         """As the API says it."""
         return {
             "id": self.state.id,
-            "name": self.state.name,
+            "name": self.name,
             "topic": self.state.topic,
             "cursor": self.state.last_seq,
             "epoch": self.state.epoch,
             "unread": self.unread,
             "here": len(self.people),
             "closed": self.state.closed,
+            "kind": self.state.kind,
+            "role": next(iter(self.rights.members.values()), None),
+            "muted": self.muted,
         }
 
 
 def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[ListedRoom]:
-    """All rooms that `identity` may see, by id. Reads the database: switches."""
-    states = hub.journal.read(reading.states)
+    """All rooms that `identity` may read, by id. Reads the database: switches."""
+    found = hub.journal.read(reading.listed, identity.id)
     read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
     last = hub.journal.read(reading.last_texts) if with_last else {}
     here = hub.presence.everywhere()
     return [
-        ListedRoom(state, _unread(state, identity, read), here.get(state.id, []), last.get(state.id))
-        for state in states
+        ListedRoom(
+            room.state,
+            room.rights,
+            room.muted,
+            room.party,
+            _unread(room.state, identity, read),
+            here.get(room.state.id, []),
+            last.get(room.state.id),
+        )
+        for room in found
+        if may(identity, "read", room.rights)
+        and (identity.rooms is None or room.state.id in identity.rooms)
     ]
 
 

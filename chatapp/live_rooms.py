@@ -129,10 +129,10 @@ class LiveRooms:
     def _read(self, room: Room) -> None:
         # Deliveries that come while we read are noted in `wanted` and `stale`, so nothing is missed.
         try:
-            found = self._journal.newest(room.id, self._backlog)
+            found = self._journal.newest(room.id, self._backlog, room.rights.number)
             if found is None:
                 raise NoSuchRoom()
-            room.load(*found)
+            room.load(found)
         except BaseException as error:
             # Those who wait for it are told the same; the next one tries anew.
             self._drop(room, error if isinstance(error, ChatError) else NotKept())
@@ -167,24 +167,24 @@ class LiveRooms:
         """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
         room.stale = False
         try:
-            state, messages = self._journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
-            moved = state is not None and state.epoch != room.epoch
-            found = self._journal.newest(room.id, self._backlog) if moved else None
+            found = self._journal.look(room.id, room.last, FILL_LIMIT, room.rights.number)
+            moved = found is not None and found.state.epoch != room.epoch
+            if moved:
+                found = self._journal.newest(room.id, self._backlog, room.rights.number)
         except ChatError:
             room.stale = True
             raise
         if room.gone:  # another one who read it found that
             raise NoSuchRoom()
-        if moved:
-            if found is not None and found[0].epoch != room.epoch:
-                room.reset(*found)
-                return found[0].last_seq
-            state = found[0] if found else None
-        if state is None:
+        if found is None:
             self._drop(room)
             raise NoSuchRoom()
-        before = room.last
-        room.deliver(messages)
+        if moved and found.state.epoch != room.epoch:
+            room.reset(found)
+            return found.state.last_seq
+        state, before = found.state, room.last
+        room.restrict(found.rights)
+        room.deliver(found.messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)
         if room.last == before < state.last_seq:
@@ -193,9 +193,9 @@ class LiveRooms:
 
     def _skip_hole(self, room: Room) -> None:
         log.error("room %d lacks the message behind #%d: it was taken from the database", room.id, room.last)
-        found = self._journal.newest(room.id, self._backlog)
+        found = self._journal.newest(room.id, self._backlog, room.rights.number)
         if found is not None:
-            room.reset(*found)
+            room.reset(found)
 
     def _compare(self, revisions: dict[int, int]) -> None:
         # `revisions` was read a moment ago: a room may be ahead of it by now, so only what lags is read anew.

@@ -24,6 +24,9 @@ class Room(Base):
     """A numbered log. `last_seq` and `last_at` never turn back; `revision` counts transactions.
 
     `removals`: who was removed lately, by which notice; it outlives the notice when the room is cleared.
+    `rights` counts the transactions that changed who may do what here. `slow_seconds`: between two texts of one
+    person. `keep_days`, `keep_messages`: what retention leaves (None: all). `party`: whose conversation a direct
+    room is, as one text.
 
     AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and a room's id is an address.
     """
@@ -42,6 +45,14 @@ class Room(Base):
     closed: Mapped[bool] = mapped_column(default=False)
     removals: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     created_at: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(Text, default="public")
+    posting: Mapped[str] = mapped_column(Text, default="everyone")
+    guests: Mapped[bool] = mapped_column(default=True)
+    slow_seconds: Mapped[int] = mapped_column(default=0)
+    keep_days: Mapped[int | None]
+    keep_messages: Mapped[int | None]
+    rights: Mapped[int] = mapped_column(BigInteger, default=1)
+    party: Mapped[str | None] = mapped_column(Text, unique=True)
 
 
 class Message(Base):
@@ -94,3 +105,55 @@ class Read(Base):
     person_id: Mapped[str] = mapped_column(Text, primary_key=True)
     room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True, index=True)
     seq: Mapped[int] = mapped_column(BigInteger)
+
+
+class Member(Base):
+    """A person's part in a room. `muted`: they do not want to hear of it."""
+
+    __tablename__ = "members"
+
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(Text)
+    muted: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Sanction(Base):
+    """A ban or a time-out, in one room or (None) everywhere, until `until` (0: for good) or until it is lifted.
+
+    It is of one of `person_id`, `device` (a guest's browser) and `network` (guests' addresses).
+    """
+
+    __tablename__ = "sanctions"
+    __table_args__ = (Index("ix_sanctions_room_id_lifted_at", "room_id", "lifted_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    room_id: Mapped[int | None] = mapped_column(ForeignKey("rooms.id"))
+    person_id: Mapped[str | None] = mapped_column(Text)
+    device: Mapped[str | None] = mapped_column(Text)
+    network: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    until: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[str] = mapped_column(Text)
+    by_name: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(BigInteger)
+    lifted_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditEntry(Base):
+    """Who did what, where, to whom, when and why. `room_id` outlives its room, so it refers to nothing."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    who_id: Mapped[str] = mapped_column(Text)
+    who_name: Mapped[str] = mapped_column(Text)
+    what: Mapped[str] = mapped_column(Text)
+    room_id: Mapped[int | None] = mapped_column(index=True)
+    whom: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)

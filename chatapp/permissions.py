@@ -1,22 +1,59 @@
-"""Who is asking, and the one table of who may do what. Every door asks `check`."""
+"""Who is asking, and the tables of who may do what. Every door asks `check`, and so does the journal.
 
+Two tables, and both must allow: ROLES is what somebody may do on this server, STANDINGS what they may do in one
+room. What a room, a sanction or a token takes away from that is in `_withheld`.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from chatapp.errors import Forbidden, SignIn
+from chatapp.errors import Forbidden, NoSuchRoom, SignIn
 
-Role = Literal["anonymous", "visitor", "guest", "member", "moderator", "administrator"]
-Verb = Literal["read", "visit", "post", "change_any", "make_room", "administer"]
+Role = Literal["banned", "anonymous", "visitor", "guest", "member", "administrator"]
+RoomKind = Literal["public", "private", "direct"]
+RoomRole = Literal["member", "moderator", "owner"]
+Posting = Literal["everyone", "members", "moderators"]
+Scope = Literal["read", "write", "manage"]
+Standing = Literal[
+    "hidden", "outside", "visitor", "guest", "person", "party", "member", "moderator", "owner", "administrator"
+]
+Verb = Literal[
+    "read",
+    "visit",
+    "post",
+    "join",
+    "leave",
+    "invite",
+    "change_any",
+    "moderate",
+    "manage",
+    "make_room",
+    "make_private_room",
+    "write_to_people",
+    "administer",
+]
 
 
 class Identity(Struct, frozen=True):
-    """`id`: unique for ever; a guest's starts with g. `address`: where the request came from, for limits."""
+    """`id`: unique for ever; a guest's starts with g. `address`: where the request came from, for limits.
+
+    `device`: of the browser of a guest; `session`: under which a person is signed in. `scopes` and `rooms` (None:
+    all) are what a token allows of all that its owner may.
+    """
 
     id: str
     name: str
     role: Role
     address: str = ""
+    device: str = ""
+    session: str = ""
+    scopes: frozenset[Scope] | None = None
+    rooms: frozenset[int] | None = None
 
     @property
     def guest(self) -> bool:
@@ -25,28 +62,218 @@ class Identity(Struct, frozen=True):
     @property
     def known(self) -> bool:
         """Whether this is somebody: has a name, shows in presence, may have read positions."""
-        return self.role not in ("anonymous", "visitor")
+        return bool(self.id) and self.role not in ("anonymous", "visitor")
+
+
+class Sanctions:
+    """Who may not, and until when (microseconds since 1970; 0: for good): people, guests' devices and addresses."""
+
+    def __init__(self, rows: Iterable[tuple[str | None, str | None, str | None, int]] = ()) -> None:
+        """`rows`: (person, device, network, until), each with one of the first three."""
+        self._people: dict[str, int] = {}
+        self._devices: dict[str, int] = {}
+        self._networks: list[tuple[IPv4Network | IPv6Network, int]] = []
+        for person, device, network, until in rows:
+            if person is not None:
+                self._people[person] = _later(self._people.get(person), until)
+            elif device is not None:
+                self._devices[device] = _later(self._devices.get(device), until)
+            elif network is not None:
+                self._networks.append((ip_network(network), until))
+
+    def meet(self, identity: Identity) -> bool:
+        """Whether one of them is in force for `identity`; devices and addresses count for guests only."""
+        if (until := self._people.get(identity.id)) is not None and _in_force(until):
+            return True
+        if identity.role not in ("guest", "visitor", "anonymous"):
+            return False
+        if (until := self._devices.get(identity.device)) is not None and _in_force(until):
+            return True
+        return any(
+            _in_force(until) and _within(identity.address, network) for network, until in self._networks
+        )
+
+
+NOBODY: Final = Sanctions()
+
+
+class Rights(Struct, frozen=True):
+    """What a room's row, its members and its sanctions say. `number` counts their changes."""
+
+    number: int = 0
+    kind: RoomKind = "public"
+    posting: Posting = "everyone"
+    guests: bool = True
+    members: Mapping[str, RoomRole] = {}
+    bans: Sanctions = NOBODY
+    timeouts: Sanctions = NOBODY
 
 
 # A visitor is a caller without identity where guests are welcome; an anonymous one where they are not.
-TABLE: Final[dict[Role, frozenset[Verb]]] = {
+_PERSON: Final = frozenset[Verb](
+    {"read", "visit", "post", "join", "leave", "invite", "change_any", "moderate", "manage"}
+)
+ROLES: Final[dict[Role, frozenset[Verb]]] = {
+    "banned": frozenset(),
     "anonymous": frozenset(),
     "visitor": frozenset({"read", "visit"}),
-    "guest": frozenset({"read", "visit", "post", "make_room"}),
-    "member": frozenset({"read", "visit", "post", "make_room"}),
-    "moderator": frozenset({"read", "visit", "post", "change_any", "make_room"}),
-    "administrator": frozenset({"read", "visit", "post", "change_any", "make_room", "administer"}),
+    "guest": frozenset({"read", "visit", "post", "join", "leave", "make_room"}),
+    "member": _PERSON | {"make_room", "make_private_room", "write_to_people"},
+    "administrator": _PERSON | {"make_room", "make_private_room", "write_to_people", "administer"},
+}
+STANDINGS: Final[dict[Standing, frozenset[Verb]]] = {
+    "hidden": frozenset(),  # for them the room is not there
+    "outside": frozenset(),  # they see that it is there: a guest where there are to be none
+    "visitor": frozenset({"read", "visit"}),
+    "guest": frozenset({"read", "visit", "post"}),
+    "person": frozenset({"read", "visit", "post", "join"}),
+    "party": frozenset({"read", "visit", "post", "leave"}),  # of a direct conversation
+    "member": frozenset({"read", "visit", "post", "leave"}),
+    "moderator": frozenset({"read", "visit", "post", "leave", "invite", "change_any", "moderate"}),
+    "owner": _PERSON - {"join"},
+    "administrator": _PERSON,
+}
+SCOPES: Final[dict[Scope, frozenset[Verb]]] = {
+    "read": frozenset({"read"}),
+    "write": frozenset({"read", "visit", "post", "join", "leave", "write_to_people"}),
+    "manage": frozenset(
+        {
+            "read",
+            "invite",
+            "change_any",
+            "moderate",
+            "manage",
+            "make_room",
+            "make_private_room",
+            "administer",
+        }
+    ),
 }
 
+RANKS: Final[dict[RoomRole, int]] = {"member": 1, "moderator": 2, "owner": 3}
+
 SYSTEM: Final = Identity("system", "system", "administrator")
+EVERYBODYS: Final = Rights()
 
 
-def may(identity: Identity, verb: Verb) -> bool:
-    """Whether `identity` may do `verb`. `visit` is to post through the tutorial's doors without a name."""
-    return verb in TABLE[identity.role]
+def may(identity: Identity, verb: Verb, rights: Rights | None = None) -> bool:
+    """Whether `identity` may do `verb`: in the room with `rights`, or (None) in some room or on this server.
+
+    `visit` is to post through the tutorial's doors without a name.
+    """
+    if identity.id == SYSTEM.id:
+        return True
+    if verb not in ROLES[identity.role] or not _scoped(identity, verb):
+        return False
+    return rights is None or (
+        verb in STANDINGS[standing(identity, rights)] and not _withheld(identity, verb, rights)
+    )
 
 
-def check(identity: Identity, verb: Verb) -> None:
-    """Raises SignIn where a name would help and Forbidden where it would not."""
-    if not may(identity, verb):
-        raise Forbidden() if identity.known else SignIn()
+def check(identity: Identity, verb: Verb, rights: Rights | None = None) -> None:
+    """Raises what `may` refuses: NoSuchRoom for a room that is not theirs to know of, SignIn where a name would
+    help, Forbidden where it would not, which says why.
+    """
+    if may(identity, verb, rights):
+        return
+    if identity.role == "banned":
+        raise Forbidden("You are banned here")
+    if rights is not None and standing(identity, rights) == "hidden" and ROLES[identity.role]:
+        raise NoSuchRoom()
+    if not identity.known:
+        raise SignIn()
+    raise Forbidden(_reason(identity, verb, rights))
+
+
+def standing(identity: Identity, rights: Rights) -> Standing:
+    """What `identity` is in the room with `rights`."""
+    own = rights.members.get(identity.id) if identity.id else None
+    if rights.kind == "direct":
+        return "party" if own else "hidden"
+    if own is None and rights.kind == "private":
+        return "hidden"
+    if identity.role == "administrator":
+        return "administrator"
+    if own is not None:
+        return own
+    if identity.guest and not rights.guests:
+        return "outside"
+    match identity.role:
+        case "visitor":
+            return "visitor"
+        case "guest":
+            return "guest"
+        case "member":
+            return "person"
+        case _:
+            return "outside"
+
+
+def outranks(identity: Identity, person: str, rights: Rights) -> bool:
+    """Whether `identity` may act on `person`: on nobody of the same rank or a higher one."""
+    if identity.id == SYSTEM.id or standing(identity, rights) == "administrator":
+        return True
+    own, other = rights.members.get(identity.id), rights.members.get(person)
+    return RANKS.get(own, 0) > RANKS.get(other, 0)  # type: ignore[arg-type]  # None has no rank
+
+
+def visible(identity: Identity, rights: Rights) -> bool:
+    """Whether `identity` may know that the room with `rights` is there."""
+    return identity.id == SYSTEM.id or standing(identity, rights) != "hidden"
+
+
+def _scoped(identity: Identity, verb: Verb) -> bool:
+    return identity.scopes is None or any(verb in SCOPES[scope] for scope in identity.scopes)
+
+
+def _withheld(identity: Identity, verb: Verb, rights: Rights) -> bool:
+    own = STANDINGS[standing(identity, rights)]
+    if "manage" not in own and rights.bans.meet(identity):
+        return True
+    if verb in ("read", "leave"):
+        return False
+    if "manage" not in own and rights.timeouts.meet(identity):
+        return True
+    return verb in ("visit", "post") and not _may_say(identity, rights)
+
+
+def _may_say(identity: Identity, rights: Rights) -> bool:
+    match rights.posting:
+        case "everyone":
+            return True
+        case "members":
+            return identity.id in rights.members or identity.role == "administrator"
+        case "moderators":
+            return "moderate" in STANDINGS[standing(identity, rights)]
+
+
+def _reason(identity: Identity, verb: Verb, rights: Rights | None) -> str:
+    if not _scoped(identity, verb):
+        return "This token may not do that"
+    if rights is None or verb not in ROLES[identity.role]:
+        return ""
+    if standing(identity, rights) == "outside":
+        return "Guests are not welcome in this room"
+    if rights.bans.meet(identity):
+        return "You are banned from this room"
+    if verb in ("post", "visit"):
+        if rights.timeouts.meet(identity):
+            return "You may only read in this room for now"
+        return f"Only {rights.posting} write in this room"
+    return ""
+
+
+def _later(one: int | None, other: int) -> int:
+    return other if one is None else 0 if 0 in (one, other) else max(one, other)
+
+
+def _in_force(until: int) -> bool:
+    return until == 0 or until > time.time_ns() // 1000
+
+
+@lru_cache(1024)
+def _within(address: str, network: IPv4Network | IPv6Network) -> bool:
+    try:
+        return ip_address(address) in network
+    except ValueError:  # no address: a Unix socket, the command line
+        return False

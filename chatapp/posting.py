@@ -6,12 +6,12 @@ from typing import Any
 from msgspec import Struct
 
 from chatapp import text
-from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp.access import enter
+from chatapp.errors import BadRequest, ChatError
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept, Post
-from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author
-from chatapp.permissions import Identity, Verb, check, may
+from chatapp.permissions import Identity, Verb, may
 
 VISITOR = Author("guest", "guest", guest=True)
 
@@ -37,15 +37,13 @@ def submit(
 ) -> None:
     """Keep a message without waiting; `done` is called with the answer and must not switch.
 
-    Raises the ChatError of what can be refused at once.
+    Raises the ChatError of what can be refused at once. Switches where the room has to be loaded.
     """
     hub.journal.submit(_request(hub, identity, room, draft, "post"), done)  # type: ignore[arg-type]
 
 
 def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
-    check(identity, verb)
-    if not 0 < room <= LARGEST_ID:
-        raise NoSuchRoom()
+    rights = enter(hub, identity, room, verb).rights
     request = Post(
         room=room,
         author=Author.of(identity) if identity.known else VISITOR,
@@ -54,7 +52,10 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         of=draft.of,
         client_id=text.client_id(draft.client_id),
         remove=draft.remove and draft.kind == "reaction",
-        any_author=may(identity, "change_any"),
+        identity=identity,
+        verb=verb,
+        rights=rights.number,
+        any_author=may(identity, "change_any", rights),
         forced=identity.id == "system",
     )
     hub.limiter.message(identity)

@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 
+from chatapp.access import enter
 from chatapp.errors import ChatError, SignIn
 from chatapp.hub import Hub
 from chatapp.journal.requests import MarkRead
@@ -19,7 +20,7 @@ def mark(hub: Hub, identity: Identity, room_id: int, seq: int) -> None:
     """
     if not identity.known:
         raise SignIn()
-    room = hub.room(room_id)
+    room = enter(hub, identity, room_id)
     hub.read(room, identity.id, hub.journal.ask(MarkRead(room.id, identity.id, seq)))
 
 
@@ -39,7 +40,7 @@ class Reads:
         """
         if not self._identity.known:
             raise SignIn()
-        room = self._hub.room(room_id)
+        room = enter(self._hub, self._identity, room_id)
         if seq > room.last:
             self._hub.sync(room)  # this process may be some milliseconds behind the one that showed it
         seq = min(seq, room.last)

@@ -16,11 +16,12 @@ from gevent.event import Event
 from chatapp.backlog import Backlog
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
-from chatapp.journal.requests import REMOVALS_KEPT, RoomState
+from chatapp.journal.requests import REMOVALS_KEPT, Look, RoomState
 from chatapp.message import Message
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity
+from chatapp.permissions import EVERYBODYS, Identity, Rights, may
 
+UNKNOWN = RoomState(0, "", "", "", 1, 0, 0, False)
 NEWEST = 50  # messages for a reader without a cursor, and after a reset
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,10 @@ class Room:
         self.loaded = Event()
         self.gone = False
         self.fault: ChatError = NoSuchRoom()  # why, when it is gone
+        self.state = UNKNOWN  # as it was read last
         self.name, self.topic, self.epoch = "", "", ""
         self.closed = False
+        self.rights = EVERYBODYS
         self.first, self.last, self.revision = 1, 0, 0
         self.removals: dict[str, int] = {}  # who was removed lately, by which number
         self.wanted = 0  # the highest number heard of; more than `last`: there is a gap to fill
@@ -81,20 +84,6 @@ class Room:
 
     def __repr__(self) -> str:
         return f"<Room {self.id} {self.name!r} at #{self.last}, {len(self.readers)} subscribers>"
-
-    @property
-    def state(self) -> RoomState:
-        return RoomState(
-            self.id,
-            self.name,
-            self.topic,
-            self.epoch,
-            self.first,
-            self.last,
-            self.revision,
-            self.closed,
-            self.removals,
-        )
 
     @property
     def weight(self) -> int:
@@ -117,11 +106,12 @@ class Room:
 
     # -- what the hub tells ------------------------------------------------------------------------
 
-    def load(self, state: RoomState, messages: Sequence[Message]) -> None:
-        """Take over what the journal has: `state` and its newest messages, read at one moment."""
-        self.last = state.last_seq
-        self._take(state)
-        self._backlog = Backlog(self._backlog_size, messages)
+    def load(self, found: Look) -> None:
+        """Take over what the journal has: the room's state and its newest messages."""
+        self.restrict(found.rights)
+        self.last = found.state.last_seq
+        self._take(found.state)
+        self._backlog = Backlog(self._backlog_size, found.messages)
         self._log.changed(self.id)
         self.loaded.set()
 
@@ -129,6 +119,17 @@ class Room:
         """Take over a state of the same log, unless a newer one is known: answers may overtake each other."""
         if state.revision >= self.revision:
             self._take(state)
+
+    def restrict(self, rights: Rights | None) -> None:
+        """Take over who may do what here, unless that is known. Comes before what was said under these rights:
+        whoever may not read any more is gone by then.
+        """
+        if rights is None or rights.number <= self.rights.number:
+            return
+        self.rights = rights
+        for reader in list(self.readers):
+            if not may(reader.identity, "read", rights):
+                reader.dismiss("withdrawn")
 
     def deliver(self, messages: Sequence[Message]) -> None:
         """Show `messages`, kept and consecutive, to all readers; not what is old or follows a gap."""
@@ -144,11 +145,11 @@ class Room:
         self._show(news[shown:])
         self.ring()
 
-    def reset(self, state: RoomState, messages: Sequence[Message]) -> None:
+    def reset(self, found: Look) -> None:
         """Start over with another log: every reader is told to discard what it shows."""
-        if state.revision < self.revision:
+        if found.state.revision < self.revision:
             return  # an answer that was overtaken
-        self.load(state, messages)
+        self.load(found)
         self.wanted = self.last
         for reader in list(self.readers):
             reader.restart()
@@ -204,8 +205,13 @@ class Room:
     # -- within ------------------------------------------------------------------------------------
 
     def _take(self, state: RoomState) -> None:
+        self.state = state
         self.name, self.topic, self.epoch = state.name, state.topic, state.epoch
-        self.first, self.closed = state.first_seq, state.closed
+        self.closed = state.closed
+        if state.first_seq > self.first:  # retention took what was before
+            self.first = state.first_seq
+            self._backlog.forget_before(self.first)
+            self._log.changed(self.id)
         self.revision = max(self.revision, state.revision)
         # Those whose notice is shown but was not seen here: the log was cleared before we came to it.
         for person, seq in state.removals.items():

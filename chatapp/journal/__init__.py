@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
 from chatapp.journal.connections import Connections
-from chatapp.journal.requests import Commit, Request, RoomState
+from chatapp.journal.requests import Commit, Look, Request
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
 from chatapp.trouble import Trouble
@@ -93,17 +93,18 @@ class Journal:
 
     def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
         """Up to `limit` messages with cursor < seq ≤ until, oldest first."""
-        return self.read(reading.after, room, cursor, limit, until)[1]
+        return self.read(reading.after, room, cursor, limit, until)
 
-    def state_and_messages_after(
-        self, room: int, cursor: int, limit: int
-    ) -> tuple[RoomState | None, list[Message]]:
-        """The room (None: there is none) and what follows `cursor` in it, of one moment."""
-        return self.read(reading.after, room, cursor, limit)
+    def look(self, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
+        """The room (None: there is none) and what follows `cursor` in it, of one moment.
 
-    def newest(self, room: int, limit: int) -> tuple[RoomState, list[Message]] | None:
-        """The room and its newest messages, of one moment; None where there is no such room."""
-        return self.read(reading.newest, room, limit)
+        With its rights, where they are not those numbered `known_rights`.
+        """
+        return self.read(reading.look, room, cursor, limit, known_rights)
+
+    def newest(self, room: int, limit: int, known_rights: int) -> Look | None:
+        """The same with the room's newest messages."""
+        return self.read(reading.newest, room, limit, known_rights)
 
     def revisions(self) -> dict[int, int]:
         """The revision of every room."""

@@ -7,11 +7,22 @@ from msgspec import UNSET
 from sqlalchemy import Connection, Row, Table, func, select
 
 from chatapp import models
-from chatapp.journal.requests import RoomState
+from chatapp.journal.requests import AuditLine, Listed, Look, Member, RoomState, Sanction
 from chatapp.message import Author, Message, format_time
+from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS = (cast(Table, kind.__table__) for kind in (models.Room, models.Message, models.Read))
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, AUDIT = (
+    cast(Table, kind.__table__)
+    for kind in (
+        models.Room,
+        models.Message,
+        models.Read,
+        models.Member,
+        models.Sanction,
+        models.AuditEntry,
+    )
+)
 
 _STATE = select(
     ROOMS.c.id,
@@ -23,6 +34,13 @@ _STATE = select(
     ROOMS.c.revision,
     ROOMS.c.closed,
     ROOMS.c.removals,
+    ROOMS.c.kind,
+    ROOMS.c.posting,
+    ROOMS.c.guests,
+    ROOMS.c.slow_seconds,
+    ROOMS.c.keep_days,
+    ROOMS.c.keep_messages,
+    ROOMS.c.rights,
 )
 _COLUMNS = MESSAGES.c
 
@@ -30,6 +48,111 @@ _COLUMNS = MESSAGES.c
 def states(connection: Connection) -> list[RoomState]:
     """All rooms, by id."""
     return [RoomState(*row) for row in connection.execute(_STATE.order_by(ROOMS.c.id))]
+
+
+def listed(connection: Connection, person: str) -> list[Listed]:
+    """The rooms that `person` ("": nobody) is in or that are public, by id, with what concerns that person."""
+    mine = (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == person)
+    query = (
+        _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted)
+        .outerjoin(MEMBERS, mine)
+        .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
+        .order_by(ROOMS.c.id)
+    )
+    bans, parties = _bans(connection), _parties(connection, person)
+    found = []
+    for *columns, role, muted in connection.execute(query):
+        state = RoomState(*columns)
+        members = {} if role is None else {person: role}
+        rights = Rights(
+            state.rights, state.kind, state.posting, state.guests, members, bans.get(state.id, NOBODY)
+        )
+        found.append(Listed(state, rights, bool(muted), parties.get(state.id, [])))
+    return found
+
+
+def _bans(connection: Connection) -> dict[int, Sanctions]:
+    columns = SANCTIONS.c
+    query = select(
+        columns.room_id, columns.person_id, columns.device, columns.network, columns.until
+    ).where(columns.kind == "ban", columns.room_id.is_not(None), columns.lifted_at.is_(None))
+    rows: dict[int, list[Any]] = {}
+    for room, *ban in connection.execute(query):
+        rows.setdefault(room, []).append(ban)
+    return {room: Sanctions(bans) for room, bans in rows.items()}
+
+
+def _parties(connection: Connection, person: str) -> dict[int, list[Author]]:
+    """The other people of each direct room of `person`."""
+    columns = MEMBERS.c
+    own = select(columns.room_id).where(columns.person_id == person)
+    query = (
+        select(columns.room_id, columns.person_id, columns.name)
+        .join(ROOMS, ROOMS.c.id == columns.room_id)
+        .where(ROOMS.c.kind == "direct", columns.room_id.in_(own), columns.person_id != person)
+        .order_by(columns.name)
+    )
+    parties: dict[int, list[Author]] = {}
+    for room, other, name in connection.execute(query):
+        parties.setdefault(room, []).append(Author(other, name))
+    return parties
+
+
+def members(connection: Connection, room: int) -> list[Member]:
+    """Who is a member of a room, owners first, by name."""
+    columns = MEMBERS.c
+    query = select(columns.person_id, columns.name, columns.role, columns.at).where(columns.room_id == room)
+    found = [Member(row[0], row[1], row[2], format_time(row[3])) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: (-RANKS[one.role], one.name.casefold(), one.id))
+
+
+def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
+    """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first."""
+    columns = SANCTIONS.c
+    query = select(
+        columns.id,
+        columns.kind,
+        columns.name,
+        columns.person_id,
+        columns.device,
+        columns.network,
+        columns.until,
+        columns.reason,
+        columns.by_name,
+        columns.at,
+    ).where(columns.room_id.is_not_distinct_from(room), columns.lifted_at.is_(None))
+    return [
+        Sanction(*row[:6], format_time(row[6]) if row[6] else None, *row[7:9], format_time(row[9]))
+        for row in connection.execute(query.order_by(columns.id.desc()))
+    ]
+
+
+def audit(connection: Connection, limit: int, before: int = 2**62, room: int | None = None) -> list[AuditLine]:
+    """The newest `limit` entries of the audit log below the id `before`, the newest first."""
+    columns = AUDIT.c
+    query = select(
+        columns.id,
+        columns.at,
+        columns.who_id,
+        columns.who_name,
+        columns.what,
+        columns.room_id,
+        columns.whom,
+        columns.why,
+    ).where(columns.id < before)
+    if room is not None:
+        query = query.where(columns.room_id == room)
+    rows = connection.execute(query.order_by(columns.id.desc()).limit(limit))
+    return [AuditLine(row[0], format_time(row[1]), *row[2:]) for row in rows]
+
+
+def to_prune(connection: Connection) -> list[tuple[int, int | None, int | None]]:
+    """(room, keep_days, keep_messages) of the rooms that do not keep everything."""
+    columns = ROOMS.c
+    query = select(columns.id, columns.keep_days, columns.keep_messages).where(
+        columns.keep_days.is_not(None) | columns.keep_messages.is_not(None)
+    )
+    return [row._tuple() for row in connection.execute(query)]
 
 
 def state(connection: Connection, room: int) -> RoomState | None:
@@ -43,23 +166,62 @@ def revisions(connection: Connection) -> dict[int, int]:
     return {row[0]: row[1] for row in connection.execute(select(ROOMS.c.id, ROOMS.c.revision))}
 
 
+def rights(connection: Connection, room: int) -> Rights:
+    """Who may do what in a room that there is."""
+    row = connection.execute(
+        select(ROOMS.c.rights, ROOMS.c.kind, ROOMS.c.posting, ROOMS.c.guests).where(ROOMS.c.id == room)
+    ).one()
+    roles = select(MEMBERS.c.person_id, MEMBERS.c.role).where(MEMBERS.c.room_id == room)
+    return Rights(
+        row.rights,
+        row.kind,
+        row.posting,
+        row.guests,
+        {member[0]: member[1] for member in connection.execute(roles)},
+        sanctions(connection, "ban", room),
+        sanctions(connection, "timeout", room),
+    )
+
+
+def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
+    """Those of a room, or (None) of the whole server, that nobody has lifted."""
+    columns = SANCTIONS.c
+    query = select(columns.person_id, columns.device, columns.network, columns.until).where(
+        columns.room_id.is_(None) if room is None else columns.room_id == room,
+        columns.lifted_at.is_(None),
+        columns.kind == kind,
+    )
+    return Sanctions(row._tuple() for row in connection.execute(query))
+
+
+def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
+    """The room and what follows `cursor` in it, of one moment; None where there is no such room (any more)."""
+    found = state(connection, room)
+    return found and Look(found, after(connection, room, cursor, limit), _news(connection, found, known_rights))
+
+
+def newest(connection: Connection, room: int, limit: int, known_rights: int) -> Look | None:
+    """The room and its newest `limit` messages, of one moment."""
+    found = state(connection, room)
+    return found and Look(
+        found,
+        before(connection, room, found.last_seq + 1, limit),
+        _news(connection, found, known_rights),
+    )
+
+
+def _news(connection: Connection, found: RoomState, known: int) -> Rights | None:
+    return None if found.rights == known else rights(connection, found.id)
+
+
 def after(
     connection: Connection, room: int, cursor: int, limit: int, until: int | None = None
-) -> tuple[RoomState | None, list[Message]]:
-    """The room and up to `limit` messages with cursor < seq ≤ until, oldest first, of one moment."""
-    found = state(connection, room)
-    if found is None:
-        return None, []
+) -> list[Message]:
+    """Up to `limit` messages with cursor < seq ≤ until, oldest first."""
     query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq > cursor)
     if until is not None:
         query = query.where(_COLUMNS.seq <= until)
-    return found, _messages(connection.execute(query.order_by(_COLUMNS.seq).limit(limit)))
-
-
-def newest(connection: Connection, room: int, limit: int) -> tuple[RoomState, list[Message]] | None:
-    """The room and its newest `limit` messages, of one moment."""
-    found = state(connection, room)
-    return None if found is None else (found, before(connection, room, found.last_seq + 1, limit))
+    return _messages(connection.execute(query.order_by(_COLUMNS.seq).limit(limit)))
 
 
 def before(connection: Connection, room: int, seq: int, limit: int) -> list[Message]:
@@ -98,6 +260,19 @@ def authors_called(connection: Connection, room: int, name: str) -> list[str]:
     recent = newest.order_by(_COLUMNS.seq.desc()).limit(1000).subquery()
     query = select(recent.c.author_id).where(recent.c.author_name == name).distinct()
     return list(connection.scalars(query))
+
+
+def name_of(connection: Connection, room: int, person: str) -> str | None:
+    """What a person is called in a room: as a member, or as the author of one of its newest 1,000 messages."""
+    columns = MEMBERS.c
+    query = select(columns.name).where(columns.room_id == room, columns.person_id == person)
+    name: str | None = connection.scalar(query)
+    if name is None:
+        newest = select(_COLUMNS.seq, _COLUMNS.author_id, _COLUMNS.author_name).where(_COLUMNS.room_id == room)
+        recent = newest.order_by(_COLUMNS.seq.desc()).limit(1000).subquery()
+        query = select(recent.c.author_name).where(recent.c.author_id == person)
+        name = connection.scalar(query.order_by(recent.c.seq.desc()).limit(1))
+    return name
 
 
 def read_positions(connection: Connection, person: str) -> dict[int, int]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from chatapp.message import Author, Message
+from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, RoomRole, Verb
 
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
@@ -13,7 +14,7 @@ Kind = Literal["text", "edit", "delete", "reaction", "notice"]
 
 class RoomState(Struct, frozen=True):
     """A room as the database has it. `first_seq`: the oldest number that may still be there. `removals`: who
-    was removed lately (author ids), and the number of the notice that says so.
+    was removed lately (author ids), and the number of the notice that says so. `rights`: see `Rights.number`.
     """
 
     id: int
@@ -25,13 +26,120 @@ class RoomState(Struct, frozen=True):
     revision: int
     closed: bool
     removals: dict[str, int] = {}
+    kind: RoomKind = "public"
+    posting: Posting = "everyone"
+    guests: bool = True
+    slow_seconds: int = 0
+    keep_days: int | None = None
+    keep_messages: int | None = None
+    rights: int = 1
+
+
+class Look(Struct, frozen=True):
+    """A room and some of its messages, of one moment. `rights`: None where the asker has those already."""
+
+    state: RoomState
+    messages: list[Message]
+    rights: Rights | None = None
+
+
+class Listed(Struct, frozen=True):
+    """A room as it concerns one person: `rights` with that member only. `party`: the others of a direct room."""
+
+    state: RoomState
+    rights: Rights
+    muted: bool
+    party: list[Author]
+
+
+class Member(Struct, frozen=True):
+    """`at`: since when."""
+
+    id: str
+    name: str
+    role: RoomRole
+    at: str
+
+
+class Sanction(Struct, frozen=True):
+    """`until`: None for good. `by`: a name."""
+
+    id: int
+    kind: Literal["ban", "timeout"]
+    name: str
+    person: str | None
+    device: str | None
+    network: str | None
+    until: str | None
+    reason: str
+    by: str
+    at: str
+
+
+class AuditLine(Struct, frozen=True):
+    """An entry of the audit log."""
+
+    id: int
+    at: str
+    who_id: str
+    who: str
+    what: str
+    room: int | None
+    whom: str
+    why: str
+
+
+class ChangeRoom(Struct, frozen=True):
+    """Set columns of the room."""
+
+    columns: dict[str, Any]
+
+
+class SetMember(Struct, frozen=True):
+    """Give a person a part in the room, another one, or (None) none."""
+
+    person: str
+    name: str
+    role: RoomRole | None
+
+
+class Impose(Struct, frozen=True):
+    """A sanction on one of `person`, `device` and `network`; `until` in microseconds since 1970, 0: for good."""
+
+    kind: Literal["ban", "timeout"]
+    name: str
+    person: str | None = None
+    device: str | None = None
+    network: str | None = None
+    until: int = 0
+    reason: str = ""
+
+
+class Lift(Struct, frozen=True):
+    """Take a sanction back."""
+
+    sanction: int
+
+
+Effect = ChangeRoom | SetMember | Impose | Lift
+
+
+class Act(Struct, frozen=True):
+    """What the audit log keeps of a request."""
+
+    what: str
+    whom: str = ""
+    why: str = ""
 
 
 class Post(Struct, frozen=True):
-    """Keep a message. `change`: columns of the room set in the same transaction.
+    """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of it.
+
+    `identity` was permitted `verb` under the room's rights numbered `rights`; if they have changed since, it is
+    asked again. `any_author`: it may change other people's messages.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
-    `any_author`: the author may change other people's messages. `forced`: also in a closed room.
+    `forced`: also in a closed room.
     """
 
     room: int
@@ -42,7 +150,11 @@ class Post(Struct, frozen=True):
     client_id: str | None = None
     remove: bool = False
     detail: dict[str, Any] | None = None
-    change: dict[str, Any] | None = None
+    effects: tuple[Effect, ...] = ()
+    act: Act | None = None
+    identity: Identity = SYSTEM
+    verb: Verb = "post"
+    rights: int = 0
     any_author: bool = False
     forced: bool = False
 
@@ -51,17 +163,31 @@ class Clear(Struct, frozen=True):
     """Remove all messages of a room; numbers go on, under a new epoch."""
 
     room: int
+    by: Author
+    act: Act
 
 
 class MakeRoom(Struct, frozen=True):
+    """`members`: (person, name, role) of those who are in it from the beginning. `party`: of a direct room; where
+    there is one of that party already, it is the answer.
+    """
+
     name: str
+    by: Author
+    act: Act | None = None
     topic: str = ""
+    kind: RoomKind = "public"
+    guests: bool = True
+    members: tuple[tuple[str, str, RoomRole], ...] = ()
+    party: str | None = None
 
 
 class DropRoom(Struct, frozen=True):
     """Remove a room and its messages for good."""
 
     room: int
+    by: Author
+    act: Act
 
 
 class MarkRead(Struct, frozen=True):
@@ -72,7 +198,23 @@ class MarkRead(Struct, frozen=True):
     seq: int
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead
+class Mute(Struct, frozen=True):
+    """Whether a member wants to hear of a room."""
+
+    room: int
+    person: str
+    muted: bool
+
+
+class Prune(Struct, frozen=True):
+    """Remove what was kept before `before` (microseconds since 1970) and all but the newest `keep` messages."""
+
+    room: int
+    before: int | None = None
+    keep: int | None = None
+
+
+Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune
 
 
 class Kept(Struct, frozen=True):

@@ -3,12 +3,13 @@
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chatapp.journal.reading import MESSAGES, READS, ROOMS
-from chatapp.journal.requests import REMOVALS_KEPT, MakeRoom
-from chatapp.message import Message
+from chatapp.errors import BadRequest
+from chatapp.journal.reading import AUDIT, MEMBERS, MESSAGES, READS, ROOMS, SANCTIONS
+from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, Prune, SetMember
+from chatapp.message import Author, Message
 
 
 def new_epoch() -> str:
@@ -18,9 +19,28 @@ def new_epoch() -> str:
 
 def insert_room(connection: Connection, request: MakeRoom, created_at: int) -> int:
     """Returns its id. `created_at`: microseconds since 1970."""
-    row = {"name": request.name, "topic": request.topic, "epoch": new_epoch(), "created_at": created_at}
+    row = {
+        "name": request.name,
+        "topic": request.topic,
+        "epoch": new_epoch(),
+        "created_at": created_at,
+        "kind": request.kind,
+        "guests": request.guests,
+        "party": request.party,
+    }
     room: int = connection.execute(insert(ROOMS).values(row).returning(ROOMS.c.id)).scalar_one()
+    members = [
+        {"room_id": room, "person_id": person, "name": name, "role": role, "at": created_at}
+        for person, name, role in request.members
+    ]
+    if members:
+        connection.execute(insert(MEMBERS), members)
     return room
+
+
+def room_of_party(connection: Connection, party: str) -> int | None:
+    """The direct room of those people, if there is one."""
+    return connection.scalar(select(ROOMS.c.id).where(ROOMS.c.party == party))
 
 
 def change_room(connection: Connection, room: int, change: dict[str, Any]) -> None:
@@ -30,7 +50,7 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS):
+    for table in (MESSAGES, READS, MEMBERS, SANCTIONS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
@@ -39,6 +59,23 @@ def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
     connection.execute(delete(MESSAGES).where(MESSAGES.c.room_id == room))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
+
+
+def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> tuple[int, bool]:
+    """Remove the oldest messages; returns the first number that may still be there, and whether any was removed."""
+    columns = MESSAGES.c
+    first: int = connection.execute(select(ROOMS.c.first_seq).where(ROOMS.c.id == room)).scalar_one()
+    least = first
+    if request.before is not None:
+        young = select(columns.seq).where(columns.room_id == room, columns.at >= request.before)
+        least = max(least, connection.scalar(young.order_by(columns.at).limit(1)) or last_seq + 1)
+    if request.keep is not None:
+        least = max(least, last_seq + 1 - request.keep)
+    if least == first:
+        return first, False
+    connection.execute(delete(MESSAGES).where(columns.room_id == room, columns.seq < least))
+    change_room(connection, room, {"first_seq": least})
+    return least, True
 
 
 def amend(connection: Connection, change: Message, at: int) -> None:
@@ -62,10 +99,99 @@ def remember_removal(connection: Connection, room: int, person: str, seq: int) -
     change_room(connection, room, {"removals": dict(list(removals.items())[-REMOVALS_KEPT:])})
 
 
+def set_member(connection: Connection, room: int, request: SetMember, at: int) -> None:
+    """Raises BadRequest where a room with other people in it would be left without an owner."""
+    columns = MEMBERS.c
+    mine = (columns.room_id == room) & (columns.person_id == request.person)
+    if request.role != "owner":
+        _keep_an_owner(connection, room, request.person)
+    if request.role is None:
+        connection.execute(delete(MEMBERS).where(mine))
+        return
+    row = _upsert(connection, MEMBERS).values(
+        room_id=room, person_id=request.person, name=request.name, role=request.role, at=at
+    )
+    connection.execute(
+        row.on_conflict_do_update(
+            index_elements=[columns.room_id, columns.person_id],
+            set_={"role": row.excluded.role, "name": row.excluded.name},
+        )
+    )
+
+
+def _keep_an_owner(connection: Connection, room: int, person: str) -> None:
+    roles = select(MEMBERS.c.person_id, MEMBERS.c.role).where(MEMBERS.c.room_id == room)
+    others = {row[0]: row[1] for row in connection.execute(roles)}
+    if others.pop(person, None) == "owner" and others and "owner" not in others.values():
+        raise BadRequest("This room would be left without an owner: make somebody else one first")
+
+
+def mute(connection: Connection, room: int, person: str, muted: bool) -> None:
+    """Raises BadRequest where the person is no member."""
+    mine = (MEMBERS.c.room_id == room) & (MEMBERS.c.person_id == person)
+    if not connection.execute(update(MEMBERS).where(mine).values(muted=muted)).rowcount:
+        raise BadRequest("Join the room first")
+
+
+def impose(connection: Connection, room: int | None, sanction: Impose, by: Author, at: int) -> None:
+    """A later sanction of the same kind on the same one takes the place of the earlier."""
+    columns, target = SANCTIONS.c, (sanction.person, sanction.device, sanction.network)
+    row = {
+        "kind": sanction.kind,
+        "room_id": room,
+        "person_id": sanction.person,
+        "device": sanction.device,
+        "network": sanction.network,
+        "name": sanction.name,
+        "until": sanction.until,
+        "reason": sanction.reason,
+        "by_id": by.id,
+        "by_name": by.name,
+        "at": at,
+    }
+    earlier = update(SANCTIONS).where(
+        columns.kind == sanction.kind, columns.room_id.is_not_distinct_from(room), columns.lifted_at.is_(None)
+    )
+    for column, value in zip((columns.person_id, columns.device, columns.network), target, strict=True):
+        if value is not None:
+            connection.execute(earlier.where(column == value).values(lifted_at=at))
+    connection.execute(insert(SANCTIONS).values(row))
+
+
+def lift(connection: Connection, room: int | None, sanction: int, at: int) -> None:
+    """Raises BadRequest where it is not in force (any more)."""
+    columns = SANCTIONS.c
+    mine = (columns.id == sanction) & columns.room_id.is_not_distinct_from(room) & columns.lifted_at.is_(None)
+    if not connection.execute(update(SANCTIONS).where(mine).values(lifted_at=at)).rowcount:
+        raise BadRequest("That is not in force (any more)")
+
+
+def note(connection: Connection, who: Author, act: Act, room: int | None, at: int) -> None:
+    """An entry of the audit log. `at`: microseconds since 1970."""
+    row = {
+        "at": at,
+        "who_id": who.id,
+        "who_name": who.name,
+        "what": act.what,
+        "room_id": room,
+        "whom": act.whom,
+        "why": act.why,
+    }
+    connection.execute(insert(AUDIT).values(row))
+
+
+def last_text_at(connection: Connection, room: int, person: str, since: int) -> int | None:
+    """When the person wrote a text last, if later than `since` (microseconds)."""
+    columns = MESSAGES.c
+    query = select(func.max(columns.at)).where(
+        columns.room_id == room, columns.at > since, columns.author_id == person, columns.kind == "text"
+    )
+    return connection.scalar(query)
+
+
 def advance_read(connection: Connection, person: str, room: int, seq: int) -> int:
     """Never backwards; returns how far the person has read now."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    row = dialect.insert(READS).values(person_id=person, room_id=room, seq=seq)
+    row = _upsert(connection, READS).values(person_id=person, room_id=room, seq=seq)
     connection.execute(
         row.on_conflict_do_update(
             index_elements=[READS.c.person_id, READS.c.room_id],
@@ -76,3 +202,8 @@ def advance_read(connection: Connection, person: str, room: int, seq: int) -> in
     position = select(READS.c.seq).where(READS.c.person_id == person, READS.c.room_id == room)
     read: int = connection.execute(position).scalar_one()
     return read
+
+
+def _upsert(connection: Connection, table: Table) -> Any:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

@@ -5,20 +5,38 @@ every database. A refusal (ChatError) is found before anything of its request is
 that request alone; any other exception rolls the whole transaction back.
 """
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed
-from chatapp.journal import statements
+from chatapp import permissions
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
+from chatapp.journal import reading, statements
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
-from chatapp.journal.requests import Clear, Commit, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
+from chatapp.journal.requests import (
+    ChangeRoom,
+    Clear,
+    Commit,
+    DropRoom,
+    Impose,
+    Kept,
+    Lift,
+    MakeRoom,
+    MarkRead,
+    Mute,
+    Post,
+    Prune,
+    Request,
+    SetMember,
+)
 from chatapp.message import Message, format_time
+from chatapp.permissions import SYSTEM, Rights
 
 Answer = Kept | int | ChatError
 
@@ -26,7 +44,12 @@ _INSERT = insert(MESSAGES)
 _ADVANCE = (
     update(ROOMS)
     .where(ROOMS.c.id == bindparam("room"))
-    .values(last_seq=bindparam("seq"), last_at=bindparam("time"), revision=bindparam("rev"))
+    .values(
+        last_seq=bindparam("seq"),
+        last_at=bindparam("time"),
+        revision=bindparam("rev"),
+        rights=bindparam("right"),
+    )
 )
 
 
@@ -53,6 +76,8 @@ class _OpenRoom:
     last_at: int
     revision: int
     closed: bool
+    rights: int
+    slow_seconds: int
     messages: list[Message] = field(default_factory=list)
     changed: bool = False
 
@@ -64,6 +89,7 @@ class _Transaction:
         self._rows: list[dict[str, Any]] = []
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
+        self._rights: dict[int, Rights] = {}
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
         self._lock({request.room for request in requests if not isinstance(request, MakeRoom)})
@@ -75,7 +101,15 @@ class _Transaction:
     def _lock(self, rooms: Iterable[int]) -> None:
         columns = ROOMS.c
         query = (
-            select(columns.id, columns.last_seq, columns.last_at, columns.revision, columns.closed)
+            select(
+                columns.id,
+                columns.last_seq,
+                columns.last_at,
+                columns.revision,
+                columns.closed,
+                columns.rights,
+                columns.slow_seconds,
+            )
             .where(columns.id.in_(sorted(rooms)))  # sorted: two processes lock in the same order
             .with_for_update()
         )
@@ -100,13 +134,17 @@ class _Transaction:
                 case Post():
                     return self._post(request)
                 case Clear():
-                    return self._clear(self._room(request.room))
+                    return self._clear(self._room(request.room), request)
                 case MakeRoom():
                     return self._make_room(request)
                 case DropRoom():
-                    return self._drop_room(self._room(request.room))
+                    return self._drop_room(self._room(request.room), request)
                 case MarkRead():
                     return self._mark_read(request)
+                case Mute():
+                    return self._mute(request)
+                case Prune():
+                    return self._prune(self._room(request.room), request)
         except ChatError as refusal:
             return refusal
 
@@ -117,23 +155,65 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
+        any_author = self._permit(room, post)
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
             return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
         if post.of is not None:
-            self._check_original(post, post.of)
+            self._check_original(post, post.of, any_author)
+        self._check_pace(room, post)
+        self._take_effect(room, post)
         message = self._number(room, post)
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
             statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
-        if post.change is not None:
-            statements.change_room(self._connection, room.id, post.change)
-            room.closed = post.change.get("closed", room.closed)
-            room.changed = True
         return Kept(message, new=True)
+
+    def _permit(self, room: _OpenRoom, post: Post) -> bool:
+        """Decide again what was permitted under other rights; whether it may be about anybody's message."""
+        if post.identity.id == SYSTEM.id or post.rights == room.rights:
+            return post.any_author
+        found = self._rights.get(room.id)
+        if found is None or found.number != room.rights:
+            found = reading.rights(self._connection, room.id)
+            found = self._rights[room.id] = structs.replace(found, number=room.rights)
+        permissions.check(post.identity, post.verb, found)
+        return permissions.may(post.identity, "change_any", found)
+
+    def _check_pace(self, room: _OpenRoom, post: Post) -> None:
+        if not room.slow_seconds or post.kind != "text" or post.any_author:
+            return
+        self._flush()  # the last one may be in this very transaction
+        pause, at = room.slow_seconds * 1_000_000, now()
+        last = statements.last_text_at(self._connection, room.id, post.author.id, at - pause)
+        if last is not None:
+            left = math.ceil((last + pause - at) / 1_000_000)
+            raise TooFast(
+                f"One message in {room.slow_seconds} s in this room", retry_after=min(max(left, 1), room.slow_seconds)
+            )
+
+    def _take_effect(self, room: _OpenRoom, post: Post) -> None:
+        # A refusal leaves nothing behind: each effect is refused before it writes, and only the first may be.
+        for effect in post.effects:
+            match effect:
+                case ChangeRoom():
+                    statements.change_room(self._connection, room.id, effect.columns)
+                    room.closed = effect.columns.get("closed", room.closed)
+                    room.slow_seconds = effect.columns.get("slow_seconds", room.slow_seconds)
+                case SetMember():
+                    statements.set_member(self._connection, room.id, effect, now())
+                case Impose():
+                    statements.impose(self._connection, room.id, effect, post.author, now())
+                case Lift():
+                    statements.lift(self._connection, room.id, effect.sanction, now())
+            room.changed = True
+        if post.effects:
+            room.rights += 1
+        if post.act is not None:
+            statements.note(self._connection, post.author, post.act, room.id, now())
 
     def _number(self, room: _OpenRoom, post: Post) -> Message:
         room.last_seq += 1
@@ -171,13 +251,13 @@ class _Transaction:
             self._amend(room, message)
         return message
 
-    def _check_original(self, post: Post, of: int) -> None:
+    def _check_original(self, post: Post, of: int, any_author: bool) -> None:
         """An edit, a reaction or a reply is about a text that still has a body."""
         original = self._original(post.room, of)
         if original is None or original.kind != "text" or original.deleted_at is not None:
             raise BadRequest(f"There is no text #{of} in this room (any more)")
         own = original.author_id == post.author.id
-        if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or post.any_author)):
+        if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
             raise Forbidden("That message is somebody else's")
 
     def _original(self, room: int, seq: int) -> Row[Any] | None:
@@ -192,9 +272,10 @@ class _Transaction:
         statements.amend(self._connection, change, room.last_at)
         self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
 
-    def _clear(self, room: _OpenRoom) -> int:
+    def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""
         self._flush()
+        statements.note(self._connection, request.by, request.act, room.id, now())
         statements.begin_log_anew(self._connection, room.id, room.last_seq + 1)
         self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
         room.messages.clear()
@@ -202,12 +283,19 @@ class _Transaction:
         return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
+        if request.party and (there := statements.room_of_party(self._connection, request.party)):
+            return there
         room = statements.insert_room(self._connection, request, now())
-        self._rooms[room] = _OpenRoom(room, last_seq=0, last_at=0, revision=0, closed=False, changed=True)
+        if request.act is not None:
+            statements.note(self._connection, request.by, request.act, room, now())
+        self._rooms[room] = _OpenRoom(
+            room, last_seq=0, last_at=0, revision=0, closed=False, rights=1, slow_seconds=0, changed=True
+        )
         return room
 
-    def _drop_room(self, room: _OpenRoom) -> int:
+    def _drop_room(self, room: _OpenRoom, request: DropRoom) -> int:
         self._flush()
+        statements.note(self._connection, request.by, request.act, room.id, now())
         statements.delete_room(self._connection, room.id)
         del self._rooms[room.id]
         self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
@@ -217,6 +305,19 @@ class _Transaction:
         """Returns how far the person has read now."""
         seq = max(0, min(request.seq, self._room(request.room).last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
+
+    def _mute(self, request: Mute) -> int:
+        statements.mute(self._connection, self._room(request.room).id, request.person, request.muted)
+        return request.room
+
+    def _prune(self, room: _OpenRoom, request: Prune) -> int:
+        """Returns the room's first number now. Retention is no new log: who is behind is reset by its cursor."""
+        self._flush()
+        first, removed = statements.prune(self._connection, room.id, request, room.last_seq)
+        if removed:
+            self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
+            room.changed = True
+        return first
 
     def _flush(self) -> None:
         if self._rows:
@@ -229,7 +330,7 @@ class _Transaction:
             room.revision += 1
         if touched:
             rows = [
-                {"room": room.id, "seq": room.last_seq, "time": room.last_at, "rev": room.revision}
+                {"room": room.id, "seq": room.last_seq, "time": room.last_at, "rev": room.revision, "right": room.rights}
                 for room in touched
             ]
             self._connection.execute(_ADVANCE, rows)

@@ -7,7 +7,7 @@ import gevent
 from flask import Blueprint, Response, g, request
 from gevent import socket
 
-from chatapp import cursor, frames
+from chatapp import access, cursor, frames
 from chatapp.connection import Connection
 from chatapp.encodings import EVENT_STREAM
 from chatapp.errors import BadRequest
@@ -30,7 +30,7 @@ def stream(room_id: int) -> Response:
     check(identity, "read")
     hub.check_open()
     hub.limiter.connection(identity)
-    with hub.holding(room_id) as room:
+    with access.entered(hub, identity, room_id) as room:
         if request.method == "HEAD":
             return Response(mimetype="text/event-stream")
         return _follow(hub, identity, room)

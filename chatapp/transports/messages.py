@@ -4,12 +4,11 @@ import re
 
 from flask import Blueprint, Response, request
 
-from chatapp import auth, cursor, posting
+from chatapp import access, auth, cursor, posting
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.message import Author
-from chatapp.permissions import check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
@@ -25,8 +24,7 @@ bp = Blueprint("messages", __name__)
 @bp.get("/api/rooms/<room_id:room_id>/messages")
 def read(room_id: int) -> Response:
     """What follows a cursor, at once or after a wait; or the page of history before a number."""
-    check(get_identity(), "read")
-    with get_hub().holding(room_id) as room:
+    with access.entered(get_hub(), get_identity(), room_id) as room:
         return json_api.raw(_batch(room))
 
 
@@ -61,7 +59,7 @@ def _page_before(room: Room, before: int, limit: int) -> bytes:
     if before < 0:
         raise BadRequest("before is a message's number")
     before = min(before, 2**62)
-    messages = get_hub().journal.read(reading.before, room.id, before, limit)
+    messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     return json_api.batch(messages, messages[-1].seq if messages else room.last, room.epoch)
 
 

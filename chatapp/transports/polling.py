@@ -4,12 +4,11 @@ from gevent import socket
 from msgspec import Struct
 
 from chatapp import cursor
-from chatapp.errors import Forbidden
 from chatapp.hub import Hub
 from chatapp.message import Message
 from chatapp.permissions import Identity
 from chatapp.room import NEWEST, Room
-from chatapp.transports.waiting import wait_for_news
+from chatapp.transports.waiting import check_still, wait_for_news
 
 PAGE_LIMIT = 200
 
@@ -36,8 +35,8 @@ def poll(
 ) -> Batch:
     """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later.
 
-    Raises NoSuchRoom when the room is deleted and Forbidden when `identity` is removed from it meanwhile, and
-    ClientGone when the client does not wait for the answer. Switches.
+    Raises NoSuchRoom when the room is deleted or `identity` may not know of it any more, Forbidden when it is
+    removed from it meanwhile, and ClientGone when the client does not wait for the answer. Switches.
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
@@ -51,10 +50,9 @@ def poll(
     if wait and not messages and not reset:
         wait_for_news(hub, room, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
-        if room.removed(identity.id, since):
-            raise Forbidden("You were removed from this room")
         messages = room.after(start, limit)
     if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         start, reset = room.newest, True
         messages = room.after(start, NEWEST)
+    check_still(room, identity, since)
     return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from chatapp import administration, auth, listing, reads
+from chatapp import access, administration, auth, listing, reads
 from chatapp.errors import SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import Author
-from chatapp.permissions import check, may
+from chatapp.permissions import check
 from chatapp.transports import json_api
 
 bp = Blueprint("rooms_api", __name__)
@@ -45,9 +45,7 @@ def make() -> Response:
 def typing(room_id: int) -> Response:
     """Tell the others that the asker is writing; 204."""
     auth.guard_write()
-    if not may(get_identity(), "post"):
-        raise SignIn()
-    room = get_hub().room(room_id)
+    room = access.enter(get_hub(), get_identity(), room_id, "post")
     if get_hub().limiter.typing(room_id, get_identity()):
         get_hub().typing(room, Author.of(get_identity()))
     return Response(status=204)
@@ -61,7 +59,7 @@ def read(room_id: int) -> Response:
     if not identity.known:
         raise SignIn()
     seq = json_api.body(ReadUpTo).seq
-    hub.room(room_id)
+    access.enter(hub, identity, room_id)
     if hub.limiter.reading(room_id, identity):
         reads.mark(hub, identity, room_id, seq)
     return Response(status=204)
@@ -70,6 +68,5 @@ def read(room_id: int) -> Response:
 @bp.get("/api/rooms/<room_id:room_id>/presence")
 def presence(room_id: int) -> Response:
     """Who is here, as the frame says it."""
-    check(get_identity(), "read")
-    room = get_hub().room(room_id)
+    room = access.enter(get_hub(), get_identity(), room_id)
     return json_api.answer(get_hub().presence.frame(room.id))

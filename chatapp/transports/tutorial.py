@@ -10,15 +10,15 @@ import time
 from flask import Blueprint, Response, request
 from flask_sock import Sock
 
-from chatapp import auth, posting
+from chatapp import access, auth, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
-from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
+from chatapp.errors import BadRequest, ChatError, Forbidden
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
 from chatapp.message import Author, Message, encode, text_frame
-from chatapp.permissions import Identity, check, may
+from chatapp.permissions import Identity, check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports.conversation import converse
@@ -44,8 +44,7 @@ def poll(room_id: int) -> Response:
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
     identity = get_identity() if callback is None else auth.nobody()
-    check(identity, "read")
-    with get_hub().holding(room_id) as room:
+    with access.entered(get_hub(), identity, room_id) as room:
         if identity.known:
             get_hub().presence.polled(room.id, Author.of(identity))
         if since == -1:
@@ -86,10 +85,9 @@ def plain_socket(server: WebSocketServer, room_id: int) -> None:
     connection = Connection(hub, server.socket, identity, PLAIN)
     try:
         try:
-            if not may(identity, "read"):
-                raise SignIn()
+            check(identity, "read")
             hub.check_open()
-            with hub.holding(room_id) as room:
+            with access.entered(hub, identity, room_id) as room:
                 hub.sync(room)
                 connection.join(room, room.last, False, _greeting)
         except ChatError as refusal:
@@ -119,14 +117,13 @@ def _next_text(room: Room, since: float, identity: Identity) -> Message | None:
         arrival = room.arrival  # before the look
         in_memory, message = room.text_after_time(microseconds)
         if not in_memory:
-            message = get_hub().journal.read(reading.text_after_time, room.id, microseconds)
+            message = access.read(get_hub(), identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
         if not wait_for_news(get_hub(), room, arrival, left, client_socket()):
             return None
         get_hub().room(room.id)  # it may have been deleted meanwhile
-        if room.removed(identity.id, start):
-            raise Forbidden("You were removed from this room")
+        check_still(room, identity, start)
     return None
 
 

@@ -7,7 +7,9 @@ from socket import MSG_PEEK
 import gevent
 from gevent import socket
 
+from chatapp.errors import Forbidden
 from chatapp.hub import Hub
+from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.sockets import raw
 
@@ -35,6 +37,15 @@ def wait_for_news(
         room.waiting -= 1
     hub.turnstile.pass_through()
     return rang and not hub.draining.is_set()
+
+
+def check_still(room: Room, identity: Identity, since: int) -> None:
+    """Whether somebody who may have waited may still read. Raises NoSuchRoom, SignIn and Forbidden, the last also
+    where they were removed by a message after `since`.
+    """
+    if room.removed(identity.id, since):
+        raise Forbidden("You were removed from this room")
+    check(identity, "read", room.rights)
 
 
 @contextmanager

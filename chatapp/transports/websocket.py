@@ -8,7 +8,7 @@ from flask_sock import Sock
 from gevent.event import Event
 from msgspec import Struct
 
-from chatapp import auth, cursor, frames, posting
+from chatapp import access, auth, cursor, frames, posting
 from chatapp.connection import Connection
 from chatapp.encodings import WEBSOCKET
 from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn
@@ -101,14 +101,13 @@ class Session:
                 self._connection.send_frame("pong", frames.PONG)
 
     def _join(self, frame: Join) -> None:
-        check(self._identity, "read")
         self._hub.check_open()
         limit = self._hub.config.rooms_per_socket
         followed = self._connection.subscribers
         if frame.room not in followed and len(followed) >= limit:
             raise BadRequest(f"One socket follows at most {limit} rooms")
         after = cursor.check(frame.after)
-        with self._hub.holding(frame.room) as room:
+        with access.entered(self._hub, self._identity, frame.room) as room:
             start, reset = cursor.begin(self._hub, room, after, frame.epoch)
             self._connection.join(room, start, reset, opening, present=frame.presence)
 
@@ -139,8 +138,7 @@ class Session:
         now = time.monotonic()
         if subscriber is None:
             raise BadRequest("Join the room first")
-        if not may(self._identity, "post"):
-            raise SignIn()
+        check(self._identity, "post", subscriber.room.rights)
         if now - self._typed.get(room_id, -TYPING_SECONDS) >= TYPING_SECONDS:
             self._typed[room_id] = now
             self._hub.typing(subscriber.room, subscriber.author)

@@ -1,0 +1,73 @@
+"""The one way into a room, for every door: load it, ask the tables. What somebody may not see is not there.
+
+Strangers are told so before a room is looked for: their answer is the same whatever rooms there are.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from chatapp.errors import NoSuchRoom
+from chatapp.hub import Hub
+from chatapp.journal import reading
+from chatapp.permissions import Identity, Verb, check
+from chatapp.room import Room
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Room:
+    """The live room, if `identity` may do `verb` in it. Switches when it is loaded.
+
+    Raises NoSuchRoom, SignIn and Forbidden as `permissions.check` does.
+    """
+    check(identity, verb)
+    if identity.rooms is not None and room_id not in identity.rooms:
+        raise NoSuchRoom()
+    room = hub.room(room_id)
+    check(identity, verb, room.rights)
+    return room
+
+
+@contextmanager
+def entered(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Iterator[Room]:
+    """`enter`, for who is going to read the room: it stays the live one within."""
+    enter(hub, identity, room_id, verb)
+    with hub.holding(room_id) as room:
+        check(identity, verb, room.rights)  # loading may have taken a while
+        yield room
+
+
+def read(
+    hub: Hub,
+    identity: Identity,
+    room: Room,
+    question: Callable[Concatenate[Connection, int, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """The journal's answer to a question about `room`, by the rights of the moment when it was read. Switches.
+
+    Here a right may seem to be there that was withdrawn a moment ago in another process.
+    """
+    rights, answer = hub.journal.read(_with_rights, room.id, question, *args, **kwargs)
+    if rights != room.rights.number:
+        hub.sync(room)
+        check(identity, "read", room.rights)
+    return answer
+
+
+def _with_rights(
+    connection: Connection,
+    room: int,
+    question: Callable[Concatenate[Connection, int, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> tuple[int, T]:
+    state = reading.state(connection, room)
+    if state is None:
+        raise NoSuchRoom()
+    return state.rights, question(connection, room, *args, **kwargs)

@@ -1,0 +1,56 @@
+"""A deed: what somebody does to a room or to people in it. It is permitted by the room's rights, and one transaction
+keeps its notice in the room's log, its effects and its entry in the audit log.
+
+`said` is a sentence without its subject, for people: "set the topic: ships". `detail` is the same for programs.
+"""
+
+from typing import Any
+
+from chatapp.access import enter
+from chatapp.hub import Hub
+from chatapp.journal.requests import Act, Effect, Kept, Post
+from chatapp.message import Author, Message
+from chatapp.permissions import Identity, Verb
+from chatapp.room import Room
+
+
+def permitted(hub: Hub, identity: Identity, room_id: int, verb: Verb) -> Room:
+    """The room, as the database has it now, if `identity` may do `verb` in it. Switches.
+
+    Raises NoSuchRoom, SignIn and Forbidden.
+    """
+    hub.check_open()
+    room = enter(hub, identity, room_id, verb)
+    hub.sync(room)
+    return enter(hub, identity, room_id, verb)
+
+
+def keep(
+    hub: Hub,
+    identity: Identity,
+    room: Room,
+    verb: Verb,
+    said: str,
+    detail: dict[str, Any],
+    *effects: Effect,
+    act: Act | None = None,
+) -> Message:
+    """Keep a deed, which is permitted by `verb`; returns its notice. Switches.
+
+    Raises what the journal refuses, also where the right was withdrawn meanwhile.
+    """
+    request = Post(
+        room.id,
+        Author.of(identity),
+        said,
+        kind="notice",
+        detail=detail,
+        effects=effects,
+        act=act,
+        identity=identity,
+        verb=verb,
+        rights=room.rights.number,
+        forced=True,
+    )
+    kept: Kept = hub.journal.ask(request)
+    return kept.message

@@ -1,0 +1,89 @@
+"""Who is a member of a room: joining, leaving, being taken in, given another part, and removed."""
+
+from chatapp.deeds import keep, permitted
+from chatapp.errors import BadRequest, Forbidden, SignIn
+from chatapp.hub import Hub
+from chatapp.journal import reading
+from chatapp.journal.requests import Act, Member, Mute, SetMember
+from chatapp.message import Author, Message
+from chatapp.permissions import RANKS, Identity, RoomRole, outranks
+
+
+def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
+    """Who is a member, owners first."""
+    room = permitted(hub, identity, room_id, "read")
+    return hub.journal.read(reading.members, room.id)
+
+
+def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
+    """Become a member of a public room; None where one is already."""
+    room = permitted(hub, identity, room_id, "read")
+    if identity.id in room.rights.members:
+        return None
+    room = permitted(hub, identity, room_id, "join")
+    effect = SetMember(identity.id, identity.name, "member")
+    detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
+    return keep(hub, identity, room, "join", "became a member", detail, effect)
+
+
+def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
+    """Be a member no longer; None where one is none. A private room is out of sight from then on."""
+    room = permitted(hub, identity, room_id, "read")
+    if identity.id not in room.rights.members:
+        return None
+    room = permitted(hub, identity, room_id, "leave")
+    if room.rights.kind == "direct":
+        raise BadRequest("A conversation is not left: mute it")
+    effect = SetMember(identity.id, identity.name, None)
+    detail = {"member": {"id": identity.id, "name": identity.name, "role": None}}
+    return keep(hub, identity, room, "leave", "left", detail, effect)
+
+
+def take_in(hub: Hub, identity: Identity, room_id: int, person: Author, role: RoomRole = "member") -> Message | None:
+    """Make `person` a member, or give them another part; None where they have it already.
+
+    To take somebody in as a member is `invite`; any other part is given by owners.
+    """
+    if role not in RANKS:
+        raise BadRequest(f"There is no part {role!r} in a room: {', '.join(RANKS)}")
+    room = permitted(hub, identity, room_id, "read")
+    now = room.rights.members.get(person.id)
+    if now == role:
+        return None
+    verb = "invite" if now is None and role == "member" else "manage"
+    room = permitted(hub, identity, room_id, verb)
+    if room.rights.kind == "direct":
+        raise BadRequest("A conversation with more people is another one: begin it")
+    if person.guest and role != "member":
+        raise BadRequest("Guests have no part in running a room")
+    said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
+    detail = {"member": {"id": person.id, "name": person.name, "role": role}}
+    effect = SetMember(person.id, person.name, role)
+    return keep(hub, identity, room, verb, said, detail, effect, act=Act(said, person.id))
+
+
+def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
+    """End somebody's membership; of a private room they get nothing that is kept from then on."""
+    room = permitted(hub, identity, room_id, "moderate")
+    found = {member.id: member for member in hub.journal.read(reading.members, room.id)}.get(person)
+    if found is None or room.rights.kind == "direct":
+        raise BadRequest("There is no such member of this room")
+    if not outranks(identity, person, room.rights):
+        raise Forbidden(f"{found.name} is no less than you here")
+    said = f"removed {found.name}"
+    effect = SetMember(person, found.name, None)
+    return keep(
+        hub, identity, room, "moderate", said, {"removed": person}, effect, act=Act(said, person, why)
+    )
+
+
+def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
+    """Whether `identity` wants to hear of a room that they are a member of."""
+    if not identity.known:
+        raise SignIn()
+    room = permitted(hub, identity, room_id, "read")
+    hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
+
+
+def _a(role: RoomRole) -> str:
+    return {"member": "a member", "moderator": "a moderator", "owner": "an owner"}[role]
