@@ -49,7 +49,8 @@ def read(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """The journal's answer to a question about `room`, by the rights of the moment when it was read. Switches.
+    """The journal's answer to a question about `room`, by the rights of the moment when it was read.
+    Switches.
 
     Here a right may seem to be there that was withdrawn a moment ago in another process.
     """

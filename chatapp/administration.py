@@ -1,4 +1,5 @@
-"""The verbs on rooms as such: each is one transaction, and each that its readers should know of leaves a notice.
+"""The verbs on rooms as such: each is one transaction, and each that its readers should know of leaves a
+notice.
 
 What is so already is not done again: then there is nothing to tell, and the answer is None.
 

@@ -25,8 +25,8 @@ _DISMISSALS: dict[str, type[ChatError]] = {
 
 
 class Connection:
-    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it; nor does
-    one that may not be read any more, while others are.
+    """`many_rooms`: a room that is deleted does not end the connection, for others may be followed on it; nor
+    does one that may not be read any more, while others are.
 
     `answers`: whether the peer answers heartbeats. Where it does not, its machine's acknowledgements count.
     """

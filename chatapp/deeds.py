@@ -1,7 +1,8 @@
-"""A deed: what somebody does to a room or to people in it. It is permitted by the room's rights, and one transaction
-keeps its notice in the room's log, its effects and its entry in the audit log.
+"""A deed: what somebody does to a room or to people in it. It is permitted by the room's rights, and one
+transaction keeps its notice in the room's log, its effects and its entry in the audit log.
 
-`said` is a sentence without its subject, for people: "set the topic: ships". `detail` is the same for programs.
+`said` is a sentence without its subject, for people: "set the topic: ships". `detail` is the same for
+programs.
 """
 
 from typing import Any

@@ -62,8 +62,7 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
             last.get(room.state.id),
         )
         for room in found
-        if may(identity, "read", room.rights)
-        and (identity.rooms is None or room.state.id in identity.rooms)
+        if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
     ]
 
 

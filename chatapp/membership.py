@@ -39,7 +39,9 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     return keep(hub, identity, room, "leave", "left", detail, effect)
 
 
-def take_in(hub: Hub, identity: Identity, room_id: int, person: Author, role: RoomRole = "member") -> Message | None:
+def take_in(
+    hub: Hub, identity: Identity, room_id: int, person: Author, role: RoomRole = "member"
+) -> Message | None:
     """Make `person` a member, or give them another part; None where they have it already.
 
     To take somebody in as a member is `invite`; any other part is given by owners.

@@ -24,9 +24,9 @@ class Room(Base):
     """A numbered log. `last_seq` and `last_at` never turn back; `revision` counts transactions.
 
     `removals`: who was removed lately, by which notice; it outlives the notice when the room is cleared.
-    `rights` counts the transactions that changed who may do what here. `slow_seconds`: between two texts of one
-    person. `keep_days`, `keep_messages`: what retention leaves (None: all). `party`: whose conversation a direct
-    room is, as one text.
+    `rights` counts the transactions that changed who may do what here. `slow_seconds`: between two texts of
+    one person. `keep_days`, `keep_messages`: what retention leaves (None: all). `party`: whose conversation a
+    direct room is, as one text.
 
     AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and a room's id is an address.
     """
@@ -121,7 +121,8 @@ class Member(Base):
 
 
 class Sanction(Base):
-    """A ban or a time-out, in one room or (None) everywhere, until `until` (0: for good) or until it is lifted.
+    """A ban or a time-out, in one room or (None) everywhere, until `until` (0: for good) or until it is
+    lifted.
 
     It is of one of `person_id`, `device` (a guest's browser) and `network` (guests' addresses).
     """

@@ -28,9 +28,7 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
     return people
 
 
-def time_out(
-    hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = ""
-) -> Message:
+def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = "") -> Message:
     """Let somebody only read, for `seconds` (0: until it is lifted)."""
     room, name = _target(hub, identity, room_id, person)
     effect = Impose("timeout", name, person=person, until=_until(seconds), reason=_reason(why))

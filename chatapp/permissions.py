@@ -1,7 +1,7 @@
 """Who is asking, and the tables of who may do what. Every door asks `check`, and so does the journal.
 
-Two tables, and both must allow: ROLES is what somebody may do on this server, STANDINGS what they may do in one
-room. What a room, a sanction or a token takes away from that is in `_withheld`.
+Two tables, and both must allow: ROLES is what somebody may do on this server, STANDINGS what they may do in
+one room. What a room, a sanction or a token takes away from that is in `_withheld`.
 """
 
 import time
@@ -20,7 +20,16 @@ RoomRole = Literal["member", "moderator", "owner"]
 Posting = Literal["everyone", "members", "moderators"]
 Scope = Literal["read", "write", "manage"]
 Standing = Literal[
-    "hidden", "outside", "visitor", "guest", "person", "party", "member", "moderator", "owner", "administrator"
+    "hidden",
+    "outside",
+    "visitor",
+    "guest",
+    "person",
+    "party",
+    "member",
+    "moderator",
+    "owner",
+    "administrator",
 ]
 Verb = Literal[
     "read",
@@ -42,8 +51,8 @@ Verb = Literal[
 class Identity(Struct, frozen=True):
     """`id`: unique for ever; a guest's starts with g. `address`: where the request came from, for limits.
 
-    `device`: of the browser of a guest; `session`: under which a person is signed in. `scopes` and `rooms` (None:
-    all) are what a token allows of all that its owner may.
+    `device`: of the browser of a guest; `session`: under which a person is signed in. `scopes` and `rooms`
+    (None: all) are what a token allows of all that its owner may.
     """
 
     id: str
@@ -66,7 +75,9 @@ class Identity(Struct, frozen=True):
 
 
 class Sanctions:
-    """Who may not, and until when (microseconds since 1970; 0: for good): people, guests' devices and addresses."""
+    """Who may not, and until when (microseconds since 1970; 0: for good): people, guests' devices and
+    addresses.
+    """
 
     def __init__(self, rows: Iterable[tuple[str | None, str | None, str | None, int]] = ()) -> None:
         """`rows`: (person, device, network, until), each with one of the first three."""
@@ -171,8 +182,8 @@ def may(identity: Identity, verb: Verb, rights: Rights | None = None) -> bool:
 
 
 def check(identity: Identity, verb: Verb, rights: Rights | None = None) -> None:
-    """Raises what `may` refuses: NoSuchRoom for a room that is not theirs to know of, SignIn where a name would
-    help, Forbidden where it would not, which says why.
+    """Raises what `may` refuses: NoSuchRoom for a room that is not theirs to know of, SignIn where a name
+    would help, Forbidden where it would not, which says why.
     """
     if may(identity, verb, rights):
         return

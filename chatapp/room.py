@@ -121,8 +121,8 @@ class Room:
             self._take(state)
 
     def restrict(self, rights: Rights | None) -> None:
-        """Take over who may do what here, unless that is known. Comes before what was said under these rights:
-        whoever may not read any more is gone by then.
+        """Take over who may do what here, unless that is known. Comes before what was said under these
+        rights: whoever may not read any more is gone by then.
         """
         if rights is None or rights.number <= self.rights.number:
             return

@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from chatapp import models
 from chatapp.errors import SetupError
 from chatapp.journal.requests import MakeRoom
+from chatapp.journal.writing import perform
 from chatapp.message import Author
 from chatapp.permissions import SYSTEM
-from chatapp.journal.writing import perform
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -73,9 +73,9 @@ def listed(connection: Connection, person: str) -> list[Listed]:
 
 def _bans(connection: Connection) -> dict[int, Sanctions]:
     columns = SANCTIONS.c
-    query = select(
-        columns.room_id, columns.person_id, columns.device, columns.network, columns.until
-    ).where(columns.kind == "ban", columns.room_id.is_not(None), columns.lifted_at.is_(None))
+    query = select(columns.room_id, columns.person_id, columns.device, columns.network, columns.until).where(
+        columns.kind == "ban", columns.room_id.is_not(None), columns.lifted_at.is_(None)
+    )
     rows: dict[int, list[Any]] = {}
     for room, *ban in connection.execute(query):
         rows.setdefault(room, []).append(ban)
@@ -127,7 +127,9 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
     ]
 
 
-def audit(connection: Connection, limit: int, before: int = 2**62, room: int | None = None) -> list[AuditLine]:
+def audit(
+    connection: Connection, limit: int, before: int = 2**62, room: int | None = None
+) -> list[AuditLine]:
     """The newest `limit` entries of the audit log below the id `before`, the newest first."""
     columns = AUDIT.c
     query = select(
@@ -197,7 +199,9 @@ def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
 def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
     """The room and what follows `cursor` in it, of one moment; None where there is no such room (any more)."""
     found = state(connection, room)
-    return found and Look(found, after(connection, room, cursor, limit), _news(connection, found, known_rights))
+    return found and Look(
+        found, after(connection, room, cursor, limit), _news(connection, found, known_rights)
+    )
 
 
 def newest(connection: Connection, room: int, limit: int, known_rights: int) -> Look | None:
@@ -268,7 +272,9 @@ def name_of(connection: Connection, room: int, person: str) -> str | None:
     query = select(columns.name).where(columns.room_id == room, columns.person_id == person)
     name: str | None = connection.scalar(query)
     if name is None:
-        newest = select(_COLUMNS.seq, _COLUMNS.author_id, _COLUMNS.author_name).where(_COLUMNS.room_id == room)
+        newest = select(_COLUMNS.seq, _COLUMNS.author_id, _COLUMNS.author_name).where(
+            _COLUMNS.room_id == room
+        )
         recent = newest.order_by(_COLUMNS.seq.desc()).limit(1000).subquery()
         query = select(recent.c.author_name).where(recent.c.author_id == person)
         name = connection.scalar(query.order_by(recent.c.seq.desc()).limit(1))

@@ -133,10 +133,11 @@ class Act(Struct, frozen=True):
 
 
 class Post(Struct, frozen=True):
-    """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of it.
+    """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of
+    it.
 
-    `identity` was permitted `verb` under the room's rights numbered `rights`; if they have changed since, it is
-    asked again. `any_author`: it may change other people's messages.
+    `identity` was permitted `verb` under the room's rights numbered `rights`; if they have changed since, it
+    is asked again. `any_author`: it may change other people's messages.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room.
@@ -168,8 +169,8 @@ class Clear(Struct, frozen=True):
 
 
 class MakeRoom(Struct, frozen=True):
-    """`members`: (person, name, role) of those who are in it from the beginning. `party`: of a direct room; where
-    there is one of that party already, it is the answer.
+    """`members`: (person, name, role) of those who are in it from the beginning. `party`: of a direct room;
+    where there is one of that party already, it is the answer.
     """
 
     name: str

@@ -62,7 +62,9 @@ def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
 
 
 def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> tuple[int, bool]:
-    """Remove the oldest messages; returns the first number that may still be there, and whether any was removed."""
+    """Remove the oldest messages; returns the first number that may still be there, and whether any was
+    removed.
+    """
     columns = MESSAGES.c
     first: int = connection.execute(select(ROOMS.c.first_seq).where(ROOMS.c.id == room)).scalar_one()
     least = first

@@ -192,7 +192,8 @@ class _Transaction:
         if last is not None:
             left = math.ceil((last + pause - at) / 1_000_000)
             raise TooFast(
-                f"One message in {room.slow_seconds} s in this room", retry_after=min(max(left, 1), room.slow_seconds)
+                f"One message in {room.slow_seconds} s in this room",
+                retry_after=min(max(left, 1), room.slow_seconds),
             )
 
     def _take_effect(self, room: _OpenRoom, post: Post) -> None:
@@ -330,7 +331,13 @@ class _Transaction:
             room.revision += 1
         if touched:
             rows = [
-                {"room": room.id, "seq": room.last_seq, "time": room.last_at, "rev": room.revision, "right": room.rights}
+                {
+                    "room": room.id,
+                    "seq": room.last_seq,
+                    "time": room.last_at,
+                    "rev": room.revision,
+                    "right": room.rights,
+                }
                 for room in touched
             ]
             self._connection.execute(_ADVANCE, rows)

@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
-from chatapp import administration, auth, cursor, listing, posting
+from chatapp import access, administration, auth, cursor, listing, posting
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
-from chatapp.permissions import may
+from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 
@@ -93,10 +93,11 @@ def _show(
     if not may(get_identity(), "read"):
         wanted = request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
         return redirect(url_for("rooms.index", next=wanted))  # type: ignore[return-value]  # the form is there
-    hub = get_hub()
-    room = hub.room(room_id)
+    hub, identity = get_hub(), get_identity()
+    room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
+    check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(
         "room.html",
         room={**_plain(room.state), "cursor": room.last},
@@ -124,7 +125,7 @@ def _page(room: Room) -> tuple[list[Message], bool]:
     if before is None:
         return room.after(room.newest, NEWEST), False
     seq = min(max(cursor.number(before, "before"), 0), 2**62)
-    messages = get_hub().journal.read(reading.before, room.id, seq, NEWEST)
+    messages = access.read(get_hub(), get_identity(), room, reading.before, seq, NEWEST)
     return messages, bool(messages) and messages[-1].seq < room.last
 
 

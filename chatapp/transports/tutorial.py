@@ -13,7 +13,7 @@ from flask_sock import Sock
 from chatapp import access, auth, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
-from chatapp.errors import BadRequest, ChatError, Forbidden
+from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
@@ -24,7 +24,7 @@ from chatapp.room import Room
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
-from chatapp.transports.waiting import wait_for_news
+from chatapp.transports.waiting import check_still, wait_for_news
 
 WAIT_SECONDS = 25
 CALLBACK_LIMIT = 64

@@ -40,8 +40,8 @@ def wait_for_news(
 
 
 def check_still(room: Room, identity: Identity, since: int) -> None:
-    """Whether somebody who may have waited may still read. Raises NoSuchRoom, SignIn and Forbidden, the last also
-    where they were removed by a message after `since`.
+    """Whether somebody who may have waited may still read. Raises NoSuchRoom, SignIn and Forbidden, the last
+    also where they were removed by a message after `since`.
     """
     if room.removed(identity.id, since):
         raise Forbidden("You were removed from this room")

@@ -8,6 +8,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+
 def upgrade() -> None:
     for column in (
         sa.Column("kind", sa.Text(), nullable=False, server_default="public"),
@@ -72,5 +73,14 @@ def downgrade() -> None:
     op.drop_table("sanctions")
     op.drop_table("members")
     op.drop_index("uq_rooms_party", "rooms")
-    for name in ("party", "rights", "keep_messages", "keep_days", "slow_seconds", "guests", "posting", "kind"):
+    for name in (
+        "party",
+        "rights",
+        "keep_messages",
+        "keep_days",
+        "slow_seconds",
+        "guests",
+        "posting",
+        "kind",
+    ):
         op.drop_column("rooms", name)
