@@ -32,12 +32,12 @@ def make_room(
     owner = () if identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
     request = MakeRoom(
         text.room_name(name),
-        Author.of(identity),
-        Act(f"made a {kind} room", text.room_name(name)),
-        topic=text.topic(topic),
-        kind=kind,
+        text.topic(topic),
+        kind,
         guests=kind == "public",
         members=owner,  # type: ignore[arg-type]
+        by=Author.of(identity),
+        act=Act(f"made a {kind} room", text.room_name(name)),
     )
     if identity.id != SYSTEM.id:
         hub.limiter.room(identity.address)
@@ -56,7 +56,6 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[Author]) -
     hub.limiter.room(identity.address)
     request = MakeRoom(
         ", ".join(sorted(person.name for person in party.values())),
-        Author.of(identity),
         kind="direct",
         guests=False,
         members=tuple((person.id, person.name, "member") for person in party.values()),

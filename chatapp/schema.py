@@ -13,8 +13,6 @@ from chatapp import models
 from chatapp.errors import SetupError
 from chatapp.journal.requests import MakeRoom
 from chatapp.journal.writing import perform
-from chatapp.message import Author
-from chatapp.permissions import SYSTEM
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -39,7 +37,7 @@ def bring_up(app: Flask, engine: Engine) -> None:
         upgrade(app)
         if have is None:
             with engine.connect().execution_options(writes=True) as connection, connection.begin():
-                perform(connection, [MakeRoom("Lobby", Author.of(SYSTEM), topic="Say hello, ask anything")])
+                perform(connection, [MakeRoom("Lobby", "Say hello, ask anything")])
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         raise SetupError(f"the database {_name(engine)} cannot be used: {cause}") from None

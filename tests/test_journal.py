@@ -14,7 +14,7 @@ from chatapp import models
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
-from chatapp.journal.requests import Commit, DropRoom, Kept, MakeRoom, Post, Request
+from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Request
 from chatapp.message import Author
 from tests.clients import UNIT
 
@@ -109,7 +109,7 @@ def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
         DropRoom(other),
         *says(other, "too late"),
         *says(keeper.room, "two"),
-        Post(keeper.room, ADA, "closes", kind="notice", change={"closed": True}),
+        Post(keeper.room, ADA, "closes", kind="notice", effects=(ChangeRoom({"closed": True}),)),
         *says(keeper.room, "three"),
     )
     refusals = [type(answer) for answer in answers if isinstance(answer, Exception)]

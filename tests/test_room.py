@@ -19,10 +19,10 @@ from chatapp.config import Config
 from chatapp.encodings import EVENT_STREAM, WEBSOCKET, Encoding
 from chatapp.errors import NotKept
 from chatapp.hub import Hub
-from chatapp.journal.requests import Commit, RoomState
+from chatapp.journal.requests import Commit, Look, RoomState
 from chatapp.message import Author, Message, format_time
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, Rights
 from chatapp.room import NEWEST, Room
 from chatapp.subscriber import Subscriber
 from chatapp.transports.polling import poll
@@ -40,6 +40,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.epoch, self.first, self.last, self.revision = "e1", 1, 0, 1
+        self.rights = Rights(1)
         self.during_read: Callable[[], None] = lambda: None
         self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
 
@@ -61,17 +62,24 @@ class MemoryJournal:
 
     @property
     def state(self) -> RoomState:
-        return RoomState(1, "board", "", self.epoch, self.first, self.last, self.revision, False)
+        number = self.rights.number
+        return RoomState(
+            1, "board", "", self.epoch, self.first, self.last, self.revision, False, rights=number
+        )
 
-    def newest(self, room: int, limit: int) -> tuple[RoomState, list[Message]]:
-        found = self.state, self.messages[-limit:]
+    def newest(self, room: int, limit: int, known_rights: int) -> Look:
+        found = Look(self.state, self.messages[-limit:], self._news(known_rights))
         self._switch()
         return found
 
-    def state_and_messages_after(self, room: int, cursor: int, limit: int) -> tuple[RoomState, list[Message]]:
-        found = self.state, [m for m in self.messages if m.seq > cursor][:limit]
+    def look(self, room: int, cursor: int, limit: int, known_rights: int) -> Look:
+        messages = [m for m in self.messages if m.seq > cursor][:limit]
+        found = Look(self.state, messages, self._news(known_rights))
         self._switch()
         return found
+
+    def _news(self, known_rights: int) -> Rights | None:
+        return None if self.rights.number == known_rights else self.rights
 
     def messages_after(self, room: int, cursor: int, limit: int, until: int) -> list[Message]:
         found = [m for m in self.messages if cursor < m.seq <= until][:limit]
@@ -194,7 +202,7 @@ def test_an_answer_that_was_overtaken_brings_back_neither_an_old_name_nor_an_old
     hub._committed([journal.clear()])
     hub.sync(room)
     room.refresh(overtaken)
-    room.reset(overtaken, [])
+    room.reset(Look(overtaken, []))
     assert (room.epoch, room.revision) == (journal.epoch, journal.revision)
 
 

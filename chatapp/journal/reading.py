@@ -51,7 +51,7 @@ def states(connection: Connection) -> list[RoomState]:
 
 
 def listed(connection: Connection, person: str) -> list[Listed]:
-    """The rooms that `person` ("": nobody) is in or that are public, by id, with what concerns that person."""
+    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person."""
     mine = (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == person)
     query = (
         _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted)
@@ -199,19 +199,18 @@ def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
 def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
     """The room and what follows `cursor` in it, of one moment; None where there is no such room (any more)."""
     found = state(connection, room)
-    return found and Look(
-        found, after(connection, room, cursor, limit), _news(connection, found, known_rights)
-    )
+    if found is None:
+        return None
+    return Look(found, after(connection, room, cursor, limit), _news(connection, found, known_rights))
 
 
 def newest(connection: Connection, room: int, limit: int, known_rights: int) -> Look | None:
     """The room and its newest `limit` messages, of one moment."""
     found = state(connection, room)
-    return found and Look(
-        found,
-        before(connection, room, found.last_seq + 1, limit),
-        _news(connection, found, known_rights),
-    )
+    if found is None:
+        return None
+    messages = before(connection, room, found.last_seq + 1, limit)
+    return Look(found, messages, _news(connection, found, known_rights))
 
 
 def _news(connection: Connection, found: RoomState, known: int) -> Rights | None:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, RoomRole, Verb
 
+SYSTEM_AUTHOR = Author.of(SYSTEM)
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
 Kind = Literal["text", "edit", "delete", "reaction", "notice"]
@@ -44,7 +45,7 @@ class Look(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A room as it concerns one person: `rights` with that member only. `party`: the others of a direct room."""
+    """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room."""
 
     state: RoomState
     rights: Rights
@@ -104,7 +105,7 @@ class SetMember(Struct, frozen=True):
 
 
 class Impose(Struct, frozen=True):
-    """A sanction on one of `person`, `device` and `network`; `until` in microseconds since 1970, 0: for good."""
+    """A sanction on `person`, `device` or `network`; `until` in microseconds since 1970, 0: for good."""
 
     kind: Literal["ban", "timeout"]
     name: str
@@ -164,8 +165,8 @@ class Clear(Struct, frozen=True):
     """Remove all messages of a room; numbers go on, under a new epoch."""
 
     room: int
-    by: Author
-    act: Act
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
 
 
 class MakeRoom(Struct, frozen=True):
@@ -174,21 +175,21 @@ class MakeRoom(Struct, frozen=True):
     """
 
     name: str
-    by: Author
-    act: Act | None = None
     topic: str = ""
     kind: RoomKind = "public"
     guests: bool = True
     members: tuple[tuple[str, str, RoomRole], ...] = ()
     party: str | None = None
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
 
 
 class DropRoom(Struct, frozen=True):
     """Remove a room and its messages for good."""
 
     room: int
-    by: Author
-    act: Act
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
 
 
 class MarkRead(Struct, frozen=True):
@@ -208,7 +209,7 @@ class Mute(Struct, frozen=True):
 
 
 class Prune(Struct, frozen=True):
-    """Remove what was kept before `before` (microseconds since 1970) and all but the newest `keep` messages."""
+    """Remove what is older than `before` (microseconds since 1970), and all but the newest `keep` messages."""
 
     room: int
     before: int | None = None

@@ -276,7 +276,7 @@ class _Transaction:
     def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""
         self._flush()
-        statements.note(self._connection, request.by, request.act, room.id, now())
+        self._note(request, room.id)
         statements.begin_log_anew(self._connection, room.id, room.last_seq + 1)
         self._known = {key: kept for key, kept in self._known.items() if key[0] != room.id}
         room.messages.clear()
@@ -287,8 +287,7 @@ class _Transaction:
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
         room = statements.insert_room(self._connection, request, now())
-        if request.act is not None:
-            statements.note(self._connection, request.by, request.act, room, now())
+        self._note(request, room)
         self._rooms[room] = _OpenRoom(
             room, last_seq=0, last_at=0, revision=0, closed=False, rights=1, slow_seconds=0, changed=True
         )
@@ -296,7 +295,7 @@ class _Transaction:
 
     def _drop_room(self, room: _OpenRoom, request: DropRoom) -> int:
         self._flush()
-        statements.note(self._connection, request.by, request.act, room.id, now())
+        self._note(request, room.id)
         statements.delete_room(self._connection, room.id)
         del self._rooms[room.id]
         self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
@@ -307,12 +306,16 @@ class _Transaction:
         seq = max(0, min(request.seq, self._room(request.room).last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
+    def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
+        if request.act is not None:
+            statements.note(self._connection, request.by, request.act, room, now())
+
     def _mute(self, request: Mute) -> int:
         statements.mute(self._connection, self._room(request.room).id, request.person, request.muted)
         return request.room
 
     def _prune(self, room: _OpenRoom, request: Prune) -> int:
-        """Returns the room's first number now. Retention is no new log: who is behind is reset by its cursor."""
+        """Returns the room's first number now. It is the same log: who is behind is reset by its cursor."""
         self._flush()
         first, removed = statements.prune(self._connection, room.id, request, room.last_seq)
         if removed:
