@@ -16,7 +16,7 @@ from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
 from chatapp.pages import errors, guests, health, metrics, rooms
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, messages, tutorial, websocket
+from chatapp.transports import event_stream, members, messages, moderation, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -87,7 +87,19 @@ def _log_as_gunicorn_does() -> None:
 
 
 def _open_doors(app: Flask) -> None:
-    for door in (messages, rooms_api, event_stream, tutorial, websocket, rooms, guests, health, metrics):
+    for door in (
+        messages,
+        rooms_api,
+        members,
+        moderation,
+        event_stream,
+        tutorial,
+        websocket,
+        rooms,
+        guests,
+        health,
+        metrics,
+    ):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)

@@ -46,7 +46,10 @@ def make_room(
 
 
 def begin_conversation(hub: Hub, identity: Identity, others: Sequence[Author]) -> int:
-    """The id of the direct room of `identity` and `others`: the one that there is, or a new one."""
+    """The id of the direct room of `identity` and `others`: the one that there is, or a new one.
+
+    Raises BadRequest, Forbidden, SignIn, TooFast.
+    """
     check(identity, "write_to_people")
     party = {other.id: other for other in [Author.of(identity), *others]}
     if not 2 <= len(party) <= PARTY_LIMIT:

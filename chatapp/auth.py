@@ -14,6 +14,7 @@ from wtforms import ValidationError
 
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
+from chatapp.journal.requests import NoteDevice
 from chatapp.permissions import Identity
 from chatapp.text import person_name
 
@@ -40,7 +41,7 @@ def identify() -> None:
 
 
 def become_guest(name: object, code: object) -> Identity:
-    """Make a guest and put them into the cookie. Raises Forbidden, BadRequest, TooFast.
+    """Make a guest and put them into the cookie. Switches. Raises Forbidden, BadRequest, TooFast, NotKept.
 
     Who comes back under the same name because another word is asked now is the same person: their messages
     stay theirs, and what their browser had not sent yet goes out.
@@ -56,9 +57,12 @@ def become_guest(name: object, code: object) -> Identity:
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
-    identity = Identity(person_id, name, "guest", address())
+    device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
+    identity = Identity(person_id, name, "guest", address(), device)
+    get_hub().journal.ask(NoteDevice(person_id, device, address()))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
+    session["device"] = device
     session["person"] = {"id": identity.id, "name": identity.name}
     session["word"] = _word(config.guest_code)
     g.identity = identity
@@ -110,7 +114,7 @@ def _guest_of_cookie() -> Identity | None:
         return None
     if config.guest_code and session.get("word") != _word(config.guest_code):
         return None  # came in before there was a word, or with another one
-    return Identity(person["id"], person["name"], "guest", address())
+    return Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
 
 
 def _word(code: str) -> str:

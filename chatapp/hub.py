@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 import gevent
 from gevent.event import Event
 
-from chatapp import frames
+from chatapp import frames, retention
 from chatapp.bus import Bus, Committed, Notice, PresenceChanged, ReadUpTo, Typing
 from chatapp.config import Config
 from chatapp.errors import Draining
@@ -55,6 +55,7 @@ class Hub:
         gevent.spawn(self.rooms.sweep)
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
+        gevent.spawn(retention.run, self.journal)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import RoomState
@@ -42,6 +43,11 @@ class ListedRoom:
             "kind": self.state.kind,
             "role": next(iter(self.rights.members.values()), None),
             "muted": self.muted,
+            "posting": self.state.posting,
+            "guests": self.state.guests,
+            "slow_seconds": self.state.slow_seconds,
+            "keep_days": self.state.keep_days,
+            "keep_messages": self.state.keep_messages,
         }
 
 
@@ -64,6 +70,14 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
         for room in found
         if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
     ]
+
+
+def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
+    """One of them. Raises NoSuchRoom."""
+    for room in rooms(hub, identity):
+        if room.state.id == room_id:
+            return room
+    raise NoSuchRoom()
 
 
 def _unread(state: RoomState, identity: Identity, read: dict[int, int]) -> int:

@@ -7,6 +7,7 @@ from chatapp.journal import reading
 from chatapp.journal.requests import Act, Member, Mute, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import RANKS, Identity, RoomRole, outranks
+from chatapp.room import Room
 
 
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
@@ -40,22 +41,23 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
 
 
 def take_in(
-    hub: Hub, identity: Identity, room_id: int, person: Author, role: RoomRole = "member"
+    hub: Hub, identity: Identity, room_id: int, person_id: str, role: RoomRole = "member"
 ) -> Message | None:
-    """Make `person` a member, or give them another part; None where they have it already.
+    """Make a person a member, or give them another part; None where they have it already.
 
     To take somebody in as a member is `invite`; any other part is given by owners.
     """
     if role not in RANKS:
         raise BadRequest(f"There is no part {role!r} in a room: {', '.join(RANKS)}")
     room = permitted(hub, identity, room_id, "read")
-    now = room.rights.members.get(person.id)
+    now = room.rights.members.get(person_id)
     if now == role:
         return None
     verb = "invite" if now is None and role == "member" else "manage"
     room = permitted(hub, identity, room_id, verb)
     if room.rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: begin it")
+    person = known(hub, room, person_id)
     if person.guest and role != "member":
         raise BadRequest("Guests have no part in running a room")
     said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
@@ -77,6 +79,20 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     return keep(
         hub, identity, room, "moderate", said, {"removed": person}, effect, act=Act(said, person, why)
     )
+
+
+def known(hub: Hub, room: Room, person: str) -> Author:
+    """Who has that id: a member of the room, somebody who is there, or who wrote there lately.
+
+    Raises BadRequest where there is nobody.
+    """
+    here = {who.id: who for who in hub.presence.people(room.id)}
+    if person in here:
+        return here[person]
+    name = hub.journal.read(reading.name_of, room.id, person)
+    if name is None:
+        raise BadRequest("Nobody with that id is in this room or wrote in it lately")
+    return Author(person, name, person.startswith("g"))
 
 
 def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:

@@ -145,6 +145,17 @@ class Sanction(Base):
     lifted_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class Device(Base):
+    """The browser in which somebody became a guest, and its address: a ban of the guest is one of it too."""
+
+    __tablename__ = "devices"
+
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    device: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
 class AuditEntry(Base):
     """Who did what, where, to whom, when and why. `room_id` outlives its room, so it refers to nothing."""
 

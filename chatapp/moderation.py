@@ -8,6 +8,7 @@ from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import Act, AuditLine, Impose, Lift, Sanction, SetMember
+from chatapp.membership import known
 from chatapp.message import Message
 from chatapp.permissions import Identity, outranks
 from chatapp.room import Room
@@ -44,17 +45,16 @@ def ban(
     person: str,
     seconds: int = 0,
     why: str = "",
-    device: str = "",
     network: str = "",
 ) -> Message:
-    """Keep somebody out of the room, for `seconds` (0: until it is lifted).
+    """Keep somebody out of the room, for `seconds` (0: until it is lifted); of a guest, their browser too.
 
-    A guest comes back under another name: give the `device` of their browser, or their `network`, too.
+    A guest may come back in another browser: `network` keeps out all guests who come from there.
     """
     room, name = _target(hub, identity, room_id, person)
     until, reason = _until(seconds), _reason(why)
     effects: list[Impose | SetMember] = [Impose("ban", name, person=person, until=until, reason=reason)]
-    if device:
+    if device := hub.journal.read(reading.device_of, person):
         effects.append(Impose("ban", name, device=device, until=until, reason=reason))
     if network:
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=reason))
@@ -113,11 +113,7 @@ def told(seconds: int) -> str:
 
 def _target(hub: Hub, identity: Identity, room_id: int, person: str) -> tuple[Room, str]:
     room = permitted(hub, identity, room_id, "moderate")
-    name = hub.journal.read(reading.name_of, room.id, person)
-    here = {who.id: who.name for who in hub.presence.people(room.id)}
-    name = name or here.get(person, "")
-    if not name:
-        raise BadRequest("Nobody with that id is in this room or wrote in it lately")
+    name = known(hub, room, person).name
     if person == identity.id:
         raise BadRequest("That would be yourself")
     _check_rank(identity, person, name, room)

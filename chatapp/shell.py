@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from chatapp import administration, posting
+from chatapp import administration, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub
 from chatapp.hub import Hub
@@ -145,7 +145,7 @@ class ShellRoom:
 
     def kick(self, name: str) -> list[str]:
         """Send everybody called `name` out; returns their ids. They may come back."""
-        return self._do(lambda: administration.kick(self._hub, SYSTEM, self.id, name))
+        return self._do(lambda: moderation.kick(self._hub, SYSTEM, self.id, name))
 
     def _do(self, verb: Callable[[], T]) -> T:
         return _flushed(self._hub, verb)

@@ -7,12 +7,12 @@ from msgspec import UNSET
 from sqlalchemy import Connection, Row, Table, func, select
 
 from chatapp import models
-from chatapp.journal.requests import AuditLine, Listed, Look, Member, RoomState, Sanction
+from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, AUDIT = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, DEVICES, AUDIT = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -20,6 +20,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, AUDIT = (
         models.Read,
         models.Member,
         models.Sanction,
+        models.Device,
         models.AuditEntry,
     )
 )
@@ -43,6 +44,7 @@ _STATE = select(
     ROOMS.c.rights,
 )
 _COLUMNS = MESSAGES.c
+DAY = 86_400_000_000  # microseconds
 
 
 def states(connection: Connection) -> list[RoomState]:
@@ -148,13 +150,23 @@ def audit(
     return [AuditLine(row[0], format_time(row[1]), *row[2:]) for row in rows]
 
 
-def to_prune(connection: Connection) -> list[tuple[int, int | None, int | None]]:
-    """(room, keep_days, keep_messages) of the rooms that do not keep everything."""
-    columns = ROOMS.c
-    query = select(columns.id, columns.keep_days, columns.keep_messages).where(
-        columns.keep_days.is_not(None) | columns.keep_messages.is_not(None)
-    )
-    return [row._tuple() for row in connection.execute(query)]
+def to_prune(connection: Connection, now: int) -> list[Prune]:
+    """What retention has to remove at `now` (microseconds since 1970), room by room."""
+    columns, found = ROOMS.c, []
+    query = select(
+        columns.id, columns.first_seq, columns.last_seq, columns.keep_days, columns.keep_messages
+    ).where(columns.keep_days.is_not(None) | columns.keep_messages.is_not(None))
+    for room, first, last, days, keep in connection.execute(query).all():
+        before = None if days is None else now - days * DAY
+        old = before is not None and _has_older(connection, room, first, before)
+        if old or (keep is not None and last - first + 1 > keep):
+            found.append(Prune(room, before, keep))
+    return found
+
+
+def _has_older(connection: Connection, room: int, first: int, before: int) -> bool:
+    query = select(_COLUMNS.seq).where(_COLUMNS.room_id == room, _COLUMNS.seq >= first, _COLUMNS.at < before)
+    return connection.scalar(query.limit(1)) is not None
 
 
 def state(connection: Connection, room: int) -> RoomState | None:
@@ -197,7 +209,7 @@ def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
 
 
 def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
-    """The room and what follows `cursor` in it, of one moment; None where there is no such room (any more)."""
+    """The room and what follows `cursor` in it, of one moment; None where there is no such room."""
     found = state(connection, room)
     if found is None:
         return None
@@ -266,7 +278,7 @@ def authors_called(connection: Connection, room: int, name: str) -> list[str]:
 
 
 def name_of(connection: Connection, room: int, person: str) -> str | None:
-    """What a person is called in a room: as a member, or as the author of one of its newest 1,000 messages."""
+    """What a person is called in a room: as a member, or as an author among its newest 1,000 messages."""
     columns = MEMBERS.c
     query = select(columns.name).where(columns.room_id == room, columns.person_id == person)
     name: str | None = connection.scalar(query)
@@ -278,6 +290,12 @@ def name_of(connection: Connection, room: int, person: str) -> str | None:
         query = select(recent.c.author_name).where(recent.c.author_id == person)
         name = connection.scalar(query.order_by(recent.c.seq.desc()).limit(1))
     return name
+
+
+def device_of(connection: Connection, person: str) -> str | None:
+    """The browser in which a guest came in."""
+    device: str | None = connection.scalar(select(DEVICES.c.device).where(DEVICES.c.person_id == person))
+    return device
 
 
 def read_positions(connection: Connection, person: str) -> dict[int, int]:

@@ -200,6 +200,14 @@ class MarkRead(Struct, frozen=True):
     seq: int
 
 
+class NoteDevice(Struct, frozen=True):
+    """Remember in which browser, and at which address, somebody became a guest."""
+
+    person: str
+    device: str
+    address: str
+
+
 class Mute(Struct, frozen=True):
     """Whether a member wants to hear of a room."""
 
@@ -209,14 +217,14 @@ class Mute(Struct, frozen=True):
 
 
 class Prune(Struct, frozen=True):
-    """Remove what is older than `before` (microseconds since 1970), and all but the newest `keep` messages."""
+    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages."""
 
     room: int
     before: int | None = None
     keep: int | None = None
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune
+Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteDevice
 
 
 class Kept(Struct, frozen=True):

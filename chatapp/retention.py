@@ -1,0 +1,33 @@
+"""Retention: what a room does not keep is removed, once a minute; whichever process comes first does it."""
+
+import logging
+import time
+
+import gevent
+
+from chatapp.errors import ChatError
+from chatapp.journal import Journal, reading
+
+SECONDS = 60
+
+log = logging.getLogger(__name__)
+
+
+def run(journal: Journal) -> None:
+    """Prune for ever. Switches."""
+    while True:
+        gevent.sleep(SECONDS)
+        try:
+            prune(journal)
+        except ChatError:  # the journal has said why; the next minute tries again
+            pass
+        except Exception:
+            log.exception("retention failed")
+
+
+def prune(journal: Journal) -> int:
+    """Remove what is over; how many rooms had something to remove."""
+    due = journal.read(reading.to_prune, time.time_ns() // 1000)
+    for request in due:
+        journal.ask(request)
+    return len(due)

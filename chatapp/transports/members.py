@@ -1,0 +1,68 @@
+"""`/api/rooms/<id>/members` and its neighbours: who is in a room, joining, leaving, muting."""
+
+from typing import Any
+
+from flask import Blueprint, Response
+from msgspec import Struct
+
+from chatapp import auth, membership
+from chatapp.globals import get_hub, get_identity
+from chatapp.message import Message
+from chatapp.transports import json_api
+
+bp = Blueprint("members", __name__)
+
+
+class Part(Struct, frozen=True):
+    role: Any = "member"
+
+
+class Muting(Struct, frozen=True):
+    muted: bool
+
+
+@bp.get("/api/rooms/<room_id:room_id>/members")
+def index(room_id: int) -> Response:
+    """Who is a member, owners first."""
+    return json_api.answer({"members": membership.members(get_hub(), get_identity(), room_id)})
+
+
+@bp.put("/api/rooms/<room_id:room_id>/members/<person>")
+def put(room_id: int, person: str) -> Response:
+    """Take somebody in, or give a member another part; the notice, or 204 where that was so already."""
+    auth.guard_write()
+    hub, identity, part = get_hub(), get_identity(), json_api.body(Part)
+    return _told(membership.take_in(hub, identity, room_id, person, part.role))
+
+
+@bp.delete("/api/rooms/<room_id:room_id>/members/<person>")
+def remove(room_id: int, person: str) -> Response:
+    """End somebody's membership; the notice."""
+    auth.guard_write()
+    return _told(membership.remove(get_hub(), get_identity(), room_id, person))
+
+
+@bp.post("/api/rooms/<room_id:room_id>/join")
+def join(room_id: int) -> Response:
+    """Become a member of a public room; the notice, or 204 for who is one."""
+    auth.guard_write()
+    return _told(membership.join(get_hub(), get_identity(), room_id))
+
+
+@bp.post("/api/rooms/<room_id:room_id>/leave")
+def leave(room_id: int) -> Response:
+    """Be a member no longer; the notice, or 204 for who is none."""
+    auth.guard_write()
+    return _told(membership.leave(get_hub(), get_identity(), room_id))
+
+
+@bp.post("/api/rooms/<room_id:room_id>/mute")
+def mute(room_id: int) -> Response:
+    """Whether the asker wants to hear of a room; 204."""
+    auth.guard_write()
+    membership.mute(get_hub(), get_identity(), room_id, json_api.body(Muting).muted)
+    return Response(status=204)
+
+
+def _told(notice: Message | None) -> Response:
+    return Response(status=204) if notice is None else json_api.raw(notice.json)
