@@ -1,31 +1,25 @@
-"""The administrator's verbs, as they are used in `flask shell` and by `flask room …`.
-
-Everything here reads the database and writes through the journal, so it works beside a running server, whose
-workers hear of it within milliseconds, as well as without one.
-"""
+"""A room as the administrator handles it, and how to get at one."""
 
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from chatapp import administration, moderation, posting
-from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp import administration, membership, moderation, posting
+from chatapp.errors import BadRequest, NoSuchRoom
 from chatapp.globals import get_hub
 from chatapp.hub import Hub
 from chatapp.journal import reading
-from chatapp.journal.requests import RoomState
+from chatapp.journal.requests import AuditLine, Member, RoomState, Sanction
 from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author, Message
-from chatapp.permissions import SYSTEM
+from chatapp.permissions import SYSTEM, Posting, RoomKind, RoomRole
 from chatapp.posting import Draft
 
 T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
-NAMES = 'rooms()  room(1)  room("Lobby")  create_room(name)  delete_room(room)  help(room(1))'
 VERBS = """\
 What can be done with a room:
 
@@ -38,6 +32,13 @@ room.close(), .open()    make it read-only, and writable again
 room.clear()             remove all messages for good
 room.delete(seq)         delete one message (a number, or a message of history())
 room.kick(name)          send somebody out; they may come back
+room.ban(name)           keep somebody out; room.time_out(name, seconds): they may only read
+room.sanctions()         what is in force; room.lift(number) takes one back
+room.members()           who is a member; room.take_in(id, "owner"), room.remove(id)
+room.kind = "private"    or "public"; .posting = "members"; .guests = False
+room.pace = 30           seconds between two messages of one person
+room.keep(days=90)       how long messages are kept, or how many: keep(messages=1000); keep(): all
+room.audit()             who did what here
 """
 
 
@@ -147,6 +148,89 @@ class ShellRoom:
         """Send everybody called `name` out; returns their ids. They may come back."""
         return self._do(lambda: moderation.kick(self._hub, SYSTEM, self.id, name))
 
+    def time_out(self, name: str, seconds: int = 0, why: str = "") -> list[Message]:
+        """Let everybody called `name` only read, for `seconds` (0: until it is lifted)."""
+        return self._on_each(
+            name, lambda person: moderation.time_out(self._hub, SYSTEM, self.id, person, seconds, why)
+        )
+
+    def ban(self, name: str, seconds: int = 0, why: str = "", network: str = "") -> list[Message]:
+        """Keep everybody called `name` out, for `seconds` (0: until it is lifted); of guests, their browser.
+
+        `network`, as 192.0.2.0/24: also all guests who come from there.
+        """
+        return self._on_each(
+            name, lambda person: moderation.ban(self._hub, SYSTEM, self.id, person, seconds, why, network)
+        )
+
+    def sanctions(self) -> list[Sanction]:
+        """The time-outs and bans in force, the newest first."""
+        return moderation.sanctions(self._hub, SYSTEM, self.id)
+
+    def lift(self, sanction: int) -> Message:
+        """Take a time-out or a ban back, by its number."""
+        return self._do(lambda: moderation.lift(self._hub, SYSTEM, self.id, sanction))
+
+    def members(self) -> list[Member]:
+        """Who is a member, owners first."""
+        return membership.members(self._hub, SYSTEM, self.id)
+
+    def take_in(self, person: str, role: RoomRole = "member") -> Message | None:
+        """Make somebody, by id, a member, a moderator or an owner; None where they are that already."""
+        return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, person, role))
+
+    def remove(self, person: str) -> Message:
+        """End somebody's membership, by id."""
+        return self._do(lambda: membership.remove(self._hub, SYSTEM, self.id, person))
+
+    @property
+    def kind(self) -> RoomKind:
+        """public, private or direct; may be set to the first two."""
+        return self.state.kind
+
+    @kind.setter
+    def kind(self, kind: RoomKind) -> None:
+        self._do(lambda: administration.set_kind(self._hub, SYSTEM, self.id, kind))
+
+    @property
+    def posting(self) -> Posting:
+        """Who may write: everyone, members or moderators; may be set."""
+        return self.state.posting
+
+    @posting.setter
+    def posting(self, posting: Posting) -> None:
+        self._do(lambda: administration.set_posting(self._hub, SYSTEM, self.id, posting))
+
+    @property
+    def guests(self) -> bool:
+        """Whether guests may come in; may be set."""
+        return self.state.guests
+
+    @guests.setter
+    def guests(self, guests: bool) -> None:
+        self._do(lambda: administration.set_guests(self._hub, SYSTEM, self.id, guests))
+
+    @property
+    def pace(self) -> int:
+        """Seconds between two messages of one person; may be set."""
+        return self.state.slow_seconds
+
+    @pace.setter
+    def pace(self, seconds: int) -> None:
+        self._do(lambda: administration.set_pace(self._hub, SYSTEM, self.id, seconds))
+
+    def keep(self, days: int | None = None, messages: int | None = None) -> Message | None:
+        """Keep messages for so many days, and at most so many of them; neither: all, for ever."""
+        return self._do(lambda: administration.set_retention(self._hub, SYSTEM, self.id, days, messages))
+
+    def audit(self, limit: int = 100) -> list[AuditLine]:
+        """Who did what here, the newest first."""
+        return moderation.audit(self._hub, SYSTEM, self.id, limit)
+
+    def _on_each(self, name: str, act: Callable[[str], Message]) -> list[Message]:
+        people = moderation.called(self._hub, self._hub.room(self.id), name)
+        return self._do(lambda: [act(person) for person in people])
+
     def _do(self, verb: Callable[[], T]) -> T:
         return _flushed(self._hub, verb)
 
@@ -220,18 +304,3 @@ def _flushed(hub: Hub, verb: Callable[[], T]) -> T:
     done = verb()
     hub.bus.flush(FLUSH_SECONDS)
     return done
-
-
-def begin() -> dict[str, Any]:
-    """What `flask shell` knows from the start. Says so, and has refusals said in one line."""
-    print(f"Rooms: {NAMES}", file=sys.stderr)  # where Python's own banner goes
-    sys.excepthook = _say  # which the prompt asks, if it is not Python's own
-    return {"rooms": rooms, "room": room, "create_room": create_room, "delete_room": delete_room}
-
-
-def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A refusal is an answer, not a fault: it needs no traceback."""
-    if isinstance(error, ChatError):
-        print(f"{kind.__name__}: {error}", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,75 @@
+"""What the commands share: how they name a room, ask, refuse and print."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from chatapp.errors import ChatError, NoSuchRoom
+from chatapp.journal.requests import RoomState
+from chatapp.shell import rooms as shell
+from chatapp.shell.rooms import ShellRoom
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+which = click.argument("which", metavar="ROOM")
+
+
+def refusals(command: F) -> F:
+    """Say what was refused in one line, with exit status 1."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ChatError as error:
+            raise click.ClickException(str(error)) from None
+
+    return guarded  # type: ignore[return-value]
+
+
+def find(which: str) -> ShellRoom:
+    """The room of that number or, where there is none, of that name."""
+    if which.isascii() and which.isdigit() and len(which) < 20:
+        with suppress(NoSuchRoom):
+            return shell.room(int(which))
+    return shell.room(which)
+
+
+def confirm(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def change(found: ShellRoom, change: Callable[[], object], as_json: bool, done: str, already: str) -> None:
+    """Do it and say so, or say that it is so `already`."""
+    before = found.state
+    change()
+    after = found.state
+    same = (before.name, before.topic, before.closed) == (after.name, after.topic, after.closed)
+    done_with(found, as_json, already if same else done)
+
+
+def done_with(found: ShellRoom, as_json: bool, done: str) -> None:
+    if as_json:
+        print_json(fields_of(found))
+    else:
+        click.echo(f"{done} {found!r}")
+
+
+def fields_of(found: ShellRoom) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(found.state)
+    return fields
+
+
+def print_json(value: Any) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+
+def name_of(state: RoomState) -> str:
+    return state.name + (" (closed)" if state.closed else "")
