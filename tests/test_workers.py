@@ -280,6 +280,25 @@ def test_a_removal_whose_notice_was_lost_and_then_cleared_away_closes_every_read
     again.close()
 
 
+def test_who_is_removed_from_a_private_room_gets_nothing_kept_after_it_where_the_notice_was_lost(
+    mute: Shell, everywhere: list[Socket], ada: Person, grace: Person, board: int
+) -> None:
+    mute(f"r = room({board}); r.take_in({ada.id!r}); r.take_in({grace.id!r}); r.kind = 'private'")
+    joined(everywhere, board)
+    polls = fresh(ada)
+    assert polls.get(ada.messages(board)).status_code == 200
+    removed = int(mute(f"room({board}).remove({ada.id!r}).seq"))
+    for number in range(5):
+        grace.say(board, f"secret {number}")
+        assert "secret" not in polls.get(ada.messages(board), params={"after": 0}).text
+        assert "secret" not in polls.get(ada.messages(board), params={"before": 999}).text
+        assert "secret" not in polls.get(f"/chats/{board}/").text
+    polls.close()
+    for socket in everywhere:
+        assert eventually(lambda socket=socket: socket.closed)[0] == 4403
+        assert all(frame["seq"] <= removed for frame in socket.of("message"))
+
+
 def test_a_renaming_and_a_closing_whose_notices_were_lost_are_known_to_every_worker(
     mute: Shell, everywhere: list[Socket], ada: Person, board: int
 ) -> None:

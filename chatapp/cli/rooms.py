@@ -17,8 +17,8 @@ from chatapp.cli.commands import (
     which,
     yes,
 )
-from chatapp.shell import line
 from chatapp.shell import rooms as shell
+from chatapp.shell.rooms import line
 
 room = AppGroup("room", help="Run the rooms: beside a running server, or without one.")
 
@@ -174,3 +174,11 @@ def delete(which: str, seq: int | None, yes: bool) -> None:
     confirm(f"Delete {found!r} and its messages for good?", yes)
     shell.delete_room(found)
     click.echo("Deleted")
+
+
+@room.command()
+@refusals
+def prune() -> None:
+    """Remove now what rooms do not keep (a running server does so once a minute)."""
+    count = shell.prune()
+    click.echo(f"Pruned {count} room{'' if count == 1 else 's'}")

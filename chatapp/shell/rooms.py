@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
-from chatapp import administration, membership, moderation, posting
+from chatapp import administration, membership, moderation, posting, retention
 from chatapp.errors import BadRequest, NoSuchRoom
 from chatapp.globals import get_hub
 from chatapp.hub import Hub
@@ -277,6 +277,12 @@ def delete_room(which: "int | str | ShellRoom") -> None:
     doomed = which if isinstance(which, ShellRoom) else room(which)
     hub = get_hub()
     _flushed(hub, lambda: administration.drop(hub, SYSTEM, doomed.id))
+
+
+def prune() -> int:
+    """Remove what rooms do not keep; of how many rooms something was removed."""
+    hub = get_hub()
+    return _flushed(hub, lambda: retention.prune(hub.journal))
 
 
 def _warn_of_namesakes(room_id: int, name: str) -> None:

@@ -1,0 +1,303 @@
+"""Who may read and write in a room, through every door; and what becomes of it when that changes."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients import RESUMING, UNIT, Person, Reader, eventually
+from tests.raw_socket import problem
+from tests.servers import Server
+
+NOWHERE = 999_999_999
+
+
+@pytest.fixture
+def mallory(server: Server) -> Iterator[Person]:
+    with closing(Person(server, f"mallory {uuid.uuid4().hex[:8]}")) as person:
+        yield person
+
+
+@pytest.fixture
+def flask(server: Server) -> Callable[..., None]:
+    """A command of the administrator's, which has to succeed."""
+
+    def run(*arguments: object) -> None:
+        done = server.flask("room", *map(str, arguments))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def den(server: Server, ada: Person, flask: Callable[..., None]) -> int:
+    """A private room, with ada in it and something said."""
+    room = ada.make_room(f"den {uuid.uuid4().hex[:8]}")
+    ada.say(room, "between us")
+    flask("set", room, "--kind", "private")
+    flask("take-in", room, ada.id)
+    return room
+
+
+def closed(person: Person, room: int) -> int:
+    """The code with which a plain socket at `room` is closed."""
+    with closing(person.socket(path=f"/chats/{room}/ws", subprotocols=None)) as line:
+        code: int = eventually(lambda: line.closed)[0]
+        return code
+
+
+def over_the_socket(person: Person, frame: dict[str, Any]) -> str:
+    """The code of the error that answers `frame`."""
+    with closing(person.socket()) as socket:
+        socket.send(frame)
+        code: str = socket.expect(lambda got: got["type"] == "error")["code"]
+        return code
+
+
+DOORS: dict[str, Callable[[Person, int], Any]] = {
+    "messages": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/messages")),
+    "a poll": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/messages?after=0&wait=5")),
+    "history": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/messages?before=9")),
+    "a stream": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/stream")),
+    "presence": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/presence")),
+    "members": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/members")),
+    "audit": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/audit")),
+    "posting": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/messages", json={"body": "hi"})),
+    "typing": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/typing")),
+    "reading": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/read", json={"seq": 1})),
+    "joining": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/join")),
+    "muting": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/mute", json={"muted": True})),
+    "changing": lambda who, room: problem(who.http.patch(f"/api/rooms/{room}", json={"name": "mine"})),
+    "deleting": lambda who, room: problem(who.http.delete(f"/api/rooms/{room}")),
+    "kicking": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/kick", json={"name": "ada"})),
+    "the page": lambda who, room: who.http.get(f"/chats/{room}/").status_code,
+    "the page that polls": lambda who, room: who.http.get(f"/chats/long_poll/{room}/").status_code,
+    "the form": lambda who, room: who.http.post(f"/chats/{room}/", data={"body": "hi"}).status_code,
+    "the tutorial's poll": lambda who, room: problem(who.http.get(f"/chats/{room}/http?lastupdate=0")),
+    "the tutorial's form": lambda who, room: problem(
+        who.http.post(f"/chats/{room}/http", data={"new_message": "hi"})
+    ),
+    "JSONP": lambda who, room: problem(who.http.get(f"/chats/{room}/http?lastupdate=0&callback=cb")),
+    "a plain socket": closed,
+    "a join": lambda who, room: over_the_socket(who, {"type": "join", "room": room}),
+    "a send": lambda who, room: over_the_socket(who, {"type": "send", "room": room, "body": "hi"}),
+    "a read": lambda who, room: over_the_socket(who, {"type": "read", "room": room, "seq": 1}),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_to_who_is_no_member_a_private_room_is_like_one_that_never_was(
+    door: str, mallory: Person, den: int
+) -> None:
+    refused = DOORS[door](mallory, den)
+    assert refused == DOORS[door](mallory, NOWHERE)
+    assert refused in ("no_such_room", "forbidden", 404, 4404)
+
+
+def test_a_private_room_is_listed_to_its_members_only(ada: Person, mallory: Person, den: int) -> None:
+    assert den in {room["id"] for room in ada.http.get("/api/rooms").json()["rooms"]}
+    assert den not in {room["id"] for room in mallory.http.get("/api/rooms").json()["rooms"]}
+    assert str(den) not in mallory.http.get("/chats/").text
+
+
+def test_members_read_and_write_in_a_private_room_over_every_transport(
+    ada: Person, grace: Person, den: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", den, grace.id)
+    readers: list[Reader] = [kind(grace, den, after=0) for kind in RESUMING]
+    ada.say(den, "welcome")
+    for reader in readers:
+        eventually(lambda reader=reader: reader.bodies[-1:] == ["welcome"])
+        reader.close()
+
+
+@pytest.mark.parametrize("transport", RESUMING, ids=lambda kind: kind.name)
+def test_who_is_removed_gets_nothing_that_is_kept_after_it_while_people_talk(
+    transport: type[Reader], ada: Person, grace: Person, den: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", den, grace.id)
+    reader = transport(grace, den, after=0)
+    enough = threading.Event()
+
+    def talk() -> None:
+        with httpx.Client(base_url=ada.server.url, cookies=ada.http.cookies, timeout=UNIT) as http:
+            while not enough.is_set():
+                http.post(ada.messages(den), json={"body": "go on"}, headers={"Origin": ada.server.url})
+
+    talkers = [threading.Thread(target=talk) for _ in range(3)]
+    for talker in talkers:
+        talker.start()
+    eventually(lambda: len(reader.messages) > 20)
+    flask("remove", den, grace.id)
+    removal = next(m for m in reversed(ada.read(den)["messages"]) if m["kind"] == "notice")
+    eventually(lambda: ada.read(den, after=-1)["cursor"] > removal["seq"] + 20)
+    enough.set()
+    for talker in talkers:
+        talker.join(UNIT)
+    reader.stopping = True
+    assert max(reader.seqs) <= removal["seq"]
+    assert problem(grace.http.get(grace.messages(den))) == "no_such_room"
+
+
+def test_who_follows_several_rooms_loses_only_the_one_that_they_are_removed_from(
+    grace: Person, den: int, board: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", den, grace.id)
+    with closing(grace.socket()) as socket:
+        socket.join(board)
+        socket.join(den)
+        flask("remove", den, grace.id)
+        error = socket.expect(lambda frame: frame["type"] == "error")
+        assert (error["code"], error["room"]) == ("forbidden", den)
+        socket.expect(lambda frame: frame == {"type": "left", "room": den})
+        grace.say(board, "still here")
+        socket.expect(lambda frame: frame["type"] == "message" and frame["body"] == "still here")
+        assert socket.closed is None
+
+
+def test_a_room_that_becomes_private_ends_the_reading_of_who_is_no_member(
+    ada: Person, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", board, ada.id)
+    with closing(ada.socket()) as hers, closing(grace.socket()) as his:
+        for socket in (hers, his):
+            socket.join(board)
+        flask("set", board, "--kind", "private")
+        assert eventually(lambda: his.closed)[0] == 4403
+        ada.say(board, "among ourselves")
+        hers.expect(lambda frame: frame["type"] == "message" and frame["body"] == "among ourselves")
+        assert all(message["kind"] != "text" for message in his.of("message"))
+
+
+def test_who_is_timed_out_reads_and_does_not_write(
+    server: Server, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    grace.say(board, "before")
+    with closing(grace.socket()) as socket:
+        socket.join(board)
+        flask("timeout", board, grace.name)
+        socket.expect(lambda frame: frame["type"] == "message" and "only read" in frame["body"])
+        socket.send({"type": "send", "room": board, "body": "but"})
+        assert socket.expect(lambda frame: frame["type"] == "error")["code"] == "forbidden"
+        assert grace.read(board, after=0)["messages"]
+        socket.send({"type": "typing", "room": board})
+        eventually(lambda: len(socket.of("error")) == 2)
+        shown = server.flask("room", "sanctions", str(board))
+        flask("lift", board, shown.stdout.split()[0])
+        eventually(lambda: any("write again" in message["body"] for message in socket.of("message")))
+        assert grace.say(board, "again")["body"] == "again"
+
+
+def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_name_in_that_browser(
+    server: Server, ada: Person, mallory: Person, board: int, flask: Callable[..., None]
+) -> None:
+    mallory.say(board, "spam")
+    with closing(mallory.socket()) as socket:
+        socket.join(board)
+        flask("ban", board, mallory.name, "--why", "spam")
+        assert eventually(lambda: socket.closed)[0] == 4403
+    eventually(lambda: problem(mallory.http.get(mallory.messages(board))) == "forbidden")
+    assert mallory.http.post("/guests", json={"name": "somebody else"}).status_code == 201
+    assert problem(mallory.http.get(mallory.messages(board))) == "forbidden"
+    assert ada.read(board)["messages"]
+    number = server.flask("room", "sanctions", str(board)).stdout.splitlines()
+    for line in number:
+        flask("lift", board, line.split()[0])
+    eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
+    entries = server.flask("room", "audit", str(board)).stdout
+    assert f"system banned {mallory.name} (spam)" in entries
+    assert entries.count("in again") == 2
+
+
+def test_a_ban_of_a_network_keeps_out_guests_who_come_from_there_and_visitors(
+    server: Server, ada: Person, mallory: Person, board: int, flask: Callable[..., None]
+) -> None:
+    mallory.say(board, "spam")
+    flask("take-in", board, ada.id, "--role", "member")
+    flask("ban", board, mallory.name, "--network", "127.0.0.0/8")
+    with httpx.Client(base_url=server.url) as visitor:
+        eventually(lambda: visitor.get(f"/api/rooms/{board}/messages").status_code == 401)
+
+
+@pytest.mark.parametrize("who", ["members", "moderators"])
+def test_where_only_some_may_write_others_read(
+    who: str, ada: Person, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", board, ada.id)
+    flask("set", board, "--posting", who)
+    eventually(lambda: problem(grace.http.post(grace.messages(board), json={"body": "hi"})) == "forbidden")
+    assert grace.read(board, after=0)["messages"]
+    status = ada.http.post(ada.messages(board), json={"body": "hi"}).status_code
+    assert status == (201 if who == "members" else 403)
+
+
+def test_a_room_closed_to_guests_shows_them_nothing(
+    server: Server, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    grace.say(board, "before")
+    flask("set", board, "--no-guests")
+    eventually(lambda: problem(grace.http.get(grace.messages(board))) == "forbidden")
+    assert board not in {room["id"] for room in grace.http.get("/api/rooms").json()["rooms"]}
+    assert httpx.get(f"{server.url}/api/rooms/{board}/messages").status_code == 401
+
+
+def test_in_slow_mode_one_person_waits_and_others_do_not(
+    ada: Person, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    flask("set", board, "--pace", 3600)
+    ada.say(board, "first", client_id="1")
+    refused = ada.http.post(ada.messages(board), json={"body": "second"})
+    assert problem(refused) == "too_fast"
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert ada.say(board, "first", client_id="1")["body"] == "first"
+    assert grace.say(board, "mine")["seq"] == 3
+    ada.http.post(ada.messages(board), json={"kind": "reaction", "of": 3, "body": "👍"}).raise_for_status()
+
+
+def test_slow_mode_counts_what_is_sent_at_once(ada: Person, board: int, flask: Callable[..., None]) -> None:
+    flask("set", board, "--pace", 3600)
+    with closing(ada.socket()) as socket:
+        for number in range(5):
+            socket.send({"type": "send", "room": board, "body": str(number), "client_id": str(number)})
+        eventually(lambda: len(socket.of("ack")) + len(socket.of("error")) == 5)
+        assert len(socket.of("ack")) == 1
+
+
+def test_a_member_leaves_and_a_private_room_is_out_of_their_sight(
+    ada: Person, grace: Person, den: int, flask: Callable[..., None]
+) -> None:
+    flask("take-in", den, grace.id)
+    eventually(lambda: grace.http.get(grace.messages(den)).status_code == 200)
+    assert grace.http.post(f"/api/rooms/{den}/leave").json()["body"] == "left"
+    assert problem(grace.http.get(grace.messages(den))) == "no_such_room"
+    shown = ada.http.get(f"/api/rooms/{den}/members").json()["members"]
+    assert [member["id"] for member in shown] == [ada.id]
+
+
+def test_who_runs_a_room_is_not_sent_out_by_who_has_no_higher_rank(
+    server: Server, ada: Person, grace: Person, board: int, flask: Callable[..., None]
+) -> None:
+    """Guests run no rooms, so nobody here has a rank: see test_permissions for the table."""
+    assert server.flask("room", "take-in", str(board), ada.id, "--role", "owner").returncode == 1
+    refused = grace.http.post(f"/api/rooms/{board}/kick", json={"name": ada.name})
+    assert problem(refused) == "forbidden"
+
+
+def test_retention_removes_the_oldest_and_a_reader_from_before_starts_over(
+    server: Server, ada: Person, board: int, flask: Callable[..., None]
+) -> None:
+    for number in range(10):
+        ada.say(board, str(number))
+    cursor = ada.read(board, after=2)
+    assert cursor["messages"][0]["seq"] == 3
+    flask("set", board, "--keep-messages", 4)
+    flask("prune")
+    eventually(lambda: [m["seq"] for m in ada.read(board, after=0)["messages"]] == [8, 9, 10, 11])
+    answer = ada.read(board, after=2, epoch=cursor["epoch"])
+    assert answer["reset"] is True
+    assert answer["epoch"] == cursor["epoch"]
+    assert ada.say(board, "next")["seq"] == 12
