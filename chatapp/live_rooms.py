@@ -166,8 +166,9 @@ class LiveRooms:
     def catch_up(self, room: Room) -> int:
         """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
         room.stale = False
+        cursor = room.last
         try:
-            state, messages = self._journal.state_and_messages_after(room.id, room.last, FILL_LIMIT)
+            state, messages = self._journal.state_and_messages_after(room.id, cursor, FILL_LIMIT)
             moved = state is not None and state.epoch != room.epoch
             found = self._journal.newest(room.id, self._backlog) if moved else None
         except ChatError:
@@ -183,11 +184,11 @@ class LiveRooms:
         if state is None:
             self._drop(room)
             raise NoSuchRoom()
-        before = room.last
         room.deliver(messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)
-        if room.last == before < state.last_seq:
+        # Where another catch-up has come further meanwhile, ours may end before the room does: that is no hole.
+        if room.last == cursor < state.last_seq:
             self._skip_hole(room)
         return state.last_seq
 

@@ -14,7 +14,9 @@ from tests.servers import ROOT
 
 SERVED = ("chatapp", "templates", "static", "wsgi.py", "gunicorn.conf.py")
 LIMIT = 280  # seconds for a run that ends by itself far sooner
-RUNS = 3  # each of other choices: where chance decides whether a fault shows, one run in fifty may not meet it
+RUNS = (
+    3  # each of other choices: where chance decides whether a fault shows, one run in fifty may not meet it
+)
 
 # Short runs in which a fault shows soon: no more trouble than it needs, often; and so many messages that it shows
 # on a busy machine as well. The settings make readers read

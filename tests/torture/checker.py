@@ -210,7 +210,9 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
     where = f"{session.reader} over {session.transport} in room {session.room}"
     expected = None if session.after is None else session.after + 1
     log = epochs.number(session.epoch) if session.epoch else None
-    if log is not None and session.after == 0:  # from the first that is there: the reset was all that had come
+    if (
+        log is not None and session.after == 0
+    ):  # from the first that is there: the reset was all that had come
         expected = epochs.first(log)
     before, seen, gone, joined = session.after or 0, set[int](), None, None
     for event in session.events:
