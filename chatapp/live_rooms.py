@@ -166,8 +166,9 @@ class LiveRooms:
     def catch_up(self, room: Room) -> int:
         """Read what follows the room's end and take it over; returns the database's last seq. Switches."""
         room.stale = False
+        cursor = room.last
         try:
-            found = self._journal.look(room.id, room.last, FILL_LIMIT, room.rights.number)
+            found = self._journal.look(room.id, cursor, FILL_LIMIT, room.rights.number)
             moved = found is not None and found.state.epoch != room.epoch
             if moved:
                 found = self._journal.newest(room.id, self._backlog, room.rights.number)
@@ -179,15 +180,16 @@ class LiveRooms:
         if found is None:
             self._drop(room)
             raise NoSuchRoom()
-        if moved and found.state.epoch != room.epoch:
+        state = found.state
+        if moved and state.epoch != room.epoch:
             room.reset(found)
-            return found.state.last_seq
-        state, before = found.state, room.last
+            return state.last_seq
         room.restrict(found.rights)
         room.deliver(found.messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)
-        if room.last == before < state.last_seq:
+        # Where another catch-up has come further meanwhile, ours may end before the room does: no hole.
+        if room.last == cursor < state.last_seq:
             self._skip_hole(room)
         return state.last_seq
 

@@ -147,6 +147,11 @@ def run() -> Run:
     back = run.session("gina", YARD, "poll", 58, "yard0")
     back.events.append(Reset("yard1", 63))
     run.show(back, 61, 63)
+    cut = run.session("ivan", YARD, "websocket", 0, "yard0")
+    cut.events.append(
+        Reset("yard1", 63)
+    )  # and then the line was cut: from the first, in the log that he knows of
+    run.show(run.session("ivan", YARD, "poll", 0, "yard1"), 61, 63)
     new = run.session("hugo", YARD, "websocket", 0)
     new.events.append(Joined("yard1", 9, 63))
     run.show(new, 61, 63)

@@ -489,6 +489,24 @@ def test_what_was_taken_from_the_database_is_skipped_and_said(caplog: pytest.Log
     assert [message.seq for message in room.after(3, 10)] == [4, 5]
 
 
+def test_a_room_far_behind_that_two_catch_up_at_once_is_not_taken_for_one_with_a_hole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatapp.live_rooms.FILL_LIMIT", 10)
+    hub, room, journal = hub_and_room(500)
+    follower = Follower(room, WEBSOCKET, 0)
+    follower.outlet.room_for = 10**9
+    journal.commit(15)  # more than one read brings
+    journal.during_read = lambda: hub.sync(room)
+    hub.sync(room)
+    assert (room.last, follower.resets) == (15, 0)
+    journal.commit(15)
+    journal.during_read = lambda: hub.rooms.catch_up(room)
+    hub.sync(room)
+    assert (room.last, follower.resets) == (30, 0)
+    follower.check(journal)
+
+
 def test_all_rooms_together_remember_only_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, room, journal = hub_and_room(500)
     hub._committed([journal.commit(100)])

@@ -210,6 +210,10 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
     where = f"{session.reader} over {session.transport} in room {session.room}"
     expected = None if session.after is None else session.after + 1
     log = epochs.number(session.epoch) if session.epoch else None
+    if (
+        log is not None and session.after == 0
+    ):  # from the first that is there: the reset was all that had come
+        expected = epochs.first(log)
     before, seen, gone, joined = session.after or 0, set[int](), None, None
     for event in session.events:
         if isinstance(event, Joined):
@@ -218,7 +222,7 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
             if log is not None and has_something and epochs.number(event.epoch) != log:
                 yield Violation("no reset", f"{where}: went on in another log, {event.epoch}")
             log = epochs.number(event.epoch)
-            if expected == 1:  # from the first that is there
+            if session.after == 0 and not seen:  # from the first that is there
                 expected = epochs.first(log)
             continue
         if isinstance(event, Reset):
