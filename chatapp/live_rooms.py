@@ -187,7 +187,7 @@ class LiveRooms:
         room.deliver(messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)
-        # Where another catch-up has come further meanwhile, ours may end before the room does: that is no hole.
+        # Where another catch-up has come further meanwhile, ours may end before the room does: no hole.
         if room.last == cursor < state.last_seq:
             self._skip_hole(room)
         return state.last_seq
