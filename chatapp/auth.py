@@ -3,6 +3,7 @@
 Rules: docs/protocol.md, "Who asks".
 """
 
+import hashlib
 import hmac
 import logging
 import secrets
@@ -10,12 +11,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import current_app, g, request, session
 from flask_wtf.csrf import validate_csrf
+from msgspec import structs
 from wtforms import ValidationError
 
+from chatapp import names
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
+from chatapp.journal import people_reading
 from chatapp.journal.requests import NoteDevice
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, check
 from chatapp.text import person_name
 
 log = logging.getLogger(__name__)
@@ -23,6 +27,7 @@ log = logging.getLogger(__name__)
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100
+SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 
 def identify() -> None:
@@ -37,7 +42,7 @@ def identify() -> None:
         if request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid")
     else:
-        g.identity = _guest_of_cookie() or nobody()
+        g.identity = _signed_in() or _guest_of_cookie() or nobody()
 
 
 def become_guest(name: object, code: object) -> Identity:
@@ -49,6 +54,8 @@ def become_guest(name: object, code: object) -> Identity:
     config = get_hub().config
     if not config.guests:
         raise Forbidden("Guests are not welcome here")
+    if SESSION in session and _signed_in():
+        raise Forbidden("You are signed in: sign out first")
     name = person_name(name)
     get_hub().limiter.guest(address())
     given = code if isinstance(code, str) else ""
@@ -56,9 +63,14 @@ def become_guest(name: object, code: object) -> Identity:
         raise Forbidden('Guests are asked for a word here: send it as "code"')
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
+    if get_hub().journal.read(people_reading.person_called, names.key(name)) is not None:
+        raise BadRequest(f"{name} is the name of somebody with an account: choose another one, or sign in")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
     device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
-    identity = Identity(person_id, name, "guest", address(), device)
+    identity = get_hub().people.guest(Identity(person_id, name, "guest", address(), device))
+    if identity is None:
+        raise Forbidden("You have an account: sign in")
+    check(identity, "read")
     get_hub().journal.ask(NoteDevice(person_id, device, address()))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
@@ -84,7 +96,7 @@ def guard_write(*, listed_origins: bool = False) -> None:
     if origin is not None:
         if not (_same_origin(origin) or (listed_origins and g.origin_listed)):
             _refuse_origin(origin)
-    elif "person" in session:
+    elif "person" in session or SESSION in session:
         token = request.headers.get(CSRF_HEADER) or request.headers.get(CSRF_HEADER_OF_OTHERS)
         token = token or request.form.get(CSRF_FIELD)
         try:
@@ -114,7 +126,20 @@ def _guest_of_cookie() -> Identity | None:
         return None
     if config.guest_code and session.get("word") != _word(config.guest_code):
         return None  # came in before there was a word, or with another one
-    return Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
+    guest = Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
+    return get_hub().people.guest(guest)
+
+
+def _signed_in() -> Identity | None:
+    secret = session.get(SESSION)
+    if not isinstance(secret, str) or g.origin_listed:
+        return None
+    return get_hub().people.signed_in(hashed(secret), address())
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a code or of a session's secret: whoever reads the database cannot use it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _word(code: str) -> str:
@@ -125,7 +150,11 @@ def _word(code: str) -> str:
 
 def nobody() -> Identity:
     """Somebody without a name at this address, whatever cookie came along."""
-    return Identity("", "", "visitor" if get_hub().config.doors_open else "anonymous", address())
+    hub = get_hub()
+    visitor = Identity("", "", "visitor", address(), session.get("device", ""))
+    if not hub.config.doors_open:
+        return structs.replace(visitor, role="anonymous")
+    return hub.people.guest(visitor) or visitor
 
 
 def _origin_is_listed() -> bool:
