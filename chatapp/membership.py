@@ -6,7 +6,7 @@ from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import Act, Member, Mute, SetMember
 from chatapp.message import Author, Message
-from chatapp.permissions import RANKS, Identity, RoomRole, outranks
+from chatapp.permissions import RANKS, Identity, RoomRole, Verb, outranks
 from chatapp.room import Room
 
 
@@ -53,7 +53,7 @@ def take_in(
     now = room.rights.members.get(person_id)
     if now == role:
         return None
-    verb = "invite" if now is None and role == "member" else "manage"
+    verb: Verb = "invite" if now is None and role == "member" else "manage"
     room = permitted(hub, identity, room_id, verb)
     if room.rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: begin it")

@@ -197,7 +197,8 @@ def last_text_at(connection: Connection, room: int, person: str, since: int) -> 
     query = select(func.max(columns.at)).where(
         columns.room_id == room, columns.at > since, columns.author_id == person, columns.kind == "text"
     )
-    return connection.scalar(query)
+    at: int | None = connection.scalar(query)
+    return at
 
 
 def advance_read(connection: Connection, person: str, room: int, seq: int) -> int:
