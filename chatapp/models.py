@@ -146,7 +146,7 @@ class Sanction(Base):
 
 
 class Guest(Base):
-    """Who came in as a guest, in which browser and from where: a ban of the guest is one of the browser too."""
+    """Who came in as a guest, in which browser and from where: a ban of a guest is one of the browser too."""
 
     __tablename__ = "guests"
 
