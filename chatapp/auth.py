@@ -18,7 +18,7 @@ from chatapp import names
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
 from chatapp.journal import people_reading
-from chatapp.journal.requests import NoteDevice
+from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity, check
 from chatapp.text import person_name
 
@@ -71,7 +71,7 @@ def become_guest(name: object, code: object) -> Identity:
     if identity is None:
         raise Forbidden("You have an account: sign in")
     check(identity, "read")
-    get_hub().journal.ask(NoteDevice(person_id, device, address()))
+    get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device

@@ -9,6 +9,7 @@ from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
+from chatapp.journal.reading import GUESTS
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.message import Author
@@ -89,6 +90,7 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
     user: int = connection.execute(insert(USERS).values(row).returning(USERS.c.id)).scalar_one()
     person = request.person or f"u{user}"
     connection.execute(update(USERS).where(USERS.c.id == user).values(person_id=person))
+    connection.execute(delete(GUESTS).where(GUESTS.c.person_id == person))
     if request.role == "administrator":
         connection.execute(update(SERVER).values(begun=True))
     by = request.by or Author(person, request.name)

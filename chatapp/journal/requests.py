@@ -200,10 +200,11 @@ class MarkRead(Struct, frozen=True):
     seq: int
 
 
-class NoteDevice(Struct, frozen=True):
-    """Remember in which browser, and at which address, somebody became a guest."""
+class NoteGuest(Struct, frozen=True):
+    """Remember who became a guest, in which browser and at which address."""
 
     person: str
+    name: str
     device: str
     address: str
 
@@ -228,7 +229,7 @@ class PeopleRequest(Struct, frozen=True):
     """What is about people rather than rooms: see people_requests.py."""
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteDevice | PeopleRequest
+Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
 
 
 class Kept(Struct, frozen=True):

@@ -30,7 +30,7 @@ from chatapp.journal.requests import (
     MakeRoom,
     MarkRead,
     Mute,
-    NoteDevice,
+    NoteGuest,
     PeopleMoved,
     PeopleRequest,
     Post,
@@ -99,7 +99,7 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteDevice, PeopleRequest)
+        of_no_room = (MakeRoom, NoteGuest, PeopleRequest)
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -152,8 +152,8 @@ class _Transaction:
                     return self._mark_read(request)
                 case Mute():
                     return self._mute(request)
-                case NoteDevice():
-                    statements.note_device(self._connection, request, now())
+                case NoteGuest():
+                    statements.note_guest(self._connection, request, now())
                     return 0
                 case Prune():
                     return self._prune(self._room(request.room), request)
