@@ -3,7 +3,6 @@
 Rules: docs/protocol.md, "Who asks".
 """
 
-import hashlib
 import hmac
 import logging
 import secrets
@@ -15,6 +14,7 @@ from msgspec import structs
 from wtforms import ValidationError
 
 from chatapp import names
+from chatapp.accounts import hashed
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
 from chatapp.journal import people_reading
@@ -38,11 +38,11 @@ def identify() -> None:
     """
     g.origin_listed = _origin_is_listed()
     if "Authorization" in request.headers:
-        g.identity = Identity("", "", "anonymous", address())
+        g.asking = Identity("", "", "anonymous", address())
         if request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid")
     else:
-        g.identity = _signed_in() or _guest_of_cookie() or nobody()
+        g.asking = _signed_in() or _guest_of_cookie() or nobody()
 
 
 def become_guest(name: object, code: object) -> Identity:
@@ -77,7 +77,7 @@ def become_guest(name: object, code: object) -> Identity:
     session["device"] = device
     session["person"] = {"id": identity.id, "name": identity.name}
     session["word"] = _word(config.guest_code)
-    g.identity = identity
+    g.asking = identity
     return identity
 
 
@@ -137,9 +137,11 @@ def _signed_in() -> Identity | None:
     return get_hub().people.signed_in(hashed(secret), address())
 
 
-def hashed(secret: str) -> str:
-    """What is kept of a code or of a session's secret: whoever reads the database cannot use it."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def local_path(path: str) -> str:
+    """`path` if it leads to a page of this site, else the rooms."""
+    # A browser takes a backslash for a slash, and drops tabs and line breaks before it looks.
+    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if own else "/chats/"
 
 
 def _word(code: str) -> str:

@@ -18,6 +18,7 @@ GENEROUS = {
     "CHATAPP_RATE_MESSAGES": "100000 per second",
     "CHATAPP_RATE_CONNECTIONS": "100000 per second",
     "CHATAPP_RATE_GUESTS": "100000 per second",
+    "CHATAPP_RATE_SIGN_INS": "100000 per second",
 }
 
 

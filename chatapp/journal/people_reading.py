@@ -94,12 +94,9 @@ def people(connection: Connection, begins: str = "", limit: int = 10_000) -> lis
     return [Person(*row) for row in connection.execute(query)]
 
 
-def account(connection: Connection, **columns: Any) -> dict[str, Any] | None:
-    """All columns of the account that has these values, and its `passkeys`."""
-    query = select(*_U)
-    for name, value in columns.items():
-        query = query.where(_U[name] == value)
-    row = connection.execute(query).mappings().first()
+def account(connection: Connection, column: str, value: object) -> dict[str, Any] | None:
+    """All columns of the account that has this value in a unique column, and its `passkeys`."""
+    row = connection.execute(select(*_U).where(_U[column] == value)).mappings().first()
     if row is None:
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))

@@ -138,7 +138,8 @@ class Post(Struct, frozen=True):
     it.
 
     `identity` was permitted `verb` under the room's rights numbered `rights`; if they, or who anybody is
-    (`identity.people`), have changed since, it is asked again. `any_author`: it may change other people's messages.
+    (`identity.people`), have changed since, it is asked again. `any_author`: it may change other people's
+    messages.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room.
