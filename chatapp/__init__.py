@@ -16,7 +16,7 @@ from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
 from chatapp.pages import account, errors, guests, health, metrics, rooms
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, members, messages, moderation, tutorial, websocket
+from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -94,6 +94,7 @@ def _open_doors(app: Flask) -> None:
         rooms_api,
         members,
         moderation,
+        people,
         event_stream,
         tutorial,
         websocket,
@@ -108,6 +109,7 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
+    app.cli.add_command(cli.user)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

@@ -10,8 +10,6 @@ import time
 from ipaddress import ip_network
 from typing import Any
 
-from sqlalchemy import Connection
-
 from chatapp import deeds, text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
@@ -34,7 +32,6 @@ from chatapp.journal.people_requests import (
 )
 from chatapp.journal.requests import Act, Impose, Sanction, SetMember
 from chatapp.message import Author
-from chatapp.names import key
 from chatapp.permissions import SYSTEM, Identity, check
 
 ROLES: tuple[AccountRole, ...] = ("member", "administrator")
@@ -59,30 +56,16 @@ def new_code() -> str:
 # -- who there is --------------------------------------------------------------------------------------------
 
 
-def find(connection: Connection, name_or_id: str) -> Author | None:
-    """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
-    person = people_reading.person(connection, name_or_id) or people_reading.person_called(
-        connection, key(name_or_id)
-    )
-    return Author(person.id, person.name) if person else reading.guest(connection, name_or_id)
-
-
-def search(connection: Connection, begins: str, limit: int) -> list[Person]:
-    """People whose name begins with `begins`, by name; nobody whose account is disabled."""
-    found = people_reading.people(connection, begins, limit)
-    return [person for person in found if not person.disabled]
-
-
 def people_like(hub: Hub, identity: Identity, begins: str) -> list[Person]:
-    """The same, for people with an account."""
+    """People whose name begins with `begins`, by name. For people with an account."""
     check(identity, "write_to_people")
-    return hub.journal.read(search, begins, FOUND_LIMIT)
+    return hub.journal.read(people_reading.search, begins, FOUND_LIMIT)
 
 
 def person(hub: Hub, name_or_id: str) -> Person:
     """Somebody with an account. Raises BadRequest."""
     found = hub.journal.read(people_reading.person, name_or_id)
-    found = found or hub.journal.read(people_reading.person_called, key(name_or_id))
+    found = found or hub.journal.read(people_reading.person_called, name_or_id)
     if found is None:
         raise BadRequest(f"There is nobody called {name_or_id!r} with an account")
     return found
@@ -109,7 +92,6 @@ def sign_up(
     name = text.person_name(name)
     request = SignUp(
         name=name,
-        name_key=key(name),
         uniquifier=secrets.token_hex(16),
         role=role,
         person=guest.id if guest is not None else None,
@@ -139,7 +121,7 @@ def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person
     name = text.person_name(name)
     if name == person.name:
         return person
-    return _change(hub, identity, person, f"is called {name} now", {"name": name, "key": key(name)})
+    return _change(hub, identity, person, f"is called {name} now", {"name": name})
 
 
 def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> Person:
@@ -272,7 +254,7 @@ def ban(
 ) -> None:
     """Keep somebody out of the server, for `seconds` (0: until it is lifted); of a guest, the browser too."""
     _administer(identity)
-    whom = hub.journal.read(find, name_or_id)
+    whom = hub.journal.read(people_reading.find, name_or_id)
     if whom is None:
         raise BadRequest(f"There is nobody called {name_or_id!r}")
     if whom.id == identity.id:

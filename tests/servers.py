@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -31,6 +32,7 @@ class Server:
         self.root = ROOT  # the checkout that is served
         self.port = 0
         self.log: list[str] = []
+        self.administrator: Any = None  # see people.py
         self._process: subprocess.Popen[str] | None = None
 
     @property

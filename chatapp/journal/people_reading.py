@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Table, func, select
 from chatapp import account_rows
 from chatapp.errors import Forbidden, SignIn
 from chatapp.journal.people_requests import InvitationLine, News, Person, SessionLine
-from chatapp.journal.reading import sanctions
-from chatapp.message import format_time
+from chatapp.journal.reading import guest, sanctions
+from chatapp.message import Author, format_time
+from chatapp.names import key
 from chatapp.permissions import Identity
 
 SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS = (
@@ -31,8 +32,7 @@ _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
 
 def number(connection: Connection) -> int:
     """Counts the transactions that changed who anybody is."""
-    found: int = connection.execute(select(SERVER.c.people)).scalar_one()
-    return found
+    return connection.scalar(select(SERVER.c.people)) or 0
 
 
 def begun(connection: Connection) -> bool:
@@ -67,9 +67,9 @@ def once_guests(connection: Connection) -> list[str]:
     return list(connection.scalars(select(_U.person_id).where(_U.person_id.startswith("g"))))
 
 
-def person_of_session(connection: Connection, key: str) -> tuple[int, Person | None]:
-    """The number of now, and who is signed in with the session `key`, unless that has ended."""
-    query = _PERSON.join(SESSIONS, _S.user_id == _U.id).where(_S.key == key, _S.ended_at.is_(None))
+def person_of_session(connection: Connection, session: str) -> tuple[int, Person | None]:
+    """The number of now, and who is signed in with the session of that key, unless it has ended."""
+    query = _PERSON.join(SESSIONS, _S.user_id == _U.id).where(_S.key == session, _S.ended_at.is_(None))
     row = connection.execute(query).first()
     return number(connection), Person(*row) if row else None
 
@@ -80,10 +80,21 @@ def person(connection: Connection, person_id: str) -> Person | None:
     return Person(*row) if row else None
 
 
-def person_called(connection: Connection, name_key: str) -> Person | None:
+def person_called(connection: Connection, name: str) -> Person | None:
     """Who has that name, or one that passes for it."""
-    row = connection.execute(_PERSON.where(_U.key == name_key)).first()
+    row = connection.execute(_PERSON.where(_U.key == key(name))).first()
     return Person(*row) if row else None
+
+
+def find(connection: Connection, name_or_id: str) -> Author | None:
+    """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
+    found = person(connection, name_or_id) or person_called(connection, name_or_id)
+    return Author(found.id, found.name) if found else guest(connection, name_or_id)
+
+
+def search(connection: Connection, begins: str, limit: int) -> list[Person]:
+    """People whose name begins with `begins`, by name; nobody whose account is disabled."""
+    return [each for each in people(connection, begins, limit) if not each.disabled]
 
 
 def people(connection: Connection, begins: str = "", limit: int = 10_000) -> list[Person]:
@@ -100,7 +111,7 @@ def account(connection: Connection, column: str, value: object) -> dict[str, Any
     if row is None:
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
-    return {**row, "passkeys": [dict(key) for key in keys.mappings()]}
+    return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:
@@ -141,26 +152,26 @@ def invitations(connection: Connection) -> list[InvitationLine]:
     ]
 
 
-def invitation(connection: Connection, key: str) -> int | None:
-    """The number of the invitation, if it is still good."""
+def invitation(connection: Connection, code: str) -> int | None:
+    """The number of the invitation, if it is still good. `code`: as its hash."""
     columns = INVITATIONS.c
     query = select(columns.id).where(
-        columns.key == key, columns.uses > 0, columns.expires_at > time.time_ns() // 1000
+        columns.key == code, columns.uses > 0, columns.expires_at > time.time_ns() // 1000
     )
     found: int | None = connection.scalar(query)
     return found
 
 
-def invited_to(connection: Connection, key: str) -> int | None:
+def invited_to(connection: Connection, code: str) -> int | None:
     """The room into which the invitation leads, if any."""
-    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == key))
+    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == code))
     return room
 
 
-def reset_for(connection: Connection, key: str) -> Person | None:
+def reset_for(connection: Connection, code: str) -> Person | None:
     """Whose password the link sets, if it is still good."""
     query = _PERSON.join(RESETS, RESETS.c.user_id == _U.id).where(
-        RESETS.c.key == key, RESETS.c.expires_at > time.time_ns() // 1000
+        RESETS.c.key == code, RESETS.c.expires_at > time.time_ns() // 1000
     )
     row = connection.execute(query).first()
     return Person(*row) if row else None

@@ -63,13 +63,12 @@ class InvitationLine(Struct, frozen=True):
 class SignUp(PeopleRequest, frozen=True):
     """Make an account; the answer is the Person.
 
-    `person`: the id of a guest who signs up; None: a new one. `name_key`: see names.py. `secrets`: columns of
+    `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
     the login library. `invitation`: the key of one with uses left; `first`: it is the first administrator's,
     and there must have been none.
     """
 
     name: str
-    name_key: str
     uniquifier: str
     role: AccountRole = "member"
     person: str | None = None

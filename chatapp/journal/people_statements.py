@@ -13,6 +13,7 @@ from chatapp.journal.reading import GUESTS
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.message import Author
+from chatapp.names import key
 
 TAKEN = "That name is taken, or passes for somebody's: choose another one"
 PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
@@ -71,7 +72,7 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
-    if reading.person_called(connection, request.name_key) is not None:
+    if reading.person_called(connection, request.name) is not None:
         raise BadRequest(TAKEN)
     if request.person is not None and reading.person(connection, request.person) is not None:
         raise BadRequest("You have an account already: sign in")
@@ -80,7 +81,7 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
     row = {
         "person_id": request.person,
         "name": request.name,
-        "key": request.name_key,
+        "key": key(request.name),
         "role": request.role,
         "made_at": at,
         "changed": _next(connection),
@@ -98,9 +99,9 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
     return Person(person, request.name, request.role)
 
 
-def _use_invitation(connection: Connection, key: str) -> None:
+def _use_invitation(connection: Connection, code: str) -> None:
     columns = INVITATIONS.c
-    found = reading.invitation(connection, key)
+    found = reading.invitation(connection, code)
     if found is None:
         raise Forbidden("This invitation is used up, or its time is over: ask for another one")
     connection.execute(update(INVITATIONS).where(columns.id == found).values(uses=columns.uses - 1))
@@ -109,8 +110,9 @@ def _use_invitation(connection: Connection, key: str) -> None:
 def _change(connection: Connection, request: requests.ChangeAccount, at: int) -> tuple[Person, bool]:
     before = _person(connection, request.person)
     columns = dict(request.columns)
-    if "key" in columns:
-        other = reading.person_called(connection, columns["key"])
+    if "name" in columns:
+        columns["key"] = key(columns["name"])
+        other = reading.person_called(connection, columns["name"])
         if other is not None and other.id != request.person:
             raise BadRequest(TAKEN)
     if before.role == "administrator" and (

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-import flask
 from flask import Blueprint, Response, redirect, render_template, url_for
-from flask_security.utils import hash_password, login_user
+from flask_security.utils import login_user
 
 from chatapp import accounts, auth
-from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
+from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
 from chatapp.security import BLUEPRINT, first_start
 from chatapp.security.datastore import Datastore
-from chatapp.security.passwords import Passwords
+from chatapp.security.passwords import hash_new
 
 bp = Blueprint("account", __name__)
 
@@ -187,16 +186,7 @@ def _hash(form: dict[str, str], name: str) -> str | None:
     """The hash of the password, None for who wants to sign in with a passkey. Raises BadRequest."""
     if form["with"] == "passkey":
         return None
-    return hash_of(form["password"], name)
-
-
-def hash_of(password: str, name: str) -> str:
-    """The hash of a new password. Raises BadRequest for what is none."""
-    refusals, normal = Passwords(flask.current_app).validate(password, True, username=name)
-    if refusals:
-        raise BadRequest(str(refusals[0]))
-    hashed: str = hash_password(normal)
-    return hashed
+    return hash_new(form["password"], name)
 
 
 def _form(
@@ -237,7 +227,7 @@ def reset(code: str) -> Response:
     person = _whose(code)
     form = auth.checked_form("password")
     try:
-        accounts.reset(get_hub(), code, hash_of(form["password"], person.name))
+        accounts.reset(get_hub(), code, hash_new(form["password"], person.name))
     except ChatError as error:
         return _reset_page(code, error)
     return redirect(url_for(f"{BLUEPRINT}.login"), 303)  # type: ignore[return-value]

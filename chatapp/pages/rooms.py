@@ -100,6 +100,7 @@ def _show(
         newer=newer,
         transport=transport,
         people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
+        names=hub.people.renamed,
         body_limit=hub.config.body_limit,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
@@ -140,6 +141,10 @@ def _plain(state: Any) -> dict[str, Any]:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """A message as its JSON, for a template."""
+    """A message as its JSON, for a template, but that its author is called as they are now."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
-    return fields
+    author = message.author
+    return {
+        **fields,
+        "author": {**fields["author"], "name": get_hub().people.name_now(author.id, author.name)},
+    }

@@ -5,8 +5,10 @@ from typing import Any
 import zxcvbn
 from flask import current_app
 from flask_security import PasswordUtil
+from flask_security.utils import hash_password
 from passlib.context import CryptContext
 
+from chatapp.errors import BadRequest
 from chatapp.threads import in_thread
 
 LEAST_SCORE = 2  # of 4: somewhat guessable, 10^6 to 10^8 guesses
@@ -42,3 +44,11 @@ class Passwords(PasswordUtil):
         known = [word for word in own if word]
         estimate = in_thread(lambda: zxcvbn.zxcvbn(normal[:LOOKED_AT], user_inputs=known))
         return ([TOO_COMMON] if estimate["score"] < LEAST_SCORE else None), normal
+
+
+def hash_new(password: str, name: str) -> str:
+    """The hash of a new password of somebody called `name`. Switches. Raises BadRequest."""
+    refusals, normal = Passwords(current_app).validate(password, True, username=name)
+    if refusals:
+        raise BadRequest(str(refusals[0]))
+    return str(hash_password(normal))
