@@ -198,6 +198,7 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
         assert said["author"] == {"id": grace.id, "name": name}
     page = reader.http.get(f"/chats/{board}/").text
     assert re.search(r'class="author cut">([^<]*)<', page)[1] == name
+    grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
 
 
