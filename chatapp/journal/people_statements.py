@@ -175,7 +175,7 @@ def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int
     user = _user(connection, request.person)
     if request.id is not None:
         mine = (PASSKEYS.c.id == request.id) & (PASSKEYS.c.user_id == user)
-        connection.execute(update(PASSKEYS).where(mine).values(request.columns, used_at=at))
+        connection.execute(update(PASSKEYS).where(mine).values({**request.columns, "used_at": at}))
         return request.id
     row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
     made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()
