@@ -156,7 +156,7 @@ def _word(code: str) -> str:
 def nobody() -> Identity:
     """Somebody without a name at this address, whatever cookie came along."""
     hub = get_hub()
-    visitor = Identity("", "", "visitor", address(), session.get("device", ""))
+    visitor = Identity("", "", "visitor", address())
     if not hub.config.doors_open:
         return structs.replace(visitor, role="anonymous")
     return hub.people.guest(visitor) or visitor
