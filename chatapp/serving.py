@@ -10,7 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
-from chatapp import auth
+from chatapp import auth, headers
 from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
@@ -95,8 +95,8 @@ def _finish(held: Held, response: Response) -> Response:
     response = _hold(held, response)
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
+        response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):
         response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         response.headers.add("Vary", "Origin")

@@ -7,7 +7,7 @@ import gevent
 from flask import Blueprint, Response, g, request
 from gevent import socket
 
-from chatapp import access, cursor, frames
+from chatapp import access, cursor, frames, headers
 from chatapp.connection import Connection
 from chatapp.encodings import EVENT_STREAM
 from chatapp.errors import BadRequest
@@ -89,8 +89,8 @@ def _head() -> bytes:
         "Content-Type": "text/event-stream; charset=utf-8",
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
-        "X-Content-Type-Options": "nosniff",
         "Connection": "close",
+        **headers.of_answer(request, get_hub().config.frame_ancestors),
     }
     if g.origin_listed:
         fields |= {"Access-Control-Allow-Origin": request.headers["Origin"], "Vary": "Origin"}
