@@ -65,6 +65,7 @@ def _with_rights(
     connection: Connection,
     room: int,
     question: Callable[Concatenate[Connection, int, P], T],
+    /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> tuple[int, T]:

@@ -14,7 +14,7 @@ from wtforms import ValidationError
 
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
-from chatapp.journal.requests import NoteDevice
+from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity
 from chatapp.sessions import accepted_keys
 from chatapp.text import person_name
@@ -60,7 +60,7 @@ def become_guest(name: object, code: object) -> Identity:
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
     device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
     identity = Identity(person_id, name, "guest", address(), device)
-    get_hub().journal.ask(NoteDevice(person_id, device, address()))
+    get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device

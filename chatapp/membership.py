@@ -6,7 +6,7 @@ from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import Act, Member, Mute, SetMember
 from chatapp.message import Author, Message
-from chatapp.permissions import RANKS, Identity, RoomRole, outranks
+from chatapp.permissions import RANKS, Identity, RoomRole, Verb, outranks
 from chatapp.room import Room
 
 
@@ -53,7 +53,7 @@ def take_in(
     now = room.rights.members.get(person_id)
     if now == role:
         return None
-    verb = "invite" if now is None and role == "member" else "manage"
+    verb: Verb = "invite" if now is None and role == "member" else "manage"
     room = permitted(hub, identity, room_id, verb)
     if room.rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: begin it")
@@ -82,17 +82,17 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:
-    """Who has that id: a member of the room, somebody who is there, or who wrote there lately.
+    """Who has that id: a guest, a member of the room, or who wrote there lately.
 
     Raises BadRequest where there is nobody.
     """
-    here = {who.id: who for who in hub.presence.people(room.id)}
-    if person in here:
-        return here[person]
+    guest = hub.journal.read(reading.guest, person)
+    if guest is not None:
+        return guest
     name = hub.journal.read(reading.name_of, room.id, person)
     if name is None:
-        raise BadRequest("Nobody with that id is in this room or wrote in it lately")
-    return Author(person, name, person.startswith("g"))
+        raise BadRequest("There is nobody with that id")
+    return Author(person, name)
 
 
 def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:

@@ -145,12 +145,13 @@ class Sanction(Base):
     lifted_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Device(Base):
-    """The browser in which somebody became a guest, and its address: a ban of the guest is one of it too."""
+class Guest(Base):
+    """Who came in as a guest, in which browser and from where: a ban of a guest is one of the browser too."""
 
-    __tablename__ = "devices"
+    __tablename__ = "guests"
 
     person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
     device: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text)
     at: Mapped[int] = mapped_column(BigInteger)

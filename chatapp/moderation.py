@@ -53,13 +53,15 @@ def ban(
     """
     room, name = _target(hub, identity, room_id, person)
     until, reason = _until(seconds), _reason(why)
-    effects: list[Impose | SetMember] = [Impose("ban", name, person=person, until=until, reason=reason)]
+    # What may be refused comes first: of a refusal nothing is kept.
+    effects: list[Impose | SetMember] = []
+    if person in room.rights.members:
+        effects.append(SetMember(person, name, None))
+    effects.append(Impose("ban", name, person=person, until=until, reason=reason))
     if device := hub.journal.read(reading.device_of, person):
         effects.append(Impose("ban", name, device=device, until=until, reason=reason))
     if network:
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=reason))
-    if person in room.rights.members:
-        effects.append(SetMember(person, name, None))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     return keep(hub, identity, room, "moderate", said, detail, *effects, act=Act(said, person, why))

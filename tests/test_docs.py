@@ -19,7 +19,11 @@ def routes(one_worker: Server) -> list[str]:
     listed = one_worker.flask("routes").stdout
     paths = re.findall(r"\s(/\S*) *$", listed, re.MULTILINE)
     return sorted(
-        {path.replace("<room_id:room_id>", "1") for path in paths if not path.startswith("/static")}
+        {
+            re.sub(r"<\w+:(\w+)>", r"<\1>", path.replace("<room_id:room_id>", "1"))
+            for path in paths
+            if not path.startswith("/static")
+        }
     )
 
 
@@ -33,7 +37,7 @@ def test_every_route_is_in_the_protocol(routes: list[str]) -> None:
 
 def test_every_route_is_tried_by_a_test(routes: list[str]) -> None:
     tried = re.sub(r"\{[^{}\n]*\}", "1", TESTS)
-    assert [path for path in routes if f"{path}" not in tried] == []
+    assert [path for path in routes if re.sub(r"<\w+>", "1", path) not in tried] == []
 
 
 @pytest.mark.parametrize("kind", sorted(FRAMES))

@@ -246,9 +246,9 @@ FAULTS = [
             ),
             Change(
                 "chatapp/live_rooms.py",
-                "        room.deliver(messages)\n        room.refresh(state)\n",
+                "        room.deliver(found.messages)\n        room.refresh(state)\n",
                 "        expel, room._expel = room._expel, lambda person, seq: None\n"
-                "        room.deliver(messages)\n        room.refresh(state)\n        room._expel = expel\n",
+                "        room.deliver(found.messages)\n        room.refresh(state)\n        room._expel = expel\n",
             ),
         ),
         ("read after the removal",),

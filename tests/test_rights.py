@@ -73,6 +73,17 @@ DOORS: dict[str, Callable[[Person, int], Any]] = {
     "muting": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/mute", json={"muted": True})),
     "changing": lambda who, room: problem(who.http.patch(f"/api/rooms/{room}", json={"name": "mine"})),
     "deleting": lambda who, room: problem(who.http.delete(f"/api/rooms/{room}")),
+    "taking in": lambda who, room: problem(
+        who.http.put(f"/api/rooms/{room}/members/{who.id}", json={"role": "owner"})
+    ),
+    "removing": lambda who, room: problem(who.http.delete(f"/api/rooms/{room}/members/{who.id}")),
+    "leaving": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/leave")),
+    "clearing": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/clear")),
+    "sanctions": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/sanctions")),
+    "a ban": lambda who, room: problem(
+        who.http.post(f"/api/rooms/{room}/sanctions", json={"kind": "ban", "person": who.id})
+    ),
+    "lifting": lambda who, room: problem(who.http.delete(f"/api/rooms/{room}/sanctions/{room}")),
     "kicking": lambda who, room: problem(who.http.post(f"/api/rooms/{room}/kick", json={"name": "ada"})),
     "the page": lambda who, room: who.http.get(f"/chats/{room}/").status_code,
     "the page that polls": lambda who, room: who.http.get(f"/chats/long_poll/{room}/").status_code,

@@ -10,8 +10,8 @@ import msgspec
 
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import RoomState
-from chatapp.shell import rooms as shell
-from chatapp.shell.rooms import ShellRoom
+from chatapp.shell import handles as shell
+from chatapp.shell.handles import ShellRoom
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,8 +17,8 @@ from chatapp.cli.commands import (
     which,
     yes,
 )
-from chatapp.shell import rooms as shell
-from chatapp.shell.rooms import line
+from chatapp.shell import handles as shell
+from chatapp.shell.handles import line
 
 room = AppGroup("room", help="Run the rooms: beside a running server, or without one.")
 

@@ -12,7 +12,7 @@ from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, DEVICES, AUDIT = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -20,7 +20,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, DEVICES, AUDIT = (
         models.Read,
         models.Member,
         models.Sanction,
-        models.Device,
+        models.Guest,
         models.AuditEntry,
     )
 )
@@ -292,9 +292,15 @@ def name_of(connection: Connection, room: int, person: str) -> str | None:
     return name
 
 
+def guest(connection: Connection, person: str) -> Author | None:
+    """The guest with that id."""
+    name = connection.scalar(select(GUESTS.c.name).where(GUESTS.c.person_id == person))
+    return None if name is None else Author(person, name, guest=True)
+
+
 def device_of(connection: Connection, person: str) -> str | None:
     """The browser in which a guest came in."""
-    device: str | None = connection.scalar(select(DEVICES.c.device).where(DEVICES.c.person_id == person))
+    device: str | None = connection.scalar(select(GUESTS.c.device).where(GUESTS.c.person_id == person))
     return device
 
 

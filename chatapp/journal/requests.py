@@ -200,10 +200,11 @@ class MarkRead(Struct, frozen=True):
     seq: int
 
 
-class NoteDevice(Struct, frozen=True):
-    """Remember in which browser, and at which address, somebody became a guest."""
+class NoteGuest(Struct, frozen=True):
+    """Remember who became a guest, in which browser and at which address."""
 
     person: str
+    name: str
     device: str
     address: str
 
@@ -224,7 +225,7 @@ class Prune(Struct, frozen=True):
     keep: int | None = None
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteDevice
+Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest
 
 
 class Kept(Struct, frozen=True):

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
-from chatapp.journal.reading import AUDIT, DEVICES, MEMBERS, MESSAGES, READS, ROOMS, SANCTIONS
-from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteDevice, Prune, SetMember
+from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, ROOMS, SANCTIONS
+from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
 
 
@@ -182,13 +182,17 @@ def note(connection: Connection, who: Author, act: Act, room: int | None, at: in
     connection.execute(insert(AUDIT).values(row))
 
 
-def note_device(connection: Connection, request: NoteDevice, at: int) -> None:
-    """Where somebody became a guest; the newest counts."""
-    row = _upsert(connection, DEVICES).values(
-        person_id=request.person, device=request.device, address=request.address, at=at
+def note_guest(connection: Connection, request: NoteGuest, at: int) -> None:
+    """Who became a guest; where twice, the newest counts."""
+    row = _upsert(connection, GUESTS).values(
+        person_id=request.person,
+        name=request.name,
+        device=request.device,
+        address=request.address,
+        at=at,
     )
-    newest = {name: row.excluded[name] for name in ("device", "address", "at")}
-    connection.execute(row.on_conflict_do_update(index_elements=[DEVICES.c.person_id], set_=newest))
+    newest = {name: row.excluded[name] for name in ("name", "device", "address", "at")}
+    connection.execute(row.on_conflict_do_update(index_elements=[GUESTS.c.person_id], set_=newest))
 
 
 def last_text_at(connection: Connection, room: int, person: str, since: int) -> int | None:
@@ -197,7 +201,8 @@ def last_text_at(connection: Connection, room: int, person: str, since: int) -> 
     query = select(func.max(columns.at)).where(
         columns.room_id == room, columns.at > since, columns.author_id == person, columns.kind == "text"
     )
-    return connection.scalar(query)
+    at: int | None = connection.scalar(query)
+    return at
 
 
 def advance_read(connection: Connection, person: str, room: int, seq: int) -> int:

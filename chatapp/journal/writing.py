@@ -30,7 +30,7 @@ from chatapp.journal.requests import (
     MakeRoom,
     MarkRead,
     Mute,
-    NoteDevice,
+    NoteGuest,
     Post,
     Prune,
     Request,
@@ -93,7 +93,7 @@ class _Transaction:
         self._rights: dict[int, Rights] = {}
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
-        self._lock({request.room for request in requests if not isinstance(request, MakeRoom | NoteDevice)})
+        self._lock({request.room for request in requests if not isinstance(request, MakeRoom | NoteGuest)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
         self._flush()
@@ -144,8 +144,8 @@ class _Transaction:
                     return self._mark_read(request)
                 case Mute():
                     return self._mute(request)
-                case NoteDevice():
-                    statements.note_device(self._connection, request, now())
+                case NoteGuest():
+                    statements.note_guest(self._connection, request, now())
                     return 0
                 case Prune():
                     return self._prune(self._room(request.room), request)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from chatapp.errors import ChatError
-from chatapp.shell.rooms import create_room, delete_room, room, rooms
+from chatapp.shell.handles import create_room, delete_room, room, rooms
 
 NAMES = 'rooms()  room(1)  room("Lobby")  create_room(name)  delete_room(room)  help(room(1))'
 

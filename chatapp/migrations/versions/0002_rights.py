@@ -54,12 +54,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_sanctions_room_id_lifted_at", "sanctions", ["room_id", "lifted_at"])
     op.create_table(
-        "devices",
+        "guests",
         sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("person_id", name="pk_devices"),
+        sa.PrimaryKeyConstraint("person_id", name="pk_guests"),
     )
     op.create_table(
         "audit",
@@ -78,7 +79,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("audit")
-    op.drop_table("devices")
+    op.drop_table("guests")
     op.drop_table("sanctions")
     op.drop_table("members")
     op.drop_index("uq_rooms_party", "rooms")
