@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
-FIELDS_LIMIT = 100
+FIELDS_LIMIT = 100  # of a form
 
 
 def identify() -> None:

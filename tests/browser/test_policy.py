@@ -38,7 +38,7 @@ SMUGGLED = {
     "another base": "document.head.append(Object.assign(document.createElement('base'), {href: 'https://x.example'}))",
     "a form to elsewhere": (
         "const f = Object.assign(document.createElement('form'), {action: 'https://mallory.example/'});"
-        "document.body.append(f); f.submit()"
+        "f.target = '_blank'; document.body.append(f); f.submit()"
     ),
 }
 
@@ -117,13 +117,11 @@ def test_what_is_smuggled_into_a_page_is_stopped_by_its_policy(
     ada.page.context.expose_binding("ran", lambda _source: ran.append(True))
     ada.page.reload()
     expect(ada.state).to_have_text("Live")
-    ada.page.evaluate("program => { try { eval(program) } catch {} }", "0")  # eval itself is forbidden
     ada.page.evaluate(f"() => {{ try {{ {SMUGGLED[what]} }} catch {{}} }}")
-    expect(ada.page.locator("body")).to_be_visible()
     ada.say("still here")
     ada.shows("still here")
     assert ran == []
-    assert len(violations) > 1, "the second is told of as well as that of eval"
+    assert len(violations) == 1
 
 
 def test_no_other_page_shows_this_one_in_a_frame(visitor: OpenBrowser, server: Server) -> None:
@@ -135,7 +133,7 @@ def test_no_other_page_shows_this_one_in_a_frame(visitor: OpenBrowser, server: S
     page.on("console", lambda line: refused.append(line.text))
     page.goto("http://mallory.example/frame.html")
     expect(page.locator("iframe")).to_be_visible()
-    assert page.frames[1].locator("h1").count() == 0
+    assert page.frames[1].get_by_text("say who you are").count() == 0
     assert any("frame-ancestors" in line for line in refused)
 
 

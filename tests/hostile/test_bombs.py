@@ -3,10 +3,11 @@
 import gzip
 import json
 import zlib
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.clients import Person, eventually
 from tests.raw_socket import CONTINUATION, RawSocket, frame_bytes, problem
@@ -75,7 +76,7 @@ def test_a_number_beyond_all_measure_is_refused_in_every_field(
         headers={"Content-Type": "application/json"},
     )
     if answer.status_code != 204:  # one may have read further than there is
-        assert problem(answer) == "bad_request"
+        assert problem(answer) in ("bad_request", "forbidden")  # a guest who owns a room does not run it
     assert ada.read(board, after=0) == before
 
 
@@ -95,8 +96,9 @@ def test_a_number_beyond_all_measure_harms_no_socket(
     text = FRAME_NUMBERS[field]
     with closing(ada.socket()) as socket:
         socket.send(text % ((board, number) if text.count("%") == 2 else number))
-        socket.send({"type": "ping"})
-        eventually(lambda: socket.of("pong") or socket.closed)
+        with suppress(ConnectionClosed):  # what cannot be read is not JSON: 1007
+            socket.send({"type": "ping"})
+        eventually(lambda: socket.of("pong") or (socket.closed and socket.closed[0] == 1007))
 
 
 # -- fields ---------------------------------------------------------------------------------------------
@@ -113,7 +115,8 @@ def test_a_form_of_half_a_million_fields_is_not_taken_apart(
             answer = nobody.http.post(
                 path.format(board), content=content, headers={"Content-Type": FORM, **headers}
             )
-            assert answer.status_code in (400, 403, 413)
+            assert problem(answer) == "bad_request"
+            assert "too many fields" in answer.json()["detail"]
 
 
 @every_form
