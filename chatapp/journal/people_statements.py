@@ -9,7 +9,7 @@ from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
-from chatapp.journal.reading import GUESTS
+from chatapp.journal.reading import GUESTS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.message import Author
@@ -133,6 +133,15 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
     return _person(connection, request.person), public or bool(ended)
+
+
+def check_erasable(connection: Connection, request: requests.Erase) -> None:
+    """Raises BadRequest for nobody, and for the last administrator."""
+    found = reading.person(connection, request.person)
+    if found is None and guest(connection, request.person) is None:
+        raise BadRequest("There is nobody with that id")
+    if found is not None and found.role == "administrator":
+        _keep_an_administrator(connection, request.person)
 
 
 def _keep_an_administrator(connection: Connection, but: str) -> None:
