@@ -10,7 +10,7 @@ import secrets
 from chatapp.config import Config
 from chatapp.errors import SetupError
 
-NAME = "secret_key"
+NAME, FACTORS = "secret_key", "factor_key"
 LEAST = 32  # characters
 
 
@@ -56,11 +56,28 @@ def rotate(config: Config, *, forget: bool = False) -> int:
     return len(older)
 
 
+def factor_key(config: Config) -> str:
+    """The key with which second factors are encrypted, made on first use. Within `setting_up`.
+
+    Raises SetupError. It is not rotated: who lost it would have to set up a second factor anew.
+    """
+    path = config.path(FACTORS)
+    if not os.path.exists(path):
+        _write(path, [secrets.token_hex(32)])
+    try:
+        return _read(path)[0]
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be read ({error.strerror}): make it readable for this user"
+        ) from None
+
+
 def _read(path: str) -> tuple[str, ...]:
     with open(path, encoding="utf-8", errors="replace") as file:
         keys = tuple(line.strip() for line in file if line.strip())
     if not keys or min(map(len, keys)) < LEAST:
-        raise SetupError(f"{path} is too short to be a key: remove it, and everybody gets a new cookie")
+        otherwise = "has to set up a second factor anew" if path.endswith(FACTORS) else "gets a new cookie"
+        raise SetupError(f"{path} is too short to be a key: remove it, and everybody {otherwise}")
     return keys
 
 
