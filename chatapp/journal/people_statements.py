@@ -142,6 +142,15 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     return _person(connection, request.person), public or bool(ended)
 
 
+def check_erasable(connection: Connection, request: requests.Erase) -> None:
+    """Raises BadRequest for nobody, and for the last administrator."""
+    found = reading.person(connection, request.person)
+    if found is None and guest(connection, request.person) is None:
+        raise BadRequest("There is nobody with that id")
+    if found is not None and found.role == "administrator":
+        _keep_an_administrator(connection, request.person)
+
+
 def _keep_an_administrator(connection: Connection, but: str) -> None:
     others = select(USERS.c.id).where(
         USERS.c.role == "administrator", USERS.c.disabled.is_(False), USERS.c.person_id != but
