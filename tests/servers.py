@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -18,6 +19,7 @@ GENEROUS = {
     "CHATAPP_RATE_MESSAGES": "100000 per second",
     "CHATAPP_RATE_CONNECTIONS": "100000 per second",
     "CHATAPP_RATE_GUESTS": "100000 per second",
+    "CHATAPP_RATE_SIGN_INS": "100000 per second",
 }
 
 
@@ -30,6 +32,7 @@ class Server:
         self.root = ROOT  # the checkout that is served
         self.port = 0
         self.log: list[str] = []
+        self.administrator: Any = None  # see people.py
         self._process: subprocess.Popen[str] | None = None
 
     @property

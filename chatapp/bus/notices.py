@@ -34,7 +34,13 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
     room: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged
+class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
+    """Who somebody is has changed; `number` counts how often that happened."""
+
+    number: int
+
+
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

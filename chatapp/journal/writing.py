@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import reading, statements
+from chatapp.journal import people_reading, people_statements, reading, statements
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
     ChangeRoom,
@@ -31,6 +31,8 @@ from chatapp.journal.requests import (
     MarkRead,
     Mute,
     NoteGuest,
+    PeopleMoved,
+    PeopleRequest,
     Post,
     Prune,
     Request,
@@ -39,7 +41,7 @@ from chatapp.journal.requests import (
 from chatapp.message import Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
-Answer = Kept | int | ChatError
+Answer = Kept | int | ChatError | Struct
 
 _INSERT = insert(MESSAGES)
 _ADVANCE = (
@@ -59,11 +61,13 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def perform(connection: Connection, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
+def perform(
+    connection: Connection, requests: Sequence[Request]
+) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
     """Carry out `requests` in order within the transaction of `connection`.
 
-    Returns an answer for each request (a ChatError is the refusal of that one) and what happened to each
-    room. Nothing of it is true before the caller has committed.
+    Returns an answer for each request (a ChatError is the refusal of that one) and what happened to people
+    and to each room. Nothing of it is true before the caller has committed.
     """
     return _Transaction(connection).run(requests)
 
@@ -91,13 +95,17 @@ class _Transaction:
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
         self._rights: dict[int, Rights] = {}
+        self._people: int | None = None  # their number, once it is needed
+        self._people_moved = False
 
-    def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
-        self._lock({request.room for request in requests if not isinstance(request, MakeRoom | NoteGuest)})
+    def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
+        of_no_room = (MakeRoom, NoteGuest, PeopleRequest)
+        self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
         self._flush()
-        return answers, [*self._advance(), *self._dropped]
+        moved = [PeopleMoved(self._people_number())] if self._people_moved else []
+        return answers, [*moved, *self._advance(), *self._dropped]
 
     def _lock(self, rooms: Iterable[int]) -> None:
         columns = ROOMS.c
@@ -149,6 +157,8 @@ class _Transaction:
                     return 0
                 case Prune():
                     return self._prune(self._room(request.room), request)
+                case PeopleRequest():
+                    return self._about_people(request)
         except ChatError as refusal:
             return refusal
 
@@ -160,9 +170,9 @@ class _Transaction:
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
         any_author = post.any_author
-        if rights := self._permit(room, post.identity, post.verb, post.rights):
-            any_author = permissions.may(post.identity, "change_any", rights)
-            if post.over is not None and not permissions.outranks(post.identity, post.over, rights):
+        if changed := self._permit(room, post.identity, post.verb, post.rights):
+            any_author = permissions.may(changed[0], "change_any", changed[1])
+            if post.over is not None and not permissions.outranks(changed[0], post.over, changed[1]):
                 raise Forbidden("They are no less than you here by now")
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
@@ -180,16 +190,38 @@ class _Transaction:
             statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
         return Kept(message, new=True)
 
-    def _permit(self, room: _OpenRoom, identity: Identity, verb: Verb, number: int) -> Rights | None:
-        """Decide again what was permitted under the rights `number`; those of now, where they differ."""
-        if identity.id == SYSTEM.id or number == room.rights:
+    def _permit(
+        self, room: _OpenRoom, identity: Identity, verb: Verb, number: int
+    ) -> tuple[Identity, Rights] | None:
+        """Decide again what was permitted under the rights `number`, if they or people have changed since.
+
+        Who it is and what the rights are now; None where nothing has changed.
+        """
+        if identity.id == SYSTEM.id:
             return None
+        same_people = identity.people == self._people_number()
+        if same_people and number == room.rights:
+            return None
+        if not same_people:
+            identity = people_reading.identity_now(self._connection, identity)
         found = self._rights.get(room.id)
         if found is None or found.number != room.rights:
             found = reading.rights(self._connection, room.id)
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
         permissions.check(identity, verb, found)
-        return found
+        return identity, found
+
+    def _people_number(self) -> int:
+        if self._people is None:
+            self._people = people_reading.number(self._connection)
+        return self._people
+
+    def _about_people(self, request: PeopleRequest) -> Answer:
+        answer, moved = people_statements.perform(self._connection, request, now())
+        if moved:
+            self._people = people_statements.move(self._connection)
+            self._people_moved = True
+        return answer  # type: ignore[no-any-return]  # what it is depends on the request
 
     def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
         if not room.slow_seconds or post.kind != "text" or any_author:

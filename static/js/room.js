@@ -9,6 +9,7 @@ import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
+import { learnNames } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
@@ -26,6 +27,7 @@ const LADDERS = {
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
+learnNames(page.names);
 let remover = "Somebody who runs this room";
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
@@ -83,7 +85,7 @@ function listen() {
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
   connection.addEventListener("error", ({ detail: frame }) => frame.code === "no_such_room" && rooms.remove(frame.room));
-  connection.addEventListener("person", ({ detail: frame }) => people.renamed(frame));
+  connection.addEventListener("person", ({ detail: frame }) => renamed(frame));
   head.addEventListener("name", showName);
   log.addEventListener("change", () => {
     showEmpty();
@@ -148,8 +150,14 @@ function turned() {
 }
 
 function end(code) {
-  showEnding({ code, name: room.name, by: remover });
+  showEnding({ code, name: room.name, by: remover, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
+}
+
+function renamed(person) {
+  learnNames({ [person.id]: person.name });
+  people.renamed(person);
+  log.renamed(person);
 }
 
 function typed({ who }) {
