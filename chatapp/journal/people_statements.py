@@ -9,13 +9,15 @@ from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
-from chatapp.journal.reading import GUESTS
+from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.message import Author
 from chatapp.names import key
 
 TAKEN = "That name is taken, or passes for somebody's: choose another one"
+DAY = 86_400_000_000  # microseconds
+ENDED_KEPT, UNUSED_KEPT = 30 * DAY, 400 * DAY  # of sessions; a cookie is good for a year
 PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
 
 
@@ -88,6 +90,9 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
         "fs_uniquifier": request.uniquifier,
         **request.secrets,
     }
+    former = guest(connection, request.person) if request.person else None
+    if former is not None and former.name != request.name:
+        row["renamed"] = row["changed"]
     user: int = connection.execute(insert(USERS).values(row).returning(USERS.c.id)).scalar_one()
     person = request.person or f"u{user}"
     connection.execute(update(USERS).where(USERS.c.id == user).values(person_id=person))
@@ -124,6 +129,8 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         columns["changed"] = _next(connection)
     if columns.get("name", before.name) != before.name:
         columns["renamed"] = columns["changed"]
+        mine = MEMBERS.c.person_id == request.person
+        connection.execute(update(MEMBERS).where(mine).values(name=columns["name"]))
     if columns.get("role") == "administrator":
         connection.execute(update(SERVER).values(begun=True))
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
@@ -144,9 +151,14 @@ def _keep_an_administrator(connection: Connection, but: str) -> None:
 
 
 def _open_session(connection: Connection, request: requests.OpenSession, at: int) -> int:
+    if _person(connection, request.person).disabled:
+        raise Forbidden("This account is disabled")
+    user, columns = _user(connection, request.person), SESSIONS.c
+    old = (columns.ended_at < at - ENDED_KEPT) | (columns.seen_at < at - UNUSED_KEPT)
+    connection.execute(delete(SESSIONS).where(columns.user_id == user, old))
     row = {
         "key": request.key,
-        "user_id": _user(connection, request.person),
+        "user_id": user,
         "device": request.device,
         "address": request.address,
         "made_at": at,

@@ -26,7 +26,7 @@ from chatapp.security.devices import device_of
 from chatapp.security.factors import Codes, otpauth
 from chatapp.security.forms import SignInForm
 from chatapp.security.passkeys import PasskeyOptions
-from chatapp.security.passwords import HashesInThreads, Passwords
+from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
 from chatapp.security.users import User
 
 BLUEPRINT = "security"
@@ -34,6 +34,15 @@ BLUEPRINT = "security"
 KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
 # Second factors by mail and the help desk: nothing here sends mail.
 CLOSED = {"security.two_factor_rescue"}
+# Writes of somebody who is signed in that say no secret.
+NOTHING_TO_GUESS = {
+    "security.logout",
+    "security.mf_recovery_codes",
+    "security.two_factor_setup",
+    "security.wan_delete",
+    "security.wan_register",
+    "security.wan_register_response",
+}
 FRESH = timedelta(hours=1)  # how long after signing in one may change one's ways in without saying it again
 
 
@@ -71,6 +80,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "MSG_GENERIC_AUTHN_FAILED": ("That name and password do not go together", "error"),
         "PASSWORD_SCHEMES": ["argon2"],
         "PASSWORD_SINGLE_HASH": {"argon2"},
+        "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
         "CHANGEABLE": True,
         "SEND_PASSWORD_CHANGE_EMAIL": False,
         "TWO_FACTOR": True,
@@ -161,6 +171,7 @@ def _guard() -> None:
             raise BadRequest("next is a path of this site")
     if request.method == "POST":
         auth.guard_write()
+    if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
 
 
