@@ -453,6 +453,16 @@ class RoomMachine(RuleBasedStateMachine):
         kind = "public" if self.journal.rights.kind == "private" else "private"
         self._tell(self.journal.change_rights(before, after, kind=kind), notice)
 
+    @rule(
+        who=st.sampled_from(list(PEOPLE)),
+        between=st.integers(0, 3),
+        notices=st.sampled_from(["heard", "late", "lost"]),
+    )
+    def somebody_is_removed_and_at_once_taken_in_again(self, who: str, between: int, notices: str) -> None:
+        for commit in (self._move(who, 0, between), self._move(who, 0, 1)):
+            self._tell(commit, notices)
+        self._catch_up()
+
     @rule(who=st.sampled_from(list(PEOPLE)), then=st.integers(0, 2))
     def fill_while_somebody_is_removed_or_taken_in(self, who: str, then: int) -> None:
         def meanwhile() -> None:
@@ -478,12 +488,19 @@ class RoomMachine(RuleBasedStateMachine):
         who=st.sampled_from(list(PEOPLE)),
         back=st.integers(0, 12),
         encoding=st.sampled_from([WEBSOCKET, EVENT_STREAM]),
+        wide=st.booleans(),
     )
-    def subscribe(self, who: str, back: int, encoding: Encoding) -> "Follower | MultipleResults[Follower]":
+    def subscribe(
+        self, who: str, back: int, encoding: Encoding, wide: bool
+    ) -> "Follower | MultipleResults[Follower]":
         if not may(PEOPLE[who], "read", self.room.rights):
             return multiple()  # as the doors have it
         after = max(self.room.first - 1, self.room.last - back)
         follower = Follower(self.room, encoding, after, PEOPLE[who])
+        if wide:
+            follower.outlet.room_for = 10**9
+            while follower.outlet.busy:
+                follower.outlet.pump()
         self.all.append(follower)
         return follower
 
