@@ -447,11 +447,18 @@ class RoomMachine(RuleBasedStateMachine):
         self._tell(self._move(who, before, after), notice)
 
     @rule(
-        before=st.integers(0, 3), after=st.integers(0, 3), notice=st.sampled_from(["heard", "late", "lost"])
+        before=st.integers(0, 3),
+        after=st.integers(0, 3),
+        notice=st.sampled_from(["heard", "late", "lost"]),
+        then_read=st.booleans(),
     )
-    def the_room_becomes_public_or_private(self, before: int, after: int, notice: str) -> None:
+    def the_room_becomes_public_or_private(
+        self, before: int, after: int, notice: str, then_read: bool
+    ) -> None:
         kind = "public" if self.journal.rights.kind == "private" else "private"
         self._tell(self.journal.change_rights(before, after, kind=kind), notice)
+        if then_read:
+            self._catch_up()
 
     @rule(
         who=st.sampled_from(list(PEOPLE)),
@@ -463,13 +470,24 @@ class RoomMachine(RuleBasedStateMachine):
             self._tell(commit, notices)
         self._catch_up()
 
-    @rule(who=st.sampled_from(list(PEOPLE)), then=st.integers(0, 2))
-    def fill_while_somebody_is_removed_or_taken_in(self, who: str, then: int) -> None:
+    @rule(
+        before=st.booleans(),
+        who=st.sampled_from(list(PEOPLE)),
+        then=st.integers(0, 2),
+        overtaken=st.booleans(),
+    )
+    def fill_while_somebody_is_removed_or_taken_in(
+        self, before: bool, who: str, then: int, overtaken: bool
+    ) -> None:
         def meanwhile() -> None:
             self._tell(self._move(who, 0, 1), "heard")
             if then:
                 self._commit_and_hear(then)
+            if overtaken:
+                self._catch_up()
 
+        if before:
+            self._move(who, 0, 1)  # unheard: what is being read has other rights already
         self.journal.during_read = meanwhile
         self._catch_up()
 
