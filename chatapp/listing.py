@@ -53,9 +53,10 @@ class ListedRoom:
 
 def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[ListedRoom]:
     """All rooms that `identity` may read, by id. Reads the database: switches."""
+    # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
+    last = hub.journal.read(reading.last_texts) if with_last else {}
     found = hub.journal.read(reading.listed, identity.id)
     read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
-    last = hub.journal.read(reading.last_texts) if with_last else {}
     here = hub.presence.everywhere()
     return [
         ListedRoom(

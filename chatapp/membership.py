@@ -26,7 +26,7 @@ def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     if identity.id in room.rights.members:
         return None
     room = permitted(hub, identity, room_id, "join")
-    effect = SetMember(identity.id, identity.name, "member")
+    effect = SetMember(identity.id, identity.name, "member", new=True)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
     return keep(hub, identity, room, "join", "became a member", detail, effect)
 
@@ -66,7 +66,7 @@ def take_in(
         raise BadRequest("Guests have no part in running a room")
     said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
     detail = {"member": {"id": person.id, "name": person.name, "role": role}}
-    effect = SetMember(person.id, person.name, role)
+    effect = SetMember(person.id, person.name, role, new=verb == "invite")
     return keep(hub, identity, room, verb, said, detail, effect, act=Act(said, person.id))
 
 
@@ -79,10 +79,8 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     if not outranks(identity, person, room.rights):
         raise Forbidden(f"{found.name} is no less than you here")
     said = f"removed {found.name}"
-    effect = SetMember(person, found.name, None)
-    return keep(
-        hub, identity, room, "moderate", said, {"removed": person}, effect, act=Act(said, person, why)
-    )
+    effect, act = SetMember(person, found.name, None), Act(said, person, why)
+    return keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act, over=person)
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:

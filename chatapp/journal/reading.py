@@ -205,7 +205,7 @@ def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
         columns.lifted_at.is_(None),
         columns.kind == kind,
     )
-    return Sanctions(row._tuple() for row in connection.execute(query))
+    return Sanctions((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
 
 
 def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:
