@@ -68,6 +68,7 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[Author]) -
         party=" ".join(sorted(party)),
     )
     room: int = hub.journal.ask(request)
+    hub.rooms_changed(*party)
     return room
 
 

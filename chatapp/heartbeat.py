@@ -7,11 +7,17 @@ from typing import Protocol
 import gevent
 
 from chatapp.errors import ChatError
+from chatapp.permissions import Identity
 
 log = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
+    identity: Identity
+
+    def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
+        """Send a frame that is no message. Must not switch."""
+
     def beat(self, now: float) -> None:
         """Send a heartbeat, or end the connection if the peer has been silent. Must not switch."""
 

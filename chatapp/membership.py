@@ -24,7 +24,9 @@ def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     room = permitted(hub, identity, room_id, "join")
     effect = SetMember(identity.id, identity.name, "member")
     detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
-    return keep(hub, identity, room, "join", "became a member", detail, effect)
+    notice = keep(hub, identity, room, "join", "became a member", detail, effect)
+    hub.rooms_changed(identity.id)
+    return notice
 
 
 def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
@@ -37,7 +39,9 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
         raise BadRequest("A conversation is not left: mute it")
     effect = SetMember(identity.id, identity.name, None)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": None}}
-    return keep(hub, identity, room, "leave", "left", detail, effect)
+    notice = keep(hub, identity, room, "leave", "left", detail, effect)
+    hub.rooms_changed(identity.id)
+    return notice
 
 
 def take_in(
@@ -63,7 +67,9 @@ def take_in(
     said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
     detail = {"member": {"id": person.id, "name": person.name, "role": role}}
     effect = SetMember(person.id, person.name, role)
-    return keep(hub, identity, room, verb, said, detail, effect, act=Act(said, person.id))
+    notice = keep(hub, identity, room, verb, said, detail, effect, act=Act(said, person.id))
+    hub.rooms_changed(person.id)
+    return notice
 
 
 def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
@@ -76,9 +82,10 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
         raise Forbidden(f"{found.name} is no less than you here")
     said = f"removed {found.name}"
     effect = SetMember(person, found.name, None)
-    return keep(
-        hub, identity, room, "moderate", said, {"removed": person}, effect, act=Act(said, person, why)
-    )
+    act = Act(said, person, why)
+    notice = keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act)
+    hub.rooms_changed(person)
+    return notice
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:
@@ -101,6 +108,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
         raise SignIn()
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
+    hub.rooms_changed(identity.id)
 
 
 def _a(role: RoomRole) -> str:

@@ -28,6 +28,7 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
+        self.app = "wsgi:app"
         self.port = 0
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -63,7 +64,7 @@ class Server:
         return [int(child) for child in children]
 
     def start(self, *arguments: str) -> "Server":
-        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        command = [str(BIN / "gunicorn"), "-k", "gevent", self.app, "-w", str(self.workers)]
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, *bind, *arguments],

@@ -4,7 +4,7 @@ It is a doorbell, the database is the truth: a notice may be lost, doubled or la
 """
 
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
-from chatapp.bus.notices import Committed, Notice, PresenceChanged, ReadUpTo, Typing
+from chatapp.bus.notices import Committed, Notice, PresenceChanged, ReadUpTo, RoomsChanged, Typing
 from chatapp.bus.sqlite import SqliteBus
 from chatapp.errors import SetupError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Notice",
     "PresenceChanged",
     "ReadUpTo",
+    "RoomsChanged",
     "Typing",
     "open_bus",
 ]

@@ -34,7 +34,13 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
     room: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged
+class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
+    """The rooms of `people`, author ids, are others, or stand otherwise in their lists."""
+
+    people: list[str]
+
+
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

@@ -36,10 +36,11 @@ def index() -> Response:
 def make() -> Response:
     """Make a room and go there."""
     auth.guard_write()
-    form = auth.checked_form("name", "topic")
+    form = auth.checked_form("name", "topic", "kind")
+    kind: Any = form["kind"] or "public"
     try:
         get_hub().check_open()
-        room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"])
+        room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"], kind)
     except ChatError as error:
         return index_page(error, form)
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
@@ -80,7 +81,13 @@ def local_path(path: str) -> str:
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
     """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
-    html = render_template("rooms.html", rooms=rooms, error=str(error) if error else None, form=form or {})
+    html = render_template(
+        "rooms.html",
+        rooms=rooms,
+        may_make_private=may(get_identity(), "make_private_room"),
+        error=str(error) if error else None,
+        form=form or {},
+    )
     return _page_response(html, error)
 
 

@@ -50,7 +50,12 @@ const reading = new Reading({ title: document.title, log, connection, room: me &
 const head = new Head(room);
 const people = new People(page.people, me);
 const typing = new Typing(byId("typing"));
-const rooms = new RoomsList({ list: byId("rooms"), current: room.id, me, connection });
+const rooms = new RoomsList({
+  lists: { rooms: byId("rooms"), direct: byId("direct"), archived: byId("archived") },
+  current: room.id,
+  me,
+  connection,
+});
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
 
@@ -81,6 +86,7 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
+  connection.addEventListener("rooms", () => rooms.refresh());
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
   connection.addEventListener("error", ({ detail: frame }) => frame.code === "no_such_room" && rooms.remove(frame.room));
   connection.addEventListener("person", ({ detail: frame }) => people.renamed(frame));
