@@ -14,7 +14,7 @@ from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import errors, guests, health, metrics, rooms
+from chatapp.pages import details, errors, guests, health, metrics, rooms
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, members, messages, moderation, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
@@ -96,6 +96,7 @@ def _open_doors(app: Flask) -> None:
         tutorial,
         websocket,
         rooms,
+        details,
         guests,
         health,
         metrics,

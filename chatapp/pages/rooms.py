@@ -11,6 +11,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
+from chatapp.pages.about import about
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -108,6 +109,8 @@ def _show(
     html = render_template(
         "room.html",
         room={**_plain(room.state), "cursor": room.last},
+        about=about(hub, identity, room),
+        parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
         messages=[plain(message) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,

@@ -1,5 +1,6 @@
 // The room page: makes its parts and lets them hear of each other.
 
+import { About } from "./about.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -9,6 +10,7 @@ import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
+import { MessageMenu } from "./message_menu.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
@@ -48,7 +50,8 @@ const history = new History({
 });
 const reading = new Reading({ title: document.title, log, connection, room: me && room.id });
 const head = new Head(room);
-const people = new People(page.people, me);
+const people = new People(page.people, me, page.parts);
+const about = new About({ room: room.id, me });
 const typing = new Typing(byId("typing"));
 const rooms = new RoomsList({
   lists: { rooms: byId("rooms"), direct: byId("direct"), archived: byId("archived") },
@@ -59,6 +62,7 @@ const rooms = new RoomsList({
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
 
+new MessageMenu(byId("messages"));
 showFirstPage();
 listen();
 new Status({ connection, outbox });
@@ -125,7 +129,15 @@ function hear(message) {
   log.hear(message);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
   if (isNews) reading.heard(message);
-  if (message.kind === "notice" && message.detail) head.change(message.detail);
+  if (message.kind === "notice" && message.detail) change(message.detail);
+}
+
+/** What a notice says has changed. */
+function change(detail) {
+  head.change(detail);
+  about.heard(detail);
+  if (detail.member) people.became(detail.member);
+  if (detail.removed) people.became({ id: detail.removed, role: null });
 }
 
 function confirmOwn({ author, client_id: clientId }) {
@@ -144,6 +156,7 @@ function startOver({ name, cursor }) {
   log.begin([], 0);
   log.atEdge = true;
   history.reset();
+  about.refresh();
 }
 
 function turned() {
