@@ -28,7 +28,7 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
-        self.app = "wsgi:app"
+        self.app = "wsgi:app"  # what gunicorn loads
         self.port = 0
         self.log: list[str] = []
         self._process: subprocess.Popen[str] | None = None

@@ -22,11 +22,12 @@ READERS = {
 
 @dataclass(frozen=True)
 class About:
-    """`rules`: (what, how it is here). `silenced`: why they may not write, or "". `until`: when that ends, as
+    """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "". `until`: when that ends, as
     a time of messages. `slow_seconds`: how long they wait between two messages.
     """
 
     room: int
+    name: str
     kind: str
     topic: str
     role: RoomRole | None
@@ -47,6 +48,7 @@ def about(hub: Hub, identity: Identity, room: Room) -> About:
     verbs = frozenset(verb for verb in VERBS if may(identity, verb, rights))
     return About(
         room.id,
+        _name(hub, identity, room),
         state.kind,
         state.topic,
         role,
@@ -57,6 +59,14 @@ def about(hub: Hub, identity: Identity, room: Room) -> About:
         until=format_time(until) if until else None,
         slow_seconds=0 if "change_any" in verbs else state.slow_seconds,
     )
+
+
+def _name(hub: Hub, identity: Identity, room: Room) -> str:
+    """A direct conversation is named after the others."""
+    if room.state.kind != "direct":
+        return room.name
+    party = hub.journal.read(reading.members, room.id)
+    return ", ".join(each.name for each in party if each.id != identity.id) or room.name
 
 
 def _writer(identity: Identity) -> Identity:

@@ -220,7 +220,7 @@ def _page(
     runs = "moderate" in own.may
     html = render_template(
         "details.html",
-        room=msgspec.to_builtins(room.state),
+        room={**msgspec.to_builtins(room.state), "name": own.name},
         about=own,
         members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
         parts=list(RANKS),

@@ -105,11 +105,12 @@ def _show(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
+    own = about(hub, identity, room)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(
         "room.html",
-        room={**_plain(room.state), "cursor": room.last},
-        about=about(hub, identity, room),
+        room={**_plain(room.state), "name": own.name, "cursor": room.last},
+        about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
         messages=[plain(message) for message in messages],

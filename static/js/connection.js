@@ -150,6 +150,7 @@ export class Connection extends EventTarget {
   #hear(frame) {
     this.lastHeard = Date.now();
     this.#stop("pong");
+    if (frame.type === "left") this.#let(frame.room);
     if (frame.room === this.#room && !this.#follows(frame)) return;
     this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
   }
@@ -175,6 +176,12 @@ export class Connection extends EventTarget {
     this.#after("settled", SHORT_LIFE, () => (this.#failures = this.#failuresOnRung = 0));
     if (this.#rung > 0) this.#after("climb", this.#climbAfter, () => this.#climb());
     this.#turn("live");
+  }
+
+  /** The server follows this room no more for us; the line stays for the others. */
+  #let(room) {
+    this.#followed.delete(room);
+    this.#removedElsewhere = false;
   }
 
   /** The room is not to be read, or no more. The line goes on where it serves others. */

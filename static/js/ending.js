@@ -4,34 +4,40 @@ import { CLOSED } from "./closing.js";
 import { copyOf } from "./templates.js";
 import { clockNow } from "./times.js";
 
-const KEPT = "What you had not sent is kept in this browser.";
+const STAYS = "Your messages stay where they are. What you had not sent is kept in this browser.";
 
 const ENDINGS = {
-  [CLOSED.REMOVED]: {
-    title: (name) => `You were removed from ${name}`,
-    detail: (by) => `${by} removed you at ${clockNow()}. Your messages stay where they are. ${KEPT}`,
-    again: "Come back",
-  },
-  [CLOSED.GONE]: {
-    title: (name) => `${name} is gone`,
-    detail: () => "Somebody deleted this room, and its messages with it.",
-  },
-  [CLOSED.SIGN_IN]: {
-    title: () => "Your name is no longer known here",
-    detail: () => `Say who you are once more, by the same name. ${KEPT}`,
+  [CLOSED.REMOVED]: withdrawn,
+  [CLOSED.GONE]: ({ name }) => ({
+    title: `${name} is gone`,
+    detail: "It was deleted with its messages, or it is not yours to read any more.",
+  }),
+  [CLOSED.SIGN_IN]: () => ({
+    title: "Your name is no longer known here",
+    detail: "Say who you are once more, by the same name. What you had not sent is kept in this browser.",
     again: "Come in again",
-  },
+  }),
 };
 
-/** `code`: the close code; `name`: of the room; `by`: who removed this person from it. */
-export function showEnding({ code, name, by }) {
-  const { title, detail, again } = ENDINGS[code];
+/** `code`: the close code, `reason`: what the server said with it; `by`: who sent this person out, if known. */
+export function showEnding({ code, reason, room, by }) {
+  const { title, detail, again } = ENDINGS[code](room, by, reason);
   const section = copyOf("ended");
-  section.querySelector("h1").textContent = title(name);
-  section.querySelector("p").textContent = detail(by);
+  section.querySelector("h1").textContent = title;
+  section.querySelector("p").textContent = detail;
   section.querySelector(".again").hidden = !again;
   section.querySelector(".again").textContent = again ?? "";
   document.querySelector(".conversation").after(section);
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
+}
+
+/** Sent out, which a notice told; or a right that ended, of which the server says what is so now. */
+function withdrawn({ name, kind }, by, reason) {
+  const at = clockNow();
+  const title = `You were removed from ${name}`;
+  if (by) return { title, detail: `${by} removed you at ${at}. ${STAYS}`, again: "Come back" };
+  if (kind !== "public") return { title, detail: `Somebody who runs this room removed you at ${at}. ${STAYS}` };
+  const why = reason ? `${reason}, since ${at}. ` : "";
+  return { title: `You may not read ${name} any more`, detail: why + STAYS };
 }

@@ -5,7 +5,7 @@ export class Head extends EventTarget {
   #name = document.getElementById("room-name");
   #topic = document.getElementById("room-topic");
 
-  /** `room`: {name, topic}, kept up to date here. Event `name`: when that changed. */
+  /** `room`: {name, topic, kind}, kept up to date here. Event `name`: when that changed. */
   constructor(room) {
     super();
     this.#room = room;
@@ -18,8 +18,9 @@ export class Head extends EventTarget {
     this.#show();
   }
 
+  /** A direct conversation is named after the others, for each person otherwise: its name here stays. */
   rename(name) {
-    if (!name || name === this.#room.name) return;
+    if (!name || name === this.#room.name || this.#room.kind === "direct") return;
     this.#room.name = name;
     this.#show();
     this.dispatchEvent(new Event("name"));

@@ -28,7 +28,7 @@ const LADDERS = {
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
-let remover = "Somebody who runs this room";
+let remover = null; // who sent this person out, where a notice said so
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
 const connection = new Connection({
@@ -63,6 +63,7 @@ const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
 
 new MessageMenu(byId("messages"));
+showPace();
 showFirstPage();
 listen();
 new Status({ connection, outbox });
@@ -92,9 +93,10 @@ function listen() {
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
   connection.addEventListener("rooms", () => rooms.refresh());
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
-  connection.addEventListener("error", ({ detail: frame }) => frame.code === "no_such_room" && rooms.remove(frame.room));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
   connection.addEventListener("person", ({ detail: frame }) => people.renamed(frame));
   head.addEventListener("name", showName);
+  about.addEventListener("change", showPace);
   log.addEventListener("change", () => {
     showEmpty();
     reading.look();
@@ -111,7 +113,7 @@ function listenToWriting() {
     outbox.confirm(frame.client_id);
     log.acknowledge(frame.client_id, frame.seq);
   });
-  connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && outbox.refuse(frame));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && refused(frame));
   outbox.addEventListener("change", () => log.showPending(outbox.items));
   outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
@@ -140,14 +142,28 @@ function change(detail) {
   if (detail.removed) people.became({ id: detail.removed, role: null });
 }
 
-function confirmOwn({ author, client_id: clientId }) {
-  if (clientId && author.id === me?.id) outbox.confirm(clientId);
+function confirmOwn({ kind, at, author, client_id: clientId }) {
+  if (author.id !== me?.id) return;
+  if (clientId) outbox.confirm(clientId);
+  if (kind === "text" && about.slowSeconds) composer.wait(Date.parse(at));
+}
+
+function refused(frame) {
+  outbox.refuse(frame);
+  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(Date.now(), frame.retry_after ?? 0);
+  if (frame.code === "forbidden" || frame.code === "room_closed") about.refresh();
 }
 
 /** The notice comes before the line is closed, and only it tells from which room and by whom. */
 function removed({ room: from, author }) {
   if (from !== room.id) connection.leave(from);
-  else if (author.id !== "system") remover = author.name;
+  else remover = author.id === "system" ? "Somebody who runs this server" : author.name;
+}
+
+/** A room, here or at the side, is gone or not to be read any more. */
+function lost({ code, room: from }) {
+  if (code === "no_such_room") rooms.remove(from);
+  else if (from !== room.id) rooms.refresh();
 }
 
 function startOver({ name, cursor }) {
@@ -163,11 +179,11 @@ function turned() {
   if (connection.state === "live") outbox?.resume((frame) => connection.send(frame));
   else outbox?.pause();
   reading.look();
-  if (connection.state === "ended") end(connection.ending.code);
+  if (connection.state === "ended") end(connection.ending);
 }
 
-function end(code) {
-  showEnding({ code, name: room.name, by: remover });
+function end({ code, reason }) {
+  showEnding({ code, room, by: remover, reason });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
@@ -219,6 +235,10 @@ function showJump() {
 
 function showEmpty() {
   byId("empty").hidden = !log.isEmpty || !history.isExhausted;
+}
+
+function showPace() {
+  if (composer) composer.pace = about.slowSeconds;
 }
 
 function showName() {
