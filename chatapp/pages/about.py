@@ -22,8 +22,8 @@ READERS = {
 
 @dataclass(frozen=True)
 class About:
-    """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "". `until`: when that ends, as
-    a time of messages. `slow_seconds`: how long they wait between two messages.
+    """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "".
+    `until`: when that ends, as a time of messages. `slow_seconds`: how long they wait between two messages.
     """
 
     room: int

@@ -4,6 +4,8 @@ import { CLOSED } from "./closing.js";
 import { copyOf } from "./templates.js";
 import { clockNow } from "./times.js";
 
+// What the server says to a poller who was sent out (chatapp/transports/waiting.py); a socket is told by a notice.
+const SENT_OUT = "You were removed from this room";
 const STAYS = "Your messages stay where they are. What you had not sent is kept in this browser.";
 
 const ENDINGS = {
@@ -36,8 +38,9 @@ export function showEnding({ code, reason, room, by }) {
 function withdrawn({ name, kind }, by, reason) {
   const at = clockNow();
   const title = `You were removed from ${name}`;
-  if (by) return { title, detail: `${by} removed you at ${at}. ${STAYS}`, again: "Come back" };
-  if (kind !== "public") return { title, detail: `Somebody who runs this room removed you at ${at}. ${STAYS}` };
+  const detail = `${by ?? "Somebody who runs this room"} removed you at ${at}. ${STAYS}`;
+  if (by || reason === SENT_OUT) return { title, detail, again: "Come back" };
+  if (kind !== "public") return { title, detail };
   const why = reason ? `${reason}, since ${at}. ` : "";
   return { title: `You may not read ${name} any more`, detail: why + STAYS };
 }
