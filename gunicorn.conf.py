@@ -116,6 +116,7 @@ def post_worker_init(worker):
         for listener in worker.sockets:
             if listener.family != socket.AF_UNIX:
                 _say_where(worker.log, listener.getsockname(), hub.config)
+        _say_who_is_first(worker)
     worker.log.info("Ready")
 
 
@@ -180,6 +181,16 @@ def _url(address):
     host, port = address[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _say_who_is_first(worker):
+    from chatapp.security import first_start
+
+    path = first_start.path(worker.wsgi)
+    addresses = [each.getsockname() for each in worker.sockets if each.family != socket.AF_UNIX]
+    if path:
+        where = _url(addresses[0]).rstrip("/") if addresses else ""
+        worker.log.info("No administrator yet: open %s%s to make the account", where, path)
 
 
 def _say_where(log, address, config):

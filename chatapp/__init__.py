@@ -7,16 +7,16 @@ from pathlib import Path
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
 
-from chatapp import cli, config, globals, instance, schema, serving, shell
+from chatapp import cli, config, globals, instance, schema, security, serving, shell
 from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import details, errors, guests, health, metrics, rooms
+from chatapp.pages import account, details, errors, guests, health, metrics, rooms
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, members, messages, moderation, tutorial, websocket
+from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -45,10 +45,12 @@ def create_app() -> Flask:
             engine = db.engine
             listen(engine)
             schema.bring_up(app, engine)
+        factor_key = instance.factor_key(settings)
         bus = open_bus(settings.bus_url)
         bus.prepare()
     app.extensions[globals.EXTENSION] = Hub(settings, Journal(engine, settings.queue_limit), bus)
     serving.init_app(app, settings)
+    security.init_app(app, settings, factor_key)
     _open_doors(app)
     return app
 
@@ -92,12 +94,14 @@ def _open_doors(app: Flask) -> None:
         rooms_api,
         members,
         moderation,
+        people,
         event_stream,
         tutorial,
         websocket,
         rooms,
         details,
         guests,
+        account,
         health,
         metrics,
     ):
@@ -106,6 +110,7 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
+    app.cli.add_command(cli.user)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 
@@ -117,5 +122,6 @@ def _for_every_page() -> dict[str, object]:
         "identity": identity if identity.known else None,
         "csrf_token": generate_csrf,
         "guests_allowed": settings.guests,
+        "sign_up": settings.sign_up,
         "guest_code_required": bool(settings.guest_code),
     }

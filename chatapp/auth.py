@@ -10,12 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import current_app, g, request, session
 from flask_wtf.csrf import validate_csrf
+from msgspec import structs
 from wtforms import ValidationError
 
+from chatapp.accounts import hashed
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
+from chatapp.journal import people_reading
 from chatapp.journal.requests import NoteGuest
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, check
 from chatapp.text import person_name
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100
+# Answered whoever asks, also while it cannot be read who that is.
+FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics"}
+SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 
 def identify() -> None:
@@ -32,12 +38,14 @@ def identify() -> None:
     as somebody who may do nothing, and closed with the code that says why.
     """
     g.origin_listed = _origin_is_listed()
+    g.asking = Identity("", "", "anonymous", address())  # for the page that says what is refused below
+    if request.endpoint in FOR_EVERYBODY:
+        return
     if "Authorization" in request.headers:
-        g.identity = Identity("", "", "anonymous", address())
         if request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid")
     else:
-        g.identity = _guest_of_cookie() or nobody()
+        g.asking = _signed_in() or _guest_of_cookie() or nobody()
 
 
 def become_guest(name: object, code: object) -> Identity:
@@ -49,6 +57,8 @@ def become_guest(name: object, code: object) -> Identity:
     config = get_hub().config
     if not config.guests:
         raise Forbidden("Guests are not welcome here")
+    if SESSION in session and _signed_in():
+        raise Forbidden("You are signed in: sign out first")
     name = person_name(name)
     get_hub().limiter.guest(address())
     given = code if isinstance(code, str) else ""
@@ -56,16 +66,21 @@ def become_guest(name: object, code: object) -> Identity:
         raise Forbidden('Guests are asked for a word here: send it as "code"')
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
+    if get_hub().journal.read(people_reading.person_called, name) is not None:
+        raise BadRequest(f"{name} is the name of somebody with an account: choose another one, or sign in")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
     device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
-    identity = Identity(person_id, name, "guest", address(), device)
+    identity = get_hub().people.guest(Identity(person_id, name, "guest", address(), device))
+    if identity is None:
+        raise Forbidden("You have an account: sign in")
+    check(identity, "read")
     get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device
     session["person"] = {"id": identity.id, "name": identity.name}
     session["word"] = _word(config.guest_code)
-    g.identity = identity
+    g.asking = identity
     return identity
 
 
@@ -84,7 +99,7 @@ def guard_write(*, listed_origins: bool = False) -> None:
     if origin is not None:
         if not (_same_origin(origin) or (listed_origins and g.origin_listed)):
             _refuse_origin(origin)
-    elif "person" in session:
+    elif "person" in session or SESSION in session:
         token = request.headers.get(CSRF_HEADER) or request.headers.get(CSRF_HEADER_OF_OTHERS)
         token = token or request.form.get(CSRF_FIELD)
         try:
@@ -114,7 +129,22 @@ def _guest_of_cookie() -> Identity | None:
         return None
     if config.guest_code and session.get("word") != _word(config.guest_code):
         return None  # came in before there was a word, or with another one
-    return Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
+    guest = Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
+    return get_hub().people.guest(guest)
+
+
+def _signed_in() -> Identity | None:
+    secret = session.get(SESSION)
+    if not isinstance(secret, str) or g.origin_listed:
+        return None
+    return get_hub().people.signed_in(hashed(secret), address())
+
+
+def local_path(path: str) -> str:
+    """`path` if it leads to a page of this site, else the rooms."""
+    # A browser takes a backslash for a slash, and drops tabs and line breaks before it looks.
+    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if own else "/chats/"
 
 
 def _word(code: str) -> str:
@@ -125,7 +155,11 @@ def _word(code: str) -> str:
 
 def nobody() -> Identity:
     """Somebody without a name at this address, whatever cookie came along."""
-    return Identity("", "", "visitor" if get_hub().config.doors_open else "anonymous", address())
+    hub = get_hub()
+    visitor = Identity("", "", "visitor", address())
+    if not hub.config.doors_open:
+        return structs.replace(visitor, role="anonymous")
+    return hub.people.guest(visitor) or visitor
 
 
 def _origin_is_listed() -> bool:

@@ -18,6 +18,7 @@ from chatapp.errors import SetupError
 
 PREFIX = "CHATAPP_"
 # Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
+SIGN_UP = ("open", "invitation", "closed")
 CODE_POINT = 12
 ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
 
@@ -43,6 +44,10 @@ class Config:
         "20 per 10 seconds", "WebSocket handshakes and event streams of one identity"
     )
     rate_guests: str = setting("10 per minute", "new guests and new rooms from one address")
+    rate_sign_ins: str = setting(
+        "10 per 5 minutes", "attempts to sign in to one account, or ten times as many from one address"
+    )
+    sign_up: str = setting("invitation", "who may make an account: open, invitation or closed")
     body_limit: int = setting(4000, "longest message, in Unicode code points")
     frame_limit: int = setting(65_536, "largest WebSocket message from a client, in bytes")
     request_limit: int = setting(1_048_576, "largest HTTP body, in bytes")
@@ -65,8 +70,10 @@ class Config:
             if isinstance(value, int) and value < least:
                 raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
         self._check_sizes()
-        for name in ("rate_messages", "rate_connections", "rate_guests"):
+        for name in ("rate_messages", "rate_connections", "rate_guests", "rate_sign_ins"):
             self.rate(name)
+        if self.sign_up not in SIGN_UP:
+            raise SetupError(f"{PREFIX}SIGN_UP={self.sign_up!r}: write one of {', '.join(SIGN_UP)}")
         for origin in self.origins:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):

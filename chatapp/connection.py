@@ -14,7 +14,7 @@ from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity, check
+from chatapp.permissions import Identity, check, may
 from chatapp.room import Room
 from chatapp.subscriber import Subscriber
 
@@ -85,6 +85,22 @@ class Connection:
             self.hub.presence.enter(room.id, subscriber.author)
         self.outlet.send(opening(room, reset))
         subscriber.start(cursor)
+
+    def admit(self) -> None:
+        """Look whether who asked for it may still come in: until now it heard of no change. May switch.
+
+        Raises SignIn and Forbidden.
+        """
+        self.identified(self.hub.people.still(self.identity))
+        check(self.identity, "read")
+
+    def identified(self, identity: Identity) -> None:
+        """Its person has another name or role; who may not read a room any more is out. Never switches."""
+        before, self.identity = self.identity, identity
+        for subscriber in list(self.subscribers.values()):
+            subscriber.identity = identity
+            if before.role != identity.role and not may(identity, "read", subscriber.room.rights):
+                subscriber.dismiss("withdrawn")
 
     def leave(self, room_id: int) -> None:
         """Stop following a room, followed or not."""

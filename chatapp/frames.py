@@ -37,6 +37,11 @@ def read(room: int, seq: int) -> bytes:
     return _encode({"type": "read", "room": room, "seq": seq})
 
 
+def person(id: str, name: str) -> bytes:
+    """Somebody has a new name."""
+    return _encode({"type": "person", "id": id, "name": name})
+
+
 def error(refusal: ChatError, re: str | None, room: Any = None, client_id: Any = None) -> bytes:
     """`re`: the type of the frame that was refused; `room` and `client_id` as they stood in it."""
     frame: dict[str, Any] = {"type": "error", "code": refusal.code, "message": str(refusal), "re": re}

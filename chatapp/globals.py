@@ -20,4 +20,4 @@ def get_hub(app: Flask | None = None) -> Hub:
 
 def get_identity() -> Identity:
     """Who asks. Known within a request, after `auth.identify`."""
-    return cast(Identity, g.identity)
+    return cast(Identity, g.asking)  # Flask-Principal has g.identity

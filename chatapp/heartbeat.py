@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 class Beating(Protocol):
     identity: Identity
 
+    def identified(self, identity: Identity) -> None:
+        """Its person is this from now on. Must not switch."""
+
     def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
         """Send a frame that is no message. Must not switch."""
 

@@ -12,16 +12,27 @@ import gevent
 from gevent.event import Event
 
 from chatapp import frames, retention
-from chatapp.bus import Bus, Committed, Notice, PresenceChanged, ReadUpTo, RoomsChanged, Typing
+from chatapp.bus import (
+    Bus,
+    Committed,
+    Notice,
+    PeopleChanged,
+    PresenceChanged,
+    ReadUpTo,
+    RoomsChanged,
+    Typing,
+)
 from chatapp.config import Config
 from chatapp.errors import Draining
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
-from chatapp.journal.requests import Commit
+from chatapp.journal.people_requests import Person
+from chatapp.journal.requests import Commit, PeopleMoved
 from chatapp.limiter import Limiter
 from chatapp.live_rooms import LiveRooms
 from chatapp.message import Author
 from chatapp.outlet import Outlet
+from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
 from chatapp.turnstile import Turnstile
@@ -37,6 +48,7 @@ class Hub:
         self.limiter = Limiter(config)
         self.presence = Presence(bus, self._tell_presence)
         self.heartbeat = Heartbeat(config.heartbeat)
+        self.people = People(journal, lambda: self.heartbeat.connections, self._tell_renamed)
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
         self.turnstile = Turnstile()  # for requests that waited
         self.draining = Event()
@@ -53,6 +65,7 @@ class Hub:
         self._started = True
         gevent.spawn(self.bus.listen, self._heard, self.rooms.recheck)
         gevent.spawn(self.rooms.sweep)
+        gevent.spawn(self.people.sweep)
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
@@ -94,13 +107,13 @@ class Hub:
         """Bring `room` to where the database is now, not earlier than this call. Switches."""
         self.rooms.sync(room)
 
-    def _committed(self, commits: list[Commit]) -> None:
+    def _committed(self, commits: list[Commit | PeopleMoved]) -> None:
         """This process has kept something: tell the others, then show it here."""
         notices = [_notice(commit) for commit in commits]
         for notice in notices:
             self.bus.publish(notice)
         for notice in notices:
-            self.rooms.deliver(notice)
+            self._heard(notice)
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -114,6 +127,8 @@ class Hub:
                 self.presence.rang(notice.room)
             case RoomsChanged():
                 self._show_rooms_changed(notice.people)
+            case PeopleChanged():
+                self.people.moved(notice.number)
 
     # -- what is never stored ----------------------------------------------------------------------
 
@@ -148,12 +163,20 @@ class Hub:
             data = frames.read(room_id, seq)
             room.tell("read", data, lambda reader: reader.identity.id == person and reader.outlet is not but)
 
+    def _tell_renamed(self, person: Person) -> None:
+        self.presence.renamed(person.id, person.name)
+        data = frames.person(person.id, person.name)
+        for connection in self.heartbeat.connections:
+            connection.send_frame("person", data, droppable=True)
+
     def _tell_presence(self, room_id: int, data: bytes, but: Container[object]) -> None:
         room = self.rooms.get(room_id)
         if room is not None:
             room.tell("presence", data, lambda reader: reader not in but)
 
 
-def _notice(commit: Commit) -> Committed:
+def _notice(commit: Commit | PeopleMoved) -> Committed | PeopleChanged:
+    if isinstance(commit, PeopleMoved):
+        return PeopleChanged(commit.number)
     last = commit.messages[-1].seq if commit.messages else 0
     return Committed(commit.room, commit.revision, last, commit.messages, commit.changed)

@@ -65,12 +65,20 @@ def _check_files(config: Config) -> None:
 
 def secret_key(config: Config) -> str:
     """The key that signs cookies, made on first use, readable for this user only. Within `setting_up`."""
-    path = config.path("secret_key")
+    return _key(config.path("secret_key"), "everybody gets a new cookie")
+
+
+def factor_key(config: Config) -> str:
+    """The key with which second factors are encrypted. Within `setting_up`."""
+    return _key(config.path("factor_key"), "everybody has to set up a second factor anew")
+
+
+def _key(path: str, otherwise: str) -> str:
     try:
         with open(path, encoding="ascii") as file:
             key = file.read().strip()
         if len(key) < 32:
-            raise SetupError(f"{path} is too short to be a key: remove it, and everybody gets a new cookie")
+            raise SetupError(f"{path} is too short to be a key: remove it, and {otherwise}")
         return key
     except FileNotFoundError:
         pass

@@ -12,6 +12,7 @@ from chatapp.permissions import Identity
 from chatapp.windows import ProcessStorage
 
 ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
+SIGN_INS_FACTOR = 10  # attempts to sign in from one address, in an office where all come at nine
 FRAMES = 200  # frames of any kind on one socket, per 10 seconds, or twice the message rate where that is more
 FRAME_SECONDS = 10
 REFUSALS_IN_A_ROW = 100  # then the socket is closed
@@ -27,6 +28,7 @@ class Limiter:
         self._messages = config.rate("rate_messages")
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
+        self._sign_ins = config.rate("rate_sign_ins")
 
     @property
     def frames(self) -> int:
@@ -45,6 +47,13 @@ class Limiter:
     def guest(self, address: str) -> None:
         """Count a new guest from `address`. Raises TooFast."""
         self._hit(self._guests, "guests", address)
+
+    def sign_in(self, account: str, address: str) -> None:
+        """Count an attempt to sign in to `account` ("": to any), or to say a secret of it. Raises TooFast."""
+        many = type(self._sign_ins)(self._sign_ins.amount * SIGN_INS_FACTOR, self._sign_ins.multiples)
+        if account:
+            self._hit(self._sign_ins, "sign-ins to", account)
+        self._hit(many, "sign-ins from", address)
 
     def room(self, address: str) -> None:
         """Count a new room from `address`. Raises TooFast."""

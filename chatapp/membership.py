@@ -3,7 +3,7 @@
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
-from chatapp.journal import reading
+from chatapp.journal import people_reading, reading
 from chatapp.journal.requests import Act, Member, Mute, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import RANKS, Identity, RoomRole, Verb, outranks
@@ -89,13 +89,13 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:
-    """Who has that id: a guest, a member of the room, or who wrote there lately.
+    """Who has that id or name: a person with an account, a guest, or who wrote in the room lately.
 
     Raises BadRequest where there is nobody.
     """
-    guest = hub.journal.read(reading.guest, person)
-    if guest is not None:
-        return guest
+    found = hub.journal.read(people_reading.find, person)
+    if found is not None:
+        return found
     name = hub.journal.read(reading.name_of, room.id, person)
     if name is None:
         raise BadRequest("There is nobody with that id")

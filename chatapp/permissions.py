@@ -51,7 +51,8 @@ Verb = Literal[
 class Identity(Struct, frozen=True):
     """`id`: unique for ever; a guest's starts with g. `address`: where the request came from, for limits.
 
-    `device`: of the browser of a guest; `session`: under which a person is signed in. `scopes` and `rooms`
+    `device`: of the browser of a guest; `session`: under which a person is signed in. `people`: how often who
+    anybody is had changed on this server when this was true (people.py). `scopes` and `rooms`
     (None: all) are what a token allows of all that its owner may.
     """
 
@@ -63,6 +64,7 @@ class Identity(Struct, frozen=True):
     session: str = ""
     scopes: frozenset[Scope] | None = None
     rooms: frozenset[int] | None = None
+    people: int = 0
 
     @property
     def guest(self) -> bool:

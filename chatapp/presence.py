@@ -84,6 +84,16 @@ class Presence:
         """Another process says that somebody came or went."""
         self._rung.add(room)
 
+    def renamed(self, person: str, name: str) -> None:
+        """Somebody is called otherwise from now on."""
+        for room, people in self._local.items():
+            if entry := people.get(person):
+                entry.who = Author(person, name, entry.who.guest)
+                self._dirty.add((room, person))
+        for shown in self._shown.values():
+            if person in shown:
+                shown[person] = Author(person, name, shown[person].guest)
+
     def frame(self, room: int) -> dict[str, Any]:
         """The full form: how many are here, and the first hundred of them. May switch."""
         here = self._here(room)

@@ -6,6 +6,7 @@ The rules are those of docs/protocol.md. All lengths are Unicode code points.
 import re
 import unicodedata
 
+from chatapp import names
 from chatapp.errors import BadRequest, TooLong
 
 NAME_LIMIT = 40
@@ -13,7 +14,7 @@ ROOM_NAME_LIMIT = 80
 TOPIC_LIMIT = 250
 CLIENT_ID_LIMIT = 64
 REACTION_LIMIT = 16
-RESERVED_NAMES = {"system", "guest"}
+STATUS_LIMIT = 100
 
 # General category Cc but newline and tab; surrogates cannot be encoded as UTF-8.
 _FORBIDDEN_IN_BODY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -57,9 +58,9 @@ def client_id(value: str | None) -> str | None:
 
 
 def person_name(value: object) -> str:
-    """`value` trimmed, if a guest may be called so. Raises BadRequest."""
+    """`value` trimmed, if somebody may be called so. Raises BadRequest."""
     name = _line(value, NAME_LIMIT, "A name")
-    if unicodedata.normalize("NFKC", name).casefold() in RESERVED_NAMES:
+    if names.is_reserved(name):
         raise BadRequest(f"The name {name} is reserved; choose another one")
     return name
 
@@ -72,6 +73,11 @@ def room_name(value: object) -> str:
 def topic(value: object) -> str:
     """`value` trimmed, if it may be a room's topic; it may be empty. Raises BadRequest."""
     return "" if value in (None, "") else _line(value, TOPIC_LIMIT, "A topic", least=0)
+
+
+def status(value: object) -> str:
+    """`value` trimmed, if it may be a person's status line; it may be empty. Raises BadRequest."""
+    return "" if value in (None, "") else _line(value, STATUS_LIMIT, "A status line", least=0)
 
 
 def _line(value: object, limit: int, what: str, least: int = 1) -> str:

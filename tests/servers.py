@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -18,6 +19,7 @@ GENEROUS = {
     "CHATAPP_RATE_MESSAGES": "100000 per second",
     "CHATAPP_RATE_CONNECTIONS": "100000 per second",
     "CHATAPP_RATE_GUESTS": "100000 per second",
+    "CHATAPP_RATE_SIGN_INS": "100000 per second",
 }
 
 
@@ -28,9 +30,9 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
-        self.app = "wsgi:app"  # what gunicorn loads
         self.port = 0
         self.log: list[str] = []
+        self.administrator: Any = None  # see people.py
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -64,7 +66,7 @@ class Server:
         return [int(child) for child in children]
 
     def start(self, *arguments: str) -> "Server":
-        command = [str(BIN / "gunicorn"), "-k", "gevent", self.app, "-w", str(self.workers)]
+        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = subprocess.Popen(
             [*command, *bind, *arguments],

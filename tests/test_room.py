@@ -101,6 +101,7 @@ class SilentBus:
 def hub_and_room(backlog: int) -> tuple[Hub, Room, MemoryJournal]:
     journal = MemoryJournal()
     hub = Hub(Config(backlog=backlog), journal, SilentBus())  # type: ignore[arg-type]
+    hub.people.number = 0  # nobody has ever changed
     return hub, hub.room(1), journal
 
 

@@ -4,7 +4,15 @@ It is a doorbell, the database is the truth: a notice may be lost, doubled or la
 """
 
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
-from chatapp.bus.notices import Committed, Notice, PresenceChanged, ReadUpTo, RoomsChanged, Typing
+from chatapp.bus.notices import (
+    Committed,
+    Notice,
+    PeopleChanged,
+    PresenceChanged,
+    ReadUpTo,
+    RoomsChanged,
+    Typing,
+)
 from chatapp.bus.sqlite import SqliteBus
 from chatapp.errors import SetupError
 
@@ -14,6 +22,7 @@ __all__ = [
     "Committed",
     "Lease",
     "Notice",
+    "PeopleChanged",
     "PresenceChanged",
     "ReadUpTo",
     "RoomsChanged",

@@ -40,7 +40,13 @@ class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
     people: list[str]
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged
+class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
+    """Who somebody is has changed; `number` counts how often that happened."""
+
+    number: int
+
+
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

@@ -2,6 +2,7 @@
 
 from chatapp.cli import moderation as moderation  # adds its commands to those of rooms
 from chatapp.cli.migrations import Migrations
+from chatapp.cli.people import user
 from chatapp.cli.rooms import room
 
-__all__ = ["Migrations", "room"]
+__all__ = ["Migrations", "room", "user"]

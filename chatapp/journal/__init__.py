@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
 from chatapp.journal.connections import Connections
-from chatapp.journal.requests import Commit, Look, Request
+from chatapp.journal.requests import Commit, Look, PeopleMoved, Request
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
 from chatapp.trouble import Trouble
@@ -49,7 +49,7 @@ class Journal:
         self._unreadable = Trouble(log, "messages cannot be read")
         self._lost = Trouble(log, "the database cannot be used")
         self.kept = 0  # messages, since this process started
-        self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
+        self.on_commit: Callable[[list[Commit | PeopleMoved]], None] = lambda commits: None
 
     @property
     def queued(self) -> int:
@@ -148,7 +148,7 @@ class Journal:
             answers, commits = [NotKept() for _ in group], []
         else:
             self._not_kept.over()
-        self.kept += sum(len(commit.messages) for commit in commits)
+        self.kept += sum(len(commit.messages) for commit in commits if isinstance(commit, Commit))
         started = time.monotonic()
         _call(self.on_commit, commits)
         self._showing = time.monotonic() - started

@@ -137,8 +137,9 @@ class Post(Struct, frozen=True):
     """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of
     it.
 
-    `identity` was permitted `verb` under the room's rights numbered `rights`; if they have changed since, it
-    is asked again. `any_author`: it may change other people's messages.
+    `identity` was permitted `verb` under the room's rights numbered `rights`; if they, or who anybody is
+    (`identity.people`), have changed since, it is asked again. `any_author`: it may change other people's
+    messages.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room.
@@ -225,7 +226,11 @@ class Prune(Struct, frozen=True):
     keep: int | None = None
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest
+class PeopleRequest(Struct, frozen=True):
+    """What is about people rather than rooms: see people_requests.py."""
+
+
+Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
 
 
 class Kept(Struct, frozen=True):
@@ -233,6 +238,12 @@ class Kept(Struct, frozen=True):
 
     message: Message
     new: bool
+
+
+class PeopleMoved(Struct, frozen=True):
+    """One transaction changed who somebody is; `number`: the count of such transactions (`Server.people`)."""
+
+    number: int
 
 
 class Commit(Struct, frozen=True):

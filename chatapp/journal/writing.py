@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import reading, statements
+from chatapp.journal import people_reading, people_statements, reading, statements
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
     ChangeRoom,
@@ -31,6 +31,8 @@ from chatapp.journal.requests import (
     MarkRead,
     Mute,
     NoteGuest,
+    PeopleMoved,
+    PeopleRequest,
     Post,
     Prune,
     Request,
@@ -39,7 +41,7 @@ from chatapp.journal.requests import (
 from chatapp.message import Message, format_time
 from chatapp.permissions import SYSTEM, Rights
 
-Answer = Kept | int | ChatError
+Answer = Kept | int | ChatError | Struct
 
 _INSERT = insert(MESSAGES)
 _ADVANCE = (
@@ -59,11 +61,13 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def perform(connection: Connection, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
+def perform(
+    connection: Connection, requests: Sequence[Request]
+) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
     """Carry out `requests` in order within the transaction of `connection`.
 
-    Returns an answer for each request (a ChatError is the refusal of that one) and what happened to each
-    room. Nothing of it is true before the caller has committed.
+    Returns an answer for each request (a ChatError is the refusal of that one) and what happened to people
+    and to each room. Nothing of it is true before the caller has committed.
     """
     return _Transaction(connection).run(requests)
 
@@ -91,13 +95,17 @@ class _Transaction:
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
         self._rights: dict[int, Rights] = {}
+        self._people: int | None = None  # their number, once it is needed
+        self._people_moved = False
 
-    def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit]]:
-        self._lock({request.room for request in requests if not isinstance(request, MakeRoom | NoteGuest)})
+    def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
+        of_no_room = (MakeRoom, NoteGuest, PeopleRequest)
+        self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
         self._flush()
-        return answers, [*self._advance(), *self._dropped]
+        moved = [PeopleMoved(self._people_number())] if self._people_moved else []
+        return answers, [*moved, *self._advance(), *self._dropped]
 
     def _lock(self, rooms: Iterable[int]) -> None:
         columns = ROOMS.c
@@ -149,6 +157,8 @@ class _Transaction:
                     return 0
                 case Prune():
                     return self._prune(self._room(request.room), request)
+                case PeopleRequest():
+                    return self._about_people(request)
         except ChatError as refusal:
             return refusal
 
@@ -177,15 +187,33 @@ class _Transaction:
         return Kept(message, new=True)
 
     def _permit(self, room: _OpenRoom, post: Post) -> bool:
-        """Decide again what was permitted under other rights; whether it may be about anybody's message."""
-        if post.identity.id == SYSTEM.id or post.rights == room.rights:
+        """Decide again what was permitted under other rights, or to whom has changed; whether it may be about
+        anybody's message.
+        """
+        identity = post.identity
+        same_people = identity.id == SYSTEM.id or identity.people == self._people_number()
+        if same_people and (identity.id == SYSTEM.id or post.rights == room.rights):
             return post.any_author
+        if not same_people:
+            identity = people_reading.identity_now(self._connection, identity)
         found = self._rights.get(room.id)
         if found is None or found.number != room.rights:
             found = reading.rights(self._connection, room.id)
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
-        permissions.check(post.identity, post.verb, found)
-        return permissions.may(post.identity, "change_any", found)
+        permissions.check(identity, post.verb, found)
+        return permissions.may(identity, "change_any", found)
+
+    def _people_number(self) -> int:
+        if self._people is None:
+            self._people = people_reading.number(self._connection)
+        return self._people
+
+    def _about_people(self, request: PeopleRequest) -> Answer:
+        answer, moved = people_statements.perform(self._connection, request, now())
+        if moved:
+            self._people = people_statements.move(self._connection)
+            self._people_moved = True
+        return answer  # type: ignore[no-any-return]  # what it is depends on the request
 
     def _check_pace(self, room: _OpenRoom, post: Post) -> None:
         if not room.slow_seconds or post.kind != "text" or post.any_author:

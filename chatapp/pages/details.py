@@ -98,7 +98,7 @@ def mute(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/members")
 def take_in(room_id: int) -> Response:
-    """Make somebody a member, or give them another part. `person`: an id, or the name of somebody here."""
+    """Make somebody a member, or give them another part. `person`: an id, a member's name, or the name of somebody here."""
     auth.guard_write()
     form = auth.checked_form("person", "role")
     role: Any = form["role"] or "member"
@@ -281,7 +281,7 @@ def _targets(room: Room, identity: Identity) -> list[Author]:
 
 
 def _named(room: Room, person: str) -> str:
-    """The id of `person`: that, or the name of somebody who is here. Raises BadRequest."""
+    """The id of `person`: that, the name of an account, or of a guest who is here. Raises BadRequest."""
     name = person.strip()
     everybody = [who for people in get_hub().presence.everywhere().values() for who in people]
     found = {who.id for who in everybody if who.name == name}

@@ -41,5 +41,5 @@ def become_guest() -> Response:
     except ChatError as refusal:
         if get_identity().known or not for_people():  # who has a name is not shown the form for one
             raise
-        return rooms.index_page(refusal, {**form, "next": rooms.local_path(form["next"])})
-    return redirect(rooms.local_path(form["next"]), 303)  # type: ignore[return-value]
+        return rooms.index_page(refusal, {**form, "next": auth.local_path(form["next"])})
+    return redirect(auth.local_path(form["next"]), 303)  # type: ignore[return-value]

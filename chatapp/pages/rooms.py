@@ -29,7 +29,7 @@ def home() -> Response:
 @bp.get("/chats/")
 def index() -> Response:
     """All rooms, and a form to make one; `?next=`: where who has to come in first wanted to go."""
-    wanted = local_path(request.args.get("next", ""))
+    wanted = auth.local_path(request.args.get("next", ""))
     return index_page(form={"next": wanted, "name": auth.former_name()})
 
 
@@ -72,13 +72,6 @@ def say(room_id: int) -> Response:
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
 
 
-def local_path(path: str) -> str:
-    """`path` if it leads to a page of this site, else the rooms."""
-    # A browser takes a backslash for a slash, and drops tabs and line breaks before it looks.
-    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if own else "/chats/"
-
-
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
     """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
@@ -118,6 +111,7 @@ def _show(
         newer=newer,
         transport=transport,
         people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
+        names=hub.people.renamed,
         body_limit=hub.config.body_limit,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
@@ -158,6 +152,10 @@ def _plain(state: Any) -> dict[str, Any]:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """A message as its JSON, for a template."""
+    """A message as its JSON, for a template, but that its author is called as they are now."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
-    return fields
+    author = message.author
+    return {
+        **fields,
+        "author": {**fields["author"], "name": get_hub().people.name_now(author.id, author.name)},
+    }

@@ -9,16 +9,20 @@ from types import TracebackType
 from typing import Any
 
 from chatapp.errors import ChatError
+from chatapp.shell.accounts import create_person, invite, people, person
 from chatapp.shell.handles import create_room, delete_room, room, rooms
 
 NAMES = 'rooms()  room(1)  room("Lobby")  create_room(name)  delete_room(room)  help(room(1))'
+OF_PEOPLE = 'people()  person("ada")  create_person(name)  invite()  help(person("ada"))'
 
 
 def begin() -> dict[str, Any]:
     """What `flask shell` knows from the start. Says so, and has refusals said in one line."""
-    print(f"Rooms: {NAMES}", file=sys.stderr)  # where Python's own banner goes
+    print(f"Rooms: {NAMES}\nPeople: {OF_PEOPLE}", file=sys.stderr)  # where Python's own banner goes
     sys.excepthook = _say  # which the prompt asks, if it is not Python's own
-    return {"rooms": rooms, "room": room, "create_room": create_room, "delete_room": delete_room}
+    of_rooms = {"rooms": rooms, "room": room, "create_room": create_room, "delete_room": delete_room}
+    of_people = {"people": people, "person": person, "create_person": create_person, "invite": invite}
+    return {**of_rooms, **of_people}
 
 
 def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -232,7 +232,7 @@ class ShellRoom:
         return self._do(lambda: [act(person) for person in people])
 
     def _do(self, verb: Callable[[], T]) -> T:
-        return _flushed(self._hub, verb)
+        return flushed(self._hub, verb)
 
 
 def rooms() -> list[ShellRoom]:
@@ -267,7 +267,7 @@ room.__doc__ = f"{room.__doc__}\n{textwrap.indent(VERBS, '    ')}"
 def create_room(name: str, topic: str = "") -> ShellRoom:
     """Make a room. Warns where another one is called so."""
     hub = get_hub()
-    made = ShellRoom(hub, _flushed(hub, lambda: administration.make_room(hub, SYSTEM, name, topic)))
+    made = ShellRoom(hub, flushed(hub, lambda: administration.make_room(hub, SYSTEM, name, topic)))
     _warn_of_namesakes(made.id, name)
     return made
 
@@ -276,13 +276,13 @@ def delete_room(which: "int | str | ShellRoom") -> None:
     """Remove a room and its messages for good."""
     doomed = which if isinstance(which, ShellRoom) else room(which)
     hub = get_hub()
-    _flushed(hub, lambda: administration.drop(hub, SYSTEM, doomed.id))
+    flushed(hub, lambda: administration.drop(hub, SYSTEM, doomed.id))
 
 
 def prune() -> int:
     """Remove what rooms do not keep; of how many rooms something was removed."""
     hub = get_hub()
-    return _flushed(hub, lambda: retention.prune(hub.journal))
+    return flushed(hub, lambda: retention.prune(hub.journal))
 
 
 def _warn_of_namesakes(room_id: int, name: str) -> None:
@@ -305,7 +305,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-def _flushed(hub: Hub, verb: Callable[[], T]) -> T:
+def flushed(hub: Hub, verb: Callable[[], T]) -> T:
     # This process waits at a prompt or ends: let the notice out while we are at it.
     done = verb()
     hub.bus.flush(FLUSH_SECONDS)

@@ -41,6 +41,7 @@ def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
     sock = client_socket()
     connection = Connection(hub, sock, identity, EVENT_STREAM, answers=False)  # a browser says nothing here
     try:
+        connection.admit()
         connection.outlet.send(_head())
         # A reset brings its own id: a browser that was cut off before it came would never be told of it.
         place = b"" if reset else b"id: %s\n" % _id(room, start)

@@ -54,5 +54,5 @@ def poll(
     if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         start, reset = room.newest, True
         messages = room.after(start, NEWEST)
-    check_still(room, identity, since)
+    check_still(hub, room, identity, since)
     return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

@@ -18,7 +18,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
 from chatapp.message import Author, Message, encode, text_frame
-from chatapp.permissions import Identity, check
+from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports.conversation import converse
@@ -85,9 +85,9 @@ def plain_socket(server: WebSocketServer, room_id: int) -> None:
     connection = Connection(hub, server.socket, identity, PLAIN)
     try:
         try:
-            check(identity, "read")
+            connection.admit()
             hub.check_open()
-            with access.entered(hub, identity, room_id) as room:
+            with access.entered(hub, connection.identity, room_id) as room:
                 hub.sync(room)
                 connection.join(room, room.last, False, _greeting)
         except ChatError as refusal:
@@ -123,7 +123,7 @@ def _next_text(room: Room, since: float, identity: Identity) -> Message | None:
         if not wait_for_news(get_hub(), room, arrival, left, client_socket()):
             return None
         get_hub().room(room.id)  # it may have been deleted meanwhile
-        check_still(room, identity, start)
+        check_still(get_hub(), room, identity, start)
     return None
 
 

@@ -39,10 +39,11 @@ def wait_for_news(
     return rang and not hub.draining.is_set()
 
 
-def check_still(room: Room, identity: Identity, since: int) -> None:
-    """Whether somebody who may have waited may still read. Raises NoSuchRoom, SignIn and Forbidden, the last
-    also where they were removed by a message after `since`.
+def check_still(hub: Hub, room: Room, identity: Identity, since: int) -> None:
+    """Whether somebody who may have waited may still read. May switch. Raises NoSuchRoom, SignIn and
+    Forbidden, the last also where they were removed by a message after `since`.
     """
+    identity = hub.people.still(identity)
     if room.removed(identity.id, since):
         raise Forbidden("You were removed from this room")
     check(identity, "read", room.rights)

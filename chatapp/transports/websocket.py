@@ -11,12 +11,12 @@ from msgspec import Struct
 from chatapp import access, auth, cursor, frames, posting
 from chatapp.connection import Connection
 from chatapp.encodings import WEBSOCKET
-from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError, SignIn
+from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept
 from chatapp.limiter import FrameBudget
-from chatapp.permissions import Identity, check, may
+from chatapp.permissions import Identity, check
 from chatapp.reads import Reads
 from chatapp.room import Room
 from chatapp.transports.conversation import converse
@@ -49,7 +49,7 @@ class Session:
     """One socket: frames in, answers out. Runs in the request's own greenlet."""
 
     def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity) -> None:
-        self._hub, self._server, self._identity = hub, server, identity
+        self._hub, self._server = hub, server
         self._connection = Connection(hub, server.socket, identity, WEBSOCKET, many_rooms=True)
         self._budget = FrameBudget(hub.limiter.frames)
         self._reads = Reads(hub, identity)
@@ -62,12 +62,18 @@ class Session:
         try:
             if self._hub.draining.is_set():
                 connection.close(1012)
-            elif not may(self._identity, "read"):
-                connection.dismiss(SignIn())
+            else:
+                self._admit()
             converse(self._server, connection, self._budget, self._hear)
         finally:
             connection.end()
             self._reads.keep()
+
+    def _admit(self) -> None:
+        try:
+            self._connection.admit()
+        except ChatError as refusal:
+            self._connection.dismiss(refusal)
 
     def _hear(self, text: str) -> None:
         try:
@@ -107,16 +113,17 @@ class Session:
         if frame.room not in followed and len(followed) >= limit:
             raise BadRequest(f"One socket follows at most {limit} rooms")
         after = cursor.check(frame.after)
-        with access.entered(self._hub, self._identity, frame.room) as room:
+        with access.entered(self._hub, self._connection.identity, frame.room) as room:
             start, reset = cursor.begin(self._hub, room, after, frame.epoch)
             self._connection.join(room, start, reset, opening, present=frame.presence)
 
     def _send(self, frame: Send) -> None:
         self._hub.check_open()
         self._in_flight += 1
+        identity = self._connection.identity
         try:
             posting.submit(
-                self._hub, self._identity, frame.room, frame, lambda answer: self._acknowledge(frame, answer)
+                self._hub, identity, frame.room, frame, lambda answer: self._acknowledge(frame, answer)
             )
         except ChatError:
             self._in_flight -= 1
@@ -138,7 +145,7 @@ class Session:
         now = time.monotonic()
         if subscriber is None:
             raise BadRequest("Join the room first")
-        check(self._identity, "post", subscriber.room.rights)
+        check(self._connection.identity, "post", subscriber.room.rights)
         if now - self._typed.get(room_id, -TYPING_SECONDS) >= TYPING_SECONDS:
             self._typed[room_id] = now
             self._hub.typing(subscriber.room, subscriber.author)

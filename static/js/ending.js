@@ -20,15 +20,25 @@ const ENDINGS = {
     again: "Come in again",
   }),
 };
+const SIGNED_OUT = {
+  title: "You were signed out",
+  detail: "In another window, or by whoever runs this server. What you had not sent is kept in this browser.",
+  again: "Sign in",
+};
 
-/** `code`: the close code, `reason`: what the server said with it; `by`: who sent this person out, if known. */
-export function showEnding({ code, reason, room, by }) {
-  const { title, detail, again } = ENDINGS[code](room, by, reason);
+/**
+ * `code`: the close code, `reason`: what the server said with it; `by`: who sent this person out, if known;
+ * `member`: no guest.
+ */
+export function showEnding({ code, reason, room, by, member }) {
+  const signedOut = member && code === CLOSED.SIGN_IN;
+  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, by, reason);
   const section = copyOf("ended");
   section.querySelector("h1").textContent = title;
   section.querySelector("p").textContent = detail;
   section.querySelector(".again").hidden = !again;
   section.querySelector(".again").textContent = again ?? "";
+  if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();

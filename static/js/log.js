@@ -112,6 +112,13 @@ export class Log extends EventTarget {
     this.#rows.markNew(seq);
   }
 
+  /** Somebody has a new name. */
+  renamed({ id }) {
+    this.#scroller.keepPlace(() => {
+      for (const seq of this.#messages.by(id)) this.#refresh(seq);
+    });
+  }
+
   toFoot() {
     this.#scroller.toFoot();
   }

@@ -1,6 +1,7 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
 import { fillFace } from "./faces.js";
+import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
 import { dayName, fillTime } from "./times.js";
 
@@ -21,8 +22,9 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   const part = (name) => row.querySelector(`.${name}`);
   if (message.seq) row.id = rowId(message.seq);
   row.classList.toggle("deleted", Boolean(message.deleted_at));
-  fillFace(part("face"), message.author, { own, letters: 2 });
-  part("author").textContent = message.author.name;
+  const author = { ...message.author, name: nameNow(message.author) };
+  fillFace(part("face"), author, { own, letters: 2 });
+  part("author").textContent = author.name;
   part("guest").hidden = !message.author.guest;
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message);
@@ -56,7 +58,7 @@ export function fillFate(row, state) {
 export function noticeRow(message) {
   const row = copyOf("notice");
   row.id = rowId(message.seq);
-  row.querySelector(".subject").textContent = message.author.name;
+  row.querySelector(".subject").textContent = nameNow(message.author);
   row.querySelector(".words").textContent = message.body;
   fillTime(row.querySelector("time"), message.at);
   return row;
@@ -88,7 +90,7 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   quote.hidden = !of || Boolean(deleted);
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
-  quote.querySelector(".quoted-author").textContent = quoted?.author.name ?? "";
+  quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
   const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
 }

@@ -2,6 +2,8 @@
 // The order in which things are learnt does not matter: a page of history may come after the
 // reactions to it, and an edit while that page is on its way.
 
+import { nameNow } from "./names.js";
+
 export class Messages {
   #shown = new Map(); // seq -> text or notice
   #edits = new Map(); // seq of the text -> its newest edit
@@ -28,7 +30,7 @@ export class Messages {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
     const deletion = this.#deletes.get(seq);
-    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: deletion.author.name };
+    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
     const edit = this.#edits.get(seq);
     const isNews = edit?.body && !message.deleted_at && edit.at > (message.edited_at ?? "");
     return isNews ? { ...message, body: edit.body, edited_at: edit.at } : message;
@@ -43,6 +45,11 @@ export class Messages {
       tally.set(mark, { mark, count: count + 1, own: own || author.id === viewer });
     }
     return [...tally.values()];
+  }
+
+  /** The seqs of what somebody wrote. */
+  by(author) {
+    return [...this.#shown].filter(([, message]) => message.author.id === author).map(([seq]) => seq);
   }
 
   forget(seq) {

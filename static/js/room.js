@@ -10,6 +10,7 @@ import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
+import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
@@ -29,6 +30,7 @@ const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
 let remover = null; // who sent this person out, where a notice said so
+learnNames(page.names);
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
 const connection = new Connection({
@@ -94,7 +96,7 @@ function listen() {
   connection.addEventListener("rooms", () => rooms.refresh());
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
-  connection.addEventListener("person", ({ detail: frame }) => people.renamed(frame));
+  connection.addEventListener("person", ({ detail: frame }) => renamed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
   log.addEventListener("change", () => {
@@ -183,8 +185,14 @@ function turned() {
 }
 
 function end({ code, reason }) {
-  showEnding({ code, room, by: remover, reason });
+  showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
+}
+
+function renamed(person) {
+  learnNames({ [person.id]: person.name });
+  people.renamed(person);
+  log.renamed(person);
 }
 
 function typed({ who }) {

@@ -1,0 +1,113 @@
+"""The rows of who somebody is: people with an account, their ways in, their sessions, and invitations."""
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chatapp.models import Base
+
+
+class Server(Base):
+    """One row. `people` counts the transactions that changed who anybody is. `begun`: there was an
+    administrator once.
+    """
+
+    __tablename__ = "server"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    people: Mapped[int] = mapped_column(BigInteger, default=0)
+    begun: Mapped[bool] = mapped_column(default=False)
+
+
+class User(Base):
+    """A person with an account. Times are microseconds since 1970.
+
+    `person_id`: the author id, `u<number>` or, of somebody who was a guest first, the guest's. `key`: the
+    name as names are compared (names.py). `changed` and `renamed`: the numbers (`Server.people`) of the last
+    change and of the last new name. The columns from `password` on are the login library's.
+
+    AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and an author's id is for ever.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[str | None] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    role: Mapped[str] = mapped_column(Text, default="member")
+    status: Mapped[str] = mapped_column(Text, default="")
+    disabled: Mapped[bool] = mapped_column(default=False)
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    changed: Mapped[int] = mapped_column(BigInteger, default=0, index=True)
+    renamed: Mapped[int] = mapped_column(BigInteger, default=0)
+    password: Mapped[str | None] = mapped_column(Text)
+    fs_uniquifier: Mapped[str] = mapped_column(Text, unique=True)
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(Text, unique=True)
+    tf_primary_method: Mapped[str | None] = mapped_column(Text)
+    tf_totp_secret: Mapped[str | None] = mapped_column(Text)
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Passkey(Base):
+    """A WebAuthn credential; the columns up to `extensions` are those of the WebAuthn standard."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    transports: Mapped[list[str]] = mapped_column(JSON)
+    backup_state: Mapped[bool]
+    device_type: Mapped[str] = mapped_column(Text)
+    extensions: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    usage: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    used_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Session(Base):
+    """A browser in which somebody is signed in. `key`: the hash of the random value in its cookie.
+
+    `changed`: the number (`Server.people`) under which it was ended.
+    """
+
+    __tablename__ = "sessions"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    device: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[int] = mapped_column(BigInteger, index=True)
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)
+    changed: Mapped[int] = mapped_column(BigInteger, default=0, index=True)
+
+
+class Invitation(Base):
+    """A link with which people make accounts. `key`: the hash of its code; `uses`: how many are left."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    by_id: Mapped[str] = mapped_column(Text)
+    by_name: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    uses: Mapped[int]
+    room_id: Mapped[int | None]
+
+
+class ResetLink(Base):
+    """A link with which somebody sets a new password, once. `key`: the hash of its code."""
+
+    __tablename__ = "reset_links"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger)

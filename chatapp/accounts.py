@@ -1,0 +1,303 @@
+"""The verbs on people: making accounts, changing them, signing out, inviting, banning from the server.
+
+The doors (pages, API, `flask user`, `flask shell`) call these. What is given out as a code is kept as its
+hash.
+"""
+
+import hashlib
+import secrets
+import time
+from ipaddress import ip_network
+from typing import Any
+
+from chatapp import deeds, text
+from chatapp.access import enter
+from chatapp.errors import BadRequest
+from chatapp.hub import Hub
+from chatapp.journal import people_reading, reading
+from chatapp.journal.people_requests import (
+    AccountRole,
+    ChangeAccount,
+    EndSessions,
+    ImposeEverywhere,
+    InvitationLine,
+    Invite,
+    LiftEverywhere,
+    OfferReset,
+    Person,
+    Reset,
+    SessionLine,
+    SignUp,
+    TakeInvitationBack,
+)
+from chatapp.journal.requests import Act, Impose, Sanction, SetMember
+from chatapp.message import Author
+from chatapp.permissions import SYSTEM, Identity, check
+
+ROLES: tuple[AccountRole, ...] = ("member", "administrator")
+DAY = 86_400  # seconds
+INVITATION_DAYS, INVITATION_DAYS_LIMIT = 7, 366
+USES_LIMIT = 10_000
+RESET_SECONDS = DAY
+NOTE_LIMIT = 250
+FOUND_LIMIT = 50
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a code or of a session's secret: whoever reads the database cannot use it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_code() -> str:
+    """A code that nobody guesses, to stand in a link."""
+    return secrets.token_urlsafe(24)
+
+
+# -- who there is --------------------------------------------------------------------------------------------
+
+
+def people_like(hub: Hub, identity: Identity, begins: str) -> list[Person]:
+    """People whose name begins with `begins`, by name. For people with an account."""
+    check(identity, "write_to_people")
+    return hub.journal.read(people_reading.search, begins, FOUND_LIMIT)
+
+
+def person(hub: Hub, name_or_id: str) -> Person:
+    """Somebody with an account. Raises BadRequest."""
+    found = hub.journal.read(people_reading.person, name_or_id)
+    found = found or hub.journal.read(people_reading.person_called, name_or_id)
+    if found is None:
+        raise BadRequest(f"There is nobody called {name_or_id!r} with an account")
+    return found
+
+
+# -- accounts ------------------------------------------------------------------------------------------------
+
+
+def sign_up(
+    hub: Hub,
+    name: object,
+    *,
+    password: str | None = None,
+    guest: Identity | None = None,
+    invitation: str | None = None,
+    first: bool = False,
+    role: AccountRole = "member",
+    by: Identity | None = None,
+) -> Person:
+    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages.
+
+    Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
+    """
+    name = text.person_name(name)
+    request = SignUp(
+        name=name,
+        uniquifier=secrets.token_hex(16),
+        role=role,
+        person=guest.id if guest is not None else None,
+        secrets={"password": password, "fs_webauthn_user_handle": secrets.token_hex(16)},
+        invitation=hashed(invitation) if invitation is not None else None,
+        first=first,
+        by=Author.of(by) if by is not None else None,
+    )
+    person: Person = hub.journal.ask(request)
+    if invitation is not None:
+        room = hub.journal.read(people_reading.invited_to, hashed(invitation))
+        if room is not None:
+            _take_in(hub, person, room)
+    return person
+
+
+def _take_in(hub: Hub, person: Person, room_id: int) -> None:
+    room = enter(hub, SYSTEM, room_id)
+    detail = {"member": {"id": person.id, "name": person.name, "role": "member"}}
+    effect = SetMember(person.id, person.name, "member")
+    said = f"took {person.name} in"
+    deeds.keep(hub, SYSTEM, room, "invite", said, detail, effect, act=Act(said, person.id))
+
+
+def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
+    """Give somebody another name; it shows at once, wherever they have written."""
+    name = text.person_name(name)
+    if name == person.name:
+        return person
+    return _change(hub, identity, person, f"is called {name} now", {"name": name})
+
+
+def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> Person:
+    """What somebody says of themselves, in one line."""
+    return _change(hub, identity, person, "", {"status": text.status(status)})
+
+
+def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
+    """Make somebody an administrator, or a member again. One administrator stays."""
+    _administer(identity)
+    if role not in ROLES:
+        raise BadRequest(f"There is no role {role!r}: {', '.join(ROLES)}")
+    if role == person.role:
+        return person
+    return _change(hub, identity, person, f"made {person.name} {role}", {"role": role})
+
+
+def disable(hub: Hub, identity: Identity, person: Person) -> Person:
+    """Shut somebody out, until `enable`: they are signed out everywhere."""
+    _administer(identity)
+    return _change(hub, identity, person, f"disabled {person.name}", {"disabled": True})
+
+
+def enable(hub: Hub, identity: Identity, person: Person) -> Person:
+    _administer(identity)
+    return _change(hub, identity, person, f"enabled {person.name}", {"disabled": False})
+
+
+def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Person:
+    """Give somebody another password, as its hash; they are signed out everywhere."""
+    columns = {"password": hash, "fs_uniquifier": secrets.token_hex(16)}
+    return _change(hub, identity, person, "set a new password", columns, end_sessions=True)
+
+
+def _change(
+    hub: Hub,
+    identity: Identity,
+    person: Person,
+    said: str,
+    columns: dict[str, Any],
+    end_sessions: bool = False,
+) -> Person:
+    if identity.id != person.id:
+        _administer(identity)
+    act = Act(said, person.id) if said else None
+    changed: Person = hub.journal.ask(
+        ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)
+    )
+    return changed
+
+
+# -- sessions ------------------------------------------------------------------------------------------------
+
+
+def sessions(hub: Hub, identity: Identity, person: Person) -> list[SessionLine]:
+    """Where somebody is signed in."""
+    if identity.id != person.id:
+        _administer(identity)
+    return hub.journal.read(people_reading.sessions_of, person.id)
+
+
+def sign_out(
+    hub: Hub, identity: Identity, person: Person, only: str | None = None, but: str | None = None
+) -> int:
+    """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
+    if identity.id != person.id:
+        _administer(identity)
+    act = Act(f"signed {person.name} out", person.id) if identity.id != person.id else None
+    ended: int = hub.journal.ask(EndSessions(person.id, only, but, by=Author.of(identity), act=act))
+    return ended
+
+
+# -- invitations and links -----------------------------------------------------------------------------------
+
+
+def invite(
+    hub: Hub,
+    identity: Identity,
+    *,
+    uses: int = 1,
+    days: int = INVITATION_DAYS,
+    note: object = "",
+    room: int | None = None,
+) -> str:
+    """The code of a new invitation: it is shown once. `note`: what it is for, among administrators."""
+    _administer(identity)
+    _between(uses, 1, USES_LIMIT, "uses")
+    _between(days, 1, INVITATION_DAYS_LIMIT, "days")
+    if not isinstance(note, str) or len(note) > NOTE_LIMIT:
+        raise BadRequest(f"A note is at most {NOTE_LIMIT} characters")
+    if room is not None:
+        enter(hub, identity, room, "invite")
+    code = new_code()
+    by = Author.of(identity)
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by))
+    return code
+
+
+def invitations(hub: Hub, identity: Identity) -> list[InvitationLine]:
+    """Those that are still good, the newest first."""
+    _administer(identity)
+    return hub.journal.read(people_reading.invitations)
+
+
+def take_invitation_back(hub: Hub, identity: Identity, number: int) -> None:
+    """It is good no longer. Raises BadRequest where there is none."""
+    _administer(identity)
+    hub.journal.ask(TakeInvitationBack(number, Author.of(identity)))
+
+
+def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
+    """The code of a link with which somebody sets a new password, once, within a day."""
+    _administer(identity)
+    code = new_code()
+    hub.journal.ask(OfferReset(hashed(code), person.id, _in(RESET_SECONDS), Author.of(identity)))
+    return code
+
+
+def reset(hub: Hub, code: str, hash: str) -> Person:
+    """Set a new password, as its hash, with such a code. Raises Forbidden where it is good no longer."""
+    person: Person = hub.journal.ask(Reset(hashed(code), hash, secrets.token_hex(16)))
+    return person
+
+
+# -- bans from the whole server ------------------------------------------------------------------------------
+
+
+def ban(
+    hub: Hub, identity: Identity, name_or_id: str, seconds: int = 0, why: str = "", network: str = ""
+) -> None:
+    """Keep somebody out of the server, for `seconds` (0: until it is lifted); of a guest, the browser too."""
+    _administer(identity)
+    whom = hub.journal.read(people_reading.find, name_or_id)
+    if whom is None:
+        raise BadRequest(f"There is nobody called {name_or_id!r}")
+    if whom.id == identity.id:
+        raise BadRequest("That would be yourself")
+    _between(seconds, 0, 366 * DAY, "seconds")
+    until, why = _in(seconds) if seconds else 0, why.strip()[:NOTE_LIMIT]
+    targets: list[dict[str, str]] = [{"person": whom.id}]
+    if device := hub.journal.read(reading.device_of, whom.id):
+        targets.append({"device": device})
+    if network:
+        targets.append({"network": _network(network)})
+    bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
+    act = Act(f"banned {whom.name} from the server", whom.id, why)
+    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act))
+
+
+def bans(hub: Hub, identity: Identity) -> list[Sanction]:
+    """Those that nobody has lifted, the newest first."""
+    _administer(identity)
+    return hub.journal.read(reading.sanctions_of, None)
+
+
+def lift_ban(hub: Hub, identity: Identity, number: int) -> None:
+    """Take a ban from the server back."""
+    _administer(identity)
+    hub.journal.ask(LiftEverywhere(number, Author.of(identity), Act(f"lifted ban {number}")))
+
+
+def _administer(identity: Identity) -> None:
+    check(identity, "administer")
+
+
+def _in(seconds: int) -> int:
+    return time.time_ns() // 1000 + seconds * 1_000_000
+
+
+def _between(value: object, least: int, most: int, what: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRequest(f"{what}: a whole number from {least} to {most}")
+
+
+def _network(network: str) -> str:
+    try:
+        return str(ip_network(network, strict=False))
+    except ValueError:
+        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None

@@ -1,0 +1,197 @@
+"""Questions to the database about people, each one indexed."""
+
+import time
+from typing import Any, cast
+
+from msgspec import structs
+from sqlalchemy import Connection, Table, func, select
+
+from chatapp import account_rows
+from chatapp.errors import Forbidden, SignIn
+from chatapp.journal.people_requests import InvitationLine, News, Person, SessionLine
+from chatapp.journal.reading import guest, sanctions
+from chatapp.message import Author, format_time
+from chatapp.names import key
+from chatapp.permissions import Identity
+
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS = (
+    cast(Table, kind.__table__)
+    for kind in (
+        account_rows.Server,
+        account_rows.User,
+        account_rows.Passkey,
+        account_rows.Session,
+        account_rows.Invitation,
+        account_rows.ResetLink,
+    )
+)
+
+_U, _S = USERS.c, SESSIONS.c
+_PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
+
+
+def number(connection: Connection) -> int:
+    """Counts the transactions that changed who anybody is."""
+    return connection.scalar(select(SERVER.c.people)) or 0
+
+
+def begun(connection: Connection) -> bool:
+    """Whether there was an administrator once."""
+    return bool(connection.execute(select(SERVER.c.begun)).scalar_one())
+
+
+def news(connection: Connection, since: int) -> News:
+    """What has changed after the number `since`."""
+    changed, renamed = [], []
+    for row in connection.execute(_PERSON.add_columns(_U.renamed).where(_U.changed > since)):
+        changed.append(Person(*row[:5]))
+        if row.renamed > since:
+            renamed.append(changed[-1])
+    ended = select(_S.key).where(_S.changed > since)
+    return News(
+        number(connection),
+        changed,
+        renamed,
+        list(connection.scalars(ended)),
+        sanctions(connection, "ban", None),
+    )
+
+
+def renamed(connection: Connection) -> list[Person]:
+    """Those who had another name before."""
+    return [Person(*row) for row in connection.execute(_PERSON.where(_U.renamed > 0))]
+
+
+def once_guests(connection: Connection) -> list[str]:
+    """Ids of those who were guests before they had an account."""
+    return list(connection.scalars(select(_U.person_id).where(_U.person_id.startswith("g"))))
+
+
+def person_of_session(connection: Connection, session: str) -> tuple[int, Person | None]:
+    """The number of now, and who is signed in with the session of that key, unless it has ended."""
+    query = _PERSON.join(SESSIONS, _S.user_id == _U.id).where(_S.key == session, _S.ended_at.is_(None))
+    row = connection.execute(query).first()
+    return number(connection), Person(*row) if row else None
+
+
+def person(connection: Connection, person_id: str) -> Person | None:
+    """Somebody with an account."""
+    row = connection.execute(_PERSON.where(_U.person_id == person_id)).first()
+    return Person(*row) if row else None
+
+
+def person_called(connection: Connection, name: str) -> Person | None:
+    """Who has that name, or one that passes for it."""
+    row = connection.execute(_PERSON.where(_U.key == key(name))).first()
+    return Person(*row) if row else None
+
+
+def find(connection: Connection, name_or_id: str) -> Author | None:
+    """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
+    found = person(connection, name_or_id) or person_called(connection, name_or_id)
+    return Author(found.id, found.name) if found else guest(connection, name_or_id)
+
+
+def search(connection: Connection, begins: str, limit: int) -> list[Person]:
+    """People whose name begins with `begins`, by name; nobody whose account is disabled."""
+    return [each for each in people(connection, begins, limit) if not each.disabled]
+
+
+def people(connection: Connection, begins: str = "", limit: int = 10_000) -> list[Person]:
+    """People by name, those whose name begins with `begins`."""
+    query = _PERSON.order_by(func.lower(_U.name), _U.id).limit(limit)
+    if begins:
+        query = query.where(func.lower(_U.name).startswith(begins.lower(), autoescape=True))
+    return [Person(*row) for row in connection.execute(query)]
+
+
+def account(connection: Connection, column: str, value: object) -> dict[str, Any] | None:
+    """All columns of the account that has this value in a unique column, and its `passkeys`."""
+    row = connection.execute(select(*_U).where(_U[column] == value)).mappings().first()
+    if row is None:
+        return None
+    keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
+    return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
+
+
+def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:
+    """The person whose passkey that is."""
+    query = select(_U.person_id).join(PASSKEYS, PASSKEYS.c.user_id == _U.id)
+    owner: str | None = connection.scalar(query.where(PASSKEYS.c.credential_id == credential_id))
+    return owner
+
+
+def sessions_of(connection: Connection, person_id: str) -> list[SessionLine]:
+    """Where somebody is signed in, the one used last first."""
+    query = (
+        select(_S.key, _S.device, _S.address, _S.made_at, _S.seen_at)
+        .join(USERS, _U.id == _S.user_id)
+        .where(_U.person_id == person_id, _S.ended_at.is_(None))
+        .order_by(_S.seen_at.desc())
+    )
+    return [
+        SessionLine(*row[:3], format_time(row[3]), format_time(row[4])) for row in connection.execute(query)
+    ]
+
+
+def invitations(connection: Connection) -> list[InvitationLine]:
+    """Those that are still good, the newest first."""
+    columns = INVITATIONS.c
+    query = select(
+        columns.id,
+        columns.note,
+        columns.by_name,
+        columns.made_at,
+        columns.expires_at,
+        columns.uses,
+        columns.room_id,
+    ).where(columns.uses > 0, columns.expires_at > time.time_ns() // 1000)
+    return [
+        InvitationLine(*row[:3], format_time(row[3]), format_time(row[4]), *row[5:])
+        for row in connection.execute(query.order_by(columns.id.desc()))
+    ]
+
+
+def invitation(connection: Connection, code: str) -> int | None:
+    """The number of the invitation, if it is still good. `code`: as its hash."""
+    columns = INVITATIONS.c
+    query = select(columns.id).where(
+        columns.key == code, columns.uses > 0, columns.expires_at > time.time_ns() // 1000
+    )
+    found: int | None = connection.scalar(query)
+    return found
+
+
+def invited_to(connection: Connection, code: str) -> int | None:
+    """The room into which the invitation leads, if any."""
+    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == code))
+    return room
+
+
+def reset_for(connection: Connection, code: str) -> Person | None:
+    """Whose password the link sets, if it is still good."""
+    query = _PERSON.join(RESETS, RESETS.c.user_id == _U.id).where(
+        RESETS.c.key == code, RESETS.c.expires_at > time.time_ns() // 1000
+    )
+    row = connection.execute(query).first()
+    return Person(*row) if row else None
+
+
+def identity_now(connection: Connection, identity: Identity) -> Identity:
+    """`identity` as it is now. Raises SignIn where it is none any more, Forbidden for who is banned."""
+    if identity.session:
+        _, found = person_of_session(connection, identity.session)
+    elif identity.id:
+        found = person(connection, identity.id)
+    else:
+        found = None
+    signed_in = identity.role in ("member", "administrator")
+    if signed_in and (found is None or found.disabled):
+        raise SignIn("You are not signed in any more")
+    if identity.role == "guest" and found is not None:
+        raise SignIn("You have an account now: sign in")
+    if signed_in and found is not None:
+        identity = structs.replace(identity, name=found.name, role=found.role)
+    if sanctions(connection, "ban", None).meet(identity):
+        raise Forbidden("You are banned here")
+    return identity

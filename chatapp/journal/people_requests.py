@@ -1,0 +1,182 @@
+"""What can be asked of the journal about people, and what it answers. Plain values.
+
+Codes and cookies never come here: only their hashes do (`key`). Times are microseconds since 1970.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from chatapp.journal.requests import SYSTEM_AUTHOR, Act, Impose, PeopleRequest
+from chatapp.message import Author
+from chatapp.permissions import Sanctions
+
+AccountRole = Literal["member", "administrator"]
+
+
+class Person(Struct, frozen=True):
+    """Somebody with an account, as the others may know them."""
+
+    id: str
+    name: str
+    role: AccountRole
+    status: str = ""
+    disabled: bool = False
+
+
+class News(Struct, frozen=True):
+    """What has changed about people since an earlier number (`Server.people`); `number`: the one now.
+
+    `changed`: people as they are now; `renamed`: those of them with a new name; `ended`: keys of sessions.
+    `bans`: those in force on the whole server.
+    """
+
+    number: int
+    changed: list[Person]
+    renamed: list[Person]
+    ended: list[str]
+    bans: Sanctions
+
+
+class SessionLine(Struct, frozen=True):
+    """A session as its owner sees it."""
+
+    key: str
+    device: str
+    address: str
+    made_at: str
+    seen_at: str
+
+
+class InvitationLine(Struct, frozen=True):
+    """An invitation that is still good. `by`: a name."""
+
+    id: int
+    note: str
+    by: str
+    made_at: str
+    expires_at: str
+    uses: int
+    room: int | None
+
+
+class SignUp(PeopleRequest, frozen=True):
+    """Make an account; the answer is the Person.
+
+    `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
+    the login library. `invitation`: the key of one with uses left; `first`: it is the first administrator's,
+    and there must have been none.
+    """
+
+    name: str
+    uniquifier: str
+    role: AccountRole = "member"
+    person: str | None = None
+    secrets: dict[str, Any] = {}  # noqa: RUF012  # msgspec copies it
+    invitation: str | None = None
+    first: bool = False
+    by: Author | None = None
+
+
+class ChangeAccount(PeopleRequest, frozen=True):
+    """Set columns of an account; the answer is the Person.
+
+    `end_sessions`: also sign the person out everywhere.
+    """
+
+    person: str
+    columns: dict[str, Any]
+    end_sessions: bool = False
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
+
+
+class OpenSession(PeopleRequest, frozen=True):
+    """Somebody signed in."""
+
+    key: str
+    person: str
+    device: str
+    address: str
+
+
+class EndSessions(PeopleRequest, frozen=True):
+    """Sign somebody out: of the session `only`, or of all but `but`. Answers how many were ended."""
+
+    person: str
+    only: str | None = None
+    but: str | None = None
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
+
+
+class SawSessions(PeopleRequest, frozen=True):
+    """These sessions were used lately."""
+
+    keys: tuple[str, ...]
+
+
+class KeepPasskey(PeopleRequest, frozen=True):
+    """Remember a passkey of somebody, or what has changed of one (`id`)."""
+
+    person: str
+    columns: dict[str, Any]
+    id: int | None = None
+
+
+class DropPasskey(PeopleRequest, frozen=True):
+    """Forget a passkey."""
+
+    person: str
+    id: int
+
+
+class Invite(PeopleRequest, frozen=True):
+    """Make an invitation; the answer is its number."""
+
+    key: str
+    expires_at: int
+    uses: int
+    note: str = ""
+    room: int | None = None
+    by: Author = SYSTEM_AUTHOR
+
+
+class TakeInvitationBack(PeopleRequest, frozen=True):
+    """An invitation is good no longer."""
+
+    id: int
+    by: Author = SYSTEM_AUTHOR
+
+
+class OfferReset(PeopleRequest, frozen=True):
+    """Make a link with which somebody sets a new password; earlier ones are good no longer."""
+
+    key: str
+    person: str
+    expires_at: int
+    by: Author = SYSTEM_AUTHOR
+
+
+class Reset(PeopleRequest, frozen=True):
+    """Set a new password with such a link, once; the person is signed out everywhere. Answers the Person."""
+
+    key: str
+    password: str
+    uniquifier: str
+
+
+class ImposeEverywhere(PeopleRequest, frozen=True):
+    """Bans on the whole server."""
+
+    sanctions: tuple[Impose, ...]
+    by: Author
+    act: Act
+
+
+class LiftEverywhere(PeopleRequest, frozen=True):
+    """Take a ban on the whole server back."""
+
+    sanction: int
+    by: Author
+    act: Act

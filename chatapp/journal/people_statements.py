@@ -1,0 +1,256 @@
+"""The statements of a transaction that are about people. A refusal is found before anything is written."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from chatapp.errors import BadRequest, Forbidden
+from chatapp.journal import people_reading as reading
+from chatapp.journal import people_requests as requests
+from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
+from chatapp.journal.people_requests import Person
+from chatapp.journal.reading import GUESTS, MEMBERS, guest
+from chatapp.journal.requests import Act, PeopleRequest
+from chatapp.journal.statements import impose, lift, note
+from chatapp.message import Author
+from chatapp.names import key
+
+TAKEN = "That name is taken, or passes for somebody's: choose another one"
+DAY = 86_400_000_000  # microseconds
+ENDED_KEPT, UNUSED_KEPT = 30 * DAY, 400 * DAY  # of sessions; a cookie is good for a year
+PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
+
+
+def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[Any, bool]:
+    """Carry out `request`; its answer, and whether who somebody is has changed. Raises ChatError."""
+    match request:
+        case requests.SignUp():
+            return _sign_up(connection, request, at), True
+        case requests.ChangeAccount():
+            return _change(connection, request, at)
+        case requests.OpenSession():
+            return _open_session(connection, request, at), False
+        case requests.EndSessions():
+            ended = _end_sessions(connection, request, at)
+            return ended, bool(ended)
+        case requests.SawSessions():
+            seen = update(SESSIONS).where(SESSIONS.c.key.in_(request.keys))
+            connection.execute(seen.values(seen_at=at))
+        case requests.KeepPasskey():
+            return _keep_passkey(connection, request, at), False
+        case requests.DropPasskey():
+            mine = PASSKEYS.c.user_id == _user(connection, request.person)
+            connection.execute(delete(PASSKEYS).where(PASSKEYS.c.id == request.id, mine))
+        case requests.Invite():
+            return _invite(connection, request, at), False
+        case requests.TakeInvitationBack():
+            _take_back(connection, request, at)
+        case requests.OfferReset():
+            _offer_reset(connection, request, at)
+        case requests.Reset():
+            return _reset(connection, request, at), True
+        case requests.ImposeEverywhere():
+            for sanction in request.sanctions:
+                impose(connection, None, sanction, request.by, at)
+            note(connection, request.by, request.act, None, at)
+            return 0, True
+        case requests.LiftEverywhere():
+            lift(connection, None, request.sanction, at)
+            note(connection, request.by, request.act, None, at)
+            return 0, True
+        case _:
+            raise TypeError(request)
+    return 0, False
+
+
+def move(connection: Connection) -> int:
+    """Who somebody is has changed: the new number."""
+    moved: int = connection.execute(
+        update(SERVER).values(people=SERVER.c.people + 1).returning(SERVER.c.people)
+    ).scalar_one()
+    return moved
+
+
+def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
+    if request.first and reading.begun(connection):
+        raise Forbidden("This server has its administrator already")
+    if reading.person_called(connection, request.name) is not None:
+        raise BadRequest(TAKEN)
+    if request.person is not None and reading.person(connection, request.person) is not None:
+        raise BadRequest("You have an account already: sign in")
+    if request.invitation is not None:
+        _use_invitation(connection, request.invitation)
+    row = {
+        "person_id": request.person,
+        "name": request.name,
+        "key": key(request.name),
+        "role": request.role,
+        "made_at": at,
+        "changed": _next(connection),
+        "fs_uniquifier": request.uniquifier,
+        **request.secrets,
+    }
+    former = guest(connection, request.person) if request.person else None
+    if former is not None and former.name != request.name:
+        row["renamed"] = row["changed"]
+    user: int = connection.execute(insert(USERS).values(row).returning(USERS.c.id)).scalar_one()
+    person = request.person or f"u{user}"
+    connection.execute(update(USERS).where(USERS.c.id == user).values(person_id=person))
+    connection.execute(delete(GUESTS).where(GUESTS.c.person_id == person))
+    if request.role == "administrator":
+        connection.execute(update(SERVER).values(begun=True))
+    by = request.by or Author(person, request.name)
+    note(connection, by, Act(f"made an account: {request.name} ({request.role})", person), None, at)
+    return Person(person, request.name, request.role)
+
+
+def _use_invitation(connection: Connection, code: str) -> None:
+    columns = INVITATIONS.c
+    found = reading.invitation(connection, code)
+    if found is None:
+        raise Forbidden("This invitation is used up, or its time is over: ask for another one")
+    connection.execute(update(INVITATIONS).where(columns.id == found).values(uses=columns.uses - 1))
+
+
+def _change(connection: Connection, request: requests.ChangeAccount, at: int) -> tuple[Person, bool]:
+    before = _person(connection, request.person)
+    columns = dict(request.columns)
+    if "name" in columns:
+        columns["key"] = key(columns["name"])
+        other = reading.person_called(connection, columns["name"])
+        if other is not None and other.id != request.person:
+            raise BadRequest(TAKEN)
+    if before.role == "administrator" and (
+        columns.get("role", "administrator") != "administrator" or columns.get("disabled")
+    ):
+        _keep_an_administrator(connection, request.person)
+    public = bool(PUBLIC & columns.keys())
+    if public:
+        columns["changed"] = _next(connection)
+    if columns.get("name", before.name) != before.name:
+        columns["renamed"] = columns["changed"]
+        mine = MEMBERS.c.person_id == request.person
+        connection.execute(update(MEMBERS).where(mine).values(name=columns["name"]))
+    if columns.get("role") == "administrator":
+        connection.execute(update(SERVER).values(begun=True))
+    connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
+    ended = 0
+    if request.end_sessions or columns.get("disabled"):
+        ended = _end_sessions(connection, requests.EndSessions(request.person), at)
+    if request.act is not None:
+        note(connection, request.by, request.act, None, at)
+    return _person(connection, request.person), public or bool(ended)
+
+
+def _keep_an_administrator(connection: Connection, but: str) -> None:
+    others = select(USERS.c.id).where(
+        USERS.c.role == "administrator", USERS.c.disabled.is_(False), USERS.c.person_id != but
+    )
+    if connection.scalar(others.limit(1)) is None:
+        raise BadRequest("The server would be left without an administrator: make somebody else one first")
+
+
+def _open_session(connection: Connection, request: requests.OpenSession, at: int) -> int:
+    if _person(connection, request.person).disabled:
+        raise Forbidden("This account is disabled")
+    user, columns = _user(connection, request.person), SESSIONS.c
+    old = (columns.ended_at < at - ENDED_KEPT) | (columns.seen_at < at - UNUSED_KEPT)
+    connection.execute(delete(SESSIONS).where(columns.user_id == user, old))
+    row = {
+        "key": request.key,
+        "user_id": user,
+        "device": request.device,
+        "address": request.address,
+        "made_at": at,
+        "seen_at": at,
+    }
+    connection.execute(insert(SESSIONS).values(row))
+    return 0
+
+
+def _end_sessions(connection: Connection, request: requests.EndSessions, at: int) -> int:
+    columns = SESSIONS.c
+    mine = update(SESSIONS).where(
+        columns.user_id == _user(connection, request.person), columns.ended_at.is_(None)
+    )
+    if request.only is not None:
+        mine = mine.where(columns.key == request.only)
+    if request.but is not None:
+        mine = mine.where(columns.key != request.but)
+    ended = connection.execute(mine.values(ended_at=at, changed=_next(connection))).rowcount
+    if ended and request.act is not None:
+        note(connection, request.by, request.act, None, at)
+    return ended
+
+
+def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int) -> int:
+    user = _user(connection, request.person)
+    if request.id is not None:
+        mine = (PASSKEYS.c.id == request.id) & (PASSKEYS.c.user_id == user)
+        connection.execute(update(PASSKEYS).where(mine).values({**request.columns, "used_at": at}))
+        return request.id
+    row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
+    made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()
+    return made
+
+
+def _invite(connection: Connection, request: requests.Invite, at: int) -> int:
+    row = {
+        "key": request.key,
+        "by_id": request.by.id,
+        "by_name": request.by.name,
+        "note": request.note,
+        "made_at": at,
+        "expires_at": request.expires_at,
+        "uses": request.uses,
+        "room_id": request.room,
+    }
+    made: int = connection.execute(insert(INVITATIONS).values(row).returning(INVITATIONS.c.id)).scalar_one()
+    note(connection, request.by, Act(f"made invitation {made} for {request.uses}", request.note), None, at)
+    return made
+
+
+def _take_back(connection: Connection, request: requests.TakeInvitationBack, at: int) -> None:
+    columns = INVITATIONS.c
+    mine = update(INVITATIONS).where(columns.id == request.id, columns.uses > 0).values(uses=0)
+    if not connection.execute(mine).rowcount:
+        raise BadRequest("There is no such invitation (any more)")
+    note(connection, request.by, Act(f"took invitation {request.id} back"), None, at)
+
+
+def _offer_reset(connection: Connection, request: requests.OfferReset, at: int) -> None:
+    user = _user(connection, request.person)
+    connection.execute(delete(RESETS).where((RESETS.c.user_id == user) | (RESETS.c.expires_at < at)))
+    connection.execute(insert(RESETS).values(key=request.key, user_id=user, expires_at=request.expires_at))
+    note(connection, request.by, Act("made a link for a new password", request.person), None, at)
+
+
+def _reset(connection: Connection, request: requests.Reset, at: int) -> Person:
+    person = reading.reset_for(connection, request.key)
+    if person is None:
+        raise Forbidden("This link was used, or its time is over: ask for another one")
+    columns = {"password": request.password, "fs_uniquifier": request.uniquifier}
+    connection.execute(delete(RESETS).where(RESETS.c.key == request.key))
+    connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(columns))
+    _end_sessions(connection, requests.EndSessions(person.id), at)
+    note(connection, Author(person.id, person.name), Act("set a new password with a link"), None, at)
+    return person
+
+
+def _next(connection: Connection) -> int:
+    """The number that `move` gives at the end of this request, within the same transaction."""
+    return reading.number(connection) + 1
+
+
+def _person(connection: Connection, person: str) -> Person:
+    found = reading.person(connection, person)
+    if found is None:
+        raise BadRequest("There is nobody with that account")
+    return found
+
+
+def _user(connection: Connection, person: str) -> int:
+    user: int | None = connection.scalar(select(USERS.c.id).where(USERS.c.person_id == person))
+    if user is None:
+        raise BadRequest("There is nobody with that account")
+    return user

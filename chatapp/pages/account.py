@@ -1,0 +1,245 @@
+"""`/account/`: what a person sees and changes of themselves; and making an account, by whatever door."""
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, url_for
+from flask_security.utils import login_user
+
+from chatapp import accounts, auth
+from chatapp.errors import ChatError, Forbidden, SignIn
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import people_reading
+from chatapp.journal.people_requests import Person
+from chatapp.security import BLUEPRINT, first_start
+from chatapp.security.datastore import Datastore
+from chatapp.security.passwords import hash_new
+
+bp = Blueprint("account", __name__)
+
+
+# -- one's own account ---------------------------------------------------------------------------------------
+
+
+@bp.get("/account/")
+def show() -> Response:
+    """The account of who is signed in, with their sessions."""
+    if not get_identity().session:
+        return redirect(url_for("security.login", next=url_for("account.show")))  # type: ignore[return-value]
+    return _account_page()
+
+
+@bp.post("/account/name")
+def rename() -> Response:
+    """Take another name."""
+    return _changed(lambda hub, me, form: accounts.rename(hub, get_identity(), me, form["name"]), "name")
+
+
+@bp.post("/account/status")
+def set_status() -> Response:
+    """Say something of oneself."""
+    return _changed(
+        lambda hub, me, form: accounts.set_status(hub, get_identity(), me, form["status"]), "status"
+    )
+
+
+@bp.post("/account/sessions/end")
+def end_session() -> Response:
+    """End one session, by its key."""
+    return _changed(lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, only=form["key"]), "key")
+
+
+@bp.post("/account/sessions/end-others")
+def end_others() -> Response:
+    """End all sessions but this one."""
+    return _changed(
+        lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, but=get_identity().session)
+    )
+
+
+def _changed(change: Any, *fields: str) -> Response:
+    auth.guard_write()
+    form = auth.checked_form(*fields)
+    try:
+        change(get_hub(), _me(), form)
+    except ChatError as error:
+        return _account_page(error, form)
+    return redirect(url_for("account.show"), 303)  # type: ignore[return-value]
+
+
+def _me() -> Person:
+    identity = get_identity()
+    if not identity.session:
+        raise SignIn()
+    return accounts.person(get_hub(), identity.id)
+
+
+def _account_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
+    hub, me = get_hub(), _me()
+    row = hub.journal.read(people_reading.account, "person_id", me.id) or {}
+    html = render_template(
+        "account/show.html",
+        person=me,
+        sessions=hub.journal.read(people_reading.sessions_of, me.id),
+        this=get_identity().session,
+        has_password=row.get("password") is not None,
+        has_factor=row.get("tf_primary_method") is not None,
+        passkeys=row.get("passkeys", []),
+        error=str(error) if error else None,
+        form=form or {},
+    )
+    return Response(html, error.status, error.headers) if error else Response(html)
+
+
+# -- making an account ---------------------------------------------------------------------------------------
+
+
+@bp.get("/sign-up")
+def sign_up_form() -> Response:
+    """Where anybody may make an account, the form for it."""
+    return _form("Make an account")
+
+
+@bp.post("/sign-up")
+def sign_up() -> Response:
+    """Make an account and be signed in to it."""
+    if get_hub().config.sign_up != "open":
+        raise Forbidden("You need an invitation" if _by_invitation() else "No accounts are made here")
+    return _make("Make an account")
+
+
+@bp.get("/invitations/<code>")
+def invited(code: str) -> Response:
+    """Who has the link of an invitation makes an account."""
+    _check_invitation(code)
+    return _form("You are invited", code=code)
+
+
+@bp.post("/invitations/<code>")
+def sign_up_invited(code: str) -> Response:
+    """The same, and the invitation has one use less."""
+    _check_invitation(code)
+    return _make("You are invited", code=code, invitation=code)
+
+
+@bp.get("/first/<code>")
+def begin(code: str) -> Response:
+    """Who starts the server makes the administrator's account, with the code that the log showed."""
+    _check_first(code)
+    return _form("Make the administrator’s account", first=True)
+
+
+@bp.post("/first/<code>")
+def make_first(code: str) -> Response:
+    """The first administrator; of two who try at once, one is it."""
+    _check_first(code)
+    return _make("Make the administrator’s account", first=True, role="administrator")
+
+
+def _by_invitation() -> bool:
+    return get_hub().config.sign_up == "invitation"
+
+
+def _check_invitation(code: str) -> None:
+    if get_hub().config.sign_up == "closed":
+        raise Forbidden("No accounts are made here")
+    if get_hub().journal.read(people_reading.invitation, accounts.hashed(code)) is None:
+        raise Forbidden("This invitation is used up, or its time is over: ask for another one")
+
+
+def _check_first(code: str) -> None:
+    get_hub().limiter.sign_in("", auth.address())
+    if not first_start.is_code(code):
+        raise Forbidden("This is not the code that the server showed when it was started")
+    if get_hub().journal.read(people_reading.begun):
+        raise Forbidden("This server has its administrator already: sign in")
+
+
+def _make(title: str, code: str | None = None, first: bool = False, **how: Any) -> Response:
+    auth.guard_write()
+    hub, identity = get_hub(), get_identity()
+    form = auth.checked_form("name", "password", "with")
+    try:
+        if identity.session:
+            raise Forbidden("You are signed in: sign out first")
+        if identity.role == "banned":
+            raise Forbidden("You are banned here")
+        hub.limiter.guest(auth.address())
+        guest = identity if identity.role == "guest" else None
+        name = form["name"] or (guest.name if guest else "")
+        hashed = _hash(form, name)
+        person = accounts.sign_up(hub, name, password=hashed, guest=guest, first=first, **how)
+    except ChatError as error:
+        return _form(title, code, first, error, form)
+    sign_in(person, "password" if hashed else "registration")
+    wanted = url_for("rooms.index") if hashed else url_for("security.wan_register")
+    return redirect(wanted, 303)  # type: ignore[return-value]
+
+
+def sign_in(person: Person, by: str) -> None:
+    """Who makes an account is signed in to it."""
+    user = Datastore().find_user(person_id=person.id)
+    assert user is not None
+    login_user(user, authn_via=[by])
+
+
+def _hash(form: dict[str, str], name: str) -> str | None:
+    """The hash of the password, None for who wants to sign in with a passkey. Raises BadRequest."""
+    if form["with"] == "passkey":
+        return None
+    return hash_new(form["password"], name)
+
+
+def _form(
+    title: str,
+    code: str | None = None,
+    first: bool = False,
+    error: ChatError | None = None,
+    form: dict[str, str] | None = None,
+) -> Response:
+    if get_identity().session and error is None:
+        return redirect(url_for("rooms.index"))  # type: ignore[return-value]
+    possible = code is not None or first or get_hub().config.sign_up == "open"
+    html = render_template(
+        "account/sign_up.html",
+        title=title,
+        possible=possible,
+        by_invitation=_by_invitation(),
+        error=str(error) if error else None,
+        form=form or {},
+    )
+    return Response(html, error.status, error.headers) if error else Response(html)
+
+
+# -- a new password by a link --------------------------------------------------------------------------------
+
+
+@bp.get("/reset/<code>")
+def reset_form(code: str) -> Response:
+    """Who has the link sets a new password."""
+    return _reset_page(code)
+
+
+@bp.post("/reset/<code>")
+def reset(code: str) -> Response:
+    """Set it; one signs in with it then, with the second factor if there is one."""
+    auth.guard_write()
+    get_hub().limiter.sign_in("", auth.address())
+    person = _whose(code)
+    form = auth.checked_form("password")
+    try:
+        accounts.reset(get_hub(), code, hash_new(form["password"], person.name))
+    except ChatError as error:
+        return _reset_page(code, error)
+    return redirect(url_for(f"{BLUEPRINT}.login"), 303)  # type: ignore[return-value]
+
+
+def _whose(code: str) -> Person:
+    person = get_hub().journal.read(people_reading.reset_for, accounts.hashed(code))
+    if person is None:
+        raise Forbidden("This link was used, or its time is over: ask for another one")
+    return person
+
+
+def _reset_page(code: str, error: ChatError | None = None) -> Response:
+    html = render_template("account/reset.html", person=_whose(code), error=str(error) if error else None)
+    return Response(html, error.status, error.headers) if error else Response(html)

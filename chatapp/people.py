@@ -1,0 +1,222 @@
+"""What this process knows of who people are: who is signed in with which session, and who is banned.
+
+Every request asks, so it is kept in memory: read when it is first asked for, and read again when who
+anybody is has changed (`Server.people` counts that), in this process or in another one. That is learned of
+in one of three ways, and each may come first: from this process's own commit, from the bus, and from the
+sweep. From the moment when it is known nobody is answered by what was true before: who asks waits for the
+reading.
+
+Whatever was permitted to an identity of an earlier number, the journal decides again (`writing.py`).
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Protocol
+
+import gevent
+from gevent.lock import BoundedSemaphore
+from msgspec import structs
+
+from chatapp.errors import ChatError, Draining, Forbidden, SignIn
+from chatapp.journal import Journal, people_reading
+from chatapp.journal.people_requests import Person, SawSessions
+from chatapp.permissions import NOBODY, Identity, Sanctions
+
+SESSIONS_KEPT = 20_000
+SWEEP_SECONDS = 1.0
+SEEN_SECONDS = 60  # how often it is kept which sessions were used
+
+log = logging.getLogger(__name__)
+
+
+class Follower(Protocol):
+    """Somebody who is pushed to: a connection."""
+
+    identity: Identity
+
+    def identified(self, identity: Identity) -> None:
+        """Its person is this from now on. Must not switch."""
+
+    def dismiss(self, error: ChatError) -> None:
+        """End it, and say why. Must not switch."""
+
+
+class People:
+    """`followers()`: all who are pushed to; `on_renamed(person)`: somebody has a new name. Neither may
+    switch.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        followers: Callable[[], Iterable[Follower]],
+        on_renamed: Callable[[Person], None],
+    ) -> None:
+        self._journal, self._followers, self._on_renamed = journal, followers, on_renamed
+        self.number = -1  # up to which changes are known here
+        self._wanted = 0  # and up to which there are some
+        self._reading = BoundedSemaphore(1)
+        self._sessions: OrderedDict[str, Person | None] = OrderedDict()
+        self._once_guests: set[str] = set()
+        self._bans: Sanctions = NOBODY
+        self._seen: set[str] = set()
+        self.renamed: dict[str, str] = {}  # the names of those who had another one before
+
+    # -- who asks ----------------------------------------------------------------------------------
+
+    def signed_in(self, key: str, address: str) -> Identity | None:
+        """Who is signed in with the session `key`. Switches when it is not known here. Raises NotKept."""
+        self._catch_up()
+        if key not in self._sessions:
+            self._load(key)
+        self._sessions.move_to_end(key)
+        person = self._sessions[key]
+        if person is None or person.disabled:
+            return None
+        self._seen.add(key)
+        return self._admitted(Identity(person.id, person.name, person.role, address, session=key))
+
+    def guest(self, identity: Identity) -> Identity | None:
+        """`identity`, a guest or nobody in particular, as it is now; None for who has an account since."""
+        self._catch_up()
+        return None if identity.id in self._once_guests else self._admitted(identity)
+
+    def still(self, identity: Identity) -> Identity:
+        """`identity`, of a request that waited, as it is now. May switch. Raises SignIn and Forbidden."""
+        self._catch_up()
+        if identity.people == self.number or identity.role in ("banned", "anonymous"):
+            return identity
+        if identity.session:
+            now = self.signed_in(identity.session, identity.address)
+        elif identity.role in ("guest", "visitor"):
+            now = self.guest(identity)
+        else:
+            found = self._journal.read(people_reading.identity_now, identity)
+            now = structs.replace(found, people=self.number)
+        if now is None:
+            raise SignIn("You are not signed in any more")
+        if now.role == "banned":
+            raise Forbidden("You are banned here")
+        return now
+
+    def name_now(self, person: str, name: str) -> str:
+        """What somebody is called who wrote as `name`."""
+        return self.renamed.get(person, name)
+
+    # -- what changes ------------------------------------------------------------------------------
+
+    def moved(self, number: int) -> None:
+        """Who somebody is has changed for the `number`th time. Never switches."""
+        if number > self._wanted:
+            self._wanted = number
+            gevent.spawn(self._catch_up_quietly)
+
+    def sweep(self) -> None:
+        """Find what nobody told of, once a second for ever; and keep which sessions are used."""
+        self._catch_up_quietly()
+        version: int | None = None
+        for second in _seconds():
+            try:
+                seen, version = version, self._journal.version()
+                if version is None or version != seen:
+                    self.moved(self._journal.read(people_reading.number))
+                if second % SEEN_SECONDS == 0:
+                    self._keep_seen()
+            except ChatError:  # the journal has said why
+                version = None
+            except Exception:
+                version = None
+                log.exception("the sweep of people failed")
+
+    # -- within ------------------------------------------------------------------------------------
+
+    def _admitted(self, identity: Identity) -> Identity:
+        if self._bans.meet(identity):
+            identity = structs.replace(identity, role="banned")
+        return structs.replace(identity, people=self.number)
+
+    def _catch_up_quietly(self) -> None:
+        with suppress(ChatError):  # the journal has said why; whoever asks next tries again
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Read what has changed, if anything has. Switches then. Raises NotKept."""
+        while self.number < self._wanted or self.number < 0:
+            with self._reading:
+                if self.number < self._wanted or self.number < 0:
+                    self._read()
+
+    def _read(self) -> None:
+        since = self.number
+        if since < 0:
+            since = self._journal.read(people_reading.number)
+            # What changes from here on is read twice, which does no harm.
+            self.renamed = {each.id: each.name for each in self._journal.read(people_reading.renamed)}
+            self._once_guests.update(self._journal.read(people_reading.once_guests))
+        news = self._journal.read(people_reading.news, since)
+        changed = {person.id: person for person in news.changed}
+        # From here on nothing switches: what is known changes for everybody at once.
+        self.number, self._bans = news.number, news.bans
+        self._wanted = max(self._wanted, news.number)
+        self._once_guests.update(id for id in changed if id.startswith("g"))
+        for key in news.ended:
+            self._sessions.pop(key, None)
+        for key, person in self._sessions.items():
+            if person is not None and person.id in changed:
+                self._sessions[key] = changed[person.id]
+        for person in news.renamed:
+            self.renamed[person.id] = person.name
+        for follower in self._followers():
+            try:
+                self._look_at(follower, changed, set(news.ended))
+            except Exception:
+                log.exception("somebody's connection could not be told who they are")
+        for person in news.renamed:
+            self._on_renamed(person)
+
+    def _look_at(self, follower: Follower, changed: dict[str, Person], ended: set[str]) -> None:
+        identity = follower.identity
+        person = changed.get(identity.id)
+        signed_in = identity.role in ("member", "administrator")
+        if (signed_in and person is not None and person.disabled) or identity.session in ended:
+            follower.dismiss(SignIn("You are not signed in any more"))
+            return
+        if identity.role == "guest" and identity.id in self._once_guests:
+            follower.dismiss(Draining("You have an account now: come back with it"))
+            return
+        if signed_in and person is not None:
+            identity = structs.replace(identity, name=person.name, role=person.role)
+        identity = self._admitted(identity)
+        if identity.role == "banned":
+            follower.dismiss(Forbidden("You are banned here"))
+        else:
+            follower.identified(identity)
+
+    def _load(self, key: str) -> None:
+        number, person = -1, None
+        while number < self.number:  # what was read while others learned more may be old
+            number, person = self._journal.read(people_reading.person_of_session, key)
+        self._wanted = max(self._wanted, number)
+        self._sessions[key] = person
+        if number > self.number:
+            # Others changed meanwhile. This one is as new as can be; what is read now does it no harm.
+            self._catch_up()
+            self._sessions.setdefault(key, None)
+        while len(self._sessions) > SESSIONS_KEPT:
+            self._sessions.popitem(last=False)
+
+    def _keep_seen(self) -> None:
+        keys, self._seen = tuple(self._seen), set()
+        keys += tuple({each.identity.session for each in self._followers() if each.identity.session})
+        for start in range(0, len(keys), 500):
+            self._journal.submit(SawSessions(keys[start : start + 500]), lambda answer: None)
+
+
+def _seconds() -> Iterable[int]:
+    second = 0
+    while True:
+        gevent.sleep(SWEEP_SECONDS)
+        second += 1
+        yield second

@@ -1,0 +1,187 @@
+"""Signing in and what belongs to it, by Flask-Security: passwords, passkeys, the second factor.
+
+The library has the flows and their forms; it reads and writes people through `datastore.py`, never the
+database itself. Who is signed in is decided by our own session alone (`auth.py`): what the library leaves in
+the cookie lets nobody in.
+"""
+
+import base64
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import flask_login
+from flask import Flask, abort, g, request, session
+from flask_security import Security, user_authenticated
+from flask_security.utils import set_request_attr
+
+from chatapp import auth, names
+from chatapp.accounts import hashed, new_code, sign_out
+from chatapp.config import Config
+from chatapp.errors import BadRequest
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal.people_requests import OpenSession
+from chatapp.security.datastore import Datastore
+from chatapp.security.devices import device_of
+from chatapp.security.factors import Codes, otpauth
+from chatapp.security.forms import SignInForm
+from chatapp.security.passkeys import PasskeyOptions
+from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
+from chatapp.security.users import User
+
+BLUEPRINT = "security"
+# What the library's flows keep in the cookie that outlives signing in.
+KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
+# Second factors by mail and the help desk: nothing here sends mail.
+CLOSED = {"security.two_factor_rescue"}
+# Writes of somebody who is signed in that say no secret.
+NOTHING_TO_GUESS = {
+    "security.logout",
+    "security.mf_recovery_codes",
+    "security.two_factor_setup",
+    "security.wan_delete",
+    "security.wan_register",
+    "security.wan_register_response",
+}
+FRESH = timedelta(hours=1)  # how long after signing in one may change one's ways in without saying it again
+
+
+def init_app(app: Flask, config: Config, factor_key: str) -> None:
+    """Prepare `app`. `factor_key`: of the instance folder; second factors are encrypted with it."""
+    app.config.update(_settings(config, factor_key))
+    library = Security(
+        app,
+        Datastore(),
+        login_form=SignInForm,
+        password_util_cls=Passwords,
+        webauthn_util_cls=PasskeyOptions,
+        totp_cls=Codes,
+    )
+    library.tf_setup_context_processor(lambda: {"otpauth": otpauth})
+    library.pwd_context = HashesInThreads(library.pwd_context)
+    library.login_manager.user_loader(_load)
+    library.login_manager.request_loader(lambda request: None)  # no tokens in addresses and headers
+    library.login_manager.session_protection = None  # a phone's address changes; the session is ours
+    library.principal.identity_loaders.clear()  # else each poll would load the person from the database
+    user_authenticated.connect(_open_session, app)
+    flask_login.user_logged_out.connect(_end_session, app)
+    app.before_request(_guard)
+
+
+def _settings(config: Config, factor_key: str) -> dict[str, Any]:
+    digest = hashlib.sha256(factor_key.encode()).digest()
+    own = {
+        "STATIC_FOLDER": None,
+        "CLI_USERS_NAME": None,
+        "CLI_ROLES_NAME": None,
+        "USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": lambda name: name}}],
+        "API_ENABLED_METHODS": ["session"],
+        "RETURN_GENERIC_RESPONSES": True,
+        "MSG_GENERIC_AUTHN_FAILED": ("That name and password do not go together", "error"),
+        "PASSWORD_SCHEMES": ["argon2"],
+        "PASSWORD_SINGLE_HASH": {"argon2"},
+        "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
+        "CHANGEABLE": True,
+        "SEND_PASSWORD_CHANGE_EMAIL": False,
+        "TWO_FACTOR": True,
+        "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        "TWO_FACTOR_RESCUE_EMAIL": False,
+        "TOTP_SECRETS": {"1": digest.hex()},
+        "TOTP_ISSUER": config.site_name,
+        "MULTI_FACTOR_RECOVERY_CODES": True,
+        "MULTI_FACTOR_RECOVERY_CODES_N": 8,
+        "MULTI_FACTOR_RECOVERY_CODES_KEYS": [base64.urlsafe_b64encode(digest)],
+        "WEBAUTHN": True,
+        "WAN_RP_NAME": config.site_name,
+        "WAN_ALLOW_USER_HINTS": False,  # else it could be asked who has a passkey
+        "FRESHNESS": FRESH,
+        "FRESHNESS_GRACE_PERIOD": timedelta(0),
+        "LOGIN_URL": "/sign-in",
+        "LOGOUT_URL": "/sign-out",
+        "POST_LOGIN_VIEW": "/chats/",
+        "POST_LOGOUT_VIEW": "/chats/",
+        "CHANGE_URL": "/account/password",
+        "POST_CHANGE_VIEW": "/account/",
+        "VERIFY_URL": "/account/verify",
+        "POST_VERIFY_VIEW": "/account/",
+        "TWO_FACTOR_SETUP_URL": "/account/second-factor",
+        "TWO_FACTOR_POST_SETUP_VIEW": "/account/recovery-codes",
+        "TWO_FACTOR_TOKEN_VALIDATION_URL": "/sign-in/code",
+        "TWO_FACTOR_SELECT_URL": "/sign-in/choose",
+        "TWO_FACTOR_RESCUE_URL": "/sign-in/rescue",
+        "MULTI_FACTOR_RECOVERY_URL": "/sign-in/recovery",
+        "MULTI_FACTOR_RECOVERY_CODES_URL": "/account/recovery-codes",
+        "WAN_REGISTER_URL": "/account/passkeys",
+        "WAN_POST_REGISTER_VIEW": "/account/passkeys",
+        "WAN_DELETE_URL": "/account/passkeys/delete",
+        "WAN_SIGNIN_URL": "/sign-in/passkey",
+        "WAN_VERIFY_URL": "/account/verify/passkey",
+    }
+    settings = {f"SECURITY_{name}": value for name, value in own.items()}
+    # Whether a write may be what it says it is, is ours to decide for every door (auth.guard_write).
+    return {**settings, "WTF_CSRF_ENABLED": False, "REMEMBER_COOKIE_NAME": "unused"}
+
+
+def _load(user_id: str) -> User | None:
+    """The person of this request, for the library: who our session says it is, and nobody else."""
+    identity = get_identity()
+    if identity.role not in ("member", "administrator") or not identity.session:
+        return None
+    user = Datastore().find_user(person_id=identity.id)
+    if user is None or user.fs_uniquifier != user_id:
+        return None
+    set_request_attr("fs_authn_via", "session")
+    set_request_attr("fs_paa", session.get("fs_paa", 0))
+    return user
+
+
+def _open_session(app: Flask, user: User, **_: Any) -> None:
+    """Somebody has signed in, with all factors: give the cookie a new session, and nothing of the old one."""
+    secret = new_code()
+    device = device_of(request.user_agent.string)
+    get_hub().journal.ask(OpenSession(hashed(secret), user.person_id, device, auth.address()))
+    kept = {name: session[name] for name in KEPT if name in session}
+    session.clear()  # with the guest's name, if any, and the CSRF token
+    g.pop("csrf_token", None)
+    session.update(kept)
+    session.permanent = True
+    session[auth.SESSION] = secret
+
+
+def _end_session(app: Flask, user: User, **_: Any) -> None:
+    identity = get_identity()
+    hub = get_hub()
+    if identity.session:
+        sign_out(hub, identity, user.person, only=identity.session)
+    device = session.get("device")
+    session.clear()
+    g.pop("csrf_token", None)
+    if device is not None:
+        session["device"] = device  # the same browser, for whoever is banned with it
+
+
+def _guard() -> None:
+    """Before each of the library's views: where it leads, whence it comes, and how often."""
+    if request.blueprint != BLUEPRINT:
+        return
+    if request.endpoint in CLOSED:
+        abort(404)
+    for given in (request.args.get("next"), request.form.get("next")):
+        if given and auth.local_path(given) != given:
+            raise BadRequest("next is a path of this site")
+    if request.method == "POST":
+        auth.guard_write()
+    if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
+        get_hub().limiter.sign_in(_account(), auth.address())
+
+
+def _account() -> str:
+    """Whose secrets this request may be guessing at."""
+    identity = get_identity()
+    if identity.session:
+        return identity.id
+    if "tf_user_id" in session:
+        return str(session["tf_user_id"])
+    given: Any = request.get_json(silent=True) if request.is_json else request.form
+    name = given.get("username") if hasattr(given, "get") else None
+    return names.key(name[:100]) if isinstance(name, str) else ""

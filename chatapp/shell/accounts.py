@@ -1,0 +1,120 @@
+"""A person with an account as the administrator handles them, and how to get at one."""
+
+from chatapp import accounts
+from chatapp.globals import get_hub
+from chatapp.hub import Hub
+from chatapp.journal import people_reading
+from chatapp.journal.people_requests import AccountRole, Person, SessionLine
+from chatapp.permissions import SYSTEM
+from chatapp.security.passwords import hash_new
+from chatapp.shell.handles import flushed
+
+VERBS = """\
+What can be done with a person:
+
+person.name, .role, .status   as they are now
+person.rename(name)           give them another name
+person.role = "administrator" or "member"
+person.disable(), .enable()   shut them out, and let them in again
+person.sessions()             where they are signed in
+person.sign_out()             end all their sessions
+person.reset_password()       a link with which they set a new password, good for a day
+person.ban(why="…")           keep them out of the server; see also flask user bans
+"""
+
+
+class ShellPerson:
+    """A person as the administrator handles them. What it shows is read anew each time."""
+
+    def __init__(self, hub: Hub, person_id: str) -> None:
+        self._hub = hub
+        self.id = person_id
+        self.__doc__ = VERBS  # what help(person("ada")) shows
+
+    def __repr__(self) -> str:
+        found = self.state
+        disabled = ", disabled" if found.disabled else ""
+        return f"<Person {found.id} {found.name!r}, {found.role}{disabled}>"
+
+    @property
+    def state(self) -> Person:
+        """The person as the database has them now."""
+        return accounts.person(self._hub, self.id)
+
+    @property
+    def name(self) -> str:
+        return self.state.name
+
+    @property
+    def status(self) -> str:
+        return self.state.status
+
+    @property
+    def role(self) -> str:
+        """`member` or `administrator`."""
+        return self.state.role
+
+    @role.setter
+    def role(self, role: str) -> None:
+        flushed(self._hub, lambda: accounts.set_role(self._hub, SYSTEM, self.state, role))
+
+    def rename(self, name: str) -> "ShellPerson":
+        """Give them another name; it shows at once."""
+        flushed(self._hub, lambda: accounts.rename(self._hub, SYSTEM, self.state, name))
+        return self
+
+    def disable(self) -> "ShellPerson":
+        """Shut them out; they are signed out everywhere."""
+        flushed(self._hub, lambda: accounts.disable(self._hub, SYSTEM, self.state))
+        return self
+
+    def enable(self) -> "ShellPerson":
+        """Let them sign in again."""
+        flushed(self._hub, lambda: accounts.enable(self._hub, SYSTEM, self.state))
+        return self
+
+    def sessions(self) -> list[SessionLine]:
+        """Where they are signed in, the session used last first."""
+        return accounts.sessions(self._hub, SYSTEM, self.state)
+
+    def sign_out(self) -> int:
+        """End all their sessions, and their sockets in all workers; how many there were."""
+        return flushed(self._hub, lambda: accounts.sign_out(self._hub, SYSTEM, self.state))
+
+    def reset_password(self) -> str:
+        """The path of a page on which they set a new password, once, within a day."""
+        return "/reset/" + flushed(self._hub, lambda: accounts.offer_reset(self._hub, SYSTEM, self.state))
+
+    def ban(self, seconds: int = 0, why: str = "") -> "ShellPerson":
+        """Keep them out of the server, for `seconds` (0: until it is lifted)."""
+        flushed(self._hub, lambda: accounts.ban(self._hub, SYSTEM, self.id, seconds, why))
+        return self
+
+
+def people() -> list[ShellPerson]:
+    """Everybody with an account, by name."""
+    hub = get_hub()
+    return [ShellPerson(hub, found.id) for found in hub.journal.read(people_reading.people)]
+
+
+def person(which: str) -> ShellPerson:
+    """The person of that id or name. Raises BadRequest."""
+    hub = get_hub()
+    return ShellPerson(hub, accounts.person(hub, which).id)
+
+
+def create_person(name: str, role: AccountRole = "member", password: str | None = None) -> ShellPerson:
+    """Make an account; without a password, `reset_password()` gives a link with which one is set."""
+    hub = get_hub()
+    hashed = hash_new(password, name) if password is not None else None
+    made = flushed(hub, lambda: accounts.sign_up(hub, name, password=hashed, role=role, by=SYSTEM))
+    return ShellPerson(hub, made.id)
+
+
+def invite(
+    uses: int = 1, days: int = accounts.INVITATION_DAYS, note: str = "", room: int | None = None
+) -> str:
+    """The path of a page on which people make accounts: `uses` of them, within `days`."""
+    hub = get_hub()
+    code = flushed(hub, lambda: accounts.invite(hub, SYSTEM, uses=uses, days=days, note=note, room=room))
+    return f"/invitations/{code}"

@@ -1,0 +1,12 @@
+// What people are called now who were called otherwise when they wrote.
+
+const names = new Map(); // id -> name
+
+/** `people`: an object of names by id. */
+export function learnNames(people) {
+  for (const [id, name] of Object.entries(people)) names.set(id, name);
+}
+
+export function nameNow({ id, name }) {
+  return names.get(id) ?? name;
+}

@@ -1,0 +1,83 @@
+"""People with an account, as the tests know them: `administrator(server)` and whom she invites."""
+
+import re
+import uuid
+from typing import Any
+
+import httpx
+
+from tests.clients import Person
+from tests.servers import Server
+
+PASSWORD = "eleven brown wagons turn"
+FIRST = re.compile(r"No administrator yet: open (\S+) to make")
+
+
+class Member(Person):
+    """Somebody with an account, signed in in a browser of their own."""
+
+    def __init__(self, server: Server, name: str, password: str = PASSWORD) -> None:
+        super().__init__(server)
+        self.name, self.password = name, password
+
+    def sign_up(self, path: str, **form: str) -> httpx.Response:
+        """Make the account at `path`."""
+        answer = self.http.post(path, data={"name": self.name, "password": self.password, **form})
+        if answer.status_code == 303:
+            self.id = self.me()["id"]
+        return answer
+
+    def sign_in(self, password: str | None = None) -> httpx.Response:
+        return self.http.post("/sign-in", data={"username": self.name, "password": password or self.password})
+
+    def elsewhere(self) -> "Member":
+        """The same person in another browser, signed in there."""
+        other = Member(self.server, self.name, self.password)
+        answer = other.sign_in()
+        assert answer.status_code == 302, answer.text
+        other.id = other.me()["id"]
+        return other
+
+    def me(self) -> dict[str, Any]:
+        answer = self.http.get("/api/me")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def change(self, person: str, **fields: Any) -> httpx.Response:
+        return self.http.patch(f"/api/people/{person}", json=fields)
+
+    def invite(self, **fields: Any) -> str:
+        """The path of an invitation's page."""
+        answer = self.http.post("/api/invitations", json=fields)
+        assert answer.status_code == 201, answer.text
+        link: str = answer.json()["link"]
+        assert link.startswith(self.server.url + "/invitations/")
+        return link.removeprefix(self.server.url)
+
+    def signed_in(self) -> bool:
+        return self.http.get("/api/me").status_code == 200
+
+
+def first_path(server: Server) -> str:
+    """Where the log says that the administrator's account is made."""
+    (url,) = [found[1] for line in server.log if (found := FIRST.search(line))]
+    assert url.startswith(server.url)
+    return url.removeprefix(server.url)
+
+
+def administrator(server: Server) -> Member:
+    """The server's, made when she is first asked for."""
+    if server.administrator is None:
+        ada = Member(server, "Ada of the office")
+        answer = ada.sign_up(first_path(server))
+        assert answer.status_code == 303, answer.text
+        server.administrator = ada
+    return server.administrator
+
+
+def member(server: Server, name: str) -> Member:
+    """Somebody who was invited, whose name begins with `name`."""
+    person = Member(server, f"{name} {uuid.uuid4().hex[:8]}")
+    answer = person.sign_up(administrator(server).invite())
+    assert answer.status_code == 303, answer.text
+    return person
