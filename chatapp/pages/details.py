@@ -98,7 +98,7 @@ def mute(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/members")
 def take_in(room_id: int) -> Response:
-    """Make somebody a member, or give them another part. `person`: an id, a member's name, or the name of somebody here."""
+    """Make somebody a member, or give them another part. `person`: a name or an id."""
     auth.guard_write()
     form = auth.checked_form("person", "role")
     role: Any = form["role"] or "member"
