@@ -43,6 +43,7 @@ class ListedRoom:
             "kind": self.state.kind,
             "role": next(iter(self.rights.members.values()), None),
             "muted": self.muted,
+            "party": [{"id": other.id, "name": other.name} for other in self.party],
             "posting": self.state.posting,
             "guests": self.state.guests,
             "slow_seconds": self.state.slow_seconds,

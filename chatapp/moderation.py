@@ -66,7 +66,9 @@ def ban(
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     act = Act(said, person, why)
-    return keep(hub, identity, room, "moderate", said, detail, *effects, act=act, over=person)
+    notice = keep(hub, identity, room, "moderate", said, detail, *effects, act=act, over=person)
+    hub.rooms_changed(person)
+    return notice
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
@@ -77,7 +79,10 @@ def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
         raise BadRequest("That is not in force (any more)")
     said = f"let {found.name} {'in' if found.kind == 'ban' else 'write'} again"
     act = Act(said, found.person or found.device or found.network or "")
-    return keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    notice = keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    if found.person:
+        hub.rooms_changed(found.person)
+    return notice
 
 
 def sanctions(hub: Hub, identity: Identity, room_id: int) -> list[Sanction]:

@@ -108,6 +108,13 @@ def members(connection: Connection, room: int) -> list[Member]:
     return sorted(found, key=lambda one: (-RANKS[one.role], one.name.casefold(), one.id))
 
 
+def muted(connection: Connection, room: int, person: str) -> bool:
+    """Whether a member does not want to hear of a room."""
+    columns = MEMBERS.c
+    query = select(columns.muted).where(columns.room_id == room, columns.person_id == person)
+    return bool(connection.scalar(query))
+
+
 def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
     """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first."""
     columns = SANCTIONS.c
