@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     MultipleResults,
     RuleBasedStateMachine,
     consumes,
+    initialize,
     invariant,
     multiple,
     rule,
@@ -418,6 +419,12 @@ class RoomMachine(RuleBasedStateMachine):
         self._catch_up()
         self._commit_and_hear(8)  # more than the backlog holds
         self.hub.rooms.fill_if_needed = lambda room: None  # type: ignore[method-assign]  # `fill` is a step of its own
+
+    @initialize(public=st.booleans())
+    def begin(self, public: bool) -> None:
+        if public:
+            self.journal.change_rights(0, 0, kind="public")
+            self._catch_up()
 
     @rule(count=st.integers(1, 4))
     def commit(self, count: int) -> None:
