@@ -164,13 +164,13 @@ def _guard() -> None:
     """Before each of the library's views: where it leads, whence it comes, and how often."""
     if request.blueprint != BLUEPRINT:
         return
-    if request.endpoint in CLOSED:
-        abort(404)
     for given in (request.args.get("next"), request.form.get("next")):
         if given and auth.local_path(given) != given:
             raise BadRequest("next is a path of this site")
     if request.method == "POST":
         auth.guard_write()
+    if request.endpoint in CLOSED:
+        abort(404)
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
 
