@@ -165,16 +165,16 @@ def _guard() -> Response | None:
     """Before each of the library's views: where it leads, whence it comes, and how often."""
     if request.blueprint != BLUEPRINT:
         return None
-    if request.endpoint in CLOSED:
-        abort(404)
-    if request.endpoint == CODE and get_identity().session:
-        # The library would sign out whoever comes here signed in: to follow a link would be enough.
-        return redirect(url_for("account.show"))  # type: ignore[return-value]
     for given in (request.args.get("next"), request.form.get("next")):
         if given and auth.local_path(given) != given:
             raise BadRequest("next is a path of this site")
     if request.method == "POST":
         auth.guard_write()
+    if request.endpoint in CLOSED:
+        abort(404)
+    if request.endpoint == CODE and get_identity().session:
+        # The library would sign out whoever comes here signed in: to follow a link would be enough.
+        return redirect(url_for("account.show"))  # type: ignore[return-value]
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
     return None
