@@ -274,6 +274,7 @@ def test_a_ban_of_a_browser_or_an_address_keeps_out_those_without_an_account(who
 @pytest.mark.parametrize(
     ("until", "holds"),
     [(0, True), (time.time_ns() // 1000 + HOUR, True), (time.time_ns() // 1000 - 1, False), (1, False)],
+    ids=["for good", "an hour on", "just over", "long over"],
 )
 def test_a_sanction_holds_until_its_time_or_for_good(until: int, holds: bool) -> None:
     for row in ((ADA, None, None), (None, "a browser", None), (None, None, "192.0.2.0/24")):
