@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.clients import Person
+from tests.people import member
 from tests.servers import Server
 
 
@@ -19,7 +20,8 @@ def server(one_worker: Server) -> Server:
 
 @pytest.fixture(scope="module")
 def ada(server: Server) -> Iterator[Person]:
-    with closing(Person(server, "ada")) as person:
+    """With an account: what she makes is hers."""
+    with closing(member(server, "ada")) as person:
         yield person
 
 
