@@ -11,10 +11,10 @@ import gevent
 import pytest
 
 from chatapp.bus import Bus, Committed, Lease, Notice, PresenceChanged, ReadUpTo, Typing, open_bus
-from chatapp.bus.notices import encode
+from chatapp.bus.notices import decode, encode
 from chatapp.errors import SetupError
 from chatapp.message import Author, Message
-from tests.clients import UNIT, Person
+from tests.clients import UNIT, Person, eventually
 from tests.servers import Server
 
 ADA, GRACE = Author("g1", "ada", True), Author("u2", "grace")
@@ -386,6 +386,11 @@ def test_a_url_that_names_no_bus_is_refused_in_one_line(url: str) -> None:
 # -- no reader suffers ---------------------------------------------------------------------------------
 
 
+def tells_of(room: int, seq: int, payload: bytes) -> bool:
+    notice = decode(payload)
+    return isinstance(notice, Committed) and (notice.room, notice.last) == (room, seq)
+
+
 @pytest.mark.parametrize("order", ["ASC", "DESC"], ids=["doubled", "doubled and in reverse"])
 def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
     order: str, server: Server, ada: Person, board: int
@@ -397,6 +402,11 @@ def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
         ada.say(board, str(number))
     again = "INSERT INTO notices (process, at, payload) SELECT 'other', at, payload FROM notices ORDER BY id "
     last = encode(Typing(board, GRACE))
+    with closing(sqlite3.connect(server.instance / "bus.db", timeout=UNIT)) as bus:
+        # A message is acknowledged before the others are told of it.
+        eventually(
+            lambda: any(tells_of(board, 20, row[0]) for row in bus.execute("SELECT payload FROM notices"))
+        )
     with closing(sqlite3.connect(server.instance / "bus.db", timeout=UNIT)) as bus, bus:
         bus.execute(again + order)
         bus.execute(
