@@ -176,9 +176,10 @@ def _make(title: str, code: str | None = None, first: bool = False, **how: Any) 
 
 
 def sign_in(person: Person, by: str) -> None:
-    """Who makes an account is signed in to it."""
+    """Who makes an account is signed in to it. Raises SignIn where it was erased in the same moment."""
     user = Datastore().find_user(person_id=person.id)
-    assert user is not None
+    if user is None:
+        raise SignIn()
     login_user(user, authn_via=[by])
 
 

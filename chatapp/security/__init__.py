@@ -83,7 +83,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "PASSWORD_SINGLE_HASH": {"argon2"},
         "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
         "CHANGEABLE": True,
-        "SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SEND_PASSWORD_CHANGE_EMAIL": False,  # nosec B105  # a switch
         "TWO_FACTOR": True,
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "TWO_FACTOR_RESCUE_EMAIL": False,
@@ -107,7 +107,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "POST_VERIFY_VIEW": "/account/",
         "TWO_FACTOR_SETUP_URL": "/account/second-factor",
         "TWO_FACTOR_POST_SETUP_VIEW": "/account/recovery-codes",
-        "TWO_FACTOR_TOKEN_VALIDATION_URL": "/sign-in/code",
+        "TWO_FACTOR_TOKEN_VALIDATION_URL": "/sign-in/code",  # nosec B105  # an address
         "TWO_FACTOR_SELECT_URL": "/sign-in/choose",
         "TWO_FACTOR_RESCUE_URL": "/sign-in/rescue",
         "MULTI_FACTOR_RECOVERY_URL": "/sign-in/recovery",
