@@ -14,9 +14,10 @@ from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import account, errors, guests, health, metrics, rooms
+from chatapp.pages import account, admin, errors, guests, health, metrics, reports, rooms
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -94,6 +95,7 @@ def _open_doors(app: Flask) -> None:
         rooms_api,
         members,
         moderation,
+        reports_api,
         people,
         event_stream,
         tutorial,
@@ -101,6 +103,8 @@ def _open_doors(app: Flask) -> None:
         rooms,
         guests,
         account,
+        reports,
+        admin,
         health,
         metrics,
     ):
@@ -110,6 +114,7 @@ def _open_doors(app: Flask) -> None:
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.user)
+    app.cli.add_command(cli.audit)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.journal import reading
-from chatapp.permissions import Identity, Verb, check
+from chatapp.permissions import Identity, Verb, check, may
 from chatapp.room import Room
 
 P = ParamSpec("P")
@@ -30,6 +30,21 @@ def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Ro
     room = hub.room(room_id)
     check(identity, verb, room.rights)
     return room
+
+
+def oversee(hub: Hub, identity: Identity, room_id: int) -> tuple[Room, Verb]:
+    """The room as the database has it now, for who moderates it or (`administer`) runs this server; and which
+    of the two. Switches.
+
+    Raises as `enter` does for `moderate`.
+    """
+    hub.check_open()
+    if not may(identity, "administer") or identity.rooms is not None:
+        hub.sync(enter(hub, identity, room_id, "moderate"))
+        return enter(hub, identity, room_id, "moderate"), "moderate"
+    room = hub.room(room_id)
+    hub.sync(room)
+    return room, "moderate" if may(identity, "moderate", room.rights) else "administer"
 
 
 @contextmanager

@@ -23,20 +23,25 @@ CODE_POINT = 12
 ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
 
 
-def setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def setting(default: Any, meaning: str, *, secret: bool = False, found: bool = False) -> Any:
+    """`secret`: its value is never shown. `found`: where it is not given, the server finds it out."""
+    return field(default=default, metadata={"meaning": meaning, "secret": secret, "found": found})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
-    instance_path: str = setting("", "folder of the database, the secret key and config.py")
-    database_url: str = setting("", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)")
-    bus_url: str = setting("", "URL of the bus between processes (default: bus.db in the instance folder)")
+    instance_path: str = setting("", "folder of the database, the secret key and config.py", found=True)
+    database_url: str = setting(
+        "", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)", found=True
+    )
+    bus_url: str = setting(
+        "", "URL of the bus between processes (default: bus.db in the instance folder)", found=True
+    )
     site_name: str = setting("Chat", "the installation's name, shown on every page")
     guests: bool = setting(True, "whether people without an account may come in as guests")
-    guest_code: str = setting("", "one shared word asked of guests; empty: none")
+    guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
     trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
     rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")

@@ -40,7 +40,26 @@ def keep(
 
     Raises what the journal refuses, also where the right was withdrawn meanwhile.
     """
-    request = Post(
+    return perform(hub, deed(identity, room, verb, said, detail, *effects, act=act))
+
+
+def perform(hub: Hub, deed: Post) -> Message:
+    """Keep a deed; as `keep`."""
+    kept: Kept = hub.journal.ask(deed)
+    return kept.message
+
+
+def deed(
+    identity: Identity,
+    room: Room,
+    verb: Verb,
+    said: str,
+    detail: dict[str, Any],
+    *effects: Effect,
+    act: Act | None = None,
+) -> Post:
+    """A deed as it is asked of the journal."""
+    return Post(
         room.id,
         Author.of(identity),
         said,
@@ -53,5 +72,3 @@ def keep(
         rights=room.rights.number,
         forced=True,
     )
-    kept: Kept = hub.journal.ask(request)
-    return kept.message

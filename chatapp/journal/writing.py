@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import people_reading, people_statements, reading, statements
+from chatapp.journal import people_reading, people_statements, reading, report_statements, statements
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
+    Act,
     ChangeRoom,
     Clear,
     Commit,
@@ -35,11 +36,13 @@ from chatapp.journal.requests import (
     PeopleRequest,
     Post,
     Prune,
+    Report,
     Request,
     SetMember,
+    Settle,
 )
-from chatapp.message import Message, format_time
-from chatapp.permissions import SYSTEM, Rights
+from chatapp.message import Author, Message, format_time
+from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
 
@@ -142,6 +145,10 @@ class _Transaction:
             match request:
                 case Post():
                     return self._post(request)
+                case Report():
+                    return self._report(self._room(request.room), request)
+                case Settle():
+                    return self._settle(self._room(request.room), request)
                 case Clear():
                     return self._clear(self._room(request.room), request)
                 case MakeRoom():
@@ -169,39 +176,43 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
-        any_author = self._permit(room, post)
+        any_author = self._permit(room, post.identity, post.verb, post.rights, post.any_author)
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
             return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
-        if post.of is not None:
-            self._check_original(post, post.of, any_author)
+        original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post)
         self._take_effect(room, post)
         message = self._number(room, post)
+        if post.kind == "delete" and original is not None and original.author_id != post.author.id:
+            act = Act(f"deleted #{post.of} of {original.author_name}", original.author_id)
+            statements.note(self._connection, post.author, act, room.id, now())
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
             statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
         return Kept(message, new=True)
 
-    def _permit(self, room: _OpenRoom, post: Post) -> bool:
+    def _permit(
+        self, room: _OpenRoom, identity: Identity, verb: Verb, rights: int, any_author: bool = False
+    ) -> bool:
         """Decide again what was permitted under other rights, or to whom has changed; whether it may be about
         anybody's message.
         """
-        identity = post.identity
         same_people = identity.id == SYSTEM.id or identity.people == self._people_number()
-        if same_people and (identity.id == SYSTEM.id or post.rights == room.rights):
-            return post.any_author
+        if same_people and (identity.id == SYSTEM.id or rights == room.rights):
+            return any_author
         if not same_people:
             identity = people_reading.identity_now(self._connection, identity)
         found = self._rights.get(room.id)
         if found is None or found.number != room.rights:
             found = reading.rights(self._connection, room.id)
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
-        permissions.check(identity, post.verb, found)
-        return permissions.may(identity, "change_any", found)
+        # To run the server is nobody's right in one room: it holds where they are not in it, too.
+        permissions.check(identity, verb, None if verb == "administer" else found)
+        return any_author if verb == "administer" else permissions.may(identity, "change_any", found)
 
     def _people_number(self) -> int:
         if self._people is None:
@@ -284,14 +295,19 @@ class _Transaction:
             self._amend(room, message)
         return message
 
-    def _check_original(self, post: Post, of: int, any_author: bool) -> None:
+    def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
         """An edit, a reaction or a reply is about a text that still has a body."""
-        original = self._original(post.room, of)
-        if original is None or original.kind != "text" or original.deleted_at is not None:
-            raise BadRequest(f"There is no text #{of} in this room (any more)")
+        original = self._text(post.room, of)
         own = original.author_id == post.author.id
         if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
             raise Forbidden("That message is somebody else's")
+        return original
+
+    def _text(self, room: int, seq: int) -> Row[Any]:
+        original = self._original(room, seq)
+        if original is None or original.kind != "text" or original.deleted_at is not None:
+            raise BadRequest(f"There is no text #{seq} in this room (any more)")
+        return original
 
     def _original(self, room: int, seq: int) -> Row[Any] | None:
         if not 0 < seq < 2**63:
@@ -304,6 +320,25 @@ class _Transaction:
         self._flush()
         statements.amend(self._connection, change, room.last_at)
         self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
+
+    def _report(self, room: _OpenRoom, request: Report) -> int:
+        self._permit(room, request.identity, "report", request.rights)
+        original = self._text(room.id, request.seq)
+        if original.author_id == request.by.id:
+            raise BadRequest("That is your own message")
+        report_statements.keep(self._connection, request, original, now())
+        return room.id
+
+    def _settle(self, room: _OpenRoom, request: Settle) -> int:
+        self._permit(room, request.identity, request.verb, request.rights)
+        report = report_statements.one(self._connection, room.id, request.report, request.identity.id)
+        if request.deed is not None:
+            self._post(request.deed)
+        report_statements.settle(self._connection, report, request.outcome, now())
+        said = f"settled the report of #{report.seq} of {report.author.name}: {request.outcome}"
+        act = Act(said, report.author.id, request.why)
+        statements.note(self._connection, Author.of(request.identity), act, room.id, now())
+        return room.id
 
     def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""
