@@ -14,7 +14,8 @@ from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import account, admin, errors, guests, health, metrics, reports, rooms
+from chatapp.pages import account, admin, errors, guests, health, metrics, rooms
+from chatapp.pages import reports as report_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import reports as reports_api
@@ -103,7 +104,7 @@ def _open_doors(app: Flask) -> None:
         rooms,
         guests,
         account,
-        reports,
+        report_pages,
         admin,
         health,
         metrics,

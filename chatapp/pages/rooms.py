@@ -103,6 +103,7 @@ def _show(
         names=hub.people.renamed,
         body_limit=hub.config.body_limit,
         rooms_limit=hub.config.rooms_per_socket,
+        moderates=may(identity, "moderate", room.rights),
         error=str(error) if error else None,
         form=form or {},
     )
