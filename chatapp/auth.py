@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100
+# Answered whoever asks, also while it cannot be read who that is.
+FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics"}
 SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 
@@ -36,8 +38,10 @@ def identify() -> None:
     as somebody who may do nothing, and closed with the code that says why.
     """
     g.origin_listed = _origin_is_listed()
+    g.asking = Identity("", "", "anonymous", address())  # for the page that says what is refused below
+    if request.endpoint in FOR_EVERYBODY:
+        return
     if "Authorization" in request.headers:
-        g.asking = Identity("", "", "anonymous", address())
         if request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid")
     else:

@@ -32,6 +32,8 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_messages": ("7 per 3 seconds", "7 per 3 seconds", "7 per 3 seconds"),
     "rate_connections": ("8 per minute", "8 per minute", "8 per minute"),
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
+    "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
+    "sign_up": ("open", "open", "open"),
 }
 # What the environment may say instead of a value of each kind, and what it means.
 WORDS = {
@@ -176,6 +178,8 @@ WRONG_TEXT = {
     "rate_messages": ["", "fast", "30", "30 per fortnight", "-1 per second"],
     "rate_connections": ["often"],
     "rate_guests": ["10 per"],
+    "rate_sign_ins": ["often"],
+    "sign_up": ["perhaps"],
     "body_limit": ["", "many", "0", "-5", "4e3", "4000.0", "9" * 5000],
     "heartbeat": ["0", "nan", "inf"],
     "backlog": ["0", "1,000"],
