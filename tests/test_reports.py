@@ -266,20 +266,6 @@ def test_an_administrator_settles_what_is_reported_in_a_private_room_without_com
     assert problem(boss.http.get(Person.messages(den))) == "no_such_room"
 
 
-def test_in_a_conversation_administrators_settle_and_nobody_else(server: Server) -> None:
-    boss, joan, mary = administrator(server), member(server, "joan"), member(server, "mary")
-    answer = joan.http.post("/api/rooms", json={"kind": "direct", "people": [mary.id]})
-    if answer.status_code != 201:
-        pytest.skip("no door begins conversations yet")
-    room = answer.json()["id"]
-    said = mary.say(room, "boo")
-    assert reported(joan, room, said).status_code == 204
-    assert problem(joan.http.get(f"/api/rooms/{room}/reports")) == "forbidden"
-    (report,) = [each for each in boss.http.get("/api/reports").json()["reports"] if each["room"] == room]
-    assert problem(settled(boss, room, report["id"], "banned")) == "bad_request"
-    assert settled(boss, room, report["id"], "deleted").status_code == 204
-
-
 @pytest.mark.parametrize("how", ["cleared", "pruned", "deleted"])
 def test_reports_go_with_their_messages(
     how: str, server: Server, owner: Member, room: int, mallory: Person, grace: Person
