@@ -71,7 +71,9 @@ def totals(connection: Connection) -> Totals:
 
     users, rooms = USERS.c, select(ROOMS.c.kind, func.count()).group_by(ROOMS.c.kind)
     good = (INVITATIONS.c.uses > 0) & (INVITATIONS.c.expires_at > now)
-    in_force = SANCTIONS.c.room_id.is_(None) & SANCTIONS.c.lifted_at.is_(None)
+    columns = SANCTIONS.c
+    in_force = columns.room_id.is_(None) & columns.lifted_at.is_(None)
+    in_force &= (columns.until == 0) | (columns.until > now)
     return Totals(
         people=count(of(USERS)),
         administrators=count(of(USERS).where(users.role == "administrator", users.disabled.is_(False))),

@@ -16,6 +16,7 @@ _LINE = select(
     _R.id,
     _R.room_id,
     ROOMS.c.name.label("room_name"),
+    ROOMS.c.kind,
     _R.seq,
     _R.author_id,
     _R.author_name,
@@ -75,7 +76,7 @@ def _line(row: Any) -> ReportLine:
     return ReportLine(
         id=row.id,
         room=row.room_id,
-        room_name=row.room_name,
+        room_name="a conversation" if row.kind == "direct" else row.room_name,  # it is named after its people
         seq=row.seq,
         author=Author(row.author_id, row.author_name, row.guest),
         body=row.body,

@@ -73,11 +73,11 @@ def settled(room_id: int, number: int, form: dict[str, str]) -> None:
 
 
 def _queue(room_id: int, error: ChatError | None = None) -> Response:
-    hub, identity = get_hub(), get_identity()
-    found = reports.of_room(hub, identity, room_id)
+    found = reports.of_room(get_hub(), get_identity(), room_id)
     html = render_template(
         "reports/waiting.html",
-        room=hub.room(room_id),
+        room_id=room_id,
+        name=found[0].room_name if found else None,
         reports=found,
         outcomes=OUTCOMES,
         error=str(error) if error else None,

@@ -1,10 +1,13 @@
 """`/admin/bans`: who is kept out of the whole server."""
 
+import time
+
 from flask import Response, request
 
 from chatapp import accounts, auth
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
+from chatapp.message import format_time
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page
 
@@ -34,4 +37,8 @@ def ban() -> Response:
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
-    return page("bans", error=error, bans=accounts.bans(get_hub(), get_identity()), form=form or {})
+    now = format_time(time.time_ns() // 1000)
+    bans = [
+        each for each in accounts.bans(get_hub(), get_identity()) if each.until is None or each.until > now
+    ]
+    return page("bans", error=error, bans=bans, form=form or {})

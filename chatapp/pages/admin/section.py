@@ -32,7 +32,8 @@ def hide() -> None:
     """Before any page: also where an address is not quite right, or does not take the method, it is not
     there.
     """
-    if request.path != "/admin" and not request.path.startswith("/admin/"):
+    path = request.path.lstrip("/")  # of several slashes Werkzeug makes one, by a redirect that would tell
+    if path != "admin" and not path.startswith("admin/"):
         return
     identity = get_identity()
     if not identity.session or not may(identity, "administer"):
