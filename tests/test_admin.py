@@ -222,7 +222,7 @@ def test_nobody_comes_into_a_public_room_a_conversation_or_one_that_is_not_by_th
     room = grace.make_room()
     assert "That room is public" in refused(boss.http.post(f"/admin/rooms/{room}/enter", data={"why": "x"}))
     assert "no such room" in refused(boss.http.post("/admin/rooms/99999999/enter", data={"why": "x"}))
-    talk = conversation(server, grace, member(server, "joan"))
+    talk = conversation(grace, member(server, "joan"))
     answer = boss.http.post(f"/admin/rooms/{talk}/enter", data={"why": "x"})
     assert "A conversation is for those who are in it" in refused(answer)
     listed = [each for each in boss.http.get("/admin/rooms").text.split("<tr") if f">{talk}<" in each]
@@ -230,28 +230,19 @@ def test_nobody_comes_into_a_public_room_a_conversation_or_one_that_is_not_by_th
     assert grace.name not in listed[0]
 
 
-def conversation(server: Server, *people: Member) -> int:
+def conversation(who: Member, other: Member) -> int:
     """The direct room of two people."""
-    first, second = people
-    lines = (
-        "from chatapp.administration import begin_conversation as begin",
-        "from chatapp.globals import get_hub",
-        "from chatapp.message import Author",
-        "from chatapp.permissions import Identity",
-        f"me = Identity({first.id!r}, {first.name!r}, 'member')",
-        f"print('room:', begin(get_hub(), me, [Author({second.id!r}, {second.name!r})]))",
-    )
-    done = server.flask("shell", input="\n".join(lines) + "\n")
-    found = re.search(r"room: (\d+)", done.stdout)
-    assert found, done.stdout + done.stderr
-    return int(found[1])
+    answer = who.http.post("/api/direct", json={"people": [other.id]})
+    assert answer.status_code == 200, answer.text
+    number: int = answer.json()["id"]
+    return number
 
 
 def test_in_a_conversation_administrators_settle_what_is_reported_and_nobody_else(
     server: Server, boss: Member
 ) -> None:
     grace, joan = member(server, "grace"), member(server, "joan")
-    talk = conversation(server, grace, joan)
+    talk = conversation(grace, joan)
     said = joan.say(talk, "boo")
     answer = grace.http.post(f"/api/rooms/{talk}/messages/{said['seq']}/report", json={"why": "rude"})
     assert answer.status_code == 204

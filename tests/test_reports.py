@@ -284,6 +284,23 @@ def test_reports_go_with_their_messages(
     assert room not in {each["room"] for each in everywhere}
 
 
+def test_who_is_erased_is_in_no_report_any_more(
+    server: Server, owner: Member, room: int, mallory: Person, grace: Person
+) -> None:
+    joan = member(server, "joan")
+    reported(joan, room, mallory.say(room, "buy my boots"), "as I said")
+    reported(grace, room, joan.say(room, "I said it"))
+    done = server.flask("user", "export", joan.name)
+    assert "as I said" in done.stdout
+    assert "buy my boots" not in done.stdout
+    assert grace.id not in done.stdout  # who is reported is not told by whom
+    done = server.flask("user", "erase", joan.name, "--messages", "keep", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (left,) = waiting(owner, room)
+    assert (left["author"]["id"], left["by"]["name"], left["why"]) == (mallory.id, "removed person", "")
+    assert joan.id not in json.dumps(left)
+
+
 # -- by forms ------------------------------------------------------------------------------------------
 
 

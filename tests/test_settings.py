@@ -28,6 +28,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
         ["https://one.example", "http://two.example:8000"],
         ("https://one.example", "http://two.example:8000"),
     ),
+    "frame_ancestors": ("https://one.example", ["https://one.example"], ("https://one.example",)),
     "trusted_proxies": ("1", 1, 1),
     "rate_messages": ("7 per 3 seconds", "7 per 3 seconds", "7 per 3 seconds"),
     "rate_connections": ("8 per minute", "8 per minute", "8 per minute"),
@@ -61,6 +62,7 @@ PROMISED = {
     "guests": True,
     "guest_code": "",
     "origins": (),
+    "frame_ancestors": (),
     "trusted_proxies": 0,
 }
 
@@ -87,7 +89,9 @@ def other(item: Any) -> Any:
         return item.default + 2
     if item.name.startswith("rate"):
         return "99 per day"
-    return "https://three.example" if item.name == "origins" else "sqlite:////elsewhere"
+    if item.name == "sign_up":
+        return "closed"
+    return "https://three.example" if item.name in ("origins", "frame_ancestors") else "sqlite:////elsewhere"
 
 
 @pytest.fixture
@@ -174,6 +178,13 @@ def test_config_py_may_use_names_of_its_own_and_compute(load: Callable[..., conf
 WRONG_TEXT = {
     "guests": ["maybe", "2"],
     "origins": ["example.org", "ftp://example.org", "https://example.org/page", "https://", "*"],
+    "frame_ancestors": [
+        "*",
+        "example.org",
+        "https://example.org; script-src *",
+        "https://a b",
+        "https://example.org\r\nX: y",
+    ],
     "trusted_proxies": ["-1", "one", "1.5"],
     "rate_messages": ["", "fast", "30", "30 per fortnight", "-1 per second"],
     "rate_connections": ["often"],

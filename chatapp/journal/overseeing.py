@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, func, select
 
-from chatapp.journal.people_reading import INVITATIONS, SESSIONS, USERS
+from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, REPORTS, ROOMS, SANCTIONS
 from chatapp.message import format_time
@@ -70,14 +70,15 @@ def totals(connection: Connection) -> Totals:
         return select(func.count()).select_from(table)
 
     users, rooms = USERS.c, select(ROOMS.c.kind, func.count()).group_by(ROOMS.c.kind)
+    there = ~users.key.startswith(ERASED)
     good = (INVITATIONS.c.uses > 0) & (INVITATIONS.c.expires_at > now)
     columns = SANCTIONS.c
     in_force = columns.room_id.is_(None) & columns.lifted_at.is_(None)
     in_force &= (columns.until == 0) | (columns.until > now)
     return Totals(
-        people=count(of(USERS)),
+        people=count(of(USERS).where(there)),
         administrators=count(of(USERS).where(users.role == "administrator", users.disabled.is_(False))),
-        disabled=count(of(USERS).where(users.disabled.is_(True))),
+        disabled=count(of(USERS).where(there, users.disabled.is_(True))),
         sessions=count(of(SESSIONS).where(SESSIONS.c.ended_at.is_(None))),
         guests=count(of(GUESTS)),
         rooms={row[0]: row[1] for row in connection.execute(rooms)},
@@ -102,7 +103,8 @@ def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLin
         columns.made_at,
         open_sessions,
         seen,
-    ).order_by(func.lower(columns.name), columns.id)
+    )
+    query = query.where(~columns.key.startswith(ERASED)).order_by(func.lower(columns.name), columns.id)
     if begins:
         query = query.where(func.lower(columns.name).startswith(begins.lower(), autoescape=True))
     return [
