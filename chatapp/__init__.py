@@ -15,7 +15,7 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, admin, errors, guests, health, metrics, rooms
+from chatapp.pages import account, admin, details, errors, guests, health, metrics, rooms
 from chatapp.pages import reports as report_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
@@ -104,6 +104,7 @@ def _open_doors(app: Flask) -> None:
         tutorial,
         websocket,
         rooms,
+        details,
         guests,
         account,
         report_pages,

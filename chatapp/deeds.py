@@ -35,12 +35,14 @@ def keep(
     detail: dict[str, Any],
     *effects: Effect,
     act: Act | None = None,
+    over: str | None = None,
 ) -> Message:
     """Keep a deed, which is permitted by `verb`; returns its notice. Switches.
 
-    Raises what the journal refuses, also where the right was withdrawn meanwhile.
+    `over`: whom it is done to, where that takes a higher rank. Raises what the journal refuses, also where
+    the right was withdrawn, or the rank reached, meanwhile.
     """
-    return perform(hub, deed(identity, room, verb, said, detail, *effects, act=act))
+    return perform(hub, deed(identity, room, verb, said, detail, *effects, act=act, over=over))
 
 
 def perform(hub: Hub, deed: Post) -> Message:
@@ -57,6 +59,7 @@ def deed(
     detail: dict[str, Any],
     *effects: Effect,
     act: Act | None = None,
+    over: str | None = None,
 ) -> Post:
     """A deed as it is asked of the journal."""
     return Post(
@@ -70,5 +73,6 @@ def deed(
         identity=identity,
         verb=verb,
         rights=room.rights.number,
+        over=over,
         forced=True,
     )

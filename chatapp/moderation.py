@@ -25,7 +25,8 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
         _check_rank(identity, person, name, room)
     for person in people:
         said = f"removed {name}"
-        keep(hub, identity, room, "moderate", said, {"removed": person}, act=Act(said, person))
+        act = Act(said, person)
+        keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
     return people
 
 
@@ -42,8 +43,8 @@ def timing_out(
     name = _target(hub, identity, room, verb, person)
     effect = Impose("timeout", name, person=person, until=_until(seconds), reason=text.reason(why))
     said = f"let {name} only read" + (f" for {told(seconds)}" if seconds else "")
-    detail = {"timeout": person, "seconds": seconds}
-    return deed(identity, room, verb, said, detail, effect, act=Act(said, person, why))
+    detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
+    return deed(identity, room, verb, said, detail, effect, act=act, over=person)
 
 
 def ban(
@@ -60,7 +61,9 @@ def ban(
     A guest may come back in another browser: `network` keeps out all guests who come from there.
     """
     room = permitted(hub, identity, room_id, "moderate")
-    return perform(hub, banning(hub, identity, room, "moderate", person, seconds, why, network))
+    notice = perform(hub, banning(hub, identity, room, "moderate", person, seconds, why, network))
+    hub.rooms_changed(person)
+    return notice
 
 
 def banning(
@@ -87,7 +90,8 @@ def banning(
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
-    return deed(identity, room, verb, said, detail, *effects, act=Act(said, person, why))
+    act = Act(said, person, why)
+    return deed(identity, room, verb, said, detail, *effects, act=act, over=person)
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
@@ -98,7 +102,10 @@ def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
         raise BadRequest("That is not in force (any more)")
     said = f"let {found.name} {'in' if found.kind == 'ban' else 'write'} again"
     act = Act(said, found.person or found.device or found.network or "")
-    return keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    notice = keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    if found.person:
+        hub.rooms_changed(found.person)
+    return notice
 
 
 def sanctions(hub: Hub, identity: Identity, room_id: int) -> list[Sanction]:

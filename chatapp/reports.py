@@ -61,6 +61,8 @@ def settle(
     found = hub.journal.read(statements.one, room.id, number, identity.id)
     deed = _deed(hub, identity, room, verb, found, outcome, seconds, why)
     hub.journal.ask(Settle(room.id, number, outcome, identity, verb, room.rights.number, why, deed))
+    if outcome == "banned":
+        hub.rooms_changed(found.author.id)
 
 
 def _deed(

@@ -185,14 +185,16 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
-        any_author = self._permit(room, post.identity, post.verb, post.rights, post.any_author)
+        any_author = post.any_author
+        if changed := self._permit(room, post.identity, post.verb, post.rights):
+            any_author = self._any_author(post, *changed)
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
             return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
         original = None if post.of is None else self._check_original(post, post.of, any_author)
-        self._check_pace(room, post)
+        self._check_pace(room, post, any_author)
         self._take_effect(room, post)
         message = self._number(room, post)
         if post.kind == "delete" and original is not None and original.author_id != post.author.id:
@@ -205,14 +207,17 @@ class _Transaction:
         return Kept(message, new=True)
 
     def _permit(
-        self, room: _OpenRoom, identity: Identity, verb: Verb, rights: int, any_author: bool = False
-    ) -> bool:
-        """Decide again what was permitted under other rights, or to whom has changed; whether it may be about
-        anybody's message.
+        self, room: _OpenRoom, identity: Identity, verb: Verb, number: int
+    ) -> tuple[Identity, Rights] | None:
+        """Decide again what was permitted under the rights `number`, if they or people have changed since.
+
+        Who it is and what the rights are now; None where nothing has changed.
         """
-        same_people = identity.id == SYSTEM.id or identity.people == self._people_number()
-        if same_people and (identity.id == SYSTEM.id or rights == room.rights):
-            return any_author
+        if identity.id == SYSTEM.id:
+            return None
+        same_people = identity.people == self._people_number()
+        if same_people and number == room.rights:
+            return None
         if not same_people:
             identity = people_reading.identity_now(self._connection, identity)
         found = self._rights.get(room.id)
@@ -221,7 +226,15 @@ class _Transaction:
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
         # To run the server is nobody's right in one room: it holds where they are not in it, too.
         permissions.check(identity, verb, None if verb == "administer" else found)
-        return any_author if verb == "administer" else permissions.may(identity, "change_any", found)
+        return identity, found
+
+    def _any_author(self, post: Post, identity: Identity, rights: Rights) -> bool:
+        """Whether it may be about anybody's message, under the rights of now. Raises Forbidden."""
+        if post.verb == "administer":
+            return post.any_author
+        if post.over is not None and not permissions.outranks(identity, post.over, rights):
+            raise Forbidden("They are no less than you here by now")
+        return permissions.may(identity, "change_any", rights)
 
     def _people_number(self) -> int:
         if self._people is None:
@@ -251,8 +264,8 @@ class _Transaction:
             self._people_moved = True
         return answer  # type: ignore[no-any-return]  # what it is depends on the request
 
-    def _check_pace(self, room: _OpenRoom, post: Post) -> None:
-        if not room.slow_seconds or post.kind != "text" or post.any_author:
+    def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
+        if not room.slow_seconds or post.kind != "text" or any_author:
             return
         self._flush()  # the last one may be in this very transaction
         pause, at = room.slow_seconds * 1_000_000, now()
@@ -367,6 +380,7 @@ class _Transaction:
 
     def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""
+        self._permit(room, request.identity, "manage", request.rights)
         self._flush()
         self._note(request, room.id)
         statements.begin_log_anew(self._connection, room.id, room.last_seq + 1)
@@ -386,6 +400,7 @@ class _Transaction:
         return room
 
     def _drop_room(self, room: _OpenRoom, request: DropRoom) -> int:
+        self._permit(room, request.identity, "manage", request.rights)
         self._flush()
         self._note(request, room.id)
         statements.delete_room(self._connection, room.id)

@@ -33,6 +33,7 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
   fillReport(part("report"), message, own);
+  fillTools(part("tools"), message);
   return row;
 }
 
@@ -95,11 +96,18 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
 }
 
-// Who has no name reports nothing: then there is no such link.
+// Who has no name reports nothing, and who moderates has tools: then there is no such link.
 function fillReport(link, { room, seq, deleted_at: deleted }, own) {
   if (!link) return;
   link.hidden = own || !seq || Boolean(deleted);
   if (!link.hidden) link.href = `/chats/${room}/report/${seq}`;
+}
+
+/** Who may do something about messages has tools in the template; what is not kept yet has no address. */
+function fillTools(tools, { room, seq }) {
+  if (!tools) return;
+  tools.hidden = !seq;
+  tools.querySelector(".more").href = `/chats/${room}/messages/${seq}/`;
 }
 
 function reactionItem({ mark, count, own }) {
