@@ -185,7 +185,7 @@ def _account() -> str:
     identity = get_identity()
     if identity.session:
         return identity.id
-    if "tf_user_id" in session:
+    if "tf_user_id" in session and request.endpoint != "security.login":
         return str(session["tf_user_id"])
     given: Any = request.get_json(silent=True) if request.is_json else request.form
     name = given.get("username") if hasattr(given, "get") else None
