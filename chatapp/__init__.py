@@ -15,9 +15,11 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, details, errors, guests, health, metrics, rooms
+from chatapp.pages import account, admin, details, errors, guests, health, metrics, rooms
+from chatapp.pages import reports as report_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -96,6 +98,7 @@ def _open_doors(app: Flask) -> None:
         rooms_api,
         members,
         moderation,
+        reports_api,
         people,
         event_stream,
         tutorial,
@@ -104,6 +107,8 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        report_pages,
+        admin,
         health,
         metrics,
     ):
@@ -114,6 +119,7 @@ def _open_doors(app: Flask) -> None:
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)
+    app.cli.add_command(cli.audit)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

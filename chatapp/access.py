@@ -34,6 +34,21 @@ def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Ro
     return room
 
 
+def oversee(hub: Hub, identity: Identity, room_id: int) -> tuple[Room, Verb]:
+    """The room as the database has it now, for who moderates it or (`administer`) runs this server; and which
+    of the two. Switches.
+
+    Raises as `enter` does for `moderate`.
+    """
+    hub.check_open()
+    if not may(identity, "administer") or identity.rooms is not None:
+        hub.sync(enter(hub, identity, room_id, "moderate"))
+        return enter(hub, identity, room_id, "moderate"), "moderate"
+    room = hub.room(room_id)
+    hub.sync(room)
+    return room, "moderate" if may(identity, "moderate", room.rights) else "administer"
+
+
 @contextmanager
 def entered(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Iterator[Room]:
     """`enter`, for who is going to read the room: it stays the live one within."""

@@ -25,20 +25,25 @@ ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a me
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
-def setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def setting(default: Any, meaning: str, *, secret: bool = False, found: bool = False) -> Any:
+    """`secret`: its value is never shown. `found`: where it is not given, the server finds it out."""
+    return field(default=default, metadata={"meaning": meaning, "secret": secret, "found": found})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
-    instance_path: str = setting("", "folder of the database, the secret key and config.py")
-    database_url: str = setting("", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)")
-    bus_url: str = setting("", "URL of the bus between processes (default: bus.db in the instance folder)")
+    instance_path: str = setting("", "folder of the database, the secret key and config.py", found=True)
+    database_url: str = setting(
+        "", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)", found=True
+    )
+    bus_url: str = setting(
+        "", "URL of the bus between processes (default: bus.db in the instance folder)", found=True
+    )
     site_name: str = setting("Chat", "the installation's name, shown on every page")
     guests: bool = setting(True, "whether people without an account may come in as guests")
-    guest_code: str = setting("", "one shared word asked of guests; empty: none")
+    guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
     frame_ancestors: tuple[str, ...] = setting((), "other origins whose pages may show ours in a frame")
     trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")

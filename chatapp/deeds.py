@@ -42,7 +42,27 @@ def keep(
     `over`: whom it is done to, where that takes a higher rank. Raises what the journal refuses, also where
     the right was withdrawn, or the rank reached, meanwhile.
     """
-    request = Post(
+    return perform(hub, deed(identity, room, verb, said, detail, *effects, act=act, over=over))
+
+
+def perform(hub: Hub, deed: Post) -> Message:
+    """Keep a deed; as `keep`."""
+    kept: Kept = hub.journal.ask(deed)
+    return kept.message
+
+
+def deed(
+    identity: Identity,
+    room: Room,
+    verb: Verb,
+    said: str,
+    detail: dict[str, Any],
+    *effects: Effect,
+    act: Act | None = None,
+    over: str | None = None,
+) -> Post:
+    """A deed as it is asked of the journal."""
+    return Post(
         room.id,
         Author.of(identity),
         said,
@@ -56,5 +76,3 @@ def keep(
         over=over,
         forced=True,
     )
-    kept: Kept = hub.journal.ask(request)
-    return kept.message

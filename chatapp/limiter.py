@@ -18,6 +18,7 @@ FRAME_SECONDS = 10
 REFUSALS_IN_A_ROW = 100  # then the socket is closed
 TYPING = parse("1 per 2 seconds")
 READING = parse("10 per 10 seconds")
+REPORTS = parse("10 per 10 minutes")
 
 
 class Limiter:
@@ -58,6 +59,10 @@ class Limiter:
     def room(self, address: str) -> None:
         """Count a new room from `address`. Raises TooFast."""
         self._hit(self._guests, "rooms", address)
+
+    def report(self, identity: Identity) -> None:
+        """Count a report by `identity`. Raises TooFast."""
+        self._both(REPORTS, "reports", identity)
 
     def typing(self, room: int, identity: Identity) -> bool:
         """Whether this sign of writing is to be passed on: one in two seconds is."""

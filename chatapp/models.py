@@ -1,7 +1,7 @@
 """The rows: what is kept on disk. Live things are in room.py; rows never leave journal and accounts."""
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -154,7 +154,38 @@ class Guest(Base):
     name: Mapped[str] = mapped_column(Text)
     device: Mapped[str] = mapped_column(Text)
     address: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class Report(Base):
+    """A message that somebody (`by_id`) brought before those who moderate, once.
+
+    `author_id`, `author_name`: whose message it is. `body`: what it said then; until the report is settled,
+    which is what has an `outcome`, or until retention takes the message.
+
+    AUTOINCREMENT because a moderator may settle what their page showed an hour ago.
+    """
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        UniqueConstraint("room_id", "seq", "by_id"),
+        Index("ix_reports_settled_at_room_id", "settled_at", "room_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    author_id: Mapped[str] = mapped_column(Text)
+    author_name: Mapped[str] = mapped_column(Text)
+    guest: Mapped[bool]
+    body: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[str] = mapped_column(Text)
+    by_name: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
     at: Mapped[int] = mapped_column(BigInteger)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    settled_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AuditEntry(Base):

@@ -3,17 +3,17 @@
 import time
 from ipaddress import ip_network
 
-from chatapp.deeds import keep, permitted
+from chatapp import text
+from chatapp.deeds import deed, keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal import reading
-from chatapp.journal.requests import Act, AuditLine, Impose, Lift, Sanction, SetMember
+from chatapp.journal.requests import Act, AuditLine, Impose, Lift, Post, Sanction, SetMember
 from chatapp.membership import known
 from chatapp.message import Message
-from chatapp.permissions import Identity, outranks
+from chatapp.permissions import Identity, Verb, outranks
 from chatapp.room import Room
 
-REASON_LIMIT = 250
 LONGEST = 366 * 86_400  # seconds; longer is for good
 
 
@@ -32,11 +32,19 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
 
 def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = "") -> Message:
     """Let somebody only read, for `seconds` (0: until it is lifted)."""
-    room, name = _target(hub, identity, room_id, person)
-    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=_reason(why))
+    room = permitted(hub, identity, room_id, "moderate")
+    return perform(hub, timing_out(hub, identity, room, "moderate", person, seconds, why))
+
+
+def timing_out(
+    hub: Hub, identity: Identity, room: Room, verb: Verb, person: str, seconds: int, why: str
+) -> Post:
+    """The deed of a time-out, by the right `verb`."""
+    name = _target(hub, identity, room, verb, person)
+    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=text.reason(why))
     said = f"let {name} only read" + (f" for {told(seconds)}" if seconds else "")
     detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
-    return keep(hub, identity, room, "moderate", said, detail, effect, act=act, over=person)
+    return deed(identity, room, verb, said, detail, effect, act=act, over=person)
 
 
 def ban(
@@ -52,23 +60,38 @@ def ban(
 
     A guest may come back in another browser: `network` keeps out all guests who come from there.
     """
-    room, name = _target(hub, identity, room_id, person)
-    until, reason = _until(seconds), _reason(why)
+    room = permitted(hub, identity, room_id, "moderate")
+    notice = perform(hub, banning(hub, identity, room, "moderate", person, seconds, why, network))
+    hub.rooms_changed(person)
+    return notice
+
+
+def banning(
+    hub: Hub,
+    identity: Identity,
+    room: Room,
+    verb: Verb,
+    person: str,
+    seconds: int,
+    why: str,
+    network: str = "",
+) -> Post:
+    """The deed of a ban, by the right `verb`."""
+    name = _target(hub, identity, room, verb, person)
+    until, because = _until(seconds), text.reason(why)
     # What may be refused comes first: of a refusal nothing is kept.
     effects: list[Impose | SetMember] = []
     if person in room.rights.members:
         effects.append(SetMember(person, name, None))
-    effects.append(Impose("ban", name, person=person, until=until, reason=reason))
+    effects.append(Impose("ban", name, person=person, until=until, reason=because))
     if device := hub.journal.read(reading.device_of, person):
-        effects.append(Impose("ban", name, device=device, until=until, reason=reason))
+        effects.append(Impose("ban", name, device=device, until=until, reason=because))
     if network:
-        effects.append(Impose("ban", name, network=_network(network), until=until, reason=reason))
+        effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     act = Act(said, person, why)
-    notice = keep(hub, identity, room, "moderate", said, detail, *effects, act=act, over=person)
-    hub.rooms_changed(person)
-    return notice
+    return deed(identity, room, verb, said, detail, *effects, act=act, over=person)
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
@@ -120,13 +143,14 @@ def told(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def _target(hub: Hub, identity: Identity, room_id: int, person: str) -> tuple[Room, str]:
-    room = permitted(hub, identity, room_id, "moderate")
+def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -> str:
+    """The name of who may be acted on."""
     name = known(hub, room, person).name
     if person == identity.id:
         raise BadRequest("That would be yourself")
-    _check_rank(identity, person, name, room)
-    return room, name
+    if verb != "administer":  # it is above every part in a room
+        _check_rank(identity, person, name, room)
+    return name
 
 
 def _check_rank(identity: Identity, person: str, name: str, room: Room) -> None:
@@ -138,12 +162,6 @@ def _until(seconds: int) -> int:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST:
         raise BadRequest(f"seconds are a whole number from 0 (no end) to {LONGEST}")
     return time.time_ns() // 1000 + seconds * 1_000_000 if seconds else 0
-
-
-def _reason(why: str) -> str:
-    if not isinstance(why, str) or len(why) > REASON_LIMIT:
-        raise BadRequest(f"A reason has at most {REASON_LIMIT} characters")
-    return why.strip()
 
 
 def _network(network: str) -> str:

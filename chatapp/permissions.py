@@ -35,6 +35,7 @@ Verb = Literal[
     "read",
     "visit",
     "post",
+    "report",
     "join",
     "leave",
     "invite",
@@ -130,13 +131,13 @@ class Rights(Struct, frozen=True):
 
 # A visitor is a caller without identity where guests are welcome; an anonymous one where they are not.
 _PERSON: Final = frozenset[Verb](
-    {"read", "visit", "post", "join", "leave", "invite", "change_any", "moderate", "manage"}
+    {"read", "visit", "post", "report", "join", "leave", "invite", "change_any", "moderate", "manage"}
 )
 ROLES: Final[dict[Role, frozenset[Verb]]] = {
     "banned": frozenset(),
     "anonymous": frozenset(),
     "visitor": frozenset({"read", "visit"}),
-    "guest": frozenset({"read", "visit", "post", "join", "leave", "make_room"}),
+    "guest": frozenset({"read", "visit", "post", "report", "join", "leave", "make_room"}),
     "member": _PERSON | {"make_room", "make_private_room", "write_to_people"},
     "administrator": _PERSON | {"make_room", "make_private_room", "write_to_people", "administer"},
 }
@@ -144,17 +145,17 @@ STANDINGS: Final[dict[Standing, frozenset[Verb]]] = {
     "hidden": frozenset(),  # for them the room is not there
     "outside": frozenset(),  # they see that it is there: a guest where there are to be none
     "visitor": frozenset({"read", "visit"}),
-    "guest": frozenset({"read", "visit", "post"}),
-    "person": frozenset({"read", "visit", "post", "join"}),
-    "party": frozenset({"read", "visit", "post", "leave"}),  # of a direct conversation
-    "member": frozenset({"read", "visit", "post", "leave"}),
-    "moderator": frozenset({"read", "visit", "post", "leave", "invite", "change_any", "moderate"}),
+    "guest": frozenset({"read", "visit", "post", "report"}),
+    "person": frozenset({"read", "visit", "post", "report", "join"}),
+    "party": frozenset({"read", "visit", "post", "report", "leave"}),  # of a direct conversation
+    "member": frozenset({"read", "visit", "post", "report", "leave"}),
+    "moderator": frozenset({"read", "visit", "post", "report", "leave", "invite", "change_any", "moderate"}),
     "owner": _PERSON - {"join"},
     "administrator": _PERSON,
 }
 SCOPES: Final[dict[Scope, frozenset[Verb]]] = {
     "read": frozenset({"read"}),
-    "write": frozenset({"read", "visit", "post", "join", "leave", "write_to_people"}),
+    "write": frozenset({"read", "visit", "post", "report", "join", "leave", "write_to_people"}),
     "manage": frozenset(
         {
             "read",
@@ -249,7 +250,7 @@ def _withheld(identity: Identity, verb: Verb, rights: Rights) -> bool:
     own = STANDINGS[standing(identity, rights)]
     if "manage" not in own and rights.bans.meet(identity):
         return True
-    if verb in ("read", "leave"):
+    if verb in ("read", "report", "leave"):
         return False
     if "manage" not in own and rights.timeouts.meet(identity):
         return True

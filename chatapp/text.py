@@ -15,6 +15,7 @@ TOPIC_LIMIT = 250
 CLIENT_ID_LIMIT = 64
 REACTION_LIMIT = 16
 STATUS_LIMIT = 100
+REASON_LIMIT = 250
 
 # General category Cc but newline and tab; surrogates cannot be encoded as UTF-8.
 _FORBIDDEN_IN_BODY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -78,6 +79,11 @@ def topic(value: object) -> str:
 def status(value: object) -> str:
     """`value` trimmed, if it may be a person's status line; it may be empty. Raises BadRequest."""
     return "" if value in (None, "") else _line(value, STATUS_LIMIT, "A status line", least=0)
+
+
+def reason(value: object) -> str:
+    """`value` trimmed, if it may be why somebody did something; it may be empty. Raises BadRequest."""
+    return "" if value in (None, "") else _line(value, REASON_LIMIT, "A reason", least=0)
 
 
 def _line(value: object, limit: int, what: str, least: int = 1) -> str:

@@ -52,50 +52,50 @@ PEOPLE: dict[str, tuple[Role, RoomRole | None]] = {
 
 # Everything that is not marked is refused. Guests on: everyone writes, nobody is sanctioned.
 PUBLIC = """
-                       read visit post join leave invite change_any moderate manage
-banned                 .    .     .    .    .     .      .          .        .
-banned, owner          .    .     .    .    .     .      .          .        .
-anonymous              .    .     .    .    .     .      .          .        .
-visitor                x    x     .    .    .     .      .          .        .
-guest                  x    x     x    .    .     .      .          .        .
-guest, member          x    x     x    .    x     .      .          .        .
-member                 x    x     x    x    .     .      .          .        .
-member, member         x    x     x    .    x     .      .          .        .
-member, moderator      x    x     x    .    x     x      x          x        .
-member, owner          x    x     x    .    x     x      x          x        x
-administrator          x    x     x    x    x     x      x          x        x
-administrator, member  x    x     x    x    x     x      x          x        x
+                       read visit post report join leave invite change_any moderate manage
+banned                 .    .     .    .      .    .     .      .          .        .
+banned, owner          .    .     .    .      .    .     .      .          .        .
+anonymous              .    .     .    .      .    .     .      .          .        .
+visitor                x    x     .    .      .    .     .      .          .        .
+guest                  x    x     x    x      .    .     .      .          .        .
+guest, member          x    x     x    x      .    x     .      .          .        .
+member                 x    x     x    x      x    .     .      .          .        .
+member, member         x    x     x    x      .    x     .      .          .        .
+member, moderator      x    x     x    x      .    x     x      x          x        .
+member, owner          x    x     x    x      .    x     x      x          x        x
+administrator          x    x     x    x      x    x     x      x          x        x
+administrator, member  x    x     x    x      x    x     x      x          x        x
 """
 PRIVATE = """
-                       read visit post join leave invite change_any moderate manage
-banned                 .    .     .    .    .     .      .          .        .
-banned, owner          .    .     .    .    .     .      .          .        .
-anonymous              .    .     .    .    .     .      .          .        .
-visitor                .    .     .    .    .     .      .          .        .
-guest                  .    .     .    .    .     .      .          .        .
-guest, member          x    x     x    .    x     .      .          .        .
-member                 .    .     .    .    .     .      .          .        .
-member, member         x    x     x    .    x     .      .          .        .
-member, moderator      x    x     x    .    x     x      x          x        .
-member, owner          x    x     x    .    x     x      x          x        x
-administrator          .    .     .    .    .     .      .          .        .
-administrator, member  x    x     x    x    x     x      x          x        x
+                       read visit post report join leave invite change_any moderate manage
+banned                 .    .     .    .      .    .     .      .          .        .
+banned, owner          .    .     .    .      .    .     .      .          .        .
+anonymous              .    .     .    .      .    .     .      .          .        .
+visitor                .    .     .    .      .    .     .      .          .        .
+guest                  .    .     .    .      .    .     .      .          .        .
+guest, member          x    x     x    x      .    x     .      .          .        .
+member                 .    .     .    .      .    .     .      .          .        .
+member, member         x    x     x    x      .    x     .      .          .        .
+member, moderator      x    x     x    x      .    x     x      x          x        .
+member, owner          x    x     x    x      .    x     x      x          x        x
+administrator          .    .     .    .      .    .     .      .          .        .
+administrator, member  x    x     x    x      x    x     x      x          x        x
 """
 # Nobody rules a conversation, whatever part they have in it.
 DIRECT = """
-                       read visit post join leave invite change_any moderate manage
-banned                 .    .     .    .    .     .      .          .        .
-banned, owner          .    .     .    .    .     .      .          .        .
-anonymous              .    .     .    .    .     .      .          .        .
-visitor                .    .     .    .    .     .      .          .        .
-guest                  .    .     .    .    .     .      .          .        .
-guest, member          x    x     x    .    x     .      .          .        .
-member                 .    .     .    .    .     .      .          .        .
-member, member         x    x     x    .    x     .      .          .        .
-member, moderator      x    x     x    .    x     .      .          .        .
-member, owner          x    x     x    .    x     .      .          .        .
-administrator          .    .     .    .    .     .      .          .        .
-administrator, member  x    x     x    .    x     .      .          .        .
+                       read visit post report join leave invite change_any moderate manage
+banned                 .    .     .    .      .    .     .      .          .        .
+banned, owner          .    .     .    .      .    .     .      .          .        .
+anonymous              .    .     .    .      .    .     .      .          .        .
+visitor                .    .     .    .      .    .     .      .          .        .
+guest                  .    .     .    .      .    .     .      .          .        .
+guest, member          x    x     x    x      .    x     .      .          .        .
+member                 .    .     .    .      .    .     .      .          .        .
+member, member         x    x     x    x      .    x     .      .          .        .
+member, moderator      x    x     x    x      .    x     .      .          .        .
+member, owner          x    x     x    x      .    x     .      .          .        .
+administrator          .    .     .    .      .    .     .      .          .        .
+administrator, member  x    x     x    x      .    x     .      .          .        .
 """
 # On the server, in no room in particular.
 SERVER = """
@@ -109,10 +109,10 @@ administrator          x    x         x                 x               x
 """
 # What a person who may do everything may do with a token of one scope.
 TOKENS = """
-         read visit post join leave invite change_any moderate manage make_room make_private_room write_to_people administer
-read     x    .     .    .    .     .      .          .        .      .         .                 .               .
-write    x    x     x    x    x     .      .          .        .      .         .                 x               .
-manage   x    .     .    .    .     x      x          x        x      x         x                 .               x
+         read visit post report join leave invite change_any moderate manage make_room make_private_room write_to_people administer
+read     x    .     .    .      .    .     .      .          .        .      .         .                 .               .
+write    x    x     x    x      x    x     .      .          .        .      .         .                 x               .
+manage   x    .     .    .      .    .     x      x          x        x      x         x                 .               x
 """
 # Who writes in a public room where only these write (columns); "everyone" is above.
 WRITES = """
@@ -244,11 +244,11 @@ def test_where_guests_are_not_let_in_only_those_are_who_are_members(who: str, ki
 
 @pytest.mark.parametrize("kind", ROOMS)
 @pytest.mark.parametrize("who", PEOPLE)
-def test_who_is_timed_out_reads_and_may_leave_and_nothing_else(who: str, kind: RoomKind) -> None:
+def test_who_is_timed_out_reads_reports_and_may_leave_and_nothing_else(who: str, kind: RoomKind) -> None:
     before = allowed(who, rights(who, kind))
     touched = identity(who).id and not (who in SPARED and kind != "direct")
     assert allowed(who, rights(who, kind, timeouts=ON_ADA)) == (
-        before & {"read", "leave"} if touched else before
+        before & {"read", "report", "leave"} if touched else before
     )
     assert allowed(who, rights(who, kind, timeouts=ON_OTHERS)) == before
 
@@ -333,11 +333,11 @@ def test_whatever_a_room_says_it_only_takes_away() -> None:
         assert allowed(who, room) <= {verb for verb, yes in ROOMS[room.kind][who].items() if yes}, (who, room)
 
 
-def test_who_is_timed_out_never_does_more_than_read_and_leave() -> None:
+def test_who_is_timed_out_never_does_more_than_read_report_and_leave() -> None:
     for who, room in everything():
         spared = who in SPARED and room.kind != "direct"
         if room.timeouts is ON_ADA and identity(who).id and not spared:
-            assert allowed(who, room) <= {"read", "leave"}, (who, room)
+            assert allowed(who, room) <= {"read", "report", "leave"}, (who, room)
 
 
 def test_who_may_anything_in_a_room_may_read_it() -> None:

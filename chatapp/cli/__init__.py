@@ -1,9 +1,10 @@
 """The commands of `flask`, one file for each group."""
 
 from chatapp.cli import moderation as moderation  # adds its commands to those of rooms
+from chatapp.cli.audit import audit
 from chatapp.cli.keys import keys
 from chatapp.cli.migrations import Migrations
 from chatapp.cli.people import user
 from chatapp.cli.rooms import room
 
-__all__ = ["Migrations", "keys", "room", "user"]
+__all__ = ["Migrations", "audit", "keys", "room", "user"]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Text, cast, delete, or_, select, update
 from chatapp.journal import people_reading
 from chatapp.journal.people_reading import ERASED, PASSKEYS, RESETS, SESSIONS, USERS
 from chatapp.journal.people_requests import Erase
-from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, ROOMS, SANCTIONS
+from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, REPORTS, ROOMS, SANCTIONS
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
@@ -46,6 +46,13 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             order=(MESSAGES.c.room_id, MESSAGES.c.seq),
         ),
         "sanctions": _rows(connection, SANCTIONS, SANCTIONS.c.person_id == person, without={"device"}),
+        # Those that they made: who is reported does not see by whom.
+        "reports": _rows(
+            connection,
+            REPORTS,
+            REPORTS.c.by_id == person,
+            without={"author_id", "author_name", "guest", "body"},
+        ),
         "audit": _rows(connection, AUDIT, (AUDIT.c.who_id == person) | (AUDIT.c.whom == person)),
     }
 
@@ -79,6 +86,9 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     imposed = update(SANCTIONS).where(SANCTIONS.c.person_id == person)
     connection.execute(imposed.values(person_id=alias, name=NAME, reason="", lifted_at=at))
     connection.execute(update(SANCTIONS).where(SANCTIONS.c.by_id == person).values(by_id=alias, by_name=NAME))
+    connection.execute(delete(REPORTS).where(REPORTS.c.author_id == person))
+    made = update(REPORTS).where(REPORTS.c.by_id == person)
+    connection.execute(made.values(by_id=alias, by_name=NAME, why=""))
     connection.execute(update(AUDIT).where(AUDIT.c.who_id == person).values(who_id=alias, who_name=NAME))
     for entry in connection.execute(select(*AUDIT.c).where(AUDIT.c.whom == person)).all():
         what = entry.what.replace(request.name, NAME)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from msgspec import UNSET
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, Row, Table, func, or_, select
 
 from chatapp import models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
@@ -12,7 +12,7 @@ from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -21,6 +21,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT = (
         models.Member,
         models.Sanction,
         models.Guest,
+        models.Report,
         models.AuditEntry,
     )
 )
@@ -137,9 +138,12 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
 
 
 def audit(
-    connection: Connection, limit: int, before: int = 2**62, room: int | None = None
+    connection: Connection, limit: int, before: int = 2**62, room: int | None = None, about: str = ""
 ) -> list[AuditLine]:
-    """The newest `limit` entries of the audit log below the id `before`, the newest first."""
+    """The newest `limit` entries of the audit log below the id `before`, the newest first.
+
+    `about`: only those in which this stands somewhere, in capitals or not; all of them are looked through.
+    """
     columns = AUDIT.c
     query = select(
         columns.id,
@@ -153,6 +157,9 @@ def audit(
     ).where(columns.id < before)
     if room is not None:
         query = query.where(columns.room_id == room)
+    if about:
+        told = (columns.who_id, columns.who_name, columns.what, columns.whom, columns.why)
+        query = query.where(or_(*[column.icontains(about, autoescape=True) for column in told]))
     rows = connection.execute(query.order_by(columns.id.desc()).limit(limit))
     return [AuditLine(row[0], format_time(row[1]), *row[2:]) for row in rows]
 

@@ -11,6 +11,7 @@ SYSTEM_AUTHOR = Author.of(SYSTEM)
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
 Kind = Literal["text", "edit", "delete", "reaction", "notice"]
+Outcome = Literal["dismissed", "deleted", "timed out", "banned"]
 
 
 class RoomState(Struct, frozen=True):
@@ -90,6 +91,20 @@ class AuditLine(Struct, frozen=True):
     why: str
 
 
+class ReportLine(Struct, frozen=True):
+    """A report that waits. `body`: what the message of `author` said when it was reported by `by`."""
+
+    id: int
+    room: int
+    room_name: str
+    seq: int
+    author: Author
+    body: str
+    by: Author
+    why: str
+    at: str
+
+
 class ChangeRoom(Struct, frozen=True):
     """Set columns of the room."""
 
@@ -162,6 +177,34 @@ class Post(Struct, frozen=True):
     any_author: bool = False
     over: str | None = None
     forced: bool = False
+
+
+class Report(Struct, frozen=True):
+    """Bring a text before those who moderate; who has done so already has done it. `rights` as in Post."""
+
+    room: int
+    seq: int
+    by: Author
+    why: str
+    identity: Identity
+    rights: int
+
+
+class Settle(Struct, frozen=True):
+    """A report has this outcome, and with it all that wait about the same message.
+
+    `deed`: what is done about it in the same transaction; where that is refused, the reports go on waiting.
+    `identity`, `verb` and `rights` as in Post.
+    """
+
+    room: int
+    report: int
+    outcome: Outcome
+    identity: Identity
+    verb: Verb
+    rights: int
+    why: str = ""
+    deed: Post | None = None
 
 
 class Clear(Struct, frozen=True):
@@ -238,7 +281,9 @@ class PeopleRequest(Struct, frozen=True):
     """What is about people rather than rooms: see people_requests.py."""
 
 
-Request = Post | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
+Request = (
+    Post | Report | Settle | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
+)
 
 
 class Kept(Struct, frozen=True):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
-from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, ROOMS, SANCTIONS
+from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, REPORTS, ROOMS, SANCTIONS
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
 
@@ -50,14 +50,15 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS, MEMBERS, SANCTIONS):
+    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    connection.execute(delete(MESSAGES).where(MESSAGES.c.room_id == room))
+    for table in (MESSAGES, REPORTS):
+        connection.execute(delete(table).where(table.c.room_id == room))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
 
@@ -75,7 +76,8 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
         least = max(least, last_seq + 1 - request.keep)
     if least == first:
         return first, False
-    connection.execute(delete(MESSAGES).where(columns.room_id == room, columns.seq < least))
+    for table in (MESSAGES, REPORTS):
+        connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True
 

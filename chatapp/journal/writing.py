@@ -17,7 +17,14 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import people_reading, people_statements, personal_data, reading, statements
+from chatapp.journal import (
+    people_reading,
+    people_statements,
+    personal_data,
+    reading,
+    report_statements,
+    statements,
+)
 from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
@@ -37,10 +44,12 @@ from chatapp.journal.requests import (
     PeopleRequest,
     Post,
     Prune,
+    Report,
     Request,
     SetMember,
+    Settle,
 )
-from chatapp.message import Message, format_time
+from chatapp.message import Author, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
@@ -143,6 +152,10 @@ class _Transaction:
             match request:
                 case Post():
                     return self._post(request)
+                case Report():
+                    return self._report(self._room(request.room), request)
+                case Settle():
+                    return self._settle(self._room(request.room), request)
                 case Clear():
                     return self._clear(self._room(request.room), request)
                 case MakeRoom():
@@ -174,19 +187,19 @@ class _Transaction:
         room = self._room(post.room)
         any_author = post.any_author
         if changed := self._permit(room, post.identity, post.verb, post.rights):
-            any_author = permissions.may(changed[0], "change_any", changed[1])
-            if post.over is not None and not permissions.outranks(changed[0], post.over, changed[1]):
-                raise Forbidden("They are no less than you here by now")
+            any_author = self._any_author(post, *changed)
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
             return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
-        if post.of is not None:
-            self._check_original(post, post.of, any_author)
+        original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
         self._take_effect(room, post)
         message = self._number(room, post)
+        if post.kind == "delete" and original is not None and original.author_id != post.author.id:
+            act = Act(f"deleted #{post.of} of {original.author_name}", original.author_id)
+            statements.note(self._connection, post.author, act, room.id, now())
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
@@ -211,8 +224,17 @@ class _Transaction:
         if found is None or found.number != room.rights:
             found = reading.rights(self._connection, room.id)
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
-        permissions.check(identity, verb, found)
+        # To run the server is nobody's right in one room: it holds where they are not in it, too.
+        permissions.check(identity, verb, None if verb == "administer" else found)
         return identity, found
+
+    def _any_author(self, post: Post, identity: Identity, rights: Rights) -> bool:
+        """Whether it may be about anybody's message, under the rights of now. Raises Forbidden."""
+        if post.verb == "administer":
+            return post.any_author
+        if post.over is not None and not permissions.outranks(identity, post.over, rights):
+            raise Forbidden("They are no less than you here by now")
+        return permissions.may(identity, "change_any", rights)
 
     def _people_number(self) -> int:
         if self._people is None:
@@ -311,14 +333,19 @@ class _Transaction:
             self._amend(room, message)
         return message
 
-    def _check_original(self, post: Post, of: int, any_author: bool) -> None:
+    def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
         """An edit, a reaction or a reply is about a text that still has a body."""
-        original = self._original(post.room, of)
-        if original is None or original.kind != "text" or original.deleted_at is not None:
-            raise BadRequest(f"There is no text #{of} in this room (any more)")
+        original = self._text(post.room, of)
         own = original.author_id == post.author.id
         if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
             raise Forbidden("That message is somebody else's")
+        return original
+
+    def _text(self, room: int, seq: int) -> Row[Any]:
+        original = self._original(room, seq)
+        if original is None or original.kind != "text" or original.deleted_at is not None:
+            raise BadRequest(f"There is no text #{seq} in this room (any more)")
+        return original
 
     def _original(self, room: int, seq: int) -> Row[Any] | None:
         if not 0 < seq < 2**63:
@@ -331,6 +358,25 @@ class _Transaction:
         self._flush()
         statements.amend(self._connection, change, room.last_at)
         self._known = {key: kept.amended_by(change) for key, kept in self._known.items()}
+
+    def _report(self, room: _OpenRoom, request: Report) -> int:
+        self._permit(room, request.identity, "report", request.rights)
+        original = self._text(room.id, request.seq)
+        if original.author_id == request.by.id:
+            raise BadRequest("That is your own message")
+        report_statements.keep(self._connection, request, original, now())
+        return room.id
+
+    def _settle(self, room: _OpenRoom, request: Settle) -> int:
+        self._permit(room, request.identity, request.verb, request.rights)
+        report = report_statements.one(self._connection, room.id, request.report, request.identity.id)
+        if request.deed is not None:
+            self._post(request.deed)
+        report_statements.settle(self._connection, report, request.outcome, now())
+        said = f"settled the report of #{report.seq} of {report.author.name}: {request.outcome}"
+        act = Act(said, report.author.id, request.why)
+        statements.note(self._connection, Author.of(request.identity), act, room.id, now())
+        return room.id
 
     def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""

@@ -32,6 +32,7 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
+  fillReport(part("report"), message, own);
   fillTools(part("tools"), message);
   return row;
 }
@@ -93,6 +94,13 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
   const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
+}
+
+// Who has no name reports nothing, and who moderates has tools: then there is no such link.
+function fillReport(link, { room, seq, deleted_at: deleted }, own) {
+  if (!link) return;
+  link.hidden = own || !seq || Boolean(deleted);
+  if (!link.hidden) link.href = `/chats/${room}/report/${seq}`;
 }
 
 /** Who may do something about messages has tools in the template; what is not kept yet has no address. */

@@ -1,0 +1,160 @@
+"""Questions to the database of whoever runs the server: all rooms, all people, how many of what."""
+
+import time
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection, Select, Table, func, select
+
+from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
+from chatapp.journal.people_requests import Person
+from chatapp.journal.reading import GUESTS, MEMBERS, REPORTS, ROOMS, SANCTIONS
+from chatapp.message import format_time
+from chatapp.permissions import RoomKind
+
+
+class Totals(Struct, frozen=True):
+    """How many there are. `sessions`: that have not ended."""
+
+    people: int
+    administrators: int
+    disabled: int
+    sessions: int
+    guests: int
+    rooms: dict[str, int]  # by kind
+    reports: int
+    invitations: int
+    bans: int
+
+
+class AccountLine(Struct, frozen=True):
+    """An account; `seen_at`: None for who is signed in nowhere."""
+
+    person: Person
+    made_at: str
+    sessions: int
+    seen_at: str | None
+
+
+class RoomLine(Struct, frozen=True):
+    """A room; `messages`: numbers that may still be there. `mine`: whether the asker is a member."""
+
+    id: int
+    name: str
+    kind: RoomKind
+    closed: bool
+    members: int
+    messages: int
+    last_at: str | None
+    reports: int
+    mine: bool
+
+
+class GuestLine(Struct, frozen=True):
+    """Who came in as a guest."""
+
+    id: str
+    name: str
+    address: str
+    at: str
+
+
+def totals(connection: Connection) -> Totals:
+    """How many of what there is now."""
+    now = time.time_ns() // 1000
+
+    def count(query: Select[Any]) -> int:
+        return connection.scalar(query) or 0
+
+    def of(table: Table) -> Select[Any]:
+        return select(func.count()).select_from(table)
+
+    users, rooms = USERS.c, select(ROOMS.c.kind, func.count()).group_by(ROOMS.c.kind)
+    there = ~users.key.startswith(ERASED)
+    good = (INVITATIONS.c.uses > 0) & (INVITATIONS.c.expires_at > now)
+    columns = SANCTIONS.c
+    in_force = columns.room_id.is_(None) & columns.lifted_at.is_(None)
+    in_force &= (columns.until == 0) | (columns.until > now)
+    return Totals(
+        people=count(of(USERS).where(there)),
+        administrators=count(of(USERS).where(users.role == "administrator", users.disabled.is_(False))),
+        disabled=count(of(USERS).where(there, users.disabled.is_(True))),
+        sessions=count(of(SESSIONS).where(SESSIONS.c.ended_at.is_(None))),
+        guests=count(of(GUESTS)),
+        rooms={row[0]: row[1] for row in connection.execute(rooms)},
+        reports=count(of(REPORTS).where(REPORTS.c.settled_at.is_(None))),
+        invitations=count(of(INVITATIONS).where(good)),
+        bans=count(of(SANCTIONS).where(in_force)),
+    )
+
+
+def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLine]:
+    """Those whose name begins with `begins`, by name."""
+    columns, sessions = USERS.c, SESSIONS.c
+    mine = (sessions.user_id == columns.id) & sessions.ended_at.is_(None)
+    open_sessions = select(func.count()).select_from(SESSIONS).where(mine).scalar_subquery()
+    seen = select(func.max(sessions.seen_at)).where(mine).scalar_subquery()
+    query = select(
+        columns.person_id,
+        columns.name,
+        columns.role,
+        columns.status,
+        columns.disabled,
+        columns.made_at,
+        open_sessions,
+        seen,
+    )
+    query = query.where(~columns.key.startswith(ERASED)).order_by(func.lower(columns.name), columns.id)
+    if begins:
+        query = query.where(func.lower(columns.name).startswith(begins.lower(), autoescape=True))
+    return [
+        AccountLine(Person(*row[:5]), format_time(row[5]), row[6], format_time(row[7]) if row[7] else None)
+        for row in connection.execute(query.limit(limit))
+    ]
+
+
+def rooms(connection: Connection, asking: str) -> list[RoomLine]:
+    """All rooms, also those that the person who asks is not in, by id."""
+    columns = ROOMS.c
+    members = {
+        row[0]: row[1]
+        for row in connection.execute(select(MEMBERS.c.room_id, func.count()).group_by(MEMBERS.c.room_id))
+    }
+    mine = set(connection.scalars(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == asking)))
+    waiting = (
+        select(REPORTS.c.room_id, func.count())
+        .where(REPORTS.c.settled_at.is_(None))
+        .group_by(REPORTS.c.room_id)
+    )
+    reports = {row[0]: row[1] for row in connection.execute(waiting)}
+    query = select(
+        columns.id,
+        columns.name,
+        columns.kind,
+        columns.closed,
+        columns.first_seq,
+        columns.last_seq,
+        columns.last_at,
+    )
+    return [
+        RoomLine(
+            id=row.id,
+            name=row.name,
+            kind=row.kind,
+            closed=row.closed,
+            members=members.get(row.id, 0),
+            messages=row.last_seq + 1 - row.first_seq,
+            last_at=format_time(row.last_at) if row.last_at else None,
+            reports=reports.get(row.id, 0),
+            mine=row.id in mine,
+        )
+        for row in connection.execute(query.order_by(columns.id))
+    ]
+
+
+def guests(connection: Connection, limit: int) -> list[GuestLine]:
+    """Who came in lately as a guest, the newest first."""
+    columns = GUESTS.c
+    query = select(columns.person_id, columns.name, columns.address, columns.at)
+    rows = connection.execute(query.order_by(columns.at.desc()).limit(limit))
+    return [GuestLine(*row[:3], format_time(row[3])) for row in rows]

@@ -1,0 +1,30 @@
+"""`/admin/audit`: who did what, in all rooms and on the server."""
+
+from flask import Response, request
+
+from chatapp import auditing, cursor
+from chatapp.errors import ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.pages.admin.section import bp, page
+
+
+@bp.get("/audit")
+def audit() -> Response:
+    """Entries, the newest first: those `?before=` a number, `?about=` some words, of one `?room=`."""
+    given = {name: request.args.get(name, "").strip() for name in ("about", "room", "before")}
+    try:
+        room = cursor.number(given["room"], "A room") if given["room"] else None
+        before = cursor.number(given["before"], "before") if given["before"] else None
+        entries = auditing.entries(
+            get_hub(),
+            get_identity(),
+            about=given["about"],
+            room=room,
+            before=before,
+            limit=auditing.PAGE + 1,
+        )
+    except ChatError as error:
+        return page("audit", error=error, entries=[], older=None, given=given)
+    shown = entries[: auditing.PAGE]
+    older = shown[-1].id if len(entries) > len(shown) else None
+    return page("audit", entries=shown, older=older, given=given)

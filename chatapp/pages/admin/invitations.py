@@ -1,0 +1,57 @@
+"""`/admin/invitations`: links with which people make accounts."""
+
+from flask import Response, url_for
+
+from chatapp import accounts, auth
+from chatapp.errors import BadRequest, ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.pages.admin.section import back_to, bp, page
+
+
+@bp.get("/invitations")
+def invitations() -> Response:
+    """Those that are still good, and a form for another one."""
+    return _page()
+
+
+@bp.post("/invitations")
+def invite() -> Response:
+    """Make one, or take one back. The link of a new one is in the answer, and nowhere else."""
+    auth.guard_write()
+    form = auth.checked_form("do", "number", "uses", "days", "note", "room")
+    hub, identity = get_hub(), get_identity()
+    try:
+        if form["do"] == "take-back":
+            accounts.take_invitation_back(hub, identity, whole(form["number"], "The number"))
+            return back_to("invitations")
+        code = accounts.invite(
+            hub,
+            identity,
+            uses=whole(form["uses"], "How many may use it"),
+            days=whole(form["days"], "Days"),
+            note=form["note"],
+            room=whole(form["room"], "A room") if form["room"].strip() else None,
+        )
+    except ChatError as error:
+        return _page(error, form)
+    return _page(link=url_for("account.invited", code=code, _external=True))
+
+
+def whole(text: str, what: str) -> int:
+    """The whole number that somebody wrote into a form. Raises BadRequest."""
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        raise BadRequest(f"{what}: a whole number")
+    return int(digits)
+
+
+def _page(error: ChatError | None = None, form: dict[str, str] | None = None, link: str = "") -> Response:
+    return page(
+        "invitations",
+        error=error,
+        invitations=accounts.invitations(get_hub(), get_identity()),
+        days=accounts.INVITATION_DAYS,
+        sign_up=get_hub().config.sign_up,
+        form=form or {},
+        link=link,
+    )

@@ -1,0 +1,88 @@
+"""`/admin/people`: accounts; `/admin/people/<person>`: one of them, with all that can be done to it."""
+
+from flask import Response, abort, request, url_for
+
+from chatapp import accounts, auth
+from chatapp.errors import BadRequest, ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import overseeing, people_reading
+from chatapp.journal.people_requests import Person
+from chatapp.pages.admin.section import back_to, bp, page
+
+SHOWN = 200
+GUESTS_SHOWN = 50
+
+
+@bp.get("/people")
+def people() -> Response:
+    """Accounts by name, those that begin with `?q=`; and who came in lately as a guest."""
+    hub, begins = get_hub(), request.args.get("q", "")[:100]
+    found = hub.journal.read(overseeing.accounts, begins, SHOWN + 1)
+    return page(
+        "people",
+        accounts=found[:SHOWN],
+        more=len(found) > SHOWN,
+        begins=begins,
+        guests=hub.journal.read(overseeing.guests, GUESTS_SHOWN),
+    )
+
+
+@bp.get("/people/<person>")
+def person(person: str) -> Response:
+    """One account."""
+    return _page(_found(person))
+
+
+@bp.post("/people/<person>")
+def change_person(person: str) -> Response:
+    """Do what the button says. A link for a new password is in the answer, and nowhere else."""
+    auth.guard_write()
+    found, form = _found(person), auth.checked_form("do", "name", "role")
+    try:
+        link = _do(found, form)
+    except ChatError as error:
+        return _page(found, error, form)
+    return _page(found, link=link) if link else back_to("person", person=found.id)
+
+
+def _do(found: Person, form: dict[str, str]) -> str:
+    hub, identity = get_hub(), get_identity()
+    match form["do"]:
+        case "rename":
+            accounts.rename(hub, identity, found, form["name"])
+        case "role":
+            accounts.set_role(hub, identity, found, form["role"])
+        case "disable":
+            accounts.disable(hub, identity, found)
+        case "enable":
+            accounts.enable(hub, identity, found)
+        case "sign-out":
+            accounts.sign_out(hub, identity, found)
+        case "reset":
+            code = accounts.offer_reset(hub, identity, found)
+            return url_for("account.reset_form", code=code, _external=True)
+        case _:
+            raise BadRequest("That button is not known here")
+    return ""
+
+
+def _found(person: str) -> Person:
+    found = get_hub().journal.read(people_reading.person, person)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _page(
+    found: Person, error: ChatError | None = None, form: dict[str, str] | None = None, link: str = ""
+) -> Response:
+    return page(
+        "people",
+        "person",
+        error,
+        person=found,
+        sessions=accounts.sessions(get_hub(), get_identity(), found),
+        roles=accounts.ROLES,
+        form=form or {},
+        link=link,
+    )

@@ -1,0 +1,57 @@
+"""What the sections of `/admin/` share: who comes in, what a page and the answer to a form look like.
+
+For everybody but administrators who are signed in there is nothing here: any address below `/admin/`
+answers like a page that there is not. A token opens none of it; programs have the API.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+
+from chatapp.errors import ChatError
+from chatapp.globals import get_identity
+from chatapp.permissions import may
+
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+# The endpoints of the sections, in the order in which they are shown.
+SECTIONS = {
+    "overview": "Overview",
+    "people": "People",
+    "rooms": "Rooms",
+    "invitations": "Invitations",
+    "bans": "Bans",
+    "reports": "Reports",
+    "audit": "Audit log",
+    "settings": "Settings",
+}
+
+
+@bp.before_app_request
+def hide() -> None:
+    """Before any page: also where an address is not quite right, or does not take the method, it is not
+    there.
+    """
+    path = request.path.lstrip("/")  # of several slashes Werkzeug makes one, by a redirect that would tell
+    if path != "admin" and not path.startswith("admin/"):
+        return
+    identity = get_identity()
+    if not identity.session or not may(identity, "administer"):
+        abort(404)
+
+
+def page(section: str, template: str = "", error: ChatError | None = None, **values: Any) -> Response:
+    """The page of a section; `error`: what refused its form, which is said above it."""
+    html = render_template(
+        f"admin/{template or section}.html",
+        section=section,
+        sections=SECTIONS,
+        error=str(error) if error else None,
+        **values,
+    )
+    return Response(html, error.status, error.headers) if error else Response(html)
+
+
+def back_to(section: str, **values: Any) -> Response:
+    """A form has done what it should."""
+    return redirect(url_for(f"admin.{section}", **values), 303)  # type: ignore[return-value]

@@ -1,0 +1,378 @@
+"""`/admin/`: who gets there, what is seen there, and what its forms do, without JavaScript."""
+
+import html
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients import Person, eventually
+from tests.people import PASSWORD, Member, administrator, member
+from tests.raw_socket import problem
+from tests.servers import Server
+
+PAGES = ["", "people", "rooms", "invitations", "bans", "reports", "audit", "settings"]
+BANNED = 4403
+
+
+@pytest.fixture
+def boss(server: Server) -> Member:
+    return administrator(server)
+
+
+def shown(who: Person, path: str, status: int = 200, **query: Any) -> str:
+    """What a page says, without its markup."""
+    answer = who.http.get(path, params=query or None)
+    assert answer.status_code == status, answer.text
+    return plain(answer)
+
+
+def plain(answer: httpx.Response) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", answer.text).split()))
+
+
+def row(who: Person, path: str, words: str) -> str:
+    """The row of a page's table in which `words` stand, as its markup."""
+    found = [each for each in who.http.get(path).text.split("<tr")[1:] if words in each]
+    assert len(found) == 1, (words, len(found))
+    return found[0]
+
+
+def refused(answer: httpx.Response) -> str:
+    """What a page says above its form."""
+    found = re.search(r'class="refusal" role="alert">([^<]*)<', answer.text)
+    assert found, answer.text
+    assert 400 <= answer.status_code < 500
+    return html.unescape(found[1])
+
+
+def link_in(answer: httpx.Response) -> str:
+    """The path of the link that a page shows once."""
+    assert answer.status_code == 200, answer.text
+    found = re.search(r'class="key">([^<]*)<', answer.text)
+    assert found, answer.text
+    return httpx.URL(html.unescape(found[1])).path
+
+
+# -- who gets there ------------------------------------------------------------------------------------
+
+
+def test_for_everybody_but_administrators_there_is_no_such_page(server: Server, boss: Member) -> None:
+    people = [Person(server), Person(server, "guest q"), member(server, "grace")]
+    for who in people:
+        who.http.headers["Accept"] = "text/html"
+        nowhere = who.http.get("/no-such-page")
+        assert nowhere.status_code == 404
+        for path in ["/admin", *(f"/admin/{page}" for page in PAGES), f"/admin/people/{boss.id}", "/admin/x"]:
+            for method in ("GET", "POST", "OPTIONS", "DELETE"):
+                answer = who.http.request(method, path)
+                assert answer.status_code == 404, (method, path)
+                assert strip(answer) == strip(nowhere), (method, path)
+
+
+def strip(answer: httpx.Response) -> tuple[str, object]:
+    text = re.sub(r'content="[^"]*"', "", answer.text)
+    return text, answer.headers.get("Allow")
+
+
+def test_who_is_no_administrator_any_more_is_out_at_the_next_page(server: Server, boss: Member) -> None:
+    grace = member(server, "grace")
+    assert grace.http.get("/admin/").status_code == 404
+    assert boss.http.post(
+        f"/admin/people/{grace.id}", data={"do": "role", "role": "administrator"}
+    ).is_redirect
+    eventually(lambda: grace.http.get("/admin/").status_code == 200)
+    assert 'href="/admin/"' in grace.http.get("/chats/").text
+    assert boss.http.post(f"/admin/people/{grace.id}", data={"do": "role", "role": "member"}).is_redirect
+    eventually(lambda: grace.http.get("/admin/").status_code == 404)
+    assert 'href="/admin/"' not in grace.http.get("/chats/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/admin/people/{grace}", {"do": "disable"}),
+        ("/admin/people/{grace}", {"do": "reset"}),
+        ("/admin/rooms/1/enter", {"why": "curious"}),
+        ("/admin/invitations", {"do": "invite", "uses": "1", "days": "1"}),
+        ("/admin/bans", {"do": "ban", "person": "{grace}"}),
+        ("/admin/reports/1", {"room": "1", "outcome": "dismissed"}),
+    ],
+)
+def test_another_sites_page_administers_nothing(
+    path: str, form: dict[str, str], server: Server, boss: Member
+) -> None:
+    grace = member(server, "grace")
+    path = path.format(grace=grace.id)
+    form = {name: value.format(grace=grace.id) for name, value in form.items()}
+    entries = len(boss.http.get("/api/audit", params={"limit": 1000}).json()["entries"])
+    assert boss.http.post(path, data=form, headers={"Origin": "https://evil.example"}).status_code == 403
+    with closing(httpx.Client(base_url=server.url, cookies=boss.http.cookies)) as without_origin:
+        assert without_origin.post(path, data=form).status_code == 403
+    assert len(boss.http.get("/api/audit", params={"limit": 1000}).json()["entries"]) == entries
+    assert grace.signed_in()
+
+
+# -- people --------------------------------------------------------------------------------------------
+
+
+def test_people_are_found_by_the_beginning_of_their_name_and_guests_by_when_they_came(
+    server: Server, boss: Member
+) -> None:
+    grace, guest = member(server, "grace"), Person(server, f"guest {uuid.uuid4().hex[:8]}")
+    assert grace.change(grace.id, status="at the <seaside>").status_code == 200
+    page = boss.http.get("/admin/people", params={"q": grace.name.upper()[:10]}).text
+    assert f'href="/admin/people/{grace.id}"' in page
+    assert f'href="/admin/people/{boss.id}"' not in page
+    assert f'href="/admin/people/{grace.id}"' in boss.http.get("/admin/people").text
+    assert f'href="/admin/bans?person={guest.id}"' in row(boss, "/admin/people", guest.name)
+    one = shown(boss, f"/admin/people/{grace.id}")
+    assert "at the <seaside>" in one
+    assert "python-httpx" in one
+    assert boss.http.get("/admin/people/u999999").status_code == 404
+    assert boss.http.get(f"/admin/people/{guest.id}").status_code == 404  # has no account
+
+
+def test_an_account_is_renamed_signed_out_disabled_and_enabled_by_forms(server: Server, boss: Member) -> None:
+    grace = member(server, "grace")
+    page = f"/admin/people/{grace.id}"
+
+    def do(what: str, **fields: str) -> httpx.Response:
+        return boss.http.post(page, data={"do": what, **fields})
+
+    name = f"Grace H {uuid.uuid4().hex[:8]}"
+    answer = do("rename", name=name)
+    assert (answer.status_code, answer.headers["Location"]) == (303, page)
+    eventually(lambda: grace.me()["name"] == name)
+    answer = do("rename", name=boss.name.upper())
+    assert "That name is taken" in refused(answer)
+    assert f'value="{boss.name.upper()}"' in answer.text  # the form as it was
+    assert "one first" in refused(
+        boss.http.post(f"/admin/people/{boss.id}", data={"do": "role", "role": "member"})
+    )
+    assert "There is no role" in refused(do("role", role="king"))
+    assert "not known" in refused(do("abolish"))
+    assert do("sign-out").status_code == 303
+    eventually(lambda: not grace.signed_in())
+    grace.name = name
+    assert grace.sign_in().status_code == 302
+    assert do("disable").status_code == 303
+    eventually(lambda: not grace.signed_in())
+    assert "disabled" in shown(boss, page)
+    assert do("enable").status_code == 303
+    assert grace.sign_in().status_code == 302
+    told = shown(boss, "/admin/audit", about=grace.id)
+    for act in (f"is called {name} now", f"signed {name} out", f"disabled {name}", f"enabled {name}"):
+        assert act in told
+
+
+def test_a_link_for_a_new_password_is_shown_once(server: Server, boss: Member) -> None:
+    grace = member(server, "grace")
+    page = f"/admin/people/{grace.id}"
+    path = link_in(boss.http.post(page, data={"do": "reset"}))
+    assert path not in boss.http.get(page).text
+    assert path.rpartition("/")[2] not in boss.http.get("/admin/audit").text
+    new = "twelve green tractors sing"
+    assert Person(server).http.post(path, data={"password": new}).status_code == 303
+    assert Member(server, grace.name, new).sign_in().status_code == 302
+
+
+# -- rooms ---------------------------------------------------------------------------------------------
+
+
+def test_an_administrator_comes_into_a_private_room_only_by_an_act_that_is_told_and_noted(
+    server: Server, boss: Member
+) -> None:
+    grace, name = member(server, "grace"), f"den {uuid.uuid4().hex[:8]}"
+    den = grace.http.post("/api/rooms", json={"name": name, "kind": "private"}).json()["id"]
+    grace.say(den, "between us")
+    line = row(boss, "/admin/rooms", name)
+    assert f'data-label="Number">{den}<' in line
+    assert "private" in line
+    assert f'href="/chats/{den}/"' not in line
+    assert "between us" not in boss.http.get("/admin/rooms").text
+    for path in (f"/chats/{den}/", f"/api/rooms/{den}/messages", f"/api/rooms/{den}/members"):
+        assert boss.http.get(path).status_code == 404
+    enter = f"/admin/rooms/{den}/enter"
+    assert "A reason has" in refused(boss.http.post(enter, data={"why": "x" * 251}))
+    assert boss.http.get(f"/chats/{den}/").status_code == 404
+    answer = boss.http.post(enter, data={"why": "a complaint of 24 November"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{den}/")
+    assert [message["body"] for message in boss.read(den, after=0)["messages"]] == [
+        "between us",
+        "came in as an administrator of this server",
+    ]
+    assert grace.read(den)["messages"][-1]["author"]["id"] == boss.id
+    assert f'href="/chats/{den}/"' in row(boss, "/admin/rooms", name)
+    told = shown(boss, "/admin/audit", room=den)
+    assert "came in as an administrator of this server" in told
+    assert "a complaint of 24 November" in told
+    assert boss.http.post(enter, data={"why": "again"}).status_code == 303  # is in already
+    assert boss.read(den)["cursor"] == 2
+
+
+def test_nobody_comes_into_a_public_room_a_conversation_or_one_that_is_not_by_that_door(
+    server: Server, boss: Member
+) -> None:
+    grace = member(server, "grace")
+    room = grace.make_room()
+    assert "That room is public" in refused(boss.http.post(f"/admin/rooms/{room}/enter", data={"why": "x"}))
+    assert "no such room" in refused(boss.http.post("/admin/rooms/99999999/enter", data={"why": "x"}))
+    talk = conversation(grace, member(server, "joan"))
+    answer = boss.http.post(f"/admin/rooms/{talk}/enter", data={"why": "x"})
+    assert "A conversation is for those who are in it" in refused(answer)
+    listed = [each for each in boss.http.get("/admin/rooms").text.split("<tr") if f">{talk}<" in each]
+    assert len(listed) == 1
+    assert grace.name not in listed[0]
+
+
+def conversation(who: Member, other: Member) -> int:
+    """The direct room of two people."""
+    answer = who.http.post("/api/direct", json={"people": [other.id]})
+    assert answer.status_code == 200, answer.text
+    number: int = answer.json()["id"]
+    return number
+
+
+def test_in_a_conversation_administrators_settle_what_is_reported_and_nobody_else(
+    server: Server, boss: Member
+) -> None:
+    grace, joan = member(server, "grace"), member(server, "joan")
+    talk = conversation(grace, joan)
+    said = joan.say(talk, "boo")
+    answer = grace.http.post(f"/api/rooms/{talk}/messages/{said['seq']}/report", json={"why": "rude"})
+    assert answer.status_code == 204
+    assert problem(grace.http.get(f"/api/rooms/{talk}/reports")) == "forbidden"
+    (report,) = [each for each in boss.http.get("/api/reports").json()["reports"] if each["room"] == talk]
+    settle = f"/admin/reports/{report['id']}"
+    answer = boss.http.post(settle, data={"room": str(talk), "outcome": "banned"})
+    assert "Nobody is banned from a conversation" in refused(answer)
+    answer = boss.http.post(settle, data={"room": str(talk), "outcome": "deleted", "why": "rude"})
+    assert answer.status_code == 303
+    assert grace.read(talk, after=0)["messages"][0]["body"] == ""
+    assert problem(boss.http.get(f"/api/rooms/{talk}/messages")) == "no_such_room"
+
+
+# -- invitations, bans, reports ------------------------------------------------------------------------
+
+
+def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: Server, boss: Member) -> None:
+    note = f"team {uuid.uuid4().hex[:8]}"
+    form = {"do": "invite", "uses": "2", "days": "3", "note": note}
+    path = link_in(boss.http.post("/admin/invitations", data=form))
+    assert path not in boss.http.get("/admin/invitations").text
+    assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
+    line = row(boss, "/admin/invitations", note)
+    assert 'data-label="Uses left">1<' in line
+    number = re.search(r'name="number" value="(\d+)"', line)[1]
+    answer = boss.http.post("/admin/invitations", data={"do": "take-back", "number": number})
+    assert answer.status_code == 303
+    assert note not in boss.http.get("/admin/invitations").text
+    assert Member(server, "nobody").sign_up(path).status_code == 403
+    for wrong in ({"uses": "0"}, {"days": "many"}, {"room": "99999999"}, {"note": "x" * 251}):
+        answer = boss.http.post("/admin/invitations", data={**form, **wrong})
+        assert refused(answer)
+        assert "kept" not in answer.text
+    answer = boss.http.post("/admin/invitations", data={"do": "take-back", "number": number})
+    assert "no such invitation" in refused(answer)
+
+
+def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Server, boss: Member) -> None:
+    mallory = Person(server, f"mallory {uuid.uuid4().hex[:8]}")
+    with closing(mallory.socket()) as line:
+        line.join(1)
+        form = {"do": "ban", "person": mallory.id, "minutes": "60", "why": "spam"}
+        assert boss.http.post("/admin/bans", data=form).status_code == 303
+        assert eventually(lambda: line.closed)[0] == BANNED
+    bans = [each for each in boss.http.get("/admin/bans").text.split("<tr") if mallory.name in each]
+    assert len(bans) == 2  # of the guest and of the browser
+    assert all("spam" in each and "until" in each for each in bans)
+    for each in bans:
+        number = re.search(r'name="number" value="(\d+)"', each)[1]
+        assert boss.http.post("/admin/bans", data={"do": "lift", "number": number}).status_code == 303
+    eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
+    for wrong in ({"person": "nobody at all"}, {"person": boss.id}, {"minutes": "x"}, {"network": "there"}):
+        answer = boss.http.post("/admin/bans", data={**form, **wrong})
+        assert refused(answer)
+    assert f'value="{mallory.id}"' in boss.http.get("/admin/bans", params={"person": mallory.id}).text
+
+
+def test_reports_of_all_rooms_are_settled_by_forms(server: Server, boss: Member, grace: Person) -> None:
+    mallory = Person(server, f"mallory {uuid.uuid4().hex[:8]}")
+    room = grace.make_room(f"board {uuid.uuid4().hex[:8]}")
+    said = mallory.say(room, f"buy <i>boots</i> {uuid.uuid4().hex}")
+    grace.http.post(f"/api/rooms/{room}/messages/{said['seq']}/report", json={"why": "<u>spam</u>"})
+    page = boss.http.get("/admin/reports").text
+    assert html.escape(said["body"]) in page
+    assert "&lt;u&gt;spam" in page
+    assert "wait" in shown(boss, "/admin/")
+    number = re.search(rf'id="r(\d+)">(?:(?!id="r).)*{html.escape(said["body"])}', page, re.DOTALL)[1]
+    settle = f"/admin/reports/{number}"
+    assert "There is no outcome" in refused(boss.http.post(settle, data={"room": str(room), "outcome": "x"}))
+    assert refused(boss.http.post(settle, data={"room": "", "outcome": "dismissed"}))
+    assert refused(boss.http.post(settle, data={"room": "99999999", "outcome": "dismissed"}))
+    answer = boss.http.post(settle, data={"room": str(room), "outcome": "deleted", "why": "spam"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/reports")
+    assert html.escape(said["body"]) not in boss.http.get("/admin/reports").text
+    assert grace.read(room, after=0)["messages"][-1]["kind"] == "delete"
+
+
+# -- the audit log and the settings --------------------------------------------------------------------
+
+
+def test_the_audit_log_is_read_in_pages_and_filtered(server: Server, boss: Member, grace: Person) -> None:
+    room, word = grace.make_room(), uuid.uuid4().hex
+    owner = member(server, "olive")
+    room = owner.make_room()
+    for number in range(53):
+        topic = f"{word} <b>{number}</b>."
+        owner.http.patch(f"/api/rooms/{room}", json={"topic": topic}).raise_for_status()
+    first = boss.http.get("/admin/audit", params={"about": word, "room": room})
+    assert "<b>" not in first.text
+    assert f"{word} <b>52</b>." in plain(first)
+    older = re.search(r'href="(/admin/audit\?[^"]*before=\d+[^"]*)">Older', first.text)[1]
+    last = shown(boss, html.unescape(older))
+    assert [number for number in range(53) if f"<b>{number}</b>." in last] == [0, 1, 2]
+    assert "Older" not in last
+    assert "Newest" in last
+    assert "Nothing like that" in shown(boss, "/admin/audit", about=word, room=room + 1)
+    for wrong in ({"room": "x"}, {"before": "x"}, {"about": "x" * 101}):
+        assert refused(boss.http.get("/admin/audit", params=wrong))
+
+
+def test_settings_are_shown_with_value_and_default_but_never_a_secret(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(guest_code="open sesame", heartbeat="17", site_name="Harbour <i>").start()
+    boss = administrator(server)
+    page = boss.http.get("/admin/settings").text
+    assert "sesame" not in page
+    assert "set, not shown here" in row(boss, "/admin/settings", "CHATAPP_GUEST_CODE")
+    line = row(boss, "/admin/settings", "CHATAPP_HEARTBEAT")
+    assert ("17" in line, "25" in line, "changed" in line) == (True, True, True)
+    assert "Harbour &lt;i&gt;" in row(boss, "/admin/settings", "CHATAPP_SITE_NAME")
+    database = row(boss, "/admin/settings", "CHATAPP_DATABASE_URL")
+    assert f"sqlite:///{server.instance}/chat.db" in database
+    assert "changed" not in database
+    key = (server.instance / "secret_key").read_text().strip()
+    for name in PAGES:
+        text = boss.http.get(f"/admin/{name}").text
+        assert key not in text
+        assert PASSWORD not in text
+
+
+def test_of_an_address_with_a_password_the_rest_is_shown() -> None:
+    from chatapp.pages.admin.settings import shown as as_shown
+
+    plain_text = {"secret": False}
+    assert as_shown(plain_text, "postgresql://ada:pw@db:5432/chat?password=pw") == "postgresql://db:5432/chat"
+    assert as_shown(plain_text, "redis://:pw@[bad/0") == "set, not shown here"
+    assert (
+        as_shown(plain_text, ("https://a.example", "https://b.example"))
+        == "https://a.example, https://b.example"
+    )
+    assert as_shown({"secret": True}, "") == ""
