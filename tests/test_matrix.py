@@ -33,6 +33,7 @@ from tests.servers import ROOT, Server
 
 TABLES = Path(__file__).with_name("matrix.txt")
 NO_NUMBER = 999_999
+NONSENSE = "x" * 22
 # What a cell says of an answer: see the head of matrix.txt.
 LETTERS = {
     "sign_in": "s",
@@ -106,7 +107,7 @@ class World:
         self.server = server
         self.sanctions: dict[int, int] = {}  # one that is in force in each room
         self.invitations: dict[Person, int] = {}  # for each, one that is still good
-        self.ban, self.somebody = NO_NUMBER, SUBJECT
+        self.somebody = SUBJECT
         database = f"sqlite:///{server.instance}/chat.db"
         engine = create_engine(database, **engine_options(database, busy_seconds=30))
         listen(engine)
@@ -181,8 +182,6 @@ class World:
         with closing(member(self.server, "somebody")) as somebody:
             self.somebody = somebody.id
         ada.http.post("/api/bans", json={"person": self.somebody}).raise_for_status()
-        bans = ada.http.get("/api/bans").json()["bans"]
-        self.ban = next(ban["id"] for ban in bans if ban["person"] == self.somebody)
         for _ in self.people:
             ada.invite()
         numbers = [one["id"] for one in ada.http.get("/api/invitations").json()["invitations"]]
@@ -225,7 +224,6 @@ def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
             "me": cell.who.id or "nobody",
             "sanction": cell.world.sanctions.get(cell.room, NO_NUMBER),
             "invitation": cell.world.invitations.get(cell.who, NO_NUMBER),
-            "ban": cell.world.ban,
             "somebody": cell.world.somebody,
         }
         # With a copy of the cookies: whatever is set here is of no concern to the next cell.
@@ -370,6 +368,26 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/reports/<int:number>": over_http(
         "POST", f"{CHAT}/reports/{NO_NUMBER}", data={"outcome": "dismissed"}
     ),
+    **{
+        f"GET /chats/N/{page}": over_http("GET", f"{CHAT}/{page.replace('<int:seq>', '1')}")
+        for page in ("details/", "about/", "messages/<int:seq>/")
+    },
+    "POST /chats/N/messages/<int:seq>/delete (another's)": over_http("POST", f"{CHAT}/messages/1/delete"),
+    "POST /chats/N/settings": over_http(
+        "POST",
+        f"{CHAT}/settings",
+        data={"name": "ships", "kind": "public", "posting": "everyone", "guests": "yes"},
+    ),
+    "POST /chats/N/join": over_http("POST", f"{CHAT}/join"),
+    "POST /chats/N/leave": over_http("POST", f"{CHAT}/leave"),
+    "POST /chats/N/mute": over_http("POST", f"{CHAT}/mute", data={"muted": "yes"}),
+    "POST /chats/N/members": over_http("POST", f"{CHAT}/members", data={"person": WRITER, "role": "member"}),
+    "POST /chats/N/remove": over_http("POST", f"{CHAT}/remove", data={"person": SUBJECT}),
+    "POST /chats/N/sanctions": over_http(
+        "POST", f"{CHAT}/sanctions", data={"kind": "timeout", "person": SUBJECT}
+    ),
+    "POST /chats/N/sanctions/<int:sanction>/lift": over_http("POST", f"{CHAT}/sanctions/{{sanction}}/lift"),
+    "POST /chats/N/conversation": over_http("POST", f"{CHAT}/conversation", data={"person": NONSENSE}),
     "frame join": over_the_socket({"type": "join"}, answer="joined"),
     "frame leave": over_the_socket({"type": "leave"}, answer="left"),
     **{
@@ -382,7 +400,6 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
 }
 
 
-NONSENSE = "x" * 22
 SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     **{
         f"GET {path}": over_http("GET", path) for path in ("/", "/chats/", "/guests", "/sign-up", "/account/")
@@ -414,8 +431,9 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /api/invitations": over_http("GET", "/api/invitations"),
     "POST /api/invitations": over_http("POST", "/api/invitations", json={}),
     "DELETE /api/invitations/<int:number>": over_http("DELETE", "/api/invitations/{invitation}"),
+    "POST /api/direct": over_http("POST", "/api/direct", json={"people": [NONSENSE]}),
     "GET /api/bans": over_http("GET", "/api/bans"),
-    "DELETE /api/bans/<int:number>": over_http("DELETE", "/api/bans/{ban}"),
+    "DELETE /api/bans/<int:number>": over_http("DELETE", f"/api/bans/{NO_NUMBER}"),
     "POST /api/bans": over_http("POST", "/api/bans", json={"person": "{somebody}"}),
     **{
         f"{method} {path}/<code>": over_http(method, f"{path}/{NONSENSE}")
