@@ -15,9 +15,11 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
 from chatapp.pages import account, errors, guests, health, metrics, rooms
+from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import rooms as rooms_api
+from chatapp.transports import tokens as tokens_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
 
@@ -95,12 +97,15 @@ def _open_doors(app: Flask) -> None:
         members,
         moderation,
         people,
+        tokens_api,
+        hooks,
         event_stream,
         tutorial,
         websocket,
         rooms,
         guests,
         account,
+        token_pages,
         health,
         metrics,
     ):
@@ -110,6 +115,7 @@ def _open_doors(app: Flask) -> None:
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.user)
+    app.cli.add_command(cli.token)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

@@ -6,7 +6,7 @@ from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading
 from chatapp.journal.requests import Act, Member, Mute, SetMember
 from chatapp.message import Author, Message
-from chatapp.permissions import RANKS, Identity, RoomRole, Verb, outranks
+from chatapp.permissions import RANKS, Identity, RoomRole, Verb, check, outranks
 from chatapp.room import Room
 
 
@@ -99,6 +99,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
     """Whether `identity` wants to hear of a room that they are a member of."""
     if not identity.known:
         raise SignIn()
+    check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
 

@@ -4,5 +4,6 @@ from chatapp.cli import moderation as moderation  # adds its commands to those o
 from chatapp.cli.migrations import Migrations
 from chatapp.cli.people import user
 from chatapp.cli.rooms import room
+from chatapp.cli.tokens import token
 
-__all__ = ["Migrations", "room", "user"]
+__all__ = ["Migrations", "room", "token", "user"]

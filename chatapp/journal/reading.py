@@ -6,13 +6,13 @@ from typing import Any, cast
 from msgspec import UNSET
 from sqlalchemy import Connection, Row, Table, func, select
 
-from chatapp import models
+from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT, HOOKS = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -22,6 +22,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, AUDIT = (
         models.Sanction,
         models.Guest,
         models.AuditEntry,
+        account_rows.Hook,
     )
 )
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import people_reading, people_statements, reading, statements
+from chatapp.journal import people_reading, people_statements, reading, statements, token_statements
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
     ChangeRoom,
@@ -27,6 +27,7 @@ from chatapp.journal.requests import (
     Impose,
     Kept,
     Lift,
+    MakeHook,
     MakeRoom,
     MarkRead,
     Mute,
@@ -36,6 +37,7 @@ from chatapp.journal.requests import (
     Post,
     Prune,
     Request,
+    RevokeHook,
     SetMember,
 )
 from chatapp.message import Message, format_time
@@ -191,7 +193,10 @@ class _Transaction:
         anybody's message.
         """
         identity = post.identity
-        same_people = identity.id == SYSTEM.id or identity.people == self._people_number()
+        # Of hooks nobody keeps in memory whether they are in force.
+        same_people = identity.id == SYSTEM.id or (
+            identity.role != "hook" and identity.people == self._people_number()
+        )
         if same_people and (identity.id == SYSTEM.id or post.rights == room.rights):
             return post.any_author
         if not same_people:
@@ -242,6 +247,10 @@ class _Transaction:
                     statements.impose(self._connection, room.id, effect, post.author, now())
                 case Lift():
                     statements.lift(self._connection, room.id, effect.sanction, now())
+                case MakeHook():
+                    token_statements.make_hook(self._connection, room.id, effect, post.author, now())
+                case RevokeHook():
+                    token_statements.revoke_hook(self._connection, room.id, effect.hook, now())
             room.changed = True
         if post.effects:
             room.rights += 1

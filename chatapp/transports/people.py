@@ -67,8 +67,7 @@ def change(person: str) -> Response:
     hub, identity, wanted = get_hub(), get_identity(), json_api.body(Change)
     if not identity.known:
         raise SignIn()
-    if person != identity.id:
-        check(identity, "administer")
+    check(identity, "change_self" if person == identity.id else "administer")
     found = accounts.person(hub, person)
     if wanted.name is not UNSET:
         found = accounts.rename(hub, identity, found, wanted.name)
@@ -89,8 +88,7 @@ def sign_out(person: str) -> Response:
     hub, identity = get_hub(), get_identity()
     if not identity.known:
         raise SignIn()
-    if person != identity.id:
-        check(identity, "administer")
+    check(identity, "change_self" if person == identity.id else "administer")
     found = accounts.person(hub, person)
     but = identity.session if person == identity.id else None
     return json_api.answer({"ended": accounts.sign_out(hub, identity, found, but=but)})
