@@ -25,11 +25,14 @@ PARTY_LIMIT = 8  # people in a direct conversation
 def make_room(
     hub: Hub, identity: Identity, name: object, topic: object = "", kind: RoomKind = "public"
 ) -> int:
-    """A new room's id; who makes it owns it. Raises BadRequest, Forbidden, SignIn, TooFast."""
+    """A new room's id; who makes it owns it, if they have an account.
+
+    Raises BadRequest, Forbidden, SignIn, TooFast.
+    """
     check(identity, "make_room" if kind == "public" else "make_private_room")
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")
-    owner = () if identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
+    owner = () if identity.guest or identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
     request = MakeRoom(
         text.room_name(name),
         text.topic(topic),

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100
+# Answered whoever asks, also while it cannot be read who that is. A hook is who has its address.
+FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics", "hooks.receive"}
 SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 
@@ -37,8 +39,10 @@ def identify() -> None:
     as somebody who may do nothing, and closed with the code that says why.
     """
     g.origin_listed = _origin_is_listed()
+    g.asking = Identity("", "", "anonymous", address())  # for the page that says what is refused below
+    if request.endpoint in FOR_EVERYBODY:
+        return
     if "Authorization" in request.headers:
-        g.asking = Identity("", "", "anonymous", address())
         bearer = _bearer(request.headers["Authorization"])
         if bearer is not None:
             g.asking = bearer

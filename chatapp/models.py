@@ -32,7 +32,7 @@ class Room(Base):
     """
 
     __tablename__ = "rooms"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (Index("uq_rooms_party", "party", unique=True), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
@@ -52,7 +52,7 @@ class Room(Base):
     keep_days: Mapped[int | None]
     keep_messages: Mapped[int | None]
     rights: Mapped[int] = mapped_column(BigInteger, default=1)
-    party: Mapped[str | None] = mapped_column(Text, unique=True)
+    party: Mapped[str | None] = mapped_column(Text)
 
 
 class Message(Base):

@@ -153,6 +153,7 @@ class People:
 
     def sweep(self) -> None:
         """Find what nobody told of, once a second for ever; and keep which sessions are used."""
+        self._catch_up_quietly()
         version: int | None = None
         for second in _seconds():
             try:

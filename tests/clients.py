@@ -142,6 +142,7 @@ class Reader:
         self.resets = 0
         self.ready = threading.Event()
         self.stopping = False
+        self.may_end = False  # from the other side
         self._thread = threading.Thread(target=self._guarded, daemon=True)
         self._thread.start()
         assert self.ready.wait(UNIT), f"{self.name} did not open"
@@ -181,7 +182,7 @@ class Reader:
         try:
             self._run()
         except (httpx.HTTPError, ConnectionClosed, OSError):
-            if not self.stopping:
+            if not (self.stopping or self.may_end):
                 raise
 
     def _run(self) -> None:

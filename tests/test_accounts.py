@@ -198,6 +198,7 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
         assert said["author"] == {"id": grace.id, "name": name}
     page = reader.http.get(f"/chats/{board}/").text
     assert re.search(r'class="author cut">([^<]*)<', page)[1] == name
+    grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
 
 
@@ -524,3 +525,49 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     refused = server.flask("user", "create", name.upper())
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: That name is taken")
+
+
+# -- doors that lead nowhere -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/sign-in/code", 302),
+        ("/sign-in/choose", 302),
+        ("/sign-in/recovery", 302),
+        ("/sign-in/rescue", 404),
+        ("/sign-in/passkey/1", 302),
+        ("/account/verify", 302),
+        ("/account/verify/passkey", 302),
+        ("/account/verify/passkey/1", 302),
+        ("/account/password", 302),
+        ("/account/second-factor", 302),
+        ("/account/second-factor/1", 302),
+        ("/account/recovery-codes", 302),
+        ("/account/passkeys", 302),
+        ("/account/passkeys/1", 302),
+        ("/account/passkeys/delete", 302),
+        ("/account/name", 401),
+        ("/account/status", 401),
+        ("/account/sessions/end", 401),
+        ("/invitations/1", 403),
+        ("/first/1", 403),
+        ("/reset/1", 403),
+        ("/sign-up", 403),
+        ("/api/people/1", 400),
+        ("/api/people/1/sign-out", 401),
+        ("/api/invitations/1", 401),
+        ("/api/bans/1", 401),
+    ],
+)
+def test_nobody_in_particular_comes_through_a_door_for_people(server: Server, path: str, status: int) -> None:
+    nobody = Person(server)
+    if path.startswith("/api/") and not path.endswith("sign-out"):
+        method = "PATCH" if "people" in path else "DELETE"
+        assert nobody.http.request(method, path).status_code == status
+    else:
+        answer = nobody.http.post(path, data={"code": "1", "key": "1"})
+        assert answer.status_code == status, answer.text
+        if status == 302:
+            assert answer.headers["Location"].startswith(("/sign-in", server.url + "/sign-in"))

@@ -1,5 +1,7 @@
 """Who may read and write in a room, through every door; and what becomes of it when that changes."""
 
+import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +14,9 @@ import pytest
 from tests.clients import RESUMING, UNIT, Person, Reader, eventually
 from tests.raw_socket import problem
 from tests.servers import Server
+from tests.test_shell import Shell
 
+On = Callable[[int, str], str]
 NOWHERE = 999_999_999
 
 
@@ -22,25 +26,41 @@ def mallory(server: Server) -> Iterator[Person]:
         yield person
 
 
-@pytest.fixture
-def flask(server: Server) -> Callable[..., None]:
-    """A command of the administrator's, which has to succeed."""
-
-    def run(*arguments: object) -> None:
-        done = server.flask("room", *map(str, arguments))
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return run
+@pytest.fixture(scope="module")
+def shells() -> Iterator[dict[Server, Shell]]:
+    opened: dict[Server, Shell] = {}
+    yield opened
+    for shell in opened.values():
+        shell.close()
 
 
 @pytest.fixture
-def den(server: Server, ada: Person, flask: Callable[..., None]) -> int:
+def on(server: Server, shells: dict[Server, Shell]) -> On:
+    """What the administrator does with a room: on(1, 'ban("mallory")'), on(1, 'kind = "private"')."""
+    shell = shells.get(server) or shells.setdefault(server, Shell(server))
+
+    def do(room: int, what: str) -> str:
+        said = shell(f"room({room}).{what}")
+        assert not re.match(r"[A-Z]\w+: |Traceback", said), said
+        return said
+
+    return do
+
+
+@pytest.fixture
+def den(ada: Person, on: On) -> int:
     """A private room, with ada in it and something said."""
     room = ada.make_room(f"den {uuid.uuid4().hex[:8]}")
+    on(room, 'kind = "private"')  # before any worker has read it: none takes it for a public one for a moment
+    on(room, f"take_in({ada.id!r})")
     ada.say(room, "between us")
-    flask("set", room, "--kind", "private")
-    flask("take-in", room, ada.id)
     return room
+
+
+def entries(server: Server, room: int) -> list[dict[str, Any]]:
+    """The room's audit log."""
+    found: list[dict[str, Any]] = json.loads(server.flask("room", "audit", str(room), "--json").stdout)
+    return found
 
 
 def closed(person: Person, room: int) -> int:
@@ -112,13 +132,13 @@ def test_to_who_is_no_member_a_private_room_is_like_one_that_never_was(
 def test_a_private_room_is_listed_to_its_members_only(ada: Person, mallory: Person, den: int) -> None:
     assert den in {room["id"] for room in ada.http.get("/api/rooms").json()["rooms"]}
     assert den not in {room["id"] for room in mallory.http.get("/api/rooms").json()["rooms"]}
-    assert str(den) not in mallory.http.get("/chats/").text
+    assert f"/chats/{den}/" not in mallory.http.get("/chats/").text
 
 
 def test_members_read_and_write_in_a_private_room_over_every_transport(
-    ada: Person, grace: Person, den: int, flask: Callable[..., None]
+    ada: Person, grace: Person, den: int, on: On
 ) -> None:
-    flask("take-in", den, grace.id)
+    on(den, f"take_in({grace.id!r})")
     readers: list[Reader] = [kind(grace, den, after=0) for kind in RESUMING]
     ada.say(den, "welcome")
     for reader in readers:
@@ -128,10 +148,11 @@ def test_members_read_and_write_in_a_private_room_over_every_transport(
 
 @pytest.mark.parametrize("transport", RESUMING, ids=lambda kind: kind.name)
 def test_who_is_removed_gets_nothing_that_is_kept_after_it_while_people_talk(
-    transport: type[Reader], ada: Person, grace: Person, den: int, flask: Callable[..., None]
+    transport: type[Reader], ada: Person, grace: Person, den: int, on: On
 ) -> None:
-    flask("take-in", den, grace.id)
+    on(den, f"take_in({grace.id!r})")
     reader = transport(grace, den, after=0)
+    reader.may_end = True
     enough = threading.Event()
 
     def talk() -> None:
@@ -143,7 +164,7 @@ def test_who_is_removed_gets_nothing_that_is_kept_after_it_while_people_talk(
     for talker in talkers:
         talker.start()
     eventually(lambda: len(reader.messages) > 20)
-    flask("remove", den, grace.id)
+    on(den, f"remove({grace.id!r})")
     removal = next(m for m in reversed(ada.read(den)["messages"]) if m["kind"] == "notice")
     eventually(lambda: ada.read(den, after=-1)["cursor"] > removal["seq"] + 20)
     enough.set()
@@ -155,13 +176,13 @@ def test_who_is_removed_gets_nothing_that_is_kept_after_it_while_people_talk(
 
 
 def test_who_follows_several_rooms_loses_only_the_one_that_they_are_removed_from(
-    grace: Person, den: int, board: int, flask: Callable[..., None]
+    grace: Person, den: int, board: int, on: On
 ) -> None:
-    flask("take-in", den, grace.id)
+    on(den, f"take_in({grace.id!r})")
     with closing(grace.socket()) as socket:
         socket.join(board)
         socket.join(den)
-        flask("remove", den, grace.id)
+        on(den, f"remove({grace.id!r})")
         error = socket.expect(lambda frame: frame["type"] == "error")
         assert (error["code"], error["room"]) == ("forbidden", den)
         socket.expect(lambda frame: frame == {"type": "left", "room": den})
@@ -171,75 +192,71 @@ def test_who_follows_several_rooms_loses_only_the_one_that_they_are_removed_from
 
 
 def test_a_room_that_becomes_private_ends_the_reading_of_who_is_no_member(
-    ada: Person, grace: Person, board: int, flask: Callable[..., None]
+    ada: Person, grace: Person, board: int, on: On
 ) -> None:
-    flask("take-in", board, ada.id)
+    on(board, f"take_in({ada.id!r})")
     with closing(ada.socket()) as hers, closing(grace.socket()) as his:
         for socket in (hers, his):
             socket.join(board)
-        flask("set", board, "--kind", "private")
+        on(board, 'kind = "private"')
         assert eventually(lambda: his.closed)[0] == 4403
         ada.say(board, "among ourselves")
         hers.expect(lambda frame: frame["type"] == "message" and frame["body"] == "among ourselves")
         assert all(message["kind"] != "text" for message in his.of("message"))
 
 
-def test_who_is_timed_out_reads_and_does_not_write(
-    server: Server, grace: Person, board: int, flask: Callable[..., None]
-) -> None:
+def test_who_is_timed_out_reads_and_does_not_write(server: Server, grace: Person, board: int, on: On) -> None:
     grace.say(board, "before")
     with closing(grace.socket()) as socket:
         socket.join(board)
-        flask("timeout", board, grace.name)
+        on(board, f"time_out({grace.name!r})")
         socket.expect(lambda frame: frame["type"] == "message" and "only read" in frame["body"])
         socket.send({"type": "send", "room": board, "body": "but"})
         assert socket.expect(lambda frame: frame["type"] == "error")["code"] == "forbidden"
         assert grace.read(board, after=0)["messages"]
         socket.send({"type": "typing", "room": board})
         eventually(lambda: len(socket.of("error")) == 2)
-        shown = server.flask("room", "sanctions", str(board))
-        flask("lift", board, shown.stdout.split()[0])
+        on(board, f"lift(room({board}).sanctions()[0].id)")
         eventually(lambda: any("write again" in message["body"] for message in socket.of("message")))
         assert grace.say(board, "again")["body"] == "again"
 
 
 def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_name_in_that_browser(
-    server: Server, ada: Person, mallory: Person, board: int, flask: Callable[..., None]
+    server: Server, ada: Person, mallory: Person, board: int, on: On
 ) -> None:
     mallory.say(board, "spam")
     with closing(mallory.socket()) as socket:
         socket.join(board)
-        flask("ban", board, mallory.name, "--why", "spam")
+        on(board, f'ban({mallory.name!r}, why="spam")')
         assert eventually(lambda: socket.closed)[0] == 4403
     eventually(lambda: problem(mallory.http.get(mallory.messages(board))) == "forbidden")
     assert mallory.http.post("/guests", json={"name": "somebody else"}).status_code == 201
     assert problem(mallory.http.get(mallory.messages(board))) == "forbidden"
     assert ada.read(board)["messages"]
-    number = server.flask("room", "sanctions", str(board)).stdout.splitlines()
-    for line in number:
-        flask("lift", board, line.split()[0])
+    for _ in range(2):  # of the person, and of the browser
+        on(board, f"lift(room({board}).sanctions()[0].id)")
     eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
-    entries = server.flask("room", "audit", str(board)).stdout
-    assert f"system banned {mallory.name} (spam)" in entries
-    assert entries.count("in again") == 2
+    done = [(entry["what"], entry["why"]) for entry in entries(server, board)]
+    assert (f"banned {mallory.name}", "spam") in done
+    assert len([what for what, _ in done if what.endswith("in again")]) == 2
 
 
 def test_a_ban_of_a_network_keeps_out_guests_who_come_from_there_and_visitors(
-    server: Server, ada: Person, mallory: Person, board: int, flask: Callable[..., None]
+    server: Server, ada: Person, mallory: Person, board: int, on: On
 ) -> None:
     mallory.say(board, "spam")
-    flask("take-in", board, ada.id, "--role", "member")
-    flask("ban", board, mallory.name, "--network", "127.0.0.0/8")
+    on(board, f"take_in({ada.id!r})")
+    on(board, f'ban({mallory.name!r}, network="127.0.0.0/8")')
     with httpx.Client(base_url=server.url) as visitor:
         eventually(lambda: visitor.get(f"/api/rooms/{board}/messages").status_code == 401)
 
 
 @pytest.mark.parametrize("who", ["members", "moderators"])
 def test_where_only_some_may_write_others_read(
-    who: str, ada: Person, grace: Person, board: int, flask: Callable[..., None]
+    who: str, ada: Person, grace: Person, board: int, on: On
 ) -> None:
-    flask("take-in", board, ada.id)
-    flask("set", board, "--posting", who)
+    on(board, f"take_in({ada.id!r})")
+    on(board, f"posting = {who!r}")
     eventually(lambda: problem(grace.http.post(grace.messages(board), json={"body": "hi"})) == "forbidden")
     assert grace.read(board, after=0)["messages"]
     status = ada.http.post(ada.messages(board), json={"body": "hi"}).status_code
@@ -247,19 +264,19 @@ def test_where_only_some_may_write_others_read(
 
 
 def test_a_room_closed_to_guests_shows_them_nothing(
-    server: Server, grace: Person, board: int, flask: Callable[..., None]
+    server: Server, grace: Person, board: int, on: On
 ) -> None:
     grace.say(board, "before")
-    flask("set", board, "--no-guests")
+    on(board, "guests = False")
     eventually(lambda: problem(grace.http.get(grace.messages(board))) == "forbidden")
     assert board not in {room["id"] for room in grace.http.get("/api/rooms").json()["rooms"]}
     assert httpx.get(f"{server.url}/api/rooms/{board}/messages").status_code == 401
 
 
 def test_in_slow_mode_one_person_waits_and_others_do_not(
-    ada: Person, grace: Person, board: int, flask: Callable[..., None]
+    ada: Person, grace: Person, board: int, on: On
 ) -> None:
-    flask("set", board, "--pace", 3600)
+    on(board, "pace = 3600")
     ada.say(board, "first", client_id="1")
     refused = ada.http.post(ada.messages(board), json={"body": "second"})
     assert problem(refused) == "too_fast"
@@ -269,8 +286,8 @@ def test_in_slow_mode_one_person_waits_and_others_do_not(
     ada.http.post(ada.messages(board), json={"kind": "reaction", "of": 3, "body": "👍"}).raise_for_status()
 
 
-def test_slow_mode_counts_what_is_sent_at_once(ada: Person, board: int, flask: Callable[..., None]) -> None:
-    flask("set", board, "--pace", 3600)
+def test_slow_mode_counts_what_is_sent_at_once(ada: Person, board: int, on: On) -> None:
+    on(board, "pace = 3600")
     with closing(ada.socket()) as socket:
         for number in range(5):
             socket.send({"type": "send", "room": board, "body": str(number), "client_id": str(number)})
@@ -279,9 +296,9 @@ def test_slow_mode_counts_what_is_sent_at_once(ada: Person, board: int, flask: C
 
 
 def test_a_member_leaves_and_a_private_room_is_out_of_their_sight(
-    ada: Person, grace: Person, den: int, flask: Callable[..., None]
+    ada: Person, grace: Person, den: int, on: On
 ) -> None:
-    flask("take-in", den, grace.id)
+    on(den, f"take_in({grace.id!r})")
     eventually(lambda: grace.http.get(grace.messages(den)).status_code == 200)
     assert grace.http.post(f"/api/rooms/{den}/leave").json()["body"] == "left"
     assert problem(grace.http.get(grace.messages(den))) == "no_such_room"
@@ -290,23 +307,24 @@ def test_a_member_leaves_and_a_private_room_is_out_of_their_sight(
 
 
 def test_who_runs_a_room_is_not_sent_out_by_who_has_no_higher_rank(
-    server: Server, ada: Person, grace: Person, board: int, flask: Callable[..., None]
+    server: Server, ada: Person, grace: Person, board: int, on: On
 ) -> None:
     """Guests run no rooms, so nobody here has a rank: see test_permissions for the table."""
-    assert server.flask("room", "take-in", str(board), ada.id, "--role", "owner").returncode == 1
+    refused_by_shell = server.flask("room", "take-in", str(board), ada.id, "--role", "owner")
+    assert (refused_by_shell.returncode, "Guests have no part" in refused_by_shell.stderr) == (1, True)
     refused = grace.http.post(f"/api/rooms/{board}/kick", json={"name": ada.name})
     assert problem(refused) == "forbidden"
 
 
 def test_retention_removes_the_oldest_and_a_reader_from_before_starts_over(
-    server: Server, ada: Person, board: int, flask: Callable[..., None]
+    server: Server, ada: Person, board: int, on: On
 ) -> None:
     for number in range(10):
         ada.say(board, str(number))
     cursor = ada.read(board, after=2)
     assert cursor["messages"][0]["seq"] == 3
-    flask("set", board, "--keep-messages", 4)
-    flask("prune")
+    on(board, "keep(messages=4)")
+    assert server.flask("room", "prune").returncode == 0
     eventually(lambda: [m["seq"] for m in ada.read(board, after=0)["messages"]] == [8, 9, 10, 11])
     answer = ada.read(board, after=2, epoch=cursor["epoch"])
     assert answer["reset"] is True

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from chatapp import models
+from chatapp import models, schema
 from tests.clients import Person
 from tests.servers import ROOT, Server
 
@@ -20,10 +20,12 @@ MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{revision}", "{newest}"
 
 def upgrade(): {upgrade}
 """
+NEWEST = schema.newest()
+NEXT = f"{int(NEWEST) + 1:04}"
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,8 @@ def newer_program(tmp_path: Path) -> Callable[[str], Path]:
         for folder in ("chatapp", "templates", "static"):
             shutil.copytree(ROOT / folder, program / folder, ignore=leave, dirs_exist_ok=True)
         shutil.copy(ROOT / "wsgi.py", program)
-        migration = program / "chatapp" / "migrations" / "versions" / "0002_mood.py"
-        migration.write_text(MIGRATION.format(upgrade=upgrade))
+        migration = program / "chatapp" / "migrations" / "versions" / f"{NEXT}_mood.py"
+        migration.write_text(MIGRATION.format(upgrade=upgrade, revision=NEXT, newest=NEWEST))
         return program
 
     return make
@@ -77,7 +79,8 @@ def version(path: Path) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [("check", "No new upgrade operations"), ("current", "0001 (head)"), ("upgrade", "")]
+    ("command", "said"),
+    [("check", "No new upgrade operations"), ("current", f"{NEWEST} (head)"), ("upgrade", "")],
 )
 def test_the_database_commands_work_and_find_nothing_to_do(command: str, said: str, old: Server) -> None:
     answer = old.flask("db", command)
@@ -116,6 +119,19 @@ def tables(path: Path) -> dict[str, object]:
 # -- an upgrade ----------------------------------------------------------------------------------------
 
 
+def test_a_database_of_version_0_1_is_brought_up_with_its_messages_in_public_rooms(old: Server) -> None:
+    assert old.flask("db", "downgrade", "0001").returncode == 0
+    assert version(old.instance / "chat.db") == [("0001",)]
+    with closing(Person(old.start(), "grace")) as grace:
+        [message] = grace.read(1, after=0)["messages"]
+        assert message["body"] == "from before the upgrade"
+        [room] = grace.http.get("/api/rooms").json()["rooms"]
+        assert (room["kind"], room["posting"], room["guests"]) == ("public", "everyone", True)
+        assert grace.say(1, "and after it")["seq"] == 2
+    old.kill()
+    assert version(old.instance / "chat.db") == [(NEWEST,)]
+
+
 def test_before_a_migration_the_database_is_copied_and_the_copy_can_be_gone_back_to(
     old: Server, newer_program: Callable[[str], Path]
 ) -> None:
@@ -123,12 +139,12 @@ def test_before_a_migration_the_database_is_copied_and_the_copy_can_be_gone_back
     newer = Server(old.instance, workers=3)
     newer.start("--chdir", str(newer_program(UPGRADE_THAT_WORKS)))  # three workers at once, one migration
     newer.kill()
-    assert version(database) == [("0002",)]
+    assert version(database) == [(NEXT,)]
     assert bodies(database) == [("from before the upgrade",)]
     [copy] = [
         path for path in old.instance.glob("chat.db.*") if path.name not in ("chat.db-wal", "chat.db-shm")
     ]
-    assert version(copy) == [("0001",)]
+    assert version(copy) == [(NEWEST,)]
     assert ask(copy, "PRAGMA integrity_check") == [("ok",)]
     assert bodies(copy) == [("from before the upgrade",)]
 

@@ -18,6 +18,8 @@ from chatapp.message import Author
 from chatapp.names import key
 
 TAKEN = "That name is taken, or passes for somebody's: choose another one"
+DAY = 86_400_000_000  # microseconds
+ENDED_KEPT, UNUSED_KEPT = 30 * DAY, 400 * DAY  # of sessions; a cookie is good for a year
 PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
 
 
@@ -148,9 +150,14 @@ def _keep_an_administrator(connection: Connection, but: str) -> None:
 
 
 def _open_session(connection: Connection, request: requests.OpenSession, at: int) -> int:
+    if _person(connection, request.person).disabled:
+        raise Forbidden("This account is disabled")
+    user, columns = _user(connection, request.person), SESSIONS.c
+    old = (columns.ended_at < at - ENDED_KEPT) | (columns.seen_at < at - UNUSED_KEPT)
+    connection.execute(delete(SESSIONS).where(columns.user_id == user, old))
     row = {
         "key": request.key,
-        "user_id": _user(connection, request.person),
+        "user_id": user,
         "device": request.device,
         "address": request.address,
         "made_at": at,
@@ -179,7 +186,7 @@ def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int
     user = _user(connection, request.person)
     if request.id is not None:
         mine = (PASSKEYS.c.id == request.id) & (PASSKEYS.c.user_id == user)
-        connection.execute(update(PASSKEYS).where(mine).values(request.columns, used_at=at))
+        connection.execute(update(PASSKEYS).where(mine).values({**request.columns, "used_at": at}))
         return request.id
     row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
     made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()

@@ -26,7 +26,7 @@ from chatapp.security.devices import device_of
 from chatapp.security.factors import Codes, otpauth
 from chatapp.security.forms import SignInForm
 from chatapp.security.passkeys import PasskeyOptions
-from chatapp.security.passwords import HashesInThreads, Passwords
+from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
 from chatapp.security.users import User
 
 BLUEPRINT = "security"
@@ -71,6 +71,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "MSG_GENERIC_AUTHN_FAILED": ("That name and password do not go together", "error"),
         "PASSWORD_SCHEMES": ["argon2"],
         "PASSWORD_SINGLE_HASH": {"argon2"},
+        "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
         "CHANGEABLE": True,
         "SEND_PASSWORD_CHANGE_EMAIL": False,
         "TWO_FACTOR": True,

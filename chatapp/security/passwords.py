@@ -6,27 +6,36 @@ import zxcvbn
 from flask import current_app
 from flask_security import PasswordUtil
 from flask_security.utils import hash_password
+from gevent.lock import BoundedSemaphore
 from passlib.context import CryptContext
 
 from chatapp.errors import BadRequest
 from chatapp.threads import in_thread
 
+AT_ONCE = 2
+# What OWASP's password storage cheat sheet asks of argon2id at least: KiB, passes, threads.
+ARGON2 = {"argon2__memory_cost": 19_456, "argon2__time_cost": 2, "argon2__parallelism": 1}
 LEAST_SCORE = 2  # of 4: somewhat guessable, 10^6 to 10^8 guesses
 LOOKED_AT = 72  # characters that the estimate takes; what is longer and begins well is no worse
 TOO_COMMON = "That password is too easy to guess: several words that do not belong together make a good one"
 
 
 class HashesInThreads:
-    """The library's hashing context. A hash takes a tenth of a second, in which the hub goes on."""
+    """The library's hashing context. While a hash is computed the hub goes on, and so do the database's
+    threads, which are the same ones: only AT_ONCE of them hash.
+    """
 
     def __init__(self, context: CryptContext) -> None:
         self._context = context
+        self._turns = BoundedSemaphore(AT_ONCE)
 
     def hash(self, secret: str | bytes, **options: Any) -> str:
-        return in_thread(lambda: str(self._context.hash(secret, **options)))
+        with self._turns:
+            return in_thread(lambda: str(self._context.hash(secret, **options)))
 
     def verify(self, secret: str | bytes, hash: str) -> bool:
-        return in_thread(lambda: bool(self._context.verify(secret, hash)))
+        with self._turns:
+            return in_thread(lambda: bool(self._context.verify(secret, hash)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)

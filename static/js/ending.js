@@ -22,15 +22,22 @@ const ENDINGS = {
     again: "Come in again",
   },
 };
+const SIGNED_OUT = {
+  title: () => "You were signed out",
+  detail: () => `In another window, or by whoever runs this server. ${KEPT}`,
+  again: "Sign in",
+};
 
-/** `code`: the close code; `name`: of the room; `by`: who removed this person from it. */
-export function showEnding({ code, name, by }) {
-  const { title, detail, again } = ENDINGS[code];
+/** `code`: the close code; `name`: of the room; `by`: who removed this person from it; `member`: no guest. */
+export function showEnding({ code, name, by, member }) {
+  const signedOut = member && code === CLOSED.SIGN_IN;
+  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code];
   const section = copyOf("ended");
   section.querySelector("h1").textContent = title(name);
   section.querySelector("p").textContent = detail(by);
   section.querySelector(".again").hidden = !again;
   section.querySelector(".again").textContent = again ?? "";
+  if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();

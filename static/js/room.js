@@ -150,7 +150,7 @@ function turned() {
 }
 
 function end(code) {
-  showEnding({ code, name: room.name, by: remover });
+  showEnding({ code, name: room.name, by: remover, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 

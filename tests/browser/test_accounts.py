@@ -1,0 +1,108 @@
+"""Making an account with a passkey, signing in with it, and a new name on every page."""
+
+import uuid
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.people import administrator, member
+from tests.servers import Server
+
+OpenBrowser = Callable[..., Page]
+
+
+@pytest.fixture
+def at_localhost(server: Server, visitor: OpenBrowser) -> OpenBrowser:
+    """Opens a browser at the server's name, as passkeys need it, with an authenticator that says yes."""
+
+    def visit() -> Page:
+        page = visitor(SimpleNamespace(url=f"http://localhost:{server.port}"))
+        devices = page.context.new_cdp_session(page)
+        devices.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }
+        devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        return page
+
+    return visit
+
+
+def test_an_invited_person_signs_up_with_a_passkey_and_signs_in_with_it(
+    server: Server, at_localhost: OpenBrowser
+) -> None:
+    name = f"Grace {uuid.uuid4().hex[:8]}"
+    page = at_localhost()
+    page.goto(administrator(server).invite())
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="Use a passkey instead").click()
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(page.get_by_text("1 passkey", exact=True)).to_be_visible()
+    expect(page.get_by_text("No password", exact=True)).to_be_visible()
+
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+    expect(page.locator(".who")).to_contain_text(name)
+
+
+def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: OpenBrowser) -> None:
+    name = f"Joan {uuid.uuid4().hex[:8]}"
+    page = visitor(java_script_enabled=False)
+    page.goto(administrator(server).invite())
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Make account").click()
+    expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
+    page.get_by_label("Password").fill("nineteen clouds knit socks")
+    page.get_by_role("button", name="Make account").click()
+    expect(page.locator(".who")).to_contain_text(name)
+    page.get_by_role("link", name="Account").click()
+    page.get_by_label("Status").fill("Knitting")
+    page.get_by_role("button", name="Change status").click()
+    expect(page.get_by_label("Status")).to_have_value("Knitting")
+    page.get_by_role("link", name="Set up").click()
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_label("Code")).to_be_visible()
+
+
+def test_a_new_name_shows_at_once_on_every_open_page_also_on_old_messages(
+    server: Server, in_room: Callable[..., ChatPage], board: int
+) -> None:
+    grace = member(server, "Grace")
+    grace.say(board, "hello")
+    reader = in_room("reader")
+    expect(reader.rows.locator(".author")).to_have_text(grace.name)
+    name = f"Grace H {uuid.uuid4().hex[:8]}"
+    assert grace.change(grace.id, name=name).status_code == 200
+    expect(reader.rows.locator(".author")).to_have_text(name)
+    later = in_room("later")
+    expect(later.rows.locator(".author")).to_have_text(name)
+
+
+def test_who_is_signed_out_elsewhere_is_told_on_the_page(
+    server: Server, visitor: OpenBrowser, board: int
+) -> None:
+    grace = member(server, "Grace")
+    page = visitor()
+    cookie = grace.http.cookies.get("chatapp")
+    page.context.add_cookies([{"name": "chatapp", "value": cookie, "url": server.url}])
+    page.goto(f"/chats/{board}/")
+    expect(ChatPage(page, board).state).to_have_text("Live")
+    administrator(server).http.post(f"/api/people/{grace.id}/sign-out")
+    expect(page.get_by_role("heading", name="You were signed out")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Your name").fill(grace.name)
+    page.get_by_label("Password").fill(grace.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(ChatPage(page, board).state).to_have_text("Live")
