@@ -63,7 +63,7 @@ def make(
         check(identity, "administer")
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_LIMIT or not name.isprintable():
         raise BadRequest(f"Say in one line of 1 to {NAME_LIMIT} characters what the token is for")
-    if not scopes or not set(scopes) <= SCOPES.keys():
+    if not scopes or any(scope not in list(SCOPES) for scope in scopes):
         raise BadRequest(f"scopes: one or more of {', '.join(SCOPES)}")
     if days is not None and not (type(days) is int and 1 <= days <= DAYS_LIMIT):
         raise BadRequest(f"days: a whole number from 1 to {DAYS_LIMIT}, or none for ever")

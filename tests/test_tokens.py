@@ -58,7 +58,7 @@ def test_a_program_does_with_a_token_through_every_door_what_its_owner_may(
     bot.http.post(f"/chats/{room}/http", data={"new_message": "by form"}).raise_for_status()
     assert [each["body"] for each in bot.read(room)["messages"]] == ["by request", "by socket", "by form"]
     http, answer = stream(bot, room)
-    with http, answer:
+    with closing(http), closing(answer):
         assert answer.status_code == 200
         assert "by request" in next(line for line in answer.iter_lines() if line.startswith("data:"))
 
@@ -197,7 +197,7 @@ def test_a_revoked_token_ends_its_sockets_and_streams_in_all_workers_and_is_refu
     assert grace.http.delete(f"/api/tokens/{made['id']}").status_code == 204
     for socket in sockets:
         assert close_code(socket) == SIGN_IN
-    with http, answer:
+    with closing(http), closing(answer):
         assert '{"code":4401}' in answer.read().decode().replace(" ", "")
     for path in ("/api/me", f"/api/rooms/{room}/messages"):
         for _ in range(6):
@@ -242,13 +242,14 @@ def test_a_write_with_a_token_needs_no_origin_but_a_foreign_one_is_refused(
 ) -> None:
     bot = program(grace)
     path = f"/api/rooms/{room}/messages"
-    cookies = dict(grace.http.cookies)
+    cookie = {"Cookie": grace.cookie}
     assert bot.http.post(path, json={"body": "x"}).status_code == 201
     # With a cookie beside it, it is still the token that says who asks.
-    assert bot.http.post(path, json={"body": "x"}, cookies=cookies).status_code == 201
+    assert bot.http.post(path, json={"body": "x"}, headers=cookie).status_code == 201
     foreign = {"Origin": "https://elsewhere.example"}
     assert problem(bot.http.post(path, json={"body": "x"}, headers=foreign)) == "forbidden"
-    assert problem(bot.http.get("/api/me", headers={"Authorization": "Bearer x"}, cookies=cookies)) == "sign_in"
+    wrong = {"Authorization": "Bearer x", **cookie}
+    assert problem(bot.http.get("/api/me", headers=wrong)) == "sign_in"
 
 
 def test_a_bot_is_an_account_of_its_own_that_nobody_signs_in_to(server: Server, room: int) -> None:

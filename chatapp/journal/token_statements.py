@@ -78,8 +78,15 @@ def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, 
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)
     if (connection.scalar(select(func.count()).where(mine)) or 0) >= HOOKS_LIMIT:
         raise BadRequest(f"No room has more than {HOOKS_LIMIT} hooks: revoke some")
-    row = {"room_id": room, "key": request.key, "name": request.name, "made_at": at}
-    connection.execute(insert(HOOKS).values(row, by_id=by.id, by_name=by.name))
+    row = {
+        "room_id": room,
+        "key": request.key,
+        "name": request.name,
+        "by_id": by.id,
+        "by_name": by.name,
+        "made_at": at,
+    }
+    connection.execute(insert(HOOKS).values(row))
 
 
 def revoke_hook(connection: Connection, room: int, hook: int, at: int) -> None:
