@@ -14,7 +14,7 @@ from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.models import db
-from chatapp.pages import account, errors, guests, health, metrics, rooms
+from chatapp.pages import account, api_docs, errors, guests, health, metrics, rooms
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
@@ -108,6 +108,7 @@ def _open_doors(app: Flask) -> None:
         token_pages,
         health,
         metrics,
+        api_docs,
     ):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)

@@ -110,7 +110,12 @@ def test_a_token_is_shown_once_and_kept_as_its_hash(server: Server, grace: Membe
     made = make_token(grace, "read", name="backup", days=3)
     assert re.fullmatch(r"chat_[\w-]{43}", made["token"])
     (line,) = grace.http.get("/api/tokens").json()["tokens"]
-    assert (line["id"], line["name"], line["scopes"], line["used_at"]) == (made["id"], "backup", ["read"], None)
+    assert (line["id"], line["name"], line["scopes"], line["used_at"]) == (
+        made["id"],
+        "backup",
+        ["read"],
+        None,
+    )
     assert made["token"] not in grace.http.get("/api/tokens").text
     with closing(sqlite3.connect(server.instance / "chat.db")) as database:
         assert made["token"] not in "\n".join(database.iterdump())
@@ -301,5 +306,8 @@ def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) ->
     assert number
     assert grace.http.post("/account/tokens/revoke", data={"token": number[1]}).status_code == 303
     eventually(lambda: bot.http.get("/api/me").status_code == 401)
-    assert grace.http.post("/account/tokens", data={"name": "x", "days": "soon", "read": "yes"}).status_code == 400
+    assert (
+        grace.http.post("/account/tokens", data={"name": "x", "days": "soon", "read": "yes"}).status_code
+        == 400
+    )
     assert Person(one_worker).http.get("/account/tokens").status_code == 302

@@ -27,6 +27,12 @@ class NewHook(Struct, frozen=True):
     name: str
 
 
+class Payload(Struct, frozen=True):
+    """What Slack's callers send, as far as it is looked at."""
+
+    text: str
+
+
 @bp.post("/hooks/<int:hook>/<secret>")
 def receive(hook: int, secret: str) -> Response:
     """Post `text` into the hook's room; `ok`, or a word that says why not."""
