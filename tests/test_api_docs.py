@@ -121,4 +121,4 @@ def test_the_description_is_a_page_to_read_without_a_script(
         assert f">{name}</h" in answer.text
     ids = re.findall(r' id="([^"]+)"', answer.text)
     assert len(ids) == len(set(ids))
-    assert {found for found in re.findall(r'href="#([^"]+)"', answer.text)} <= set(ids)
+    assert set(re.findall(r'href="#([^"]+)"', answer.text)) <= set(ids)

@@ -49,7 +49,7 @@ def operations(app: Flask) -> Iterator[tuple[str, str, Rule, Operation]]:
 
 def openapi(app: Flask) -> dict[str, Any]:
     """The HTTP API, as OpenAPI 3.1."""
-    types = [Problem]
+    types: list[Any] = [Problem]
     for operation in OPERATIONS.values():
         types += [kind for kind in (operation.body, *operation.answers.values()) if _is_type(kind)]
     schemas, components = _schemas(types)
@@ -135,10 +135,11 @@ def _operation(
         told["requestBody"] = _content(JSON, schemas[operation.body])
     for status, kind in operation.answers.items():
         told["responses"][str(status)] = _response(status, kind, schemas)
-    refused = schemas[Problem] if operation.problems else {"type": "string"}
+    refused = _content(PROBLEM, schemas[Problem])
+    if not operation.problems:
+        refused["content"]["text/plain"] = {"schema": {"type": "string"}}
     for status in refusals(rule, operation):
-        content = _content(PROBLEM if operation.problems else "text/plain", refused)
-        told["responses"][str(status)] = {"description": HTTPStatus(status).phrase, **content}
+        told["responses"][str(status)] = {"description": HTTPStatus(status).phrase, **refused}
     return told
 
 
@@ -188,7 +189,7 @@ def words(schema: dict[str, Any]) -> str:
     }
     kinds = schema.get("type")
     if isinstance(kinds, list):
-        return " or ".join(plain.get(kind, kind) for kind in kinds)
+        return " or ".join(plain.get(kind, str(kind)) for kind in kinds)
     return plain.get(kinds, str(kinds))
 
 
@@ -218,7 +219,7 @@ def _converter(rule: Rule, name: str) -> str:
 
 
 def _is_type(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return isinstance(kind, type)
 
 
 def _says(kind: type) -> str:

@@ -30,8 +30,9 @@ class Form(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True):
-    """`answers`: by status, a type (JSON), a media type, or None for an empty answer. `body`: a type, a Form,
-    or None. `posts`: a closed room refuses it. `problems`: whether refusals are problems (RFC 9457).
+    """`answers`: by status, a type (JSON; `dict` is any object), a media type, or None for an empty answer.
+    `body`: a type, a Form, or None. `posts`: a closed room refuses it. `problems`: whether all refusals are
+    problems (RFC 9457); else some are a word.
     """
 
     answers: dict[int, Any]
@@ -48,8 +49,8 @@ NOTICE: Final = {200: Message, 204: None}
 TEXT: Final = "text/plain"
 
 OPERATIONS: Final[dict[str, Operation]] = {
-    "api_docs.openapi": Operation({200: "application/json"}),
-    "api_docs.asyncapi": Operation({200: "application/json"}),
+    "api_docs.openapi": Operation({200: dict}),
+    "api_docs.asyncapi": Operation({200: dict}),
     "api_docs.page": Operation({200: "text/html"}),
     "event_stream.stream": Operation({200: "text/event-stream"}, query=(AFTER, EPOCH)),
     "guests.become_guest": Operation({201: Author, 303: "text/html"}, NewGuest),
