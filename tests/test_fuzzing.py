@@ -16,7 +16,6 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from chatapp.transports.frames_v1 import ServerFrame
-from tests.clients import eventually
 from tests.people import administrator, member
 from tests.programs import Program, make_token
 from tests.servers import Server
@@ -63,8 +62,12 @@ def test_whatever_is_asked_is_answered_as_described(mode: GenerationMode, server
     for found in schema.get_all_operations():
         operation = found.ok()
         told = operation.definition.raw
-        takes_nothing = not told["parameters"] and "requestBody" not in told  # so nothing can be wrong
-        if told["operationId"] in WAITING or (takes_nothing and mode is GenerationMode.NEGATIVE):
+        # Of what has only texts in its path nothing can be wrong.
+        texts = all(
+            each["in"] == "path" and each["schema"]["type"] == "string" for each in told["parameters"]
+        )
+        never_wrong = texts and "requestBody" not in told
+        if told["operationId"] in WAITING or (never_wrong and mode is GenerationMode.NEGATIVE):
             continue
         tried += 1
         try:
@@ -156,12 +159,10 @@ def test_whatever_frame_is_sent_the_socket_stays_and_answers_as_described(server
             socket.send(json.dumps(frame))
 
         send()
-        socket.send({"type": "ping", "room": "the last one"})
-        eventually(lambda: socket.closed or len(socket.of("pong")) > 0, "an answer to the last frame")
-        socket.join(room)  # also answered after all that
+        socket.send({"type": "send", "room": room, "client_id": "the last one", "body": "hello"})
+        socket.expect(lambda frame: frame["type"] == "ack" and frame["client_id"] == "the last one")
         assert socket.closed is None
         assert len(socket.of("error")) > 50
-        assert socket.of("ack")
         for frame in socket.frames:
             kind = msgspec.convert(frame, type=ServerFrame)
             assert msgspec.to_builtins(kind) == frame
