@@ -117,17 +117,23 @@ def picture(memory: Sequence[float], options: argparse.Namespace) -> str:
     places = [(at(part, 0).partition(",")[0], f"{100 * part // PARTS} %") for part in range(PARTS + 1)]
     foot = HIGH - EDGE + 20
     labels = "".join(f'<text x="{x}" y="{foot}" text-anchor="middle">{said}</text>' for x, said in places)
+    for megabytes in range(0, int(top) + 1, 25):
+        x, y = at(0, megabytes).split(",")
+        labels += (
+            f'<path d="M{x} {y}H{WIDE - EDGE}" stroke="#e1e6e5"/>'
+            f'<text x="{EDGE - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{megabytes}</text>'
+        )
     title = (
-        f"A worker's memory over {options.messages:,} messages, {options.reconnects:,} reconnects and "
-        f"{options.rooms:,} rooms: {memory[1]:.0f} MB after the first tenth, {memory[-1]:.0f} MB at the end"
+        f"A worker's memory in MB: {memory[1]:.0f} after the first tenth, {memory[-1]:.0f} at the end",
+        f"of {options.messages:,} messages, {options.reconnects:,} reconnects and {options.rooms:,} rooms",
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" role="img" '
-        f'font-family="sans-serif" font-size="12" fill="#44504d"><title>{title}</title>'
+        f'font-family="sans-serif" font-size="12" fill="#44504d"><title>{" ".join(title)}</title>'
         f'<rect width="{WIDE}" height="{HIGH}" fill="#ffffff"/>'
-        f'<polygon points="{band}" fill="#e0f1ee"/>'
+        f'<polygon points="{band}" fill="#e0f1ee"/>{labels}'
         f'<polyline points="{line}" fill="none" stroke="#0a6a5f" stroke-width="2"/>'
-        f'<text x="{EDGE}" y="24">{title}</text>{labels}</svg>\n'
+        f'<text x="{EDGE}" y="20">{title[0]}</text><text x="{EDGE}" y="38">{title[1]}</text></svg>\n'
     )
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
 
-from chatapp import cli, config, globals, instance, schema, security, serving, shell
+from chatapp import cli, config, globals, instance, keys, schema, security, serving, sessions, shell
 from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
+from chatapp.keys import Keys
 from chatapp.models import db
 from chatapp.pages import account, api_docs, errors, guests, health, metrics, rooms
 from chatapp.pages import tokens as token_pages
@@ -47,7 +48,7 @@ def create_app() -> Flask:
             engine = db.engine
             listen(engine)
             schema.bring_up(app, engine)
-        factor_key = instance.factor_key(settings)
+        factor_key = keys.factor_key(settings)
         bus = open_bus(settings.bus_url)
         bus.prepare()
     app.extensions[globals.EXTENSION] = Hub(settings, Journal(engine, settings.queue_limit), bus)
@@ -59,7 +60,6 @@ def create_app() -> Flask:
 
 def _configure(app: Flask, settings: config.Config) -> None:
     app.config.update(
-        SECRET_KEY=instance.secret_key(settings),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.busy_seconds),
         SESSION_COOKIE_NAME="chatapp",
@@ -73,7 +73,9 @@ def _configure(app: Flask, settings: config.Config) -> None:
             "subprotocols": {"/ws": [websocket.SUBPROTOCOL]},
         },
     )
-    app.session_interface = CookieSessions()
+    keys = Keys(settings)
+    sessions.configure(app, keys)
+    app.session_interface = CookieSessions(keys)
     _log_as_gunicorn_does()
 
 
@@ -115,6 +117,7 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     app.context_processor(_for_every_page)
     app.cli.add_command(cli.room)
+    app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)
     app.cli.add_command(cli.token)
     app.cli.add_command(cli.Migrations(app))

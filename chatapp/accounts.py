@@ -14,11 +14,12 @@ from chatapp import deeds, text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
 from chatapp.hub import Hub
-from chatapp.journal import people_reading, reading
+from chatapp.journal import people_reading, personal_data, reading
 from chatapp.journal.people_requests import (
     AccountRole,
     ChangeAccount,
     EndSessions,
+    Erase,
     ImposeEverywhere,
     InvitationLine,
     Invite,
@@ -301,3 +302,31 @@ def _network(network: str) -> str:
         return str(ip_network(network, strict=False))
     except ValueError:
         raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None
+
+
+# -- what is kept of somebody --------------------------------------------------------------------------------
+
+
+def export(hub: Hub, name_or_id: str) -> dict[str, Any]:
+    """Everything that is kept of a person with an account, or (by the id) of a guest. Raises BadRequest."""
+    return hub.journal.read(personal_data.export, _somebody(hub, name_or_id).id)
+
+
+def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool) -> int:
+    """Take a person, or (by the id) a guest, out of the database; in how many rooms they were.
+
+    What they said stays as "removed person", or goes. Raises BadRequest, Forbidden.
+    """
+    check(identity, "administer")
+    somebody = _somebody(hub, name_or_id)
+    alias = f"x{secrets.token_hex(8)}"
+    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity))
+    rooms: int = hub.journal.ask(request)
+    return rooms
+
+
+def _somebody(hub: Hub, name_or_id: str) -> Author:
+    found = hub.journal.read(people_reading.find, name_or_id)
+    if found is None:
+        raise BadRequest(f"There is nobody called {name_or_id!r}, and no guest with that id")
+    return found

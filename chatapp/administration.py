@@ -6,7 +6,6 @@ What is so already is not done again: then there is nothing to tell, and the ans
 The doors (pages, API, `flask room`, `flask shell`) call these; `identity` must be allowed to.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from chatapp import text
@@ -19,7 +18,6 @@ from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, check
 
 SLOW_LIMIT = 86_400  # seconds
 KEEP_LIMIT = 10**9
-PARTY_LIMIT = 8  # people in a direct conversation
 
 
 def make_room(
@@ -44,29 +42,6 @@ def make_room(
     )
     if identity.id != SYSTEM.id:
         hub.limiter.room(identity.address)
-    room: int = hub.journal.ask(request)
-    return room
-
-
-def begin_conversation(hub: Hub, identity: Identity, others: Sequence[Author]) -> int:
-    """The id of the direct room of `identity` and `others`: the one that there is, or a new one.
-
-    Raises BadRequest, Forbidden, SignIn, TooFast.
-    """
-    check(identity, "write_to_people")
-    party = {other.id: other for other in [Author.of(identity), *others]}
-    if not 2 <= len(party) <= PARTY_LIMIT:
-        raise BadRequest(f"A conversation is between 2 and {PARTY_LIMIT} people")
-    if any(person.guest for person in party.values()):
-        raise BadRequest("Guests have no direct conversations")
-    hub.limiter.room(identity.address)
-    request = MakeRoom(
-        ", ".join(sorted(person.name for person in party.values())),
-        kind="direct",
-        guests=False,
-        members=tuple((person.id, person.name, "member") for person in party.values()),
-        party=" ".join(sorted(party)),
-    )
     room: int = hub.journal.ask(request)
     return room
 

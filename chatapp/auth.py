@@ -19,6 +19,7 @@ from chatapp.globals import get_hub
 from chatapp.journal import people_reading
 from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity, check
+from chatapp.sessions import accepted_keys
 from chatapp.text import person_name
 from chatapp.tokens import is_token
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
-FIELDS_LIMIT = 100
+FIELDS_LIMIT = 100  # of a form
 # Answered whoever asks, also while it cannot be read who that is. A hook is who has its address.
 FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics", "hooks.receive"}
 SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
@@ -83,7 +84,7 @@ def become_guest(name: object, code: object) -> Identity:
     session.permanent = True
     session["device"] = device
     session["person"] = {"id": identity.id, "name": identity.name}
-    session["word"] = _word(config.guest_code)
+    session["word"] = _word(config.guest_code, current_app.config["SECRET_KEY"])
     g.asking = identity
     return identity
 
@@ -107,7 +108,7 @@ def guard_write(*, listed_origins: bool = False) -> None:
         token = request.headers.get(CSRF_HEADER) or request.headers.get(CSRF_HEADER_OF_OTHERS)
         token = token or request.form.get(CSRF_FIELD)
         try:
-            validate_csrf(token)
+            validate_csrf(token, accepted_keys(current_app))
         except ValidationError as error:
             raise Forbidden(
                 f"{error} Load the page again; a program sends Origin, or {CSRF_HEADER}."
@@ -138,7 +139,7 @@ def _guest_of_cookie() -> Identity | None:
     config = get_hub().config
     if not person or not config.guests or g.origin_listed:
         return None
-    if config.guest_code and session.get("word") != _word(config.guest_code):
+    if config.guest_code and not _has_said(config.guest_code):
         return None  # came in before there was a word, or with another one
     guest = Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
     return get_hub().people.guest(guest)
@@ -158,16 +159,21 @@ def local_path(path: str) -> str:
     return path if own else "/chats/"
 
 
-def _word(code: str) -> str:
+def _has_said(code: str) -> bool:
+    said = str(session.get("word", "")).encode()
+    words = (_word(code, key).encode() for key in accepted_keys(current_app))
+    return any(hmac.compare_digest(said, word) for word in words)
+
+
+def _word(code: str, key: str) -> str:
     """What a cookie remembers of the guests' word: enough to see that it is still the same one."""
-    key = str(current_app.secret_key).encode()
-    return hmac.new(key, code.encode(), "sha256").hexdigest()[:16] if code else ""
+    return hmac.new(key.encode(), code.encode(), "sha256").hexdigest()[:16] if code else ""
 
 
 def nobody() -> Identity:
     """Somebody without a name at this address, whatever cookie came along."""
     hub = get_hub()
-    visitor = Identity("", "", "visitor", address(), session.get("device", ""))
+    visitor = Identity("", "", "visitor", address())
     if not hub.config.doors_open:
         return structs.replace(visitor, role="anonymous")
     return hub.people.guest(visitor) or visitor

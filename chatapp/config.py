@@ -5,12 +5,12 @@ A setting `guest_code` is the environment variable `CHATAPP_GUEST_CODE` or, weak
 """
 
 import os
+import re
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 
@@ -21,6 +21,8 @@ PREFIX = "CHATAPP_"
 SIGN_UP = ("open", "invitation", "closed")
 CODE_POINT = 12
 ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
+# Scheme, host and port, and nothing with which it would be more than one word in a header.
+ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -38,6 +40,7 @@ class Config:
     guests: bool = setting(True, "whether people without an account may come in as guests")
     guest_code: str = setting("", "one shared word asked of guests; empty: none")
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
+    frame_ancestors: tuple[str, ...] = setting((), "other origins whose pages may show ours in a frame")
     trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
     rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")
     rate_connections: str = setting(
@@ -72,12 +75,14 @@ class Config:
         self._check_sizes()
         for name in ("rate_messages", "rate_connections", "rate_guests", "rate_sign_ins"):
             self.rate(name)
+        for name in ("origins", "frame_ancestors"):
+            for origin in getattr(self, name):
+                if not ORIGIN.fullmatch(origin):
+                    raise SetupError(
+                        f"{PREFIX}{name.upper()}: {origin!r} is no origin; write https://example.org"
+                    )
         if self.sign_up not in SIGN_UP:
             raise SetupError(f"{PREFIX}SIGN_UP={self.sign_up!r}: write one of {', '.join(SIGN_UP)}")
-        for origin in self.origins:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
-                raise SetupError(f"{PREFIX}ORIGINS: {origin!r} is no origin; write https://example.org")
 
     def _check_sizes(self) -> None:
         """The longest message has to fit through every door: who sent it again would never learn why."""

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,36 +60,3 @@ def _check_files(config: Config) -> None:
         path = config.path(name)
         if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
             raise SetupError(f"{path} cannot be written to: make it writable for this user")
-
-
-def secret_key(config: Config) -> str:
-    """The key that signs cookies, made on first use, readable for this user only. Within `setting_up`."""
-    return _key(config.path("secret_key"), "everybody gets a new cookie")
-
-
-def factor_key(config: Config) -> str:
-    """The key with which second factors are encrypted. Within `setting_up`."""
-    return _key(config.path("factor_key"), "everybody has to set up a second factor anew")
-
-
-def _key(path: str, otherwise: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            key = file.read().strip()
-        if len(key) < 32:
-            raise SetupError(f"{path} is too short to be a key: remove it, and {otherwise}")
-        return key
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise SetupError(
-            f"{path} cannot be read ({error.strerror}): make it readable for this user"
-        ) from None
-    key = secrets.token_hex(32)
-    temporary = path + ".new"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
-    return key

@@ -1,13 +1,17 @@
 """Who is a member of a room: joining, leaving, being taken in, given another part, and removed."""
 
+from collections.abc import Sequence
+
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading
-from chatapp.journal.requests import Act, Member, Mute, SetMember
+from chatapp.journal.requests import Act, MakeRoom, Member, Mute, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import RANKS, Identity, RoomRole, Verb, check, outranks
 from chatapp.room import Room
+
+PARTY_LIMIT = 8  # people in a direct conversation
 
 
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
@@ -93,6 +97,37 @@ def known(hub: Hub, room: Room, person: str) -> Author:
     if name is None:
         raise BadRequest("There is nobody with that id")
     return Author(person, name)
+
+
+def begin_conversation(hub: Hub, identity: Identity, others: Sequence[str]) -> int:
+    """The direct room of `identity` and `others`, ids: the one that there is, or a new one.
+
+    Raises BadRequest, Forbidden, SignIn, TooFast.
+    """
+    check(identity, "write_to_people")
+    hub.check_open()
+    party = {identity.id: Author.of(identity)}
+    for other in others[:PARTY_LIMIT]:
+        party[other] = _with_account(hub, other)
+    if not 2 <= len(party) <= PARTY_LIMIT or len(others) >= PARTY_LIMIT:
+        raise BadRequest(f"A conversation is between 2 and {PARTY_LIMIT} people")
+    hub.limiter.room(identity.address)
+    request = MakeRoom(
+        ", ".join(sorted(person.name for person in party.values())),
+        kind="direct",
+        guests=False,
+        members=tuple((person.id, person.name, "member") for person in party.values()),
+        party=" ".join(sorted(party)),
+    )
+    room: int = hub.journal.ask(request)
+    return room
+
+
+def _with_account(hub: Hub, person: str) -> Author:
+    found = hub.journal.read(people_reading.person, person)
+    if found is None or found.disabled:
+        raise BadRequest("There is nobody with that id and an account")
+    return Author(found.id, found.name)
 
 
 def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:

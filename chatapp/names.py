@@ -11,7 +11,7 @@ from functools import lru_cache
 from confusable_homoglyphs.confusables import confusables_data
 
 LOOK_ALIKES: dict[str, list[dict[str, str]]] = confusables_data
-RESERVED = ("system", "guest")
+RESERVED = ("system", "guest", "removed person")
 ALSO_ALIKE = str.maketrans({"i": "1", "l": "1", "0": "o"})
 
 

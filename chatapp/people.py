@@ -189,12 +189,12 @@ class People:
                     self._read()
 
     def _read(self) -> None:
-        first = self.number < 0
-        if first:
+        since = self.number
+        if since < 0:
+            since = self._journal.read(people_reading.number)
+            # What changes from here on is read twice, which does no harm.
             self.renamed = {each.id: each.name for each in self._journal.read(people_reading.renamed)}
             self._once_guests.update(self._journal.read(people_reading.once_guests))
-        # What is read twice because it changed in between does no harm.
-        since = max(self.number, 0) if not first else self._journal.read(people_reading.number)
         news = self._journal.read(people_reading.news, since)
         changed = {person.id: person for person in news.changed}
         # From here on nothing switches: what is known changes for everybody at once.

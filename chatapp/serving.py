@@ -10,7 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from chatapp import auth
+from chatapp import auth, headers
 from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
@@ -46,6 +46,7 @@ def init_app(app: Flask, config: Config) -> None:
     """Prepare `app` to be served."""
     app.url_map.converters["int"] = Number
     app.config["MAX_CONTENT_LENGTH"] = config.request_limit
+    app.config["MAX_FORM_PARTS"] = auth.FIELDS_LIMIT
     app.url_map.converters["room_id"] = RoomId
     if config.trusted_proxies:
         n = config.trusted_proxies
@@ -90,6 +91,8 @@ def _read_body(held: Held) -> None:
     if length is not None and len(data) < length:
         get_hub().check_open()  # a server that goes has cut it off itself
         raise BadRequest("The body was cut off")
+    if request.mimetype == "application/x-www-form-urlencoded" and data.count(b"&") >= auth.FIELDS_LIMIT:
+        raise BadRequest("The form has too many fields")  # half a million take a second to be taken apart
     environ["wsgi.input"] = BytesIO(data)
     request.get_data()  # keeps the bytes beside what a form parser makes of them
 
@@ -103,8 +106,8 @@ def _finish(held: Held, response: Response) -> Response:
     response = _hold(held, response)
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
+        response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):
         response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         response.headers.add("Vary", "Origin")

@@ -1,19 +1,32 @@
-"""Who is signed in, in a signed cookie, also after the server's clock was set back."""
+"""Who is signed in, in a signed cookie: also after the server's clock was set back, or its keys changed."""
 
 from datetime import UTC, datetime
 
-from flask import Flask, Request
+from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
+from chatapp.keys import Keys
+
 
 class CookieSessions(SecureCookieSessionInterface):
-    """Flask's own, but for one rule: a cookie may be dated in the future. Only too old ones are refused.
+    """Flask's own, but for three rules.
 
-    Flask takes such a cookie for expired, so whoever came in before the clock was set back would be nobody.
+    A cookie may be dated in the future; only too old ones are refused. Flask takes such a cookie for expired,
+    so whoever came in before the clock was set back would be nobody.
+
+    It is `Secure` where the request came over TLS: the same server may be reached without, and a cookie that
+    browsers do not keep would let nobody in there.
+
+    The keys are those that stand in the instance folder when the request comes.
     """
 
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self._keys.look():
+            configure(app, self._keys)
         serializer = self.get_signing_serializer(app)
         cookie = request.cookies.get(self.get_cookie_name(app))
         if serializer is None or not cookie:
@@ -25,3 +38,17 @@ class CookieSessions(SecureCookieSessionInterface):
         if datetime.now(UTC) - signed_at > app.permanent_session_lifetime:
             return self.session_class()
         return self.session_class(data)
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+def configure(app: Flask, keys: Keys) -> None:
+    """Have `app` sign with the first of `keys`, and accept what the others signed."""
+    current, *older = keys.all
+    app.config.update(SECRET_KEY=current, SECRET_KEY_FALLBACKS=older)
+
+
+def accepted_keys(app: Flask) -> list[str]:
+    """The keys of `app`, the one that signs last, as itsdangerous wants them."""
+    return [*app.config["SECRET_KEY_FALLBACKS"], app.config["SECRET_KEY"]]

@@ -181,6 +181,7 @@ def test_nobody_takes_a_name_that_passes_for_a_members(
 def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Server, board: int) -> None:
     grace, reader = member(server, "grace"), Person(server, "reader")
     grace.say(board, "hello")
+    assert grace.http.post(f"/api/rooms/{board}/join").status_code == 200
     name = f"Grace H {uuid.uuid4().hex[:8]}"
     with closing(reader.socket()) as socket, closing(grace.socket()) as own:
         socket.join(board)
@@ -198,6 +199,8 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
         assert said["author"] == {"id": grace.id, "name": name}
     page = reader.http.get(f"/chats/{board}/").text
     assert re.search(r'class="author cut">([^<]*)<', page)[1] == name
+    members = grace.http.get(f"/api/rooms/{board}/members").json()["members"]
+    assert name in [each["name"] for each in members]
     grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
 

@@ -223,6 +223,17 @@ def test_where_the_proxy_was_forgotten_the_log_says_why_pages_may_not_write(forg
     eventually(lambda: refused in "".join(forgotten.server.log), refused)
 
 
+def test_over_tls_the_cookie_is_for_tls_only_and_the_browser_is_told_to_stay_there(nginx: Nginx) -> None:
+    for url, secure in ((nginx.tls_url, True), (nginx.url, False)):
+        for headers in ({}, FORGED):
+            answer = httpx.post(f"{url}/guests", json={"name": "grace"}, headers=headers, verify=False)
+            fields = {field.strip().lower() for field in answer.headers["Set-Cookie"].split(";")}
+            assert ("secure" in fields) is secure
+            assert {"httponly", "samesite=lax"} <= fields
+            assert ("Strict-Transport-Security" in answer.headers) is secure
+            assert "'self'" in answer.headers["Content-Security-Policy"]
+
+
 def _redirected(url: str, **headers: str) -> str:
     return httpx.get(f"{url}/chats", headers=headers, verify=False).headers["Location"]
 

@@ -9,7 +9,10 @@ from chatapp.errors import ChatError
 from chatapp.transports.requests_v1 import FRAMES
 from tests.servers import ROOT, Server
 
-DOCS = {path.name: path.read_text() for path in [*Path(ROOT, "docs").glob("*.md"), Path(ROOT, "README.md")]}
+DOCS = {
+    path.name: path.read_text()
+    for path in [*Path(ROOT, "docs").glob("*.md"), Path(ROOT, "README.md"), Path(ROOT, "SECURITY.md")]
+}
 TESTS = "\n".join(path.read_text() for path in Path(ROOT, "tests").rglob("*.py") if path != Path(__file__))
 
 
@@ -54,6 +57,13 @@ def test_every_error_is_in_the_protocol_with_its_status_and_tried_by_a_test(erro
 
 def test_links_between_the_docs_lead_somewhere() -> None:
     for name, text in DOCS.items():
-        base = ROOT if name == "README.md" else Path(ROOT, "docs")
+        base = ROOT if name in ("README.md", "SECURITY.md") else Path(ROOT, "docs")
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
             assert (base / target).exists(), f"{name} links to {target}"
+
+
+def test_what_security_md_names_as_a_test_is_one() -> None:
+    named = re.findall(r"`((?:tests/)?(?:\w+/)?test_\w+\.py)`", DOCS["SECURITY.md"] + DOCS["security.md"])
+    assert len(named) > 10
+    found = {path.name for path in Path(ROOT, "tests").rglob("test_*.py")}
+    assert [name for name in named if name.rpartition("/")[2] not in found] == []

@@ -28,10 +28,13 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
         ["https://one.example", "http://two.example:8000"],
         ("https://one.example", "http://two.example:8000"),
     ),
+    "frame_ancestors": ("https://one.example", ["https://one.example"], ("https://one.example",)),
     "trusted_proxies": ("1", 1, 1),
     "rate_messages": ("7 per 3 seconds", "7 per 3 seconds", "7 per 3 seconds"),
     "rate_connections": ("8 per minute", "8 per minute", "8 per minute"),
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
+    "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
+    "sign_up": ("open", "open", "open"),
 }
 # What the environment may say instead of a value of each kind, and what it means.
 WORDS = {
@@ -59,6 +62,7 @@ PROMISED = {
     "guests": True,
     "guest_code": "",
     "origins": (),
+    "frame_ancestors": (),
     "trusted_proxies": 0,
 }
 
@@ -85,7 +89,9 @@ def other(item: Any) -> Any:
         return item.default + 2
     if item.name.startswith("rate"):
         return "99 per day"
-    return "https://three.example" if item.name == "origins" else "sqlite:////elsewhere"
+    if item.name == "sign_up":
+        return "closed"
+    return "https://three.example" if item.name in ("origins", "frame_ancestors") else "sqlite:////elsewhere"
 
 
 @pytest.fixture
@@ -172,10 +178,19 @@ def test_config_py_may_use_names_of_its_own_and_compute(load: Callable[..., conf
 WRONG_TEXT = {
     "guests": ["maybe", "2"],
     "origins": ["example.org", "ftp://example.org", "https://example.org/page", "https://", "*"],
+    "frame_ancestors": [
+        "*",
+        "example.org",
+        "https://example.org; script-src *",
+        "https://a b",
+        "https://example.org\r\nX: y",
+    ],
     "trusted_proxies": ["-1", "one", "1.5"],
     "rate_messages": ["", "fast", "30", "30 per fortnight", "-1 per second"],
     "rate_connections": ["often"],
     "rate_guests": ["10 per"],
+    "rate_sign_ins": ["often"],
+    "sign_up": ["perhaps"],
     "body_limit": ["", "many", "0", "-5", "4e3", "4000.0", "9" * 5000],
     "heartbeat": ["0", "nan", "inf"],
     "backlog": ["0", "1,000"],

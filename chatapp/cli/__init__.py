@@ -1,9 +1,10 @@
 """The commands of `flask`, one file for each group."""
 
 from chatapp.cli import moderation as moderation  # adds its commands to those of rooms
+from chatapp.cli.keys import keys
 from chatapp.cli.migrations import Migrations
 from chatapp.cli.people import user
 from chatapp.cli.rooms import room
 from chatapp.cli.tokens import token
 
-__all__ = ["Migrations", "room", "token", "user"]
+__all__ = ["Migrations", "keys", "room", "token", "user"]

@@ -12,6 +12,7 @@ from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
 from chatapp.shell.accounts import ShellPerson
+from chatapp.shell.handles import flushed
 
 user = AppGroup("user", help="People with an account: beside a running server, or without one.")
 which = click.argument("which", metavar="PERSON")
@@ -180,6 +181,35 @@ def lift(number: int) -> None:
     """Take a ban from the server back, by its number."""
     accounts.lift_ban(get_hub(), SYSTEM, number)
     click.echo(f"Lifted {number}")
+
+
+@user.command()
+@which
+@refusals
+def export(which: str) -> None:
+    """Print everything that is kept of somebody as JSON: a person, or (by the id) a guest."""
+    print_json(accounts.export(get_hub(), which))
+
+
+@user.command()
+@which
+@click.option(
+    "--messages",
+    type=click.Choice(["keep", "remove"]),
+    default="keep",
+    show_default=True,
+    help="What they said stays as that of a removed person, or goes.",
+)
+@yes
+@refusals
+def erase(which: str, messages: str, yes: bool) -> None:
+    """Take somebody out of the database for good: a person, or (by the id) a guest."""
+    said = "what they said stays without their name" if messages == "keep" else "what they said goes too"
+    confirm(f"Erase {which} for good ({said})?", yes)
+    rooms = flushed(
+        get_hub(), lambda: accounts.erase(get_hub(), SYSTEM, which, keep_messages=messages == "keep")
+    )
+    click.echo(f"Erased, from {rooms} room{'' if rooms == 1 else 's'}")
 
 
 def _done(found: ShellPerson, as_json: bool, done: str) -> None:

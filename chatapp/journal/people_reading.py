@@ -28,6 +28,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, TOKENS = (
     )
 )
 
+ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
 
@@ -125,7 +126,7 @@ def search(connection: Connection, begins: str, limit: int) -> list[Person]:
 
 def people(connection: Connection, begins: str = "", limit: int = 10_000) -> list[Person]:
     """People by name, those whose name begins with `begins`."""
-    query = _PERSON.order_by(func.lower(_U.name), _U.id).limit(limit)
+    query = _PERSON.where(~_U.key.startswith(ERASED)).order_by(func.lower(_U.name), _U.id).limit(limit)
     if begins:
         query = query.where(func.lower(_U.name).startswith(begins.lower(), autoescape=True))
     return [Person(*row) for row in connection.execute(query)]

@@ -167,6 +167,19 @@ class Reset(PeopleRequest, frozen=True):
     uniquifier: str
 
 
+class Erase(PeopleRequest, frozen=True):
+    """Take a person out of the database. `name`: theirs; `alias`: the author id that what they said gets.
+
+    `keep_messages`: what they said stays, as somebody's without a name; else it goes.
+    """
+
+    person: str
+    name: str
+    alias: str
+    keep_messages: bool
+    by: Author = SYSTEM_AUTHOR
+
+
 class ImposeEverywhere(PeopleRequest, frozen=True):
     """Bans on the whole server."""
 

@@ -10,7 +10,7 @@ from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
 from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
-from chatapp.journal.reading import GUESTS
+from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.journal.token_requests import TokenRequest
@@ -94,6 +94,9 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
         "fs_uniquifier": request.uniquifier,
         **request.secrets,
     }
+    former = guest(connection, request.person) if request.person else None
+    if former is not None and former.name != request.name:
+        row["renamed"] = row["changed"]
     user: int = connection.execute(insert(USERS).values(row).returning(USERS.c.id)).scalar_one()
     person = request.person or f"u{user}"
     connection.execute(update(USERS).where(USERS.c.id == user).values(person_id=person))
@@ -130,6 +133,8 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         columns["changed"] = _next(connection)
     if columns.get("name", before.name) != before.name:
         columns["renamed"] = columns["changed"]
+        mine = MEMBERS.c.person_id == request.person
+        connection.execute(update(MEMBERS).where(mine).values(name=columns["name"]))
     if columns.get("role") == "administrator":
         connection.execute(update(SERVER).values(begun=True))
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
@@ -139,6 +144,15 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
     return _person(connection, request.person), public or bool(ended)
+
+
+def check_erasable(connection: Connection, request: requests.Erase) -> None:
+    """Raises BadRequest for nobody, and for the last administrator."""
+    found = reading.person(connection, request.person)
+    if found is None and guest(connection, request.person) is None:
+        raise BadRequest("There is nobody with that id")
+    if found is not None and found.role == "administrator":
+        _keep_an_administrator(connection, request.person)
 
 
 def _keep_an_administrator(connection: Connection, but: str) -> None:

@@ -17,9 +17,18 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
-from chatapp.journal import people_reading, people_statements, reading, statements, token_statements
+from chatapp.journal import (
+    people_reading,
+    people_statements,
+    personal_data,
+    reading,
+    statements,
+    token_statements,
+)
+from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
+    Act,
     ChangeRoom,
     Clear,
     Commit,
@@ -124,9 +133,8 @@ class _Transaction:
             .where(columns.id.in_(sorted(rooms)))  # sorted: two processes lock in the same order
             .with_for_update()
         )
-        self._rooms = {
-            row[0]: _OpenRoom(*row) for row in self._connection.execute(query.order_by(columns.id))
-        }
+        found = self._connection.execute(query.order_by(columns.id))
+        self._rooms |= {row[0]: _OpenRoom(*row) for row in found}
 
     def _find_known(self, posts: Sequence[Post]) -> None:
         by_room = defaultdict(set)
@@ -159,6 +167,8 @@ class _Transaction:
                     return 0
                 case Prune():
                     return self._prune(self._room(request.room), request)
+                case Erase():
+                    return self._erase(request)
                 case PeopleRequest():
                     return self._about_people(request)
         except ChatError as refusal:
@@ -212,6 +222,22 @@ class _Transaction:
         if self._people is None:
             self._people = people_reading.number(self._connection)
         return self._people
+
+    def _erase(self, request: Erase) -> int:
+        """Returns in how many rooms the person was."""
+        self._flush()
+        rooms = personal_data.rooms_of(self._connection, request.person)
+        self._lock(rooms - self._rooms.keys())
+        people_statements.check_erasable(self._connection, request)
+        personal_data.erase(self._connection, request, now())
+        statements.note(self._connection, request.by, Act("erased an account"), None, now())
+        self._known = {key: kept for key, kept in self._known.items() if key[0] not in rooms}
+        for room in rooms:
+            self._rooms[room].rights += 1
+            self._rooms[room].changed = True
+        self._people = people_statements.move(self._connection)
+        self._people_moved = True
+        return len(rooms)
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         answer, moved = people_statements.perform(self._connection, request, now())

@@ -66,7 +66,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("%s %s failed", request.method, request.path)
+    log.exception("%s %r failed", request.method, request.path)  # decoded: it may have line breaks
     title = "Something went wrong here"
     if for_people():
         return _page(500, "fault", title)

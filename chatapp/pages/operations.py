@@ -61,6 +61,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "hooks.make": Operation({201: answers.Hook}, hooks.NewHook, posts=True),
     "hooks.receive": Operation({200: TEXT}, hooks.Payload, posts=True, problems=False),
     "hooks.revoke": Operation({200: Message}, posts=True),
+    "members.begin_conversation": Operation({200: answers.Room}, members.Party),
     "members.index": Operation({200: answers.Members}),
     "members.join": Operation(NOTICE),
     "members.leave": Operation(NOTICE),

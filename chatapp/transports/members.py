@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 from msgspec import Struct
 
-from chatapp import auth, membership
+from chatapp import auth, listing, membership
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import Message
 from chatapp.transports import json_api
@@ -19,6 +19,21 @@ class Part(Struct, frozen=True):
 
 class Muting(Struct, frozen=True):
     muted: bool
+
+
+class Party(Struct, frozen=True):
+    """`people`: the ids of the others."""
+
+    people: list[str]
+
+
+@bp.post("/api/direct")
+def begin_conversation() -> Response:
+    """The direct room of the asker and others, made where there is none."""
+    auth.guard_write()
+    hub, identity = get_hub(), get_identity()
+    room_id = membership.begin_conversation(hub, identity, json_api.body(Party).people)
+    return json_api.answer(listing.one(hub, identity, room_id).plain)
 
 
 @bp.get("/api/rooms/<room_id:room_id>/members")

@@ -10,7 +10,7 @@ import time
 from flask import Blueprint, Response, request
 from flask_sock import Sock
 
-from chatapp import access, auth, posting
+from chatapp import access, auth, headers, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError
@@ -155,5 +155,5 @@ def _answer(callback: str | None, timestamp: float, data: str) -> Response:
     if callback is None:
         return Response(content, mimetype="application/json")
     response = Response(f"{callback}({content.decode()})", mimetype="application/javascript")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[headers.CORP] = "cross-origin"  # a script that any site's page may load: that is its use
     return response

@@ -1,0 +1,313 @@
+"""Markup in everything that is ever shown stays words, with the policy off, so that only escaping stands between."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.chromium import PATIENCE
+from tests.clients import Person, eventually
+from tests.servers import Server
+from tests.test_cli import Console
+
+# Each gets out of another place than the others, or runs by itself in another way. `ran` is the judge's.
+PAYLOADS = {
+    "an element": "<img src=x onerror=ran()>",
+    "an attribute in quotes": '"><img src=x onerror=ran()>',
+    "an attribute in single quotes": "'><img src=x onerror=ran()>",
+    "an attribute without quotes": "x onfocus=ran() autofocus tabindex=1 x=",
+    "a script": "<script>ran()</script>",
+    "the end of a script": "</script><img src=x onerror=ran()>",
+    "the end of a title": "</title><img src=x onerror=ran()>",
+    "the end of a text field": "</textarea><img src=x onerror=ran()>",
+    "the end of a template": "</template><img src=x onerror=ran()>",
+    "the end of a comment": "--><img src=x onerror=ran()>",
+    "the end of a noscript": "</noscript><img src=x onerror=ran()>",
+    "a picture that draws": "<svg onload=ran()>",
+    "a picture that is a script": "<svg><script>ran()</script>",
+    "a foreign namespace": "<math><mtext></math><img src onerror=ran()>",
+    "something that unfolds": "<details open ontoggle=ran()>x",
+    "a frame": "<iframe srcdoc='<script>parent.ran()</script>'>",
+    "entities": "&lt;img src=x onerror=ran()&gt;",
+    "escapes of JSON": r"\u003cimg src=x onerror=ran()\u003e",
+    "the end of a string": "');ran();//",
+    "the end of a JSON string": '"};ran();//',
+    "an expression of a template": "{{ran()}}${ran()}{%print(7)%}<%=7%>",
+    "a comment of a script": "<!--<script>",
+    "half an element": "<img src=x onerror=ran() x=",
+    "NFKC": "＜img src=x onerror=ran()＞",
+}
+NAME_LIMIT = 40
+SHORT = {what: payload for what, payload in PAYLOADS.items() if len(payload) <= NAME_LIMIT}
+# Those that differ by the place that they get out of; the others differ by how they run.
+PLACES = {
+    what: PAYLOADS[what]
+    for what in ("an element", "an attribute in quotes", "an attribute in single quotes",
+                 "an attribute without quotes", "the end of a script", "the end of a text field")
+}  # fmt: skip
+TINY = ["<b>x</b>", "<svg/onload=ran", "'><s>", '"><s>', "</script>", "&lt;b&gt;", "{{7*7}}", "<img/src=x>"]
+# What no page of ours has of its own accord.
+STRANGERS = (
+    "img, svg [onload], svg script, math, iframe, details:not(.ours), b, s, script:not([src]):not([type='application/json']),"
+    "[onerror], [onload], [onfocus], [ontoggle], [autofocus], a[href^='javascript']"
+)
+
+
+class Judge:
+    """A browser with the policy off. Whatever runs in its pages tells of itself."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context, self.ran = context, []
+        context.set_default_timeout(PATIENCE)
+        context.expose_binding("ran", lambda _source, *_: self.ran.append(True))
+        context.on("dialog", lambda dialog: (self.ran.append(True), dialog.dismiss()))
+
+    def open(self, path: str) -> Page:
+        page = self.context.new_page()
+        page.goto(path)
+        return page
+
+    def check(self, page: Page) -> None:
+        """Nothing ran on `page`, and nothing is there that somebody else made."""
+        expect(page.locator(STRANGERS)).to_have_count(0)
+        page.evaluate("() => new Promise(done => setTimeout(done))")  # what was put in has had its turn
+        assert self.ran == []
+
+
+@pytest.fixture
+def judge(browser: Browser, server: Server) -> Iterator[Judge]:
+    context = browser.new_context(base_url=server.url, bypass_csp=True)
+    yield Judge(context)
+    context.close()
+
+
+@pytest.fixture
+def room(ada: Person) -> int:
+    return ada.make_room(f"words {uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def in_room(judge: Judge, room: int) -> Callable[..., ChatPage]:
+    """The room in the judge's browser, live, for a guest."""
+
+    def make(name: str = "grace", path: str = "/chats/{}/") -> ChatPage:
+        origin = judge.context.new_page()
+        origin.goto("/healthz")
+        url = origin.url.removesuffix("/healthz")
+        answer = judge.context.request.post("/guests", data={"name": name}, headers={"Origin": url})
+        assert answer.status == 201, answer.text()
+        origin.close()
+        chat = ChatPage(judge.open(path.format(room)), room)
+        expect(chat.state).to_have_text("Live")
+        return chat
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def flask(server: Server) -> Iterator[Console]:
+    """`flask room …`: what guests may not do to a room, its owners may."""
+    console = Console(server)
+    yield console
+    console.close()
+
+
+# -- the judge ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["an element", "something that unfolds", "a frame"])
+def test_the_judge_sees_what_runs_where_nothing_is_escaped(
+    what: str, judge: Judge, in_room: Callable[..., ChatPage]
+) -> None:
+    page = in_room().page
+    page.evaluate("payload => document.body.insertAdjacentHTML('beforeend', payload)", PAYLOADS[what])
+    expect(page.locator(STRANGERS).first).to_be_attached()
+    eventually(lambda: page.evaluate("true") and judge.ran)  # what pages tell is heard while they are asked
+
+
+# -- fields ---------------------------------------------------------------------------------------------
+
+
+def everywhere(judge: Judge, room: int) -> None:
+    """The server's own pages of what was said: the room with and without transport, its history, all rooms."""
+    for path in (f"/chats/{room}/", f"/chats/long_poll/{room}/", f"/chats/{room}/?before=9999", "/chats/"):
+        page = judge.open(path)
+        judge.check(page)
+        page.close()
+
+
+def test_the_words_of_a_message(
+    judge: Judge, in_room: Callable[..., ChatPage], ada: Person, room: int
+) -> None:
+    chat = in_room()
+    for payload in PAYLOADS.values():
+        ada.say(room, payload)
+    expect(chat.words).to_have_text(list(PAYLOADS.values()))
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+def test_the_words_of_an_edit_and_of_a_reply(
+    judge: Judge, in_room: Callable[..., ChatPage], ada: Person, room: int
+) -> None:
+    chat = in_room()
+    for payload in PAYLOADS.values():
+        said = ada.say(room, "before")["seq"]
+        _change(ada, room, kind="edit", of=said, body=payload)
+        _change(ada, room, kind="text", of=said, body=payload)
+    expect(chat.words).to_have_text([payload for payload in PAYLOADS.values() for _ in range(2)])
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+def test_a_reaction(judge: Judge, in_room: Callable[..., ChatPage], ada: Person, room: int) -> None:
+    chat = in_room()
+    said = ada.say(room, "react to this")["seq"]
+    for mark in TINY:
+        _change(ada, room, kind="reaction", of=said, body=mark)
+    expect(chat.page.locator("#messages .reaction .mark")).to_have_text(TINY)
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+def test_the_name_of_somebody(
+    judge: Judge, in_room: Callable[..., ChatPage], server: Server, room: int, ada: Person, flask: Console
+) -> None:
+    """As an author, in presence, while they write, who deleted something, and who is removed."""
+    chat = in_room()
+    chat.page.get_by_role("button", name="People here").click()
+    for name in SHORT.values():
+        with closing(Person(server, name)) as cursed, closing(cursed.socket()) as socket:
+            socket.join(room)
+            expect(chat.page.locator("#people .name", has_text=name).first).to_be_attached()
+            socket.send({"type": "typing", "room": room})
+            expect(chat.page.locator("#typing")).to_contain_text(name)
+            said = cursed.say(room, "hello")["seq"]
+            _change(ada, room, of=said, body="an answer")
+            _change(cursed, room, kind="delete", of=said)
+            expect(chat.page.locator(".deleted .words").last).to_contain_text(name)
+            assert flask("kick", room, "--", name).status == 0
+            expect(chat.notices.last).to_contain_text(name)
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_one_s_own_name(what: str, judge: Judge, in_room: Callable[..., ChatPage], room: int) -> None:
+    """On one's own pages, and before the server has answered."""
+    chat = in_room(PLACES[what])
+    chat.say("hello", "a bell: \x07")
+    expect(chat.failed).to_have_count(1)
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+@pytest.mark.parametrize("field", ["rename", "topic"])
+def test_a_room_s_name_and_topic(
+    field: str, judge: Judge, in_room: Callable[..., ChatPage], room: int, flask: Console
+) -> None:
+    """In the head, in the lists, in the title, and in the notice of the change."""
+    chat = in_room()
+    for what, payload in PAYLOADS.items():
+        assert flask(field, room, "--", payload).status == 0
+        expect(chat.notices.last).to_contain_text(payload)
+        judge.check(chat.page)
+        if what in PLACES:
+            everywhere(judge, room)
+
+
+def test_a_room_in_which_nothing_was_said(judge: Judge, ada: Person) -> None:
+    for payload in PLACES.values():
+        made = ada.http.post("/api/rooms", json={"name": payload, "topic": payload})
+        page = judge.open(f"/chats/{made.json()['id']}/")
+        judge.check(page)
+        page.close()
+    judge.check(judge.open("/chats/"))
+
+
+def test_what_is_written_and_not_yet_kept(judge: Judge, in_room: Callable[..., ChatPage], room: int) -> None:
+    """It waits in the browser's storage, is shown from there after a reload, and can be edited."""
+    chat = in_room()
+    judge.context.route("**/api/rooms/*/messages", lambda route: route.abort())
+    chat.page.evaluate("() => { globalThis.WebSocket.prototype.send = () => {} }")
+    chat.say(*list(PAYLOADS.values())[:12])
+    expect(chat.pending).to_have_count(12)
+    judge.check(chat.page)
+    chat.page.add_init_script("WebSocket.prototype.send = () => {}")
+    chat.page.reload()
+    expect(chat.pending).to_have_count(12)
+    judge.check(chat.page)
+
+
+def test_a_form_that_is_shown_again(judge: Judge, ada: Person, room: int, server: Server) -> None:
+    """What was refused stands in its fields again, and in the sentence that refuses it."""
+    page = judge.open("/chats/")
+    for payload in PLACES.values():
+        for fields in (
+            {"name": payload + "x" * 80, "code": payload, "next": payload},
+            {"name": "", "next": payload},
+        ):
+            _submit(page, "/guests", fields)
+            judge.check(page)
+    cookie = {"name": "chatapp", "value": ada.http.cookies["chatapp"], "url": server.url}
+    judge.context.add_cookies([cookie])  # type: ignore[list-item]
+    for payload in PLACES.values():
+        _submit(page, "/chats/", {"name": payload + "x" * 80, "topic": payload})
+        judge.check(page)
+        _submit(page, f"/chats/{room}/", {"body": payload + "\x07"})
+        judge.check(page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/chats/?next={}", "/chats/{}/", "/{}", "/chats/1/?before={}", "/chats/1/http?lastupdate={}",
+     "/chats/1/http?lastupdate=0&callback={}", "/api/rooms/{}/messages", "/api/rooms/1/messages?after={}",
+     "/static/{}", "/guests?next={}", "/chats/1/?next=/#{}"],
+)  # fmt: skip
+def test_an_address(path: str, judge: Judge) -> None:
+    """Whatever stands in a link that somebody follows: on pages, on errors, and where no page was meant to be."""
+    page = judge.context.new_page()
+    for payload in PLACES.values():
+        for written in (payload, quote(payload, safe="")):
+            page.goto(path.format(written))
+            judge.check(page)
+
+
+def test_an_answer_that_is_opened_as_if_it_were_a_page(judge: Judge, ada: Person, room: int) -> None:
+    for payload in PAYLOADS.values():
+        ada.say(room, payload)
+    paths = [f"/api/rooms/{room}/messages", "/api/rooms", f"/api/rooms/{room}/presence", "/metrics",
+             f"/chats/{room}/http?lastupdate=0", f"/chats/{room}/http?lastupdate=0&callback=cb"]  # fmt: skip
+    for path in paths:
+        page = judge.open(path)
+        judge.check(page)
+        page.close()
+
+
+# -- within ---------------------------------------------------------------------------------------------
+
+
+def _change(person: Person, room: int, **fields: Any) -> None:
+    answer = person.http.post(person.messages(room), json=fields)
+    assert answer.status_code == 201, answer.text
+
+
+def _submit(page: Page, path: str, fields: dict[str, str]) -> None:
+    """Send a form as a browser does, and wait for the page that answers it."""
+    with page.expect_navigation():
+        page.evaluate(
+            """([path, fields]) => {
+                const form = Object.assign(document.createElement("form"), { method: "post", action: path });
+                for (const [name, value] of Object.entries(fields)) {
+                    form.append(Object.assign(document.createElement("textarea"), { name, value }));
+                }
+                document.body.append(form);
+                form.submit();
+            }""",
+            [path, fields],
+        )

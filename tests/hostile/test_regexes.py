@@ -1,0 +1,81 @@
+"""No regular expression of the server's takes long for any text: each is tried on what makes slow ones slow."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.servers import ROOT
+
+CPU_SECONDS = 60  # of the machine, not of the clock; each takes well under one
+SOURCES = sorted(path for path in (ROOT / "chatapp").rglob("*.py"))
+CALL = re.compile(r"\bre\.(?:compile|search|match|fullmatch|sub|split|findall|finditer)\(")
+# What the expressions are made of, and what none of them expects.
+PIECES = ["a", "A", "1", ".", ".a", "a.", "1e", "e", "+", "-", "$", "_", " ", "\n", "\x00", "/", ":", "[", "]", "%",
+          "sqlite:///", "http://a", "\u202e", "😀", "é"]  # fmt: skip
+ENDS = ["", "!", "\x00", "é", "\n"]
+MANY = 20_000  # repetitions: a quadratic one has 400 million steps to go
+
+TRY = """
+import json, re, sys
+pattern, pieces, ends, many = json.load(sys.stdin)
+compiled = re.compile(pattern)
+for piece in pieces:
+    for end in ends:
+        for text in (piece * many + end, (piece * 40 + end) * (many // 40)):
+            compiled.fullmatch(text)
+            compiled.match(text)
+            compiled.search(text)
+"""
+
+
+def expressions() -> list[str]:
+    """Every regular expression in `chatapp`: what `re`'s functions are called with there."""
+    import ast
+
+    found: list[str] = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _of_re(node.func):
+                first = node.args[0]
+                assert isinstance(first, ast.Constant), f"{path}: an expression that is put together"
+                found.append(str(first.value))
+    return found
+
+
+def _of_re(function: Any) -> bool:
+    return getattr(function.value, "id", "") == "re" and function.attr != "escape"
+
+
+def cost(pattern: str) -> subprocess.CompletedProcess[str]:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+
+    return subprocess.run(
+        [sys.executable, "-c", TRY],
+        input=json.dumps([pattern, PIECES, ENDS, MANY]),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+    )
+
+
+def test_all_of_them_are_tried() -> None:
+    calls = sum(len(CALL.findall(path.read_text())) for path in SOURCES)
+    assert len(expressions()) == calls > 3
+
+
+@pytest.mark.parametrize("pattern", expressions())
+def test_none_takes_long(pattern: str) -> None:
+    done = cost(pattern)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|a)*$"])
+def test_one_that_does_is_found(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.CPU_SECONDS", 1)
+    assert cost(pattern).returncode != 0

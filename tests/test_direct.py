@@ -1,0 +1,81 @@
+"""Direct conversations: a room of two or a few people, found again, and nobody else's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.clients import Person, eventually
+from tests.people import Member, administrator, member
+from tests.raw_socket import problem
+from tests.servers import Server
+
+Newcomer = Callable[[str], Member]
+
+
+@pytest.fixture
+def newcomer(server: Server) -> Iterator[Newcomer]:
+    made: list[Member] = []
+
+    def make(name: str) -> Member:
+        made.append(member(server, name))
+        return made[-1]
+
+    yield make
+    for person in made:
+        person.close()
+
+
+def begin(person: Member, *others: Person) -> httpx.Response:
+    return person.http.post("/api/direct", json={"people": [other.id for other in others]})
+
+
+def rooms(person: Person) -> dict[int, dict[str, Any]]:
+    return {room["id"]: room for room in person.http.get("/api/rooms").json()["rooms"]}
+
+
+def test_two_people_talk_in_a_room_of_their_own_which_is_the_same_whoever_begins(
+    newcomer: Newcomer,
+) -> None:
+    mary, joan = newcomer("mary"), newcomer("joan")
+    room = begin(mary, joan).json()
+    assert begin(joan, mary).json()["id"] == room["id"]
+    assert (room["kind"], room["name"]) == ("direct", joan.name)
+    assert rooms(joan)[room["id"]]["name"] == mary.name
+    with closing(joan.socket()) as socket:
+        socket.join(room["id"])
+        mary.say(room["id"], "between us")
+        socket.expect(lambda frame: frame["type"] == "message" and frame["body"] == "between us")
+
+
+def test_a_conversation_is_nobody_elses_not_even_the_administrators(
+    server: Server, newcomer: Newcomer, grace: Person
+) -> None:
+    mary, joan, other = newcomer("mary"), newcomer("joan"), newcomer("other")
+    room = begin(mary, joan).json()["id"]
+    mary.say(room, "between us")
+    for stranger in (other, administrator(server), grace):
+        assert problem(stranger.http.get(stranger.messages(room))) == "no_such_room"
+        assert room not in rooms(stranger)
+    assert problem(mary.http.put(f"/api/rooms/{room}/members/{other.id}", json={})) == "forbidden"
+    assert problem(mary.http.post(f"/api/rooms/{room}/leave")) == "bad_request"
+    assert begin(mary, joan, other).json()["id"] != room
+
+
+def test_who_has_no_account_has_no_conversations(newcomer: Newcomer, grace: Person) -> None:
+    mary = newcomer("mary")
+    assert problem(begin(mary, grace)) == "bad_request"
+    assert problem(begin(mary, mary)) == "bad_request"
+    assert problem(begin(mary)) == "bad_request"
+    assert problem(grace.http.post("/api/direct", json={"people": [mary.id]})) == "forbidden"
+    assert problem(begin(mary, *[mary] * 9)) == "bad_request"
+
+
+def test_a_muted_conversation_says_so_in_the_list(newcomer: Newcomer) -> None:
+    mary, joan = newcomer("mary"), newcomer("joan")
+    room = begin(mary, joan).json()["id"]
+    assert mary.http.post(f"/api/rooms/{room}/mute", json={"muted": True}).status_code == 204
+    eventually(lambda: rooms(mary)[room]["muted"] is True)
+    assert rooms(joan)[room]["muted"] is False
