@@ -26,7 +26,7 @@ NAME_LIMIT = 80
 DAYS, DAYS_LIMIT = 90, 3660
 ROOMS_LIMIT = 100
 DAY = 86_400_000_000  # microseconds
-_TOKEN = re.compile(PREFIX + r"[\w-]{43}", re.ASCII)
+_TOKEN = re.compile(r"chat_[\w-]{43}", re.ASCII)  # PREFIX, and 32 bytes in base 64
 
 
 class MadeToken(Struct, frozen=True):
