@@ -15,7 +15,7 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, api_docs, errors, guests, health, metrics, rooms
+from chatapp.pages import account, api_docs, details, errors, guests, health, metrics, rooms
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
@@ -105,6 +105,7 @@ def _open_doors(app: Flask) -> None:
         tutorial,
         websocket,
         rooms,
+        details,
         guests,
         account,
         token_pages,

@@ -112,13 +112,15 @@ def set_retention(
 def clear(hub: Hub, identity: Identity, room_id: int) -> None:
     """Remove all messages for good. Every reader is reset; numbers go on."""
     room = permitted(hub, identity, room_id, "manage")
-    hub.journal.ask(Clear(room.id, Author.of(identity), Act("cleared the room", room.name)))
+    act = Act("cleared the room", room.name)
+    hub.journal.ask(Clear(room.id, Author.of(identity), act, identity, room.rights.number))
 
 
 def drop(hub: Hub, identity: Identity, room_id: int) -> None:
     """Remove the room and its messages for good. Its number is never given again."""
     room = permitted(hub, identity, room_id, "manage")
-    hub.journal.ask(DropRoom(room.id, Author.of(identity), Act("deleted the room", room.name)))
+    act = Act("deleted the room", room.name)
+    hub.journal.ask(DropRoom(room.id, Author.of(identity), act, identity, room.rights.number))
 
 
 def _change(hub: Hub, identity: Identity, room_id: int, said: str, **columns: Any) -> Message | None:

@@ -18,10 +18,7 @@ from chatapp.permissions import Identity, check, may
 from chatapp.room import Room
 from chatapp.subscriber import Subscriber
 
-_DISMISSALS: dict[str, type[ChatError]] = {
-    **{kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)},
-    "withdrawn": Forbidden,
-}
+_DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)}
 
 
 class Connection:
@@ -155,13 +152,23 @@ class Connection:
     def _dismissed(self, subscriber: Subscriber, code: str) -> None:
         self.subscribers.pop(subscriber.room.id, None)
         self._absent(subscriber)
-        error = _DISMISSALS[code]()
+        error = self._withdrawn(subscriber.room) if code == "withdrawn" else _DISMISSALS[code]()
         over = code == "no_such_room" or (code == "withdrawn" and self.subscribers)
         if over and self._many_rooms:
             self.send_frame("error", frames.error(error, "join", subscriber.room.id))
             self.send_frame("left", frames.left(subscriber.room.id))
         else:
             self.dismiss(error)
+
+    def _withdrawn(self, room: Room) -> ChatError:
+        """Why this person may not read `room` any more."""
+        try:
+            check(self.identity, "read", room.rights)
+        except NoSuchRoom:  # who has read it knows that it is there
+            return Forbidden("This room is for its members only")
+        except ChatError as refusal:
+            return Forbidden(str(refusal))
+        return Forbidden()
 
     def _absent(self, subscriber: Subscriber) -> None:
         if subscriber.room.id in self._present:

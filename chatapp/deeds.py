@@ -35,10 +35,12 @@ def keep(
     detail: dict[str, Any],
     *effects: Effect,
     act: Act | None = None,
+    over: str | None = None,
 ) -> Message:
     """Keep a deed, which is permitted by `verb`; returns its notice. Switches.
 
-    Raises what the journal refuses, also where the right was withdrawn meanwhile.
+    `over`: whom it is done to, where that takes a higher rank. Raises what the journal refuses, also where
+    the right was withdrawn, or the rank reached, meanwhile.
     """
     request = Post(
         room.id,
@@ -51,6 +53,7 @@ def keep(
         identity=identity,
         verb=verb,
         rights=room.rights.number,
+        over=over,
         forced=True,
     )
     kept: Kept = hub.journal.ask(request)

@@ -10,6 +10,7 @@ from chatapp.message import Author
 _encode = msgspec.json.Encoder().encode
 
 PONG = b'{"type":"pong"}'
+ROOMS = b'{"type":"rooms"}'  # the reader's list of rooms has changed
 
 
 def joined(room: int, cursor: int, epoch: str, name: str) -> bytes:

@@ -12,7 +12,16 @@ import gevent
 from gevent.event import Event
 
 from chatapp import frames, retention
-from chatapp.bus import Bus, Committed, Notice, PeopleChanged, PresenceChanged, ReadUpTo, Typing
+from chatapp.bus import (
+    Bus,
+    Committed,
+    Notice,
+    PeopleChanged,
+    PresenceChanged,
+    ReadUpTo,
+    RoomsChanged,
+    Typing,
+)
 from chatapp.config import Config
 from chatapp.errors import Draining
 from chatapp.heartbeat import Heartbeat
@@ -116,6 +125,8 @@ class Hub:
                 self._show_read(notice.room, notice.person, notice.seq)
             case PresenceChanged():
                 self.presence.rang(notice.room)
+            case RoomsChanged():
+                self._show_rooms_changed(notice.people)
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -130,6 +141,16 @@ class Hub:
         """Tell the person's other readers how far they have read; `but` is the one that said so."""
         self.bus.publish(ReadUpTo(room.id, person, seq))
         self._show_read(room.id, person, seq, but)
+
+    def rooms_changed(self, *people: str) -> None:
+        """Tell `people`, author ids, that their list of rooms has changed."""
+        self.bus.publish(RoomsChanged(list(people)))
+        self._show_rooms_changed(people)
+
+    def _show_rooms_changed(self, people: Container[str]) -> None:
+        for connection in self.heartbeat.connections:
+            if connection.identity.id in people:
+                connection.send_frame("rooms", frames.ROOMS, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)

@@ -43,6 +43,7 @@ class ListedRoom:
             "kind": self.state.kind,
             "role": next(iter(self.rights.members.values()), None),
             "muted": self.muted,
+            "party": [{"id": other.id, "name": other.name} for other in self.party],
             "posting": self.state.posting,
             "guests": self.state.guests,
             "slow_seconds": self.state.slow_seconds,
@@ -53,9 +54,10 @@ class ListedRoom:
 
 def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[ListedRoom]:
     """All rooms that `identity` may read, by id. Reads the database: switches."""
+    # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
+    last = hub.journal.read(reading.last_texts) if with_last else {}
     found = hub.journal.read(reading.listed, identity.id)
     read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
-    last = hub.journal.read(reading.last_texts) if with_last else {}
     here = hub.presence.everywhere()
     return [
         ListedRoom(

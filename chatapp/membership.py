@@ -26,9 +26,11 @@ def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     if identity.id in room.rights.members:
         return None
     room = permitted(hub, identity, room_id, "join")
-    effect = SetMember(identity.id, identity.name, "member")
+    effect = SetMember(identity.id, identity.name, "member", new=True)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
-    return keep(hub, identity, room, "join", "became a member", detail, effect)
+    notice = keep(hub, identity, room, "join", "became a member", detail, effect)
+    hub.rooms_changed(identity.id)
+    return notice
 
 
 def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
@@ -41,7 +43,9 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
         raise BadRequest("A conversation is not left: mute it")
     effect = SetMember(identity.id, identity.name, None)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": None}}
-    return keep(hub, identity, room, "leave", "left", detail, effect)
+    notice = keep(hub, identity, room, "leave", "left", detail, effect)
+    hub.rooms_changed(identity.id)
+    return notice
 
 
 def take_in(
@@ -66,8 +70,10 @@ def take_in(
         raise BadRequest("Guests have no part in running a room")
     said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
     detail = {"member": {"id": person.id, "name": person.name, "role": role}}
-    effect = SetMember(person.id, person.name, role)
-    return keep(hub, identity, room, verb, said, detail, effect, act=Act(said, person.id))
+    effect, act = SetMember(person.id, person.name, role, new=verb == "invite"), Act(said, person.id)
+    notice = keep(hub, identity, room, verb, said, detail, effect, act=act)
+    hub.rooms_changed(person.id)
+    return notice
 
 
 def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
@@ -79,10 +85,10 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     if not outranks(identity, person, room.rights):
         raise Forbidden(f"{found.name} is no less than you here")
     said = f"removed {found.name}"
-    effect = SetMember(person, found.name, None)
-    return keep(
-        hub, identity, room, "moderate", said, {"removed": person}, effect, act=Act(said, person, why)
-    )
+    effect, act = SetMember(person, found.name, None), Act(said, person, why)
+    notice = keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act, over=person)
+    hub.rooms_changed(person)
+    return notice
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:
@@ -120,6 +126,7 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[str]) -> i
         party=" ".join(sorted(party)),
     )
     room: int = hub.journal.ask(request)
+    hub.rooms_changed(*party)
     return room
 
 
@@ -137,6 +144,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
     check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
+    hub.rooms_changed(identity.id)
 
 
 def _a(role: RoomRole) -> str:

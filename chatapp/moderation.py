@@ -25,7 +25,8 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
         _check_rank(identity, person, name, room)
     for person in people:
         said = f"removed {name}"
-        keep(hub, identity, room, "moderate", said, {"removed": person}, act=Act(said, person))
+        act = Act(said, person)
+        keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
     return people
 
 
@@ -34,8 +35,8 @@ def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: i
     room, name = _target(hub, identity, room_id, person)
     effect = Impose("timeout", name, person=person, until=_until(seconds), reason=_reason(why))
     said = f"let {name} only read" + (f" for {told(seconds)}" if seconds else "")
-    detail = {"timeout": person, "seconds": seconds}
-    return keep(hub, identity, room, "moderate", said, detail, effect, act=Act(said, person, why))
+    detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
+    return keep(hub, identity, room, "moderate", said, detail, effect, act=act, over=person)
 
 
 def ban(
@@ -64,7 +65,10 @@ def ban(
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=reason))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
-    return keep(hub, identity, room, "moderate", said, detail, *effects, act=Act(said, person, why))
+    act = Act(said, person, why)
+    notice = keep(hub, identity, room, "moderate", said, detail, *effects, act=act, over=person)
+    hub.rooms_changed(person)
+    return notice
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
@@ -75,7 +79,10 @@ def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
         raise BadRequest("That is not in force (any more)")
     said = f"let {found.name} {'in' if found.kind == 'ban' else 'write'} again"
     act = Act(said, found.person or found.device or found.network or "")
-    return keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    notice = keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    if found.person:
+        hub.rooms_changed(found.person)
+    return notice
 
 
 def sanctions(hub: Hub, identity: Identity, room_id: int) -> list[Sanction]:

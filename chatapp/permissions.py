@@ -5,7 +5,7 @@ one room. What a room, a sanction or a token takes away from that is in `_withhe
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
@@ -107,15 +107,21 @@ class Sanctions:
 
     def meet(self, identity: Identity) -> bool:
         """Whether one of them is in force for `identity`; devices and addresses count for guests only."""
-        if (until := self._people.get(identity.id)) is not None and _in_force(until):
-            return True
+        return any(map(_in_force, self._of(identity)))
+
+    def until(self, identity: Identity) -> int | None:
+        """The end of what is in force for `identity` (0: for good), or None where nothing is."""
+        found = list(filter(_in_force, self._of(identity)))
+        return None if not found else 0 if 0 in found else max(found)
+
+    def _of(self, identity: Identity) -> Iterator[int]:
+        if (until := self._people.get(identity.id)) is not None:
+            yield until
         if identity.role not in ("guest", "visitor", "anonymous"):
-            return False
-        if (until := self._devices.get(identity.device)) is not None and _in_force(until):
-            return True
-        return any(
-            _in_force(until) and _within(identity.address, network) for network, until in self._networks
-        )
+            return
+        if (until := self._devices.get(identity.device)) is not None:
+            yield until
+        yield from (until for network, until in self._networks if _within(identity.address, network))
 
 
 NOBODY: Final = Sanctions()

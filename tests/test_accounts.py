@@ -502,6 +502,8 @@ def test_members_look_people_up_and_guests_do_not(server: Server) -> None:
 
 
 def test_people_are_run_from_a_terminal(server: Server) -> None:
+    administrator(server)  # one has to stay
+
     def flask(*arguments: str) -> str:
         done = server.flask("user", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -78,6 +78,11 @@ def over_the_socket(person: Person, frame: dict[str, Any]) -> str:
         return code
 
 
+def form(who: Person, path: str, **fields: str) -> int:
+    """The status that a browser gets for a form."""
+    return who.http.post(path, data=fields, headers={"Accept": "text/html"}).status_code
+
+
 DOORS: dict[str, Callable[[Person, int], Any]] = {
     "messages": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/messages")),
     "a poll": lambda who, room: problem(who.http.get(f"/api/rooms/{room}/messages?after=0&wait=5")),
@@ -108,6 +113,21 @@ DOORS: dict[str, Callable[[Person, int], Any]] = {
     "the page": lambda who, room: who.http.get(f"/chats/{room}/").status_code,
     "the page that polls": lambda who, room: who.http.get(f"/chats/long_poll/{room}/").status_code,
     "the form": lambda who, room: who.http.post(f"/chats/{room}/", data={"body": "hi"}).status_code,
+    "the details": lambda who, room: who.http.get(f"/chats/{room}/details/").status_code,
+    "what the page takes anew": lambda who, room: who.http.get(f"/chats/{room}/about/").status_code,
+    "a message's page": lambda who, room: who.http.get(f"/chats/{room}/messages/1/").status_code,
+    "a message's deletion": lambda who, room: form(who, f"/chats/{room}/messages/1/delete"),
+    "the settings": lambda who, room: form(who, f"/chats/{room}/settings", name="mine", kind="public"),
+    "the form to join": lambda who, room: form(who, f"/chats/{room}/join"),
+    "the form to leave": lambda who, room: form(who, f"/chats/{room}/leave"),
+    "the form to mute": lambda who, room: form(who, f"/chats/{room}/mute", muted="1"),
+    "the form to take in": lambda who, room: form(who, f"/chats/{room}/members", person=who.id),
+    "the form to remove": lambda who, room: form(who, f"/chats/{room}/remove", person=who.id),
+    "the form for a ban": lambda who, room: form(who, f"/chats/{room}/sanctions", person=who.id, kind="ban"),
+    "the form that lifts": lambda who, room: form(who, f"/chats/{room}/sanctions/1/lift"),
+    "the form to write to somebody": lambda who, room: form(
+        who, f"/chats/{room}/conversation", person=who.id
+    ),
     "the tutorial's poll": lambda who, room: problem(who.http.get(f"/chats/{room}/http?lastupdate=0")),
     "the tutorial's form": lambda who, room: problem(
         who.http.post(f"/chats/{room}/http", data={"new_message": "hi"})

@@ -4,16 +4,27 @@ gevent switches only where somebody waits, so the interleavings are those of the
 "switches" is one that lets other steps happen while it is read.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import gevent
 import pytest
 from gevent import socket
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+)
+from msgspec import UNSET, structs
 
 from chatapp.config import Config
 from chatapp.encodings import EVENT_STREAM, WEBSOCKET, Encoding
@@ -22,12 +33,15 @@ from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
 from chatapp.message import Author, Message, format_time
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity, Rights
+from chatapp.permissions import Identity, Rights, may
 from chatapp.room import NEWEST, Room
 from chatapp.subscriber import Subscriber
 from chatapp.transports.polling import poll
 
 ADA = Identity("g1", "ada", "guest")
+PEOPLE = {
+    who.id: who for who in (ADA, Identity("u2", "grace", "member"), Identity("u3", "mallory", "member"))
+}
 UNIT = 5.0  # seconds: when a test gives up
 FOREVER = (
     50.0  # seconds: a wait that has to be woken; longer than UNIT, so that its end does not look like it
@@ -41,18 +55,34 @@ class MemoryJournal:
         self.messages: list[Message] = []
         self.epoch, self.first, self.last, self.revision = "e1", 1, 0, 1
         self.rights = Rights(1)
+        self.removals: dict[str, int] = {}
+        self.withdrawn: dict[str, int] = {}  # who lost the right to read, by which number last
         self.during_read: Callable[[], None] = lambda: None
         self.on_commit: Callable[[list[Commit]], None] = lambda commits: None
 
     def commit(self, count: int) -> Commit:
-        new = []
-        for _ in range(count):
-            self.last += 1
-            body = "x" * (self.last % 7) + str(self.last)
-            new.append(Message(1, self.last, "text", Author("g1", "ada"), format_time(self.last), body))
-        self.messages += new
         self.revision += 1
-        return Commit(1, self.revision, new)
+        return Commit(1, self.revision, [self._say() for _ in range(count)])
+
+    def change_rights(self, before: int, after: int, removed: str | None = None, **what: Any) -> Commit:
+        """One group: texts, the notice with which the rights change or somebody is removed, texts."""
+        texts = [self._say() for _ in range(before)]
+        texts.append(self._say("notice", {} if removed is None else {"removed": removed}))
+        old, self.rights = self.rights, structs.replace(self.rights, number=self.rights.number + 1, **what)
+        for person in PEOPLE.values():
+            if may(person, "read", old) and not may(person, "read", self.rights):
+                self.withdrawn[person.id] = self.last
+        if removed is not None:
+            self.removals[removed] = self.last
+        self.revision += 1
+        return Commit(1, self.revision, [*texts, *(self._say() for _ in range(after))], changed=True)
+
+    def _say(self, kind: str = "text", detail: Any = UNSET) -> Message:
+        self.last += 1
+        body = "x" * (self.last % 7) + str(self.last)
+        author, at = Author("g1", "ada"), format_time(self.last)
+        self.messages.append(Message(1, self.last, kind, author, at, body, detail=detail))
+        return self.messages[-1]
 
     def clear(self) -> Commit:
         self.messages.clear()
@@ -62,10 +92,8 @@ class MemoryJournal:
 
     @property
     def state(self) -> RoomState:
-        number = self.rights.number
-        return RoomState(
-            1, "board", "", self.epoch, self.first, self.last, self.revision, False, rights=number
-        )
+        log = (self.epoch, self.first, self.last, self.revision)
+        return RoomState(1, "board", "", *log, False, dict(self.removals), rights=self.rights.number)
 
     def newest(self, room: int, limit: int, known_rights: int) -> Look:
         found = Look(self.state, self.messages[-limit:], self._news(known_rights))
@@ -294,23 +322,31 @@ class NarrowOutlet(Outlet):
 
 
 class Follower:
-    """A subscriber, and what it must have got: everything after `start`, or after its last reset."""
+    """A subscriber, and what it must have got: everything after `start`, or after its last reset.
 
-    def __init__(self, room: Room, encoding: Encoding, after: int) -> None:
+    `since`: where the room was when it came. `dismissed`: why it was ended, if it was.
+    """
+
+    def __init__(self, room: Room, encoding: Encoding, after: int, identity: Identity = ADA) -> None:
+        self.identity, self.since = identity, room.last
+        self.dismissed = ""
         self.outlet = NarrowOutlet()
         self.encoding = encoding
         self.start = after
         self.resets = 0
         self.subscriber = Subscriber(
             room,
-            ADA,
+            identity,
             self.outlet,
             encoding,
             on_reset=self._reset,
             on_live=lambda reader: None,
-            on_dismissed=lambda reader, code: None,
+            on_dismissed=self._dismiss,
         )
         self.subscriber.start(after)
+
+    def _dismiss(self, subscriber: Subscriber, code: str) -> None:
+        self.dismissed = code
 
     def _reset(self, subscriber: Subscriber) -> None:
         self.resets += 1
@@ -323,10 +359,36 @@ class Follower:
 
     def check(self, journal: MemoryJournal) -> None:
         """Compare what was written with what the rules say, byte for byte."""
-        written = bytes(self.outlet.written)
-        got = written[written.index(self._mark) + len(self._mark) :] if self.resets else written
         expected = [message for message in journal.messages if message.seq > self.start]
-        assert got == b"".join(self.encoding.message(message, journal.epoch) for message in expected)
+        assert self._got == b"".join(self.encoding.message(message, journal.epoch) for message in expected)
+
+    def check_rights(self, journal: MemoryJournal) -> None:
+        """Nothing that was kept after a right was withdrawn; of a removal that holds also when it is undone."""
+        if not may(self.identity, "read", journal.rights):
+            assert self.newest <= journal.withdrawn[self.identity.id]
+        removal = journal.removals.get(self.identity.id, 0)
+        if self.since < removal:
+            assert self.newest <= removal
+
+    def check_dismissal(self, journal: MemoryJournal) -> None:
+        """Once all is known: who lost the right is gone, nobody else is, and what they got has no hole."""
+        removed = journal.removals.get(self.identity.id, 0) > self.since
+        if removed or not may(self.identity, "read", journal.rights):
+            assert self.dismissed
+        if self.dismissed:
+            assert removed or journal.withdrawn.get(self.identity.id, 0) > self.since
+            seqs = _seqs(self._got)
+            assert seqs == list(range(self.start + 1, self.start + 1 + len(seqs)))
+
+    @property
+    def newest(self) -> int:
+        """The highest number of a message that was written, or begun."""
+        return max(_seqs(bytes(self.outlet.written)), default=0)
+
+    @property
+    def _got(self) -> bytes:
+        written = bytes(self.outlet.written)
+        return written[written.index(self._mark) + len(self._mark) :] if self.resets else written
 
     @property
     def bound(self) -> int:
@@ -334,8 +396,14 @@ class Follower:
         return 550
 
 
+def _seqs(written: bytes) -> list[int]:
+    return [int(seq) for seq in re.findall(rb'"seq":(\d+),', written)]
+
+
 class RoomMachine(RuleBasedStateMachine):
-    """Commits, notices lost and late, readers that come, go and take k of n bytes, a log that is cleared."""
+    """Commits, notices lost, late and doubled, readers that come, go and take k of n bytes, a log that is
+    cleared, and a room that has members: who is removed, taken in, or shut out with everybody who is none.
+    """
 
     followers = Bundle("followers")
 
@@ -343,7 +411,11 @@ class RoomMachine(RuleBasedStateMachine):
         super().__init__()
         self.all: list[Follower] = []
         self.notices: list[Commit] = []
+        self._reads_little = mock.patch("chatapp.live_rooms.FILL_LIMIT", 5)  # to catch up takes several reads
+        self._reads_little.start()
         self.hub, self.room, self.journal = hub_and_room(backlog=3)
+        self.journal.change_rights(0, 0, kind="private", members={"g1": "member", "u2": "member"})
+        self._catch_up()
         self._commit_and_hear(8)  # more than the backlog holds
         self.hub.rooms.fill_if_needed = lambda room: None  # type: ignore[method-assign]  # `fill` is a step of its own
 
@@ -357,11 +429,67 @@ class RoomMachine(RuleBasedStateMachine):
         if not lost:
             self.notices.append(commit)
 
-    @rule(data=st.data())
-    def a_notice_comes_in_any_order(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), again=st.booleans())
+    def a_notice_comes_in_any_order(self, data: st.DataObject, again: bool) -> None:
         if self.notices:
-            index = data.draw(st.integers(0, len(self.notices) - 1))
-            self.hub._committed([self.notices.pop(index)])
+            notice = self.notices[data.draw(st.integers(0, len(self.notices) - 1))]
+            self.hub._committed([notice])
+            if not again:
+                self.notices.remove(notice)
+
+    @rule(
+        who=st.sampled_from(list(PEOPLE)),
+        before=st.integers(0, 3),
+        after=st.integers(0, 3),
+        notice=st.sampled_from(["heard", "late", "lost"]),
+    )
+    def somebody_is_removed_or_taken_in(self, who: str, before: int, after: int, notice: str) -> None:
+        self._tell(self._move(who, before, after), notice)
+
+    @rule(
+        before=st.integers(0, 3),
+        after=st.integers(0, 3),
+        notice=st.sampled_from(["heard", "late", "lost"]),
+        then_read=st.booleans(),
+    )
+    def the_room_becomes_public_or_private(
+        self, before: int, after: int, notice: str, then_read: bool
+    ) -> None:
+        kind = "public" if self.journal.rights.kind == "private" else "private"
+        self._tell(self.journal.change_rights(before, after, kind=kind), notice)
+        if then_read:
+            self._catch_up()
+
+    @rule(
+        who=st.sampled_from(list(PEOPLE)),
+        between=st.integers(0, 3),
+        notices=st.sampled_from(["heard", "late", "lost"]),
+    )
+    def somebody_is_removed_and_at_once_taken_in_again(self, who: str, between: int, notices: str) -> None:
+        for commit in (self._move(who, 0, between), self._move(who, 0, 1)):
+            self._tell(commit, notices)
+        self._catch_up()
+
+    @rule(
+        before=st.booleans(),
+        who=st.sampled_from(list(PEOPLE)),
+        then=st.integers(0, 2),
+        overtaken=st.booleans(),
+    )
+    def fill_while_somebody_is_removed_or_taken_in(
+        self, before: bool, who: str, then: int, overtaken: bool
+    ) -> None:
+        def meanwhile() -> None:
+            self._tell(self._move(who, 0, 1), "heard")
+            if then:
+                self._commit_and_hear(then)
+            if overtaken:
+                self._catch_up()
+
+        if before:
+            self._move(who, 0, 1)  # unheard: what is being read has other rights already
+        self.journal.during_read = meanwhile
+        self._catch_up()
 
     @rule()
     def clear(self) -> None:
@@ -373,10 +501,24 @@ class RoomMachine(RuleBasedStateMachine):
             self.journal.during_read = lambda: self._commit_and_hear(commits)
         self._catch_up()
 
-    @rule(target=followers, back=st.integers(0, 12), encoding=st.sampled_from([WEBSOCKET, EVENT_STREAM]))
-    def subscribe(self, back: int, encoding: Encoding) -> Follower:
+    @rule(
+        target=followers,
+        who=st.sampled_from(list(PEOPLE)),
+        back=st.integers(0, 12),
+        encoding=st.sampled_from([WEBSOCKET, EVENT_STREAM]),
+        wide=st.booleans(),
+    )
+    def subscribe(
+        self, who: str, back: int, encoding: Encoding, wide: bool
+    ) -> "Follower | MultipleResults[Follower]":
+        if not may(PEOPLE[who], "read", self.room.rights):
+            return multiple()  # as the doors have it
         after = max(self.room.first - 1, self.room.last - back)
-        follower = Follower(self.room, encoding, after)
+        follower = Follower(self.room, encoding, after, PEOPLE[who])
+        if wide:
+            follower.outlet.room_for = 10**9
+            while follower.outlet.busy:
+                follower.outlet.pump()
         self.all.append(follower)
         return follower
 
@@ -398,7 +540,7 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(
         follower=followers,
         count=st.sampled_from([0, 1, 100, 150, 400, 2000]),
-        during=st.sampled_from(["nothing", "commit", "clear"]),
+        during=st.sampled_from(["nothing", "commit", "clear", "removal"]),
     )
     def the_socket_takes_some_bytes(self, follower: Follower, count: int, during: str) -> None:
         follower.outlet.room_for += count
@@ -406,6 +548,8 @@ class RoomMachine(RuleBasedStateMachine):
             self.journal.during_read = lambda: self._commit_and_hear(1)
         if during == "clear":
             self.journal.during_read = self._clear_and_catch_up
+        if during == "removal":
+            self.journal.during_read = lambda: self._move_and_catch_up(follower.identity.id)
         follower.outlet.pump()
         self.journal.during_read = lambda: None
 
@@ -419,14 +563,46 @@ class RoomMachine(RuleBasedStateMachine):
         for follower in self.all:
             assert follower.outlet.unsent < follower.bound
 
+    @invariant()
+    def nobody_gets_what_was_kept_after_a_right_was_withdrawn(self) -> None:
+        for follower in self.all:
+            follower.check_rights(self.journal)
+
+    @invariant()
+    def who_may_not_read_by_what_is_known_here_is_followed_by_nothing(self) -> None:
+        for follower in self.all:
+            assert follower.dismissed or may(follower.identity, "read", self.room.rights)
+
     def teardown(self) -> None:
+        self._catch_up()
         while self.room.last < self.journal.last or self.room.epoch != self.journal.epoch:
             self._catch_up()
         for follower in self.all:
             follower.outlet.room_for = 10**9
             while follower.outlet.busy:
                 follower.outlet.pump()
-            follower.check(self.journal)
+            follower.check_rights(self.journal)
+            follower.check_dismissal(self.journal)
+            if not follower.dismissed:
+                follower.check(self.journal)
+        self._reads_little.stop()
+
+    def _move(self, who: str, before: int, after: int) -> Commit:
+        """Remove a member, or take in who is none."""
+        members = dict(self.journal.rights.members)
+        if members.pop(who, None):
+            return self.journal.change_rights(before, after, removed=who, members=members)
+        return self.journal.change_rights(before, after, members={**members, who: "member"})
+
+    def _tell(self, commit: Commit, notice: str) -> None:
+        if notice == "heard":
+            self.hub._committed([commit])
+        elif notice == "late":
+            self.notices.append(commit)
+
+    def _move_and_catch_up(self, who: str) -> None:
+        self._move(who, 0, 1)
+        self._catch_up()
 
     def _commit_and_hear(self, count: int) -> None:
         self.hub._committed([self.journal.commit(count)])

@@ -4,7 +4,15 @@ It is a doorbell, the database is the truth: a notice may be lost, doubled or la
 """
 
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
-from chatapp.bus.notices import Committed, Notice, PeopleChanged, PresenceChanged, ReadUpTo, Typing
+from chatapp.bus.notices import (
+    Committed,
+    Notice,
+    PeopleChanged,
+    PresenceChanged,
+    ReadUpTo,
+    RoomsChanged,
+    Typing,
+)
 from chatapp.bus.sqlite import SqliteBus
 from chatapp.errors import SetupError
 
@@ -17,6 +25,7 @@ __all__ = [
     "PeopleChanged",
     "PresenceChanged",
     "ReadUpTo",
+    "RoomsChanged",
     "Typing",
     "open_bus",
 ]

@@ -34,13 +34,19 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
     room: int
 
 
+class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
+    """The rooms of `people`, author ids, are others, or stand otherwise in their lists."""
+
+    people: list[str]
+
+
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     """Who somebody is has changed; `number` counts how often that happened."""
 
     number: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | PeopleChanged
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

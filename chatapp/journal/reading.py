@@ -109,6 +109,13 @@ def members(connection: Connection, room: int) -> list[Member]:
     return sorted(found, key=lambda one: (-RANKS[one.role], one.name.casefold(), one.id))
 
 
+def muted(connection: Connection, room: int, person: str) -> bool:
+    """Whether a member does not want to hear of a room."""
+    columns = MEMBERS.c
+    query = select(columns.muted).where(columns.room_id == room, columns.person_id == person)
+    return bool(connection.scalar(query))
+
+
 def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
     """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first."""
     columns = SANCTIONS.c
@@ -206,7 +213,7 @@ def sanctions(connection: Connection, kind: str, room: int | None) -> Sanctions:
         columns.lifted_at.is_(None),
         columns.kind == kind,
     )
-    return Sanctions(row._tuple() for row in connection.execute(query))
+    return Sanctions((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
 
 
 def look(connection: Connection, room: int, cursor: int, limit: int, known_rights: int) -> Look | None:

@@ -97,11 +97,12 @@ class ChangeRoom(Struct, frozen=True):
 
 
 class SetMember(Struct, frozen=True):
-    """Give a person a part in the room, another one, or (None) none."""
+    """Give a person a part in the room, another one, or (None) none. `new`: only who has none yet."""
 
     person: str
     name: str
     role: RoomRole | None
+    new: bool = False
 
 
 class Impose(Struct, frozen=True):
@@ -152,7 +153,7 @@ class Post(Struct, frozen=True):
 
     `identity` was permitted `verb` under the room's rights numbered `rights`; if they, or who anybody is
     (`identity.people`), have changed since, it is asked again. `any_author`: it may change other people's
-    messages.
+    messages. `over`: somebody whom `identity` outranked under those rights.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room.
@@ -172,15 +173,20 @@ class Post(Struct, frozen=True):
     verb: Verb = "post"
     rights: int = 0
     any_author: bool = False
+    over: str | None = None
     forced: bool = False
 
 
 class Clear(Struct, frozen=True):
-    """Remove all messages of a room; numbers go on, under a new epoch."""
+    """Remove all messages of a room; numbers go on, under a new epoch. `identity` was permitted to manage it
+    under the rights numbered `rights`.
+    """
 
     room: int
     by: Author = SYSTEM_AUTHOR
     act: Act | None = None
+    identity: Identity = SYSTEM
+    rights: int = 0
 
 
 class MakeRoom(Struct, frozen=True):
@@ -199,11 +205,13 @@ class MakeRoom(Struct, frozen=True):
 
 
 class DropRoom(Struct, frozen=True):
-    """Remove a room and its messages for good."""
+    """Remove a room and its messages for good. `identity`, `rights`: as of Clear."""
 
     room: int
     by: Author = SYSTEM_AUTHOR
     act: Act | None = None
+    identity: Identity = SYSTEM
+    rights: int = 0
 
 
 class MarkRead(Struct, frozen=True):

@@ -102,9 +102,13 @@ def remember_removal(connection: Connection, room: int, person: str, seq: int) -
 
 
 def set_member(connection: Connection, room: int, request: SetMember, at: int) -> None:
-    """Raises BadRequest where a room with other people in it would be left without an owner."""
+    """Raises BadRequest where a room with other people in it would be left without an owner, and where who is
+    to be a new member has a part already.
+    """
     columns = MEMBERS.c
     mine = (columns.room_id == room) & (columns.person_id == request.person)
+    if request.new and connection.execute(select(columns.role).where(mine)).first():
+        raise BadRequest("They are a member already")
     if request.role != "owner":
         _keep_an_owner(connection, room, request.person)
     if request.role is None:

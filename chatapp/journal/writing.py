@@ -50,7 +50,7 @@ from chatapp.journal.requests import (
     SetMember,
 )
 from chatapp.message import Message, format_time
-from chatapp.permissions import SYSTEM, Rights
+from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
 
@@ -181,7 +181,11 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
-        any_author = self._permit(room, post)
+        any_author = post.any_author
+        if changed := self._permit(room, post.identity, post.verb, post.rights):
+            any_author = permissions.may(changed[0], "change_any", changed[1])
+            if post.over is not None and not permissions.outranks(changed[0], post.over, changed[1]):
+                raise Forbidden("They are no less than you here by now")
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
             return Kept(self._known[key], new=False)
@@ -189,7 +193,7 @@ class _Transaction:
             raise RoomClosed()
         if post.of is not None:
             self._check_original(post, post.of, any_author)
-        self._check_pace(room, post)
+        self._check_pace(room, post, any_author)
         self._take_effect(room, post)
         message = self._number(room, post)
         if post.client_id is not None:
@@ -198,25 +202,27 @@ class _Transaction:
             statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
         return Kept(message, new=True)
 
-    def _permit(self, room: _OpenRoom, post: Post) -> bool:
-        """Decide again what was permitted under other rights, or to whom has changed; whether it may be about
-        anybody's message.
+    def _permit(
+        self, room: _OpenRoom, identity: Identity, verb: Verb, number: int
+    ) -> tuple[Identity, Rights] | None:
+        """Decide again what was permitted under the rights `number`, if they or people have changed since.
+
+        Who it is and what the rights are now; None where nothing has changed.
         """
-        identity = post.identity
+        if identity.id == SYSTEM.id:
+            return None
         # Of hooks nobody keeps in memory whether they are in force.
-        same_people = identity.id == SYSTEM.id or (
-            identity.role != "hook" and identity.people == self._people_number()
-        )
-        if same_people and (identity.id == SYSTEM.id or post.rights == room.rights):
-            return post.any_author
+        same_people = identity.role != "hook" and identity.people == self._people_number()
+        if same_people and number == room.rights:
+            return None
         if not same_people:
             identity = people_reading.identity_now(self._connection, identity)
         found = self._rights.get(room.id)
         if found is None or found.number != room.rights:
             found = reading.rights(self._connection, room.id)
             found = self._rights[room.id] = structs.replace(found, number=room.rights)
-        permissions.check(identity, post.verb, found)
-        return permissions.may(identity, "change_any", found)
+        permissions.check(identity, verb, found)
+        return identity, found
 
     def _people_number(self) -> int:
         if self._people is None:
@@ -246,8 +252,8 @@ class _Transaction:
             self._people_moved = True
         return answer  # type: ignore[no-any-return]  # what it is depends on the request
 
-    def _check_pace(self, room: _OpenRoom, post: Post) -> None:
-        if not room.slow_seconds or post.kind != "text" or post.any_author:
+    def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
+        if not room.slow_seconds or post.kind != "text" or any_author:
             return
         self._flush()  # the last one may be in this very transaction
         pause, at = room.slow_seconds * 1_000_000, now()
@@ -342,6 +348,7 @@ class _Transaction:
 
     def _clear(self, room: _OpenRoom, request: Clear) -> int:
         """Returns the last number of the old log."""
+        self._permit(room, request.identity, "manage", request.rights)
         self._flush()
         self._note(request, room.id)
         statements.begin_log_anew(self._connection, room.id, room.last_seq + 1)
@@ -361,6 +368,7 @@ class _Transaction:
         return room
 
     def _drop_room(self, room: _OpenRoom, request: DropRoom) -> int:
+        self._permit(room, request.identity, "manage", request.rights)
         self._flush()
         self._note(request, room.id)
         statements.delete_room(self._connection, room.id)

@@ -85,12 +85,15 @@ def _page(
     status: int, code: str, title: str, said: str = "", headers: dict[str, str] | None = None
 ) -> Response:
     """`said`: what the refusal says beyond its title, if anything."""
+    way_on = WAYS_ON.get(code, OTHERWISE)
+    if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
+        way_on = "All other rooms are as they were."
     html = render_template(
         "error.html",
         status=status,
         code=code,
         title=TITLES.get(code, title),
         said=said if said != title else "",
-        way_on=WAYS_ON.get(code, OTHERWISE),
+        way_on=way_on,
     )
     return Response(html, status, headers)

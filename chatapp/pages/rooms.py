@@ -11,6 +11,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
+from chatapp.pages.about import about
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -36,10 +37,11 @@ def index() -> Response:
 def make() -> Response:
     """Make a room and go there."""
     auth.guard_write()
-    form = auth.checked_form("name", "topic")
+    form = auth.checked_form("name", "topic", "kind")
+    kind: Any = form["kind"] or "public"
     try:
         get_hub().check_open()
-        room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"])
+        room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"], kind)
     except ChatError as error:
         return index_page(error, form)
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
@@ -73,7 +75,13 @@ def say(room_id: int) -> Response:
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
     """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
-    html = render_template("rooms.html", rooms=rooms, error=str(error) if error else None, form=form or {})
+    html = render_template(
+        "rooms.html",
+        rooms=rooms,
+        may_make_private=may(get_identity(), "make_private_room"),
+        error=str(error) if error else None,
+        form=form or {},
+    )
     return _page_response(html, error)
 
 
@@ -90,10 +98,13 @@ def _show(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
+    own = about(hub, identity, room)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(
         "room.html",
-        room={**_plain(room.state), "cursor": room.last},
+        room={**_plain(room.state), "name": own.name, "cursor": room.last},
+        about=own,
+        parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
         messages=[plain(message) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,

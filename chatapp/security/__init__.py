@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import flask_login
-from flask import Flask, abort, g, request, session
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_security import Security, user_authenticated
 from flask_security.utils import set_request_attr
 
@@ -32,6 +32,7 @@ from chatapp.security.users import User
 BLUEPRINT = "security"
 # What the library's flows keep in the cookie that outlives signing in.
 KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
+CODE = "security.two_factor_token_validation"  # while signing in: setting one up is elsewhere
 # Second factors by mail and the help desk: nothing here sends mail.
 CLOSED = {"security.two_factor_rescue"}
 # Writes of somebody who is signed in that say no secret.
@@ -160,19 +161,23 @@ def _end_session(app: Flask, user: User, **_: Any) -> None:
         session["device"] = device  # the same browser, for whoever is banned with it
 
 
-def _guard() -> None:
+def _guard() -> Response | None:
     """Before each of the library's views: where it leads, whence it comes, and how often."""
     if request.blueprint != BLUEPRINT:
-        return
-    if request.endpoint in CLOSED:
-        abort(404)
+        return None
     for given in (request.args.get("next"), request.form.get("next")):
         if given and auth.local_path(given) != given:
             raise BadRequest("next is a path of this site")
     if request.method == "POST":
         auth.guard_write()
+    if request.endpoint in CLOSED:
+        abort(404)
+    if request.endpoint == CODE and get_identity().session:
+        # The library would sign out whoever comes here signed in: to follow a link would be enough.
+        return redirect(url_for("account.show"))  # type: ignore[return-value]
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
+    return None
 
 
 def _account() -> str:
@@ -180,7 +185,7 @@ def _account() -> str:
     identity = get_identity()
     if identity.session:
         return identity.id
-    if "tf_user_id" in session:
+    if "tf_user_id" in session and request.endpoint != "security.login":
         return str(session["tf_user_id"])
     given: Any = request.get_json(silent=True) if request.is_json else request.form
     name = given.get("username") if hasattr(given, "get") else None

@@ -5,6 +5,7 @@ import { forget, recall, remember } from "./storage.js";
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
 const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
 const HINT = "Enter sends, Shift+Enter breaks the line";
+const TICK = 1_000; // ms
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
 
@@ -17,6 +18,9 @@ export class Composer extends EventTarget {
   #limit;
   #draftKey;
   #typedAt = 0;
+  #pace = 0; // s between two messages
+  #next = 0; // ms since 1970, when the next one may go
+  #ticking = null;
 
   /** `limit` in code points, as the server counts. */
   constructor(form, { limit, draftKey }) {
@@ -27,11 +31,11 @@ export class Composer extends EventTarget {
     this.#counter = form.querySelector(".counter");
     this.#limit = limit;
     this.#draftKey = draftKey;
-    form.querySelector(".hint").textContent = HINT;
     this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     form.addEventListener("submit", (event) => this.#submit(event));
+    this.#showHint();
     this.#show();
   }
 
@@ -49,6 +53,18 @@ export class Composer extends EventTarget {
 
   set placeholder(words) {
     this.#field.placeholder = words;
+  }
+
+  /** Slow mode: `seconds` between two messages of this person; 0: none. */
+  set pace(seconds) {
+    this.#pace = seconds;
+    this.#showHint();
+  }
+
+  /** In slow mode: the next message goes `seconds` after `since` (ms since 1970). It may be written before. */
+  wait(since, seconds = this.#pace) {
+    this.#next = Math.max(this.#next, since + 1000 * seconds);
+    this.#showHint();
   }
 
   get #body() {
@@ -95,6 +111,20 @@ export class Composer extends EventTarget {
     this.focus();
   }
 
+  #showHint() {
+    const left = Math.ceil((this.#next - Date.now()) / 1000);
+    const waits = this.#pace > 0 && left > 0;
+    this.#form.classList.toggle("slow", this.#pace > 0);
+    this.#form.querySelector(".hint").textContent = this.#hint(waits ? left : 0);
+    clearTimeout(this.#ticking);
+    this.#ticking = waits ? setTimeout(() => this.#showHint(), TICK) : null;
+  }
+
+  #hint(left) {
+    if (left > 0) return `Slow mode: the next message goes in ${duration(left)}`;
+    return this.#pace > 0 ? `Slow mode: one message in ${duration(this.#pace)}` : HINT;
+  }
+
   #show() {
     const left = this.#limit - this.#length;
     this.#button.disabled = !this.#isReady;
@@ -110,4 +140,9 @@ export class Composer extends EventTarget {
     this.#field.style.blockSize = "auto";
     this.#field.style.blockSize = `${this.#field.scrollHeight}px`;
   }
+}
+
+function duration(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
 }

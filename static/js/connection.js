@@ -91,7 +91,7 @@ export class Connection extends EventTarget {
    * are followed. `presence: false` asks not to be shown as being there.
    */
   follow(rooms) {
-    if (this.state !== "live" || !this.manyRooms) return false;
+    if (!["live", "ended"].includes(this.state) || !this.manyRooms) return false;
     const others = rooms.filter(({ id }) => !this.#followed.has(id) && !this.#leftRooms.has(id));
     const free = this.#roomsLimit - 1 - this.#followed.size;
     for (const { id, cursor, epoch } of others.slice(0, Math.max(0, free))) {
@@ -150,6 +150,7 @@ export class Connection extends EventTarget {
   #hear(frame) {
     this.lastHeard = Date.now();
     this.#stop("pong");
+    if (frame.type === "left") this.#let(frame.room);
     if (frame.room === this.#room && !this.#follows(frame)) return;
     this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
   }
@@ -157,7 +158,7 @@ export class Connection extends EventTarget {
   /** Keeps cursor and epoch in step with a frame of the room; false if the page has it already. */
   #follows(frame) {
     if (frame.type === "joined" || frame.type === "reset") this.#joined(frame);
-    if (frame.type === "error" && frame.re === "join") this.#lost(closedBy(frame));
+    if (frame.type === "error" && frame.re === "join") this.#refused(closedBy(frame));
     if (frame.type !== "message") return true;
     if (this.#cursor !== null && frame.seq <= this.#cursor) return false;
     this.#cursor = frame.seq;
@@ -177,8 +178,21 @@ export class Connection extends EventTarget {
     this.#turn("live");
   }
 
+  /** The server follows this room no more for us; the line stays for the others. */
+  #let(room) {
+    this.#followed.delete(room);
+    this.#removedElsewhere = false;
+  }
+
+  /** The room is not to be read, or no more. The line goes on where it serves others. */
+  #refused(why) {
+    if (this.state === "live" && ENDINGS.has(why.code) && this.#followed.size > 0) this.#end(why);
+    else this.#lost(why);
+  }
+
   async #lost(why) {
     this.#drop();
+    if (this.state === "ended") return;
     if (ENDINGS.has(why.code) && !this.#removedElsewhere) return this.#end(why);
     this.#removedElsewhere = false;
     this.downSince ??= Date.now();
@@ -279,6 +293,7 @@ export class Connection extends EventTarget {
   }
 
   #heartbeat() {
+    if (this.state === "ended") return;
     // A clock that was set back is no reason to be silent until it has caught up.
     const silence = Math.abs(Date.now() - this.lastHeard);
     if (this.state === "live" && silence >= HEARTBEAT) this.check();

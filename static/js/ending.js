@@ -4,41 +4,53 @@ import { CLOSED } from "./closing.js";
 import { copyOf } from "./templates.js";
 import { clockNow } from "./times.js";
 
-const KEPT = "What you had not sent is kept in this browser.";
+// What the server says to a poller who was sent out (chatapp/transports/waiting.py); a socket is told by a notice.
+const SENT_OUT = "You were removed from this room";
+const STAYS = "Your messages stay where they are. What you had not sent is kept in this browser.";
 
 const ENDINGS = {
-  [CLOSED.REMOVED]: {
-    title: (name) => `You were removed from ${name}`,
-    detail: (by) => `${by} removed you at ${clockNow()}. Your messages stay where they are. ${KEPT}`,
-    again: "Come back",
-  },
-  [CLOSED.GONE]: {
-    title: (name) => `${name} is gone`,
-    detail: () => "Somebody deleted this room, and its messages with it.",
-  },
-  [CLOSED.SIGN_IN]: {
-    title: () => "Your name is no longer known here",
-    detail: () => `Say who you are once more, by the same name. ${KEPT}`,
+  [CLOSED.REMOVED]: withdrawn,
+  [CLOSED.GONE]: ({ name }) => ({
+    title: `${name} is gone`,
+    detail: "It was deleted with its messages, or it is not yours to read any more.",
+  }),
+  [CLOSED.SIGN_IN]: () => ({
+    title: "Your name is no longer known here",
+    detail: "Say who you are once more, by the same name. What you had not sent is kept in this browser.",
     again: "Come in again",
-  },
+  }),
 };
 const SIGNED_OUT = {
-  title: () => "You were signed out",
-  detail: () => `In another window, or by whoever runs this server. ${KEPT}`,
+  title: "You were signed out",
+  detail: "In another window, or by whoever runs this server. What you had not sent is kept in this browser.",
   again: "Sign in",
 };
 
-/** `code`: the close code; `name`: of the room; `by`: who removed this person from it; `member`: no guest. */
-export function showEnding({ code, name, by, member }) {
+/**
+ * `code`: the close code, `reason`: what the server said with it; `by`: who sent this person out, if known;
+ * `member`: no guest.
+ */
+export function showEnding({ code, reason, room, by, member }) {
   const signedOut = member && code === CLOSED.SIGN_IN;
-  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code];
+  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, by, reason);
   const section = copyOf("ended");
-  section.querySelector("h1").textContent = title(name);
-  section.querySelector("p").textContent = detail(by);
+  section.querySelector("h1").textContent = title;
+  section.querySelector("p").textContent = detail;
   section.querySelector(".again").hidden = !again;
   section.querySelector(".again").textContent = again ?? "";
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
+}
+
+/** Sent out, which a notice told; or a right that ended, of which the server says what is so now. */
+function withdrawn({ name, kind }, by, reason) {
+  const at = clockNow();
+  const title = `You were removed from ${name}`;
+  const detail = `${by ?? "Somebody who runs this room"} removed you at ${at}. ${STAYS}`;
+  if (by || reason === SENT_OUT) return { title, detail, again: "Come back" };
+  if (kind !== "public") return { title, detail };
+  const why = reason ? `${reason}, since ${at}. ` : "";
+  return { title: `You may not read ${name} any more`, detail: why + STAYS };
 }

@@ -32,6 +32,7 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
+  fillTools(part("tools"), message);
   return row;
 }
 
@@ -92,6 +93,13 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
   const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
+}
+
+/** Who may do something about messages has tools in the template; what is not kept yet has no address. */
+function fillTools(tools, { room, seq }) {
+  if (!tools) return;
+  tools.hidden = !seq;
+  tools.querySelector(".more").href = `/chats/${room}/messages/${seq}/`;
 }
 
 function reactionItem({ mark, count, own }) {

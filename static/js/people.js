@@ -8,14 +8,16 @@ const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "b
 
 export class People {
   #me;
+  #parts; // id -> "moderator" or "owner"
   #here = new Map(); // id -> person; in a large room not all of them
   #count = 0;
   #panel = document.getElementById("people");
   #list = document.getElementById("people-here");
   #rest = document.getElementById("people-rest");
 
-  constructor(people, me) {
+  constructor(people, me, parts) {
     this.#me = me;
+    this.#parts = new Map(Object.entries(parts));
     this.#take(people);
     this.#count = people.length;
     this.#panel.addEventListener("toggle", () => this.#show());
@@ -43,6 +45,13 @@ export class People {
     this.#show();
   }
 
+  /** Somebody has another part in the room, or none. */
+  became({ id, role }) {
+    if (role && role !== "member") this.#parts.set(id, role);
+    else this.#parts.delete(id);
+    this.#show();
+  }
+
   #take(people) {
     for (const person of people) this.#here.set(person.id, person);
   }
@@ -63,6 +72,8 @@ export class People {
     fillFace(row.querySelector(".face"), person, { own: person.id === this.#me?.id });
     row.querySelector(".name").textContent = person.name;
     row.querySelector(".guest").hidden = !guest;
+    row.querySelector(".part").hidden = !this.#parts.has(person.id);
+    row.querySelector(".part").textContent = this.#parts.get(person.id) ?? "";
     return row;
   }
 

@@ -1,5 +1,6 @@
 // The room page: makes its parts and lets them hear of each other.
 
+import { About } from "./about.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -10,6 +11,7 @@ import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
 import { learnNames } from "./names.js";
+import { MessageMenu } from "./message_menu.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
@@ -27,8 +29,8 @@ const LADDERS = {
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
+let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
-let remover = "Somebody who runs this room";
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
 const connection = new Connection({
@@ -50,12 +52,20 @@ const history = new History({
 });
 const reading = new Reading({ title: document.title, log, connection, room: me && room.id });
 const head = new Head(room);
-const people = new People(page.people, me);
+const people = new People(page.people, me, page.parts);
+const about = new About({ room: room.id, me });
 const typing = new Typing(byId("typing"));
-const rooms = new RoomsList({ list: byId("rooms"), current: room.id, me, connection });
+const rooms = new RoomsList({
+  lists: { rooms: byId("rooms"), direct: byId("direct"), archived: byId("archived") },
+  current: room.id,
+  me,
+  connection,
+});
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
 
+new MessageMenu(byId("messages"));
+showPace();
 showFirstPage();
 listen();
 new Status({ connection, outbox });
@@ -83,10 +93,12 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
+  connection.addEventListener("rooms", () => rooms.refresh());
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
-  connection.addEventListener("error", ({ detail: frame }) => frame.code === "no_such_room" && rooms.remove(frame.room));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
   connection.addEventListener("person", ({ detail: frame }) => renamed(frame));
   head.addEventListener("name", showName);
+  about.addEventListener("change", showPace);
   log.addEventListener("change", () => {
     showEmpty();
     reading.look();
@@ -103,7 +115,7 @@ function listenToWriting() {
     outbox.confirm(frame.client_id);
     log.acknowledge(frame.client_id, frame.seq);
   });
-  connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && outbox.refuse(frame));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && refused(frame));
   outbox.addEventListener("change", () => log.showPending(outbox.items));
   outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
@@ -121,17 +133,39 @@ function hear(message) {
   log.hear(message);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
   if (isNews) reading.heard(message);
-  if (message.kind === "notice" && message.detail) head.change(message.detail);
+  if (message.kind === "notice" && message.detail) change(message.detail);
 }
 
-function confirmOwn({ author, client_id: clientId }) {
-  if (clientId && author.id === me?.id) outbox.confirm(clientId);
+/** What a notice says has changed. */
+function change(detail) {
+  head.change(detail);
+  about.heard(detail);
+  if (detail.member) people.became(detail.member);
+  if (detail.removed) people.became({ id: detail.removed, role: null });
+}
+
+function confirmOwn({ kind, at, author, client_id: clientId }) {
+  if (author.id !== me?.id) return;
+  if (clientId) outbox.confirm(clientId);
+  if (kind === "text" && about.slowSeconds) composer.wait(Date.parse(at));
+}
+
+function refused(frame) {
+  outbox.refuse(frame);
+  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(Date.now(), frame.retry_after ?? 0);
+  if (frame.code === "forbidden" || frame.code === "room_closed") about.refresh();
 }
 
 /** The notice comes before the line is closed, and only it tells from which room and by whom. */
 function removed({ room: from, author }) {
   if (from !== room.id) connection.leave(from);
-  else if (author.id !== "system") remover = author.name;
+  else remover = author.id === "system" ? "Somebody who runs this server" : author.name;
+}
+
+/** A room, here or at the side, is gone or not to be read any more. */
+function lost({ code, room: from }) {
+  if (code === "no_such_room") rooms.remove(from);
+  else if (from !== room.id) rooms.refresh();
 }
 
 function startOver({ name, cursor }) {
@@ -140,17 +174,18 @@ function startOver({ name, cursor }) {
   log.begin([], 0);
   log.atEdge = true;
   history.reset();
+  about.refresh();
 }
 
 function turned() {
   if (connection.state === "live") outbox?.resume((frame) => connection.send(frame));
   else outbox?.pause();
   reading.look();
-  if (connection.state === "ended") end(connection.ending.code);
+  if (connection.state === "ended") end(connection.ending);
 }
 
-function end(code) {
-  showEnding({ code, name: room.name, by: remover, member: Boolean(me && !me.guest) });
+function end({ code, reason }) {
+  showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
@@ -208,6 +243,10 @@ function showJump() {
 
 function showEmpty() {
   byId("empty").hidden = !log.isEmpty || !history.isExhausted;
+}
+
+function showPace() {
+  if (composer) composer.pace = about.slowSeconds;
 }
 
 function showName() {

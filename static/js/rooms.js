@@ -32,8 +32,8 @@ async function takeListAnew() {
   const answer = await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const list = document.querySelector(".room-cards");
-  const news = page.querySelector(".room-cards");
+  const list = document.getElementById("room-lists");
+  const news = page.getElementById("room-lists");
   if (!list || !news) return;
   const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   list.replaceWith(news);

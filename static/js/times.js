@@ -21,6 +21,14 @@ export function fillTime(element, at) {
   element.title = moment.format(when);
 }
 
+/** The time a <time> says, local: with its date unless that is today. */
+export function fillMoment(element) {
+  const when = new Date(element.dateTime);
+  const day = daysAgo(dayOf(element.dateTime)) === 0 ? "" : `${shortDate.format(when)}, `;
+  element.textContent = day + clock.format(when);
+  element.title = moment.format(when);
+}
+
 /** The local day of `at` as 2026-11-23. */
 export function dayOf(at) {
   const when = new Date(at);

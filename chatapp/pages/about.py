@@ -1,0 +1,105 @@
+"""A room as it concerns the one who looks at it: its rules in words, their part, and what they may do."""
+
+from dataclasses import dataclass
+
+from chatapp.errors import ChatError
+from chatapp.hub import Hub
+from chatapp.journal import reading
+from chatapp.journal.requests import RoomState
+from chatapp.message import format_time
+from chatapp.moderation import told
+from chatapp.permissions import Identity, Rights, RoomRole, Verb, check, may
+from chatapp.room import Room
+
+CLOSED = "This room is closed. It can be read, and nobody can write in it."
+VERBS: tuple[Verb, ...] = ("post", "join", "leave", "invite", "change_any", "moderate", "manage")
+READERS = {
+    "public": "Everybody here",
+    "private": "Its members; for others it is not there",
+    "direct": "The people in it",
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "".
+    `until`: when that ends, as a time of messages. `slow_seconds`: how long they wait between two messages.
+    """
+
+    room: int
+    name: str
+    kind: str
+    topic: str
+    role: RoomRole | None
+    muted: bool
+    may: frozenset[str]
+    rules: list[tuple[str, str]]
+    silenced: str
+    until: str | None
+    slow_seconds: int
+
+
+def about(hub: Hub, identity: Identity, room: Room) -> About:
+    """`room` as it is for `identity`, who may read it. Switches."""
+    rights, state = room.rights, room.state
+    role = rights.members.get(identity.id)
+    silenced = _silenced(_writer(identity), rights, state)
+    until = rights.timeouts.until(identity) if silenced else None
+    verbs = frozenset(verb for verb in VERBS if may(identity, verb, rights))
+    return About(
+        room.id,
+        _name(hub, identity, room),
+        state.kind,
+        state.topic,
+        role,
+        muted=role is not None and hub.journal.read(reading.muted, room.id, identity.id),
+        may=verbs - {"leave", "invite"} if state.kind == "direct" else verbs,
+        rules=_rules(state),
+        silenced=silenced,
+        until=format_time(until) if until else None,
+        slow_seconds=0 if "change_any" in verbs else state.slow_seconds,
+    )
+
+
+def _name(hub: Hub, identity: Identity, room: Room) -> str:
+    """A direct conversation is named after the others."""
+    if room.state.kind != "direct":
+        return room.name
+    party = hub.journal.read(reading.members, room.id)
+    return ", ".join(each.name for each in party if each.id != identity.id) or room.name
+
+
+def _writer(identity: Identity) -> Identity:
+    """Who would write: a visitor gets a name first."""
+    return identity if identity.role != "visitor" else Identity("", "", "guest", identity.address)
+
+
+def _silenced(writer: Identity, rights: Rights, state: RoomState) -> str:
+    if state.closed:
+        return CLOSED
+    try:
+        check(writer, "post", rights)
+    except ChatError as refusal:
+        return f"{str(refusal).rstrip('.')}."
+    return ""
+
+
+def _rules(state: RoomState) -> list[tuple[str, str]]:
+    readers = READERS[state.kind]
+    if state.kind == "public" and not state.guests:
+        readers = "Everybody with an account"
+    rules = [("Who may read", readers), ("Who may write", "Nobody" if state.closed else _writers(state))]
+    if state.slow_seconds:
+        rules.append(("Slow mode", f"One message in {told(state.slow_seconds)} from each person"))
+    return [*rules, ("Messages are kept", _kept(state))]
+
+
+def _writers(state: RoomState) -> str:
+    everyone = "Everybody who reads" if state.kind == "public" else "All of them"
+    return {"everyone": everyone, "members": "Members", "moderators": "Moderators"}[state.posting]
+
+
+def _kept(state: RoomState) -> str:
+    days = f"for {told(state.keep_days * 86_400)}" if state.keep_days else ""
+    newest = f"the newest {state.keep_messages:,}" if state.keep_messages else ""
+    return ", ".join(filter(None, (days, newest))) or "for ever"

@@ -1,0 +1,305 @@
+"""`/chats/<id>/details/` and the forms that lead to it: what a room is, who is in it, and what is done there.
+
+Each form is answered with 303 back to the page that it stood on. What refuses it is said above it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, redirect, render_template, url_for
+
+from chatapp import access, administration, auth, membership, moderation, posting
+from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import reading
+from chatapp.message import Author, Message
+from chatapp.moderation import LONGEST
+from chatapp.pages.about import about
+from chatapp.pages.errors import for_people
+from chatapp.permissions import RANKS, Identity, may, outranks
+from chatapp.posting import Draft
+from chatapp.room import Room
+
+# What the form for a time-out or a ban offers: seconds (0: until it is lifted), in words.
+DURATIONS = ((600, "10 minutes"), (3600, "1 hour"), (86_400, "1 day"), (604_800, "1 week"), (0, "no end"))
+ENTRIES = 50  # of the audit log on the page
+
+bp = Blueprint("details", __name__)
+
+
+@bp.get("/chats/<room_id:room_id>/details/")
+def show(room_id: int) -> Response:
+    """All there is to know of a room, and the forms for who may change it."""
+    return _page(room_id)
+
+
+@bp.get("/chats/<room_id:room_id>/about/")
+def show_about(room_id: int) -> Response:
+    """What the room's page takes into itself anew when rights have changed."""
+    room = _entered(room_id)
+    return Response(render_template("about.html", about=about(get_hub(), get_identity(), room)))
+
+
+@bp.get("/chats/<room_id:room_id>/messages/<int:seq>/")
+def show_message(room_id: int, seq: int) -> Response:
+    """One message, and what a moderator may do about it."""
+    return _message_page(room_id, seq)
+
+
+@bp.post("/chats/<room_id:room_id>/messages/<int:seq>/delete")
+def delete(room_id: int, seq: int) -> Response:
+    """Delete a message."""
+    auth.guard_write()
+    try:
+        get_hub().check_open()
+        posting.post(get_hub(), get_identity(), room_id, Draft(kind="delete", of=min(seq, 2**62)))
+    except ChatError as error:
+        return _refused(error, lambda refusal: _message_page(room_id, seq, refusal))
+    return _to_room(room_id)
+
+
+@bp.post("/chats/<room_id:room_id>/settings")
+def change(room_id: int) -> Response:
+    """Change what the room is."""
+    auth.guard_write()
+    form = auth.checked_form(
+        "name", "topic", "kind", "posting", "guests", "slow_seconds", "keep_days", "keep_messages", "closed"
+    )
+    return _done(room_id, "settings", form, lambda: _change(room_id, form))
+
+
+@bp.post("/chats/<room_id:room_id>/join")
+def join(room_id: int) -> Response:
+    """Become a member."""
+    auth.guard_write()
+    form = auth.checked_form("back")
+    return _done(room_id, "part", form, lambda: membership.join(get_hub(), get_identity(), room_id))
+
+
+@bp.post("/chats/<room_id:room_id>/leave")
+def leave(room_id: int) -> Response:
+    """Be a member no longer; back to all rooms, where a private one is out of sight."""
+    auth.guard_write()
+    form = auth.checked_form("back")
+    kind = _entered(room_id).state.kind
+    answer = _done(room_id, "part", form, lambda: membership.leave(get_hub(), get_identity(), room_id))
+    return answer if kind == "public" or answer.status_code != 303 else _see("rooms.index")
+
+
+@bp.post("/chats/<room_id:room_id>/mute")
+def mute(room_id: int) -> Response:
+    """Hear of the room no more, or (`muted` empty) again."""
+    auth.guard_write()
+    form = auth.checked_form("back", "muted")
+    muted = bool(form["muted"])
+    return _done(room_id, "part", form, lambda: membership.mute(get_hub(), get_identity(), room_id, muted))
+
+
+@bp.post("/chats/<room_id:room_id>/members")
+def take_in(room_id: int) -> Response:
+    """Make somebody a member, or give them another part. `person`: a name or an id."""
+    auth.guard_write()
+    form = auth.checked_form("person", "role")
+    role: Any = form["role"] or "member"
+
+    def act() -> None:
+        room = access.enter(get_hub(), get_identity(), room_id, "invite")  # before anybody is looked for
+        person = _named(room, form["person"])
+        membership.take_in(get_hub(), get_identity(), room_id, person, role)
+
+    return _done(room_id, "members", form, act)
+
+
+@bp.post("/chats/<room_id:room_id>/remove")
+def remove(room_id: int) -> Response:
+    """End the membership of `person`, an id."""
+    auth.guard_write()
+    form = auth.checked_form("person", "why")
+    hub, identity = get_hub(), get_identity()
+    return _done(
+        room_id,
+        "members",
+        form,
+        lambda: membership.remove(hub, identity, room_id, form["person"], form["why"]),
+    )
+
+
+@bp.post("/chats/<room_id:room_id>/sanctions")
+def impose(room_id: int) -> Response:
+    """Time `person`, an id, out or ban them; `of`: the message on whose page the form is."""
+    auth.guard_write()
+    form = auth.checked_form("kind", "person", "seconds", "why", "network", "of")
+    hub, identity, person = get_hub(), get_identity(), form["person"]
+
+    def act() -> None:
+        seconds = _number(form["seconds"], "How long, in seconds,") or 0
+        if form["kind"] == "timeout":
+            moderation.time_out(hub, identity, room_id, person, min(seconds, LONGEST), form["why"])
+        elif form["kind"] == "ban":
+            moderation.ban(
+                hub, identity, room_id, person, min(seconds, LONGEST), form["why"], form["network"]
+            )
+        else:
+            raise BadRequest("A time-out or a ban")
+
+    if not form["of"]:
+        return _done(room_id, "sanctions", form, act)
+    try:
+        act()
+    except ChatError as error:
+        seq = int(form["of"]) if form["of"].isdecimal() else 0
+        return _refused(error, lambda refusal: _message_page(room_id, seq, refusal, form))
+    return _to_room(room_id)
+
+
+@bp.post("/chats/<room_id:room_id>/sanctions/<int:sanction>/lift")
+def lift(room_id: int, sanction: int) -> Response:
+    """Take a time-out or a ban back."""
+    auth.guard_write()
+    hub, identity = get_hub(), get_identity()
+    return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction))
+
+
+@bp.post("/chats/<room_id:room_id>/conversation")
+def converse(room_id: int) -> Response:
+    """Begin a direct conversation with a member, `person`, or go on with the one that there is."""
+    auth.guard_write()
+    form = auth.checked_form("person")
+    hub, identity = get_hub(), get_identity()
+    try:
+        _entered(room_id)
+        conversation = membership.begin_conversation(hub, identity, [form["person"]])
+    except ChatError as error:
+        return _refused(error, lambda refusal: _page(room_id, refusal, "members", form))
+    return _to_room(conversation)
+
+
+def _change(room_id: int, form: dict[str, str]) -> None:
+    hub, identity = get_hub(), get_identity()
+    kind: Any = form["kind"]
+    who: Any = form["posting"]
+    days, messages = _number(form["keep_days"], "Days"), _number(form["keep_messages"], "Messages")
+    administration.rename(hub, identity, room_id, form["name"])
+    administration.set_topic(hub, identity, room_id, form["topic"])
+    administration.set_posting(hub, identity, room_id, who)
+    administration.set_guests(hub, identity, room_id, bool(form["guests"]))
+    administration.set_pace(hub, identity, room_id, _number(form["slow_seconds"], "Seconds") or 0)
+    administration.set_retention(hub, identity, room_id, days or None, messages or None)
+    administration.set_kind(hub, identity, room_id, kind)
+    (administration.close if form["closed"] else administration.reopen)(hub, identity, room_id)
+
+
+def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object]) -> Response:
+    """Do it, and back; `where`: the part of the page above which a refusal is said."""
+    try:
+        get_hub().check_open()
+        act()
+    except ChatError as error:
+        return _refused(error, lambda refusal: _page(room_id, refusal, where, form))
+    if form.get("back") == "room":
+        return _to_room(room_id)
+    return _see("details.show", room_id=room_id, _anchor=where)
+
+
+def _refused(error: ChatError, page: Callable[[ChatError], Response]) -> Response:
+    """The page of the form, if the room is still theirs to see; programs get the problem."""
+    if not for_people() or isinstance(error, NoSuchRoom):
+        raise error
+    return page(error)
+
+
+def _page(
+    room_id: int, error: ChatError | None = None, where: str = "", form: dict[str, str] | None = None
+) -> Response:
+    hub, identity = get_hub(), get_identity()
+    room = _entered(room_id)
+    members = hub.journal.read(reading.members, room.id)
+    own = about(hub, identity, room)
+    runs = "moderate" in own.may
+    html = render_template(
+        "details.html",
+        room={**msgspec.to_builtins(room.state), "name": own.name},
+        about=own,
+        members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
+        parts=list(RANKS),
+        targets=_targets(room, identity) if runs else [],
+        sanctions=hub.journal.read(reading.sanctions_of, room.id) if runs else [],
+        entries=hub.journal.read(reading.audit, ENTRIES, room=room.id) if runs else [],
+        may_write_to=not identity.guest and may(identity, "write_to_people"),
+        durations=DURATIONS,
+        error=str(error) if error else None,
+        where=where,
+        form=form or {},
+    )
+    return Response(html, error.status, error.headers) if error else Response(html)
+
+
+def _message_page(
+    room_id: int, seq: int, error: ChatError | None = None, form: dict[str, str] | None = None
+) -> Response:
+    hub, identity = get_hub(), get_identity()
+    room = _entered(room_id)
+    access.enter(hub, identity, room_id, "moderate")
+    message = _message(room, seq)
+    author = message.author
+    html = render_template(
+        "message.html",
+        room=msgspec.to_builtins(room.state),
+        message=msgspec.to_builtins(message),
+        may_act=author.id not in (identity.id, "system", "guest") and _below(identity, author.id, room),
+        durations=DURATIONS,
+        error=str(error) if error else None,
+        form=form or {},
+    )
+    return Response(html, error.status, error.headers) if error else Response(html)
+
+
+def _entered(room_id: int) -> Room:
+    """The room as the database has it now, if the asker may read it."""
+    room = access.enter(get_hub(), get_identity(), room_id)
+    get_hub().sync(room)
+    return access.enter(get_hub(), get_identity(), room_id)
+
+
+def _message(room: Room, seq: int) -> Message:
+    found = access.read(get_hub(), get_identity(), room, reading.before, min(seq, 2**62) + 1, 1)
+    if not found or found[0].seq != seq or found[0].kind != "text":
+        raise BadRequest("There is no such message")
+    return found[0]
+
+
+def _below(identity: Identity, person: str, room: Room) -> bool:
+    return outranks(identity, person, room.rights)
+
+
+def _targets(room: Room, identity: Identity) -> list[Author]:
+    """Whom a moderator may act on without one of their messages: who is here and not above them."""
+    here = get_hub().presence.people(room.id)
+    return [who for who in here if who.id != identity.id and _below(identity, who.id, room)]
+
+
+def _named(room: Room, person: str) -> str:
+    """The id of `person`: that, the name of an account, or of a guest who is here. Raises BadRequest."""
+    name = person.strip()
+    everybody = [who for people in get_hub().presence.everywhere().values() for who in people]
+    found = {who.id for who in everybody if who.name == name}
+    if len(found) > 1:
+        raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
+    return found.pop() if found else membership.known(get_hub(), room, name).id
+
+
+def _number(value: str, what: str) -> int | None:
+    if not value.strip():
+        return None
+    if not value.strip().isdecimal() or len(value) > 12:
+        raise BadRequest(f"{what} are a whole number")
+    return int(value)
+
+
+def _to_room(room_id: int) -> Response:
+    return _see("rooms.show", room_id=room_id)
+
+
+def _see(endpoint: str, **values: Any) -> Response:
+    return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]

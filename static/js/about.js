@@ -1,0 +1,89 @@
+// What this room is for the one who reads it: its rules and, in the composer's place, why they may not write.
+// The server has the words; they are taken anew when rights have changed.
+
+import { fillMoment } from "./times.js";
+
+const SPREAD = 500; // ms over which the readers of a room ask, of whom there may be many
+const LONGEST_TIMER = 2 ** 31 - 1; // ms; browsers take more for none
+
+// A notice's `detail` with one of these changes what everybody may do here.
+const OF_ALL = ["topic", "closed", "kind", "posting", "guests", "slow_seconds", "keep_days", "keep_messages", "lifted"];
+
+/** Event `change`: when it was taken anew. */
+export class About extends EventTarget {
+  #room;
+  #me;
+  #timer = null;
+
+  constructor({ room, me }) {
+    super();
+    this.#room = room;
+    this.#me = me;
+    document.addEventListener("submit", (event) => this.#submit(event));
+    this.#show();
+  }
+
+  get #foot() {
+    return document.getElementById("foot-state");
+  }
+
+  get mayWrite() {
+    return this.#foot.dataset.may === "yes";
+  }
+
+  /** Seconds between two messages of this person. */
+  get slowSeconds() {
+    return Number(this.#foot.dataset.slow);
+  }
+
+  /** A notice's `detail`. */
+  heard(detail) {
+    const { member, timeout } = detail;
+    const own = this.#me && (member?.id === this.#me.id || timeout === this.#me.id);
+    if (own) this.#takeIn(0);
+    else if (OF_ALL.some((field) => field in detail)) this.#takeIn(Math.random() * SPREAD);
+  }
+
+  /** Asks the server what is so now, as after a time of which nothing was heard. */
+  refresh() {
+    this.#takeIn(Math.random() * SPREAD);
+  }
+
+  #takeIn(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#take(), Math.min(ms, LONGEST_TIMER));
+  }
+
+  async #take() {
+    const answer = await fetch(`/chats/${this.#room}/about/`, { cache: "no-store" }).catch(() => null);
+    if (!answer?.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const id of ["about", "foot-state"]) {
+      const news = page.getElementById(id);
+      if (news) document.getElementById(id).replaceWith(news);
+    }
+    this.#show();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #show() {
+    for (const time of this.#foot.querySelectorAll("time")) fillMoment(time);
+    const forms = document.querySelectorAll(".foot > form");
+    for (const form of forms) form.hidden = !this.mayWrite;
+    const { until } = this.#foot.dataset;
+    if (until) this.#takeIn(Math.max(0, Date.parse(until) - Date.now()) + SPREAD);
+  }
+
+  /** A form that changes what stands here needs no new page; what is refused is shown as without a script. */
+  async #submit(event) {
+    const form = event.target;
+    if (!form.matches("form[data-live]")) return;
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
+    if (answer?.type !== "opaqueredirect") return form.submit();
+    document.getElementById("message-menu").hidePopover();
+    if (form.action.endsWith("/leave")) return location.assign("/chats/");
+    this.#takeIn(0);
+  }
+}

@@ -1,0 +1,373 @@
+"""Who may do what in a room, as those see it whom it concerns: at once, without loading the page again."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.clients import Person
+from tests.people import Member, member
+from tests.servers import Server
+
+PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
+WIDE = {"viewport": {"width": 1440, "height": 900}}
+NO_SCRIPT = {"java_script_enabled": False}
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+OpenAs = Callable[..., ChatPage]
+
+
+def ask(who: Member, method: str, path: str, **json: Any) -> Any:
+    """What the API answers."""
+    answer = who.http.request(method, f"/api/rooms{path}", json=json)
+    assert answer.status_code < 300, answer.text
+    return answer.json() if answer.content else None
+
+
+@pytest.fixture
+def ada(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Ada")) as person:
+        yield person
+
+
+@pytest.fixture
+def grace(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Grace")) as person:
+        yield person
+
+
+@pytest.fixture
+def wen(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Wen")) as person:
+        yield person
+
+
+@pytest.fixture
+def board(ada: Member) -> int:
+    """A public room that Ada owns."""
+    return ada.make_room("board")
+
+
+@pytest.fixture
+def den(ada: Member) -> int:
+    """A private room that Ada owns."""
+    room: int = ask(ada, "POST", "", name="den", kind="private")["id"]
+    return room
+
+
+@pytest.fixture
+def browser_of(visitor: OpenBrowser, server: Server) -> OpenBrowser:
+    """Opens a browser in which a member is signed in."""
+
+    def make(person: Member, **options: Any) -> Page:
+        page = visitor(**options)
+        cookies = person.http.cookies.items()
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
+        )
+        return page
+
+    return make
+
+
+@pytest.fixture
+def room_of(browser_of: OpenBrowser, board: int) -> OpenAs:
+    """Opens the board, or another room, for a member; returns when the page is live."""
+
+    def make(person: Member, room: int = board, **options: Any) -> ChatPage:
+        return opened(browser_of(person, **options), room)
+
+    return make
+
+
+def opened(page: Page, room: int, path: str = "/chats/{}/") -> ChatPage:
+    """A room in a tab that there is."""
+    page.goto(path.format(room))
+    chat = ChatPage(page, room)
+    expect(chat.state).to_have_text("Live")
+    return chat
+
+
+def guest_id(page: Page) -> str:
+    """The id of the guest who looks at a room's page."""
+    own: str = page.evaluate("JSON.parse(document.getElementById('page').textContent).identity.id")
+    return own
+
+
+def at_the_side(chat: ChatPage, room: int) -> Locator:
+    return chat.page.locator(f'.room-links [data-room="{room}"]')
+
+
+# -- rooms that come and go ----------------------------------------------------------------------------
+
+
+def test_a_private_room_comes_to_the_side_of_who_is_taken_in_and_goes_with_their_part(
+    room_of: OpenAs, ada: Member, grace: Member, den: int
+) -> None:
+    hers = room_of(grace)
+    expect(at_the_side(hers, den)).to_have_count(0)
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    expect(at_the_side(hers, den).locator('[data-mark="private"]')).to_be_visible()
+    ask(ada, "DELETE", f"/{den}/members/{grace.id}")
+    expect(at_the_side(hers, den)).to_have_count(0)
+    hers.say("still here")
+    hers.shows("still here")
+
+
+@pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
+def test_a_member_who_is_removed_while_reading_is_told_so_and_gets_nothing_more(
+    path: str, browser_of: OpenBrowser, ada: Member, grace: Member, den: int
+) -> None:
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    inside = opened(browser_of(grace), den, path)
+    ada.say(den, "between us")
+    inside.shows("between us")
+    ask(ada, "DELETE", f"/{den}/members/{grace.id}")
+    ended = inside.page.locator("main .ended")
+    expect(ended).to_contain_text("den")
+    expect(inside.field).to_be_hidden()
+    expect(inside.log).to_be_hidden()
+    ada.say(den, "now without her")
+    expect(at_the_side(inside, den)).to_have_count(0)
+    expect(inside.page.get_by_text("now without her")).to_have_count(0)
+
+
+def test_beside_a_room_that_one_is_removed_from_the_others_go_on(
+    room_of: OpenAs, ada: Member, grace: Member, board: int, den: int
+) -> None:
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    inside = room_of(grace, den)
+    count = at_the_side(inside, board).locator(".unread-number")
+    before = int(count.text_content() or 0)
+    ada.say(board, "one")
+    expect(count).to_have_text(str(before + 1))
+    ask(ada, "DELETE", f"/{den}/members/{grace.id}")
+    expect(inside.page.get_by_role("heading", name="You were removed from den")).to_be_visible()
+    ada.say(board, "two")
+    expect(count).to_have_text(str(before + 2))
+
+
+def test_a_room_that_becomes_private_under_its_readers_says_so(
+    in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory = in_room("mallory")
+    ask(ada, "PATCH", f"/{board}", kind="private")
+    expect(mallory.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+    expect(mallory.page.get_by_text("for its members only")).to_be_visible()
+    expect(at_the_side(mallory, board)).to_have_count(0)
+
+
+def test_a_ban_ends_every_tab_in_every_worker(
+    visitor: OpenBrowser, person: OpenBrowser, three_workers: Server
+) -> None:
+    with closing(Person(three_workers, "grace")) as grace:
+        room = grace.make_room("board")
+        page = person("mallory", at=three_workers)
+        page.goto(f"/chats/{room}/")
+        first = ChatPage(page, room)
+        expect(first.state).to_have_text("Live")
+        tabs = [first, *(first.another_tab() for _ in range(5))]
+        first.say("spam")
+        for tab in tabs:
+            tab.shows("spam")
+        banned = three_workers.flask("room", "ban", str(room), "mallory", "--why", "spam")
+        assert banned.returncode == 0, banned.stderr
+        for tab in tabs:
+            expect(tab.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+            expect(tab.page.get_by_text("You are banned from this room")).to_be_visible()
+        first.page.reload()
+        expect(first.page.get_by_text("You are banned from this room")).to_be_visible()
+        assert grace.read(room)["messages"]
+
+
+# -- who may write -------------------------------------------------------------------------------------
+
+
+def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
+    in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory = in_room("mallory")
+    mallory.say("hi")
+    mallory.shows("hi")
+    ask(
+        ada,
+        "POST",
+        f"/{board}/sanctions",
+        kind="timeout",
+        person=guest_id(mallory.page),
+        seconds=600,
+        why="loud",
+    )
+    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(mallory.field).to_be_hidden()
+    mallory.page.reload()
+    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(mallory.state).to_have_text("Live")
+    [sanction] = ask(ada, "GET", f"/{board}/sanctions")["sanctions"]
+    ask(ada, "DELETE", f"/{board}/sanctions/{sanction['id']}")
+    expect(mallory.field).to_be_visible()
+    mallory.say("sorry")
+    mallory.shows("hi", "sorry")
+
+
+def test_a_time_out_ends_by_itself(in_room: OpenPage, ada: Member, board: int) -> None:
+    mallory = in_room("mallory")
+    ask(ada, "POST", f"/{board}/sanctions", kind="timeout", person=guest_id(mallory.page), seconds=4)
+    expect(mallory.notices).to_contain_text("let mallory only read for 4 seconds")
+    expect(mallory.page.locator("#foot-state")).to_have_attribute("data-may", "yes")
+    expect(mallory.field).to_be_visible()
+
+
+def test_where_only_members_write_one_joins_and_writes_without_a_new_page(
+    room_of: OpenAs, in_room: OpenPage, ada: Member, wen: Member, board: int
+) -> None:
+    hers, mallory = room_of(wen), in_room("mallory")
+    hers.page.evaluate("window.same = true")
+    ask(ada, "PATCH", f"/{board}", posting="members")
+    for chat in (hers, mallory):
+        expect(chat.page.get_by_text("Only members write in this room.")).to_be_visible()
+        expect(chat.field).to_be_hidden()
+    hers.page.locator(".foot").get_by_role("button", name="Join").click()
+    expect(hers.field).to_be_visible()
+    hers.say("I am one now")
+    hers.shows("I am one now")
+    assert hers.page.evaluate("window.same")
+    expect(mallory.page.locator(".foot").get_by_role("button", name="Join")).to_have_count(0)
+
+
+def test_slow_mode_says_how_long_and_what_was_written_goes_then(
+    in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory = in_room("mallory", **PHONE)
+    hint = mallory.page.locator("#composer-hint")
+    ask(ada, "PATCH", f"/{board}", slow_seconds=3)
+    expect(hint).to_have_text("Slow mode: one message in 3 s")
+    mallory.say("one", "two")
+    expect(hint).to_contain_text("the next message goes in")
+    mallory.shows("one", "two")
+    ask(ada, "PATCH", f"/{board}", slow_seconds=0)
+    expect(hint).not_to_contain_text("Slow mode")
+
+
+# -- moderators ----------------------------------------------------------------------------------------
+
+
+def test_the_keyboard_alone_deletes_a_message_and_times_its_author_out(
+    room_of: OpenAs, in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory = in_room("mallory")
+    mallory.say("spam", "more spam")
+    mallory.shows("spam", "more spam")
+    owner = room_of(ada)
+    menu = owner.page.locator("#message-menu")
+    owner.row("more spam").locator(".more").focus()
+    owner.page.keyboard.press("Enter")
+    expect(menu.get_by_role("button", name="Delete this message")).to_be_focused()
+    owner.page.keyboard.press("Enter")
+    expect(menu).to_be_hidden()
+    mallory.shows("spam", f"{ada.name} deleted this message")
+    owner.row("spam").locator(".more").focus()
+    owner.page.keyboard.press("Enter")
+    menu.get_by_label("Reason").fill("spam")
+    owner.page.keyboard.press("Enter")
+    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    owner.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+
+
+def test_who_runs_nothing_has_no_tools_on_messages(in_room: OpenPage, server: Server, board: int) -> None:
+    mallory = in_room("mallory")
+    mallory.say("hi")
+    mallory.shows("hi")
+    expect(mallory.page.locator(".more")).to_have_count(0)
+    page = mallory.page.request.get(f"/chats/{board}/messages/2/", headers={"Accept": "text/html"})
+    assert page.status == 403
+
+
+def test_a_room_is_run_by_forms_without_a_script(browser_of: OpenBrowser, ada: Member, grace: Member) -> None:
+    page = browser_of(ada, **NO_SCRIPT)
+    page.goto("/chats/")
+    page.get_by_label("Name", exact=True).fill("the den")
+    page.get_by_label("Only whom you take in").check()
+    page.get_by_role("button", name="Make room").click()
+    page.get_by_role("button", name="People here").click()
+    page.get_by_role("link", name="Members, settings, audit log").click()
+    expect(page.get_by_text("Its members; for others it is not there")).to_be_visible()
+    page.get_by_label("Topic").fill("quiet")
+    page.get_by_label("Who may write").select_option(label="Moderators")
+    page.get_by_label("Slow mode, seconds").fill("ten")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("whole number")
+    expect(page.get_by_label("Topic")).to_have_value("quiet")
+    page.get_by_label("Slow mode, seconds").fill("30")
+    page.get_by_label("Keep for days").fill("90")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#part").get_by_text("Moderators")).to_be_visible()
+    expect(page.locator("#part").get_by_text("One message in 30 seconds")).to_be_visible()
+    expect(page.locator("#part").get_by_text("for 90 days")).to_be_visible()
+    page.get_by_label("Take somebody in").fill("nobody of that name")
+    page.get_by_role("button", name="Take in").click()
+    expect(page.get_by_role("alert")).to_contain_text("nobody")
+    page.get_by_label("Take somebody in").fill(grace.name)
+    page.get_by_role("button", name="Take in").click()
+    room = int(page.url.split("/")[4])
+    assert room in [listed["id"] for listed in grace.http.get("/api/rooms").json()["rooms"]]
+    more = page.locator(".member", has_text="Grace").locator("summary")
+    more.click()
+    page.get_by_label("Part", exact=True).locator("visible=true").select_option("moderator")
+    page.get_by_role("button", name="Give this part").locator("visible=true").click()
+    expect(page.locator(".member", has_text="Grace").locator("> .guest")).to_have_text("moderator")
+    page.locator(".member", has_text="Grace").locator("summary").click()
+    page.get_by_role("button", name="Remove").locator("visible=true").click()
+    expect(page.locator(".member")).to_have_count(1)
+    assert grace.http.get(grace.messages(room)).status_code == 404
+    expect(page.locator(".audit")).to_contain_text(f"{ada.name} removed {grace.name}")
+    page.get_by_role("button", name="Mute").click()
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
+    page.goto("/chats/")
+    expect(page.locator(".room-card.muted .name")).to_have_text("the den")
+
+
+def test_details_offer_nothing_that_one_may_not_do(
+    visitor: OpenBrowser, person: OpenBrowser, board: int
+) -> None:
+    for page in (visitor(), person("mallory")):
+        page.goto(f"/chats/{board}/details/")
+        expect(page.get_by_role("heading", name="board")).to_be_visible()
+        expect(page.locator("main form")).to_have_count(0)
+        expect(page.get_by_text("Audit log")).to_have_count(0)
+
+
+def test_two_people_write_to_each_other_from_a_rooms_details(
+    room_of: OpenAs, grace: Member, wen: Member, board: int
+) -> None:
+    hers, his = room_of(grace), room_of(wen)
+    for chat in (hers, his):
+        chat.page.get_by_role("button", name="People here").click()
+        chat.page.locator("#about").get_by_role("button", name="Join").click()
+        expect(chat.page.locator("#about").get_by_role("button", name="Leave")).to_be_visible()
+    hers.page.goto(f"/chats/{board}/details/")
+    row = hers.page.locator(".member", has_text=wen.name)
+    row.locator("summary").click()
+    row.get_by_role("button", name=f"Write to {wen.name}").click()
+    expect(hers.page.get_by_role("heading", level=1)).to_have_text(wen.name)
+    expect(hers.state).to_have_text("Live")
+    hers.say("have you got a minute?")
+    direct = his.page.locator("#direct .room-link")
+    expect(direct.locator(".name")).to_have_text(grace.name)
+    expect(direct.locator(".unread-number")).to_have_text("1")
+
+
+@pytest.mark.parametrize("options", [PHONE, WIDE], ids=["phone", "wide"])
+def test_details_do_not_scroll_sideways(
+    options: dict[str, Any], browser_of: OpenBrowser, server: Server
+) -> None:
+    with closing(member(server, "A" + "d" * 30)) as person:
+        room = person.make_room("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen")
+        page = browser_of(person, **options)
+        page.goto(f"/chats/{room}/details/")
+        page.locator("summary").first.click()
+        assert page.evaluate(SIDEWAYS) == 0

@@ -1,0 +1,559 @@
+"""The matrix: every door × everybody × every kind of room, as tests/matrix.txt has it.
+
+A route or a frame that stands in no table of it fails the test, and so does a row of it that is no door. Each
+cell is asked of a real server, most of them in a room of their own, so that none is about what another has
+done.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gevent
+import httpx
+import pytest
+from sqlalchemy import create_engine
+from websockets.exceptions import ConnectionClosed
+
+from chatapp.journal import Journal
+from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.requests import Impose, MakeRoom, Post
+from chatapp.message import Author
+from chatapp.permissions import RoomKind, RoomRole
+from chatapp.transports.requests_v1 import FRAMES
+from tests.clients import Person, Socket, eventually
+from tests.people import Member, administrator, member
+from tests.servers import ROOT, Server
+
+TABLES = Path(__file__).with_name("matrix.txt")
+NO_NUMBER = 999_999
+# What a cell says of an answer: see the head of matrix.txt.
+LETTERS = {
+    "sign_in": "s",
+    "forbidden": "f",
+    "no_such_room": "n",
+    "bad_request": "b",
+    "not_found": "x",
+    4401: "s",
+    4403: "f",
+    4404: "n",
+}
+STATUSES = {200: "+", 201: "+", 204: "+", 302: "r", 303: "+", 400: "b", 401: "s", 403: "f", 404: "n"}
+# A member whom a deed is about, an owner beside the one who asks, and somebody who only wrote there.
+SUBJECT, BOSS, WRITER = "u900001", "u900002", "u900003"
+
+
+class Cell(NamedTuple):
+    """Who asks, about which room (0: none), in which world."""
+
+    world: "World"
+    who: Person
+    room: int
+
+
+class Table(NamedTuple):
+    """Cells by row and column."""
+
+    columns: list[str]
+    rows: dict[str, dict[str, str]]
+
+
+def tables() -> dict[str, Table]:
+    """matrix.txt, by the headings of its tables."""
+    read: dict[str, Table] = {}
+    table: Table | None = None
+    for line in TABLES.read_text().splitlines():
+        if line.startswith("== "):
+            heading, *columns = line.removeprefix("== ").split()
+            table = read[heading] = Table(columns, {})
+        elif line and table is not None:
+            cells = line.split()[-len(table.columns) :]
+            row = " ".join(line.split()[: -len(table.columns)])
+            assert row not in table.rows, f"twice: {row}"
+            table.rows[row] = dict(zip(table.columns, cells, strict=True))
+    return read
+
+
+def written(heading: str, columns: list[str], rows: dict[str, dict[str, str]]) -> str:
+    """A table as matrix.txt has it."""
+    width = max(len(row) for row in rows)
+    sizes = [max(len(column), 2) for column in columns]
+    head = (
+        f"== {heading}".ljust(width)
+        + "  "
+        + "  ".join(c.ljust(n) for c, n in zip(columns, sizes, strict=True))
+    )
+    lines = [
+        row.ljust(width) + "  " + "  ".join(cells[c].ljust(n) for c, n in zip(columns, sizes, strict=True))
+        for row, cells in rows.items()
+    ]
+    return "\n".join(line.rstrip() for line in [head, *lines]) + "\n"
+
+
+# -- everybody -----------------------------------------------------------------------------------------------
+
+
+class World:
+    """A server with everybody on it, and rooms made to order."""
+
+    def __init__(self, server: Server, columns: list[str]) -> None:
+        self.server = server
+        self.sanctions: dict[int, int] = {}  # one that is in force in each room
+        self.invitations: dict[Person, int] = {}  # for each, one that is still good
+        self.ban, self.somebody = NO_NUMBER, SUBJECT
+        database = f"sqlite:///{server.instance}/chat.db"
+        engine = create_engine(database, **engine_options(database, busy_seconds=30))
+        listen(engine)
+        self._journal = Journal(engine, queue_limit=100_000)
+        if "administrator" in columns:
+            administrator(server)
+        with ThreadPoolExecutor(4) as pool:
+            self.people = dict(zip(columns, pool.map(self._person, columns), strict=True))
+        if "administrator" in columns:
+            self._give_everybody_their_part()
+
+    def close(self) -> None:
+        for person in self.people.values():
+            person.close()
+        self._journal.finish(10)
+
+    def rooms(self, kind: RoomKind, count: int, authors: list[str]) -> list[int]:
+        """As many rooms, in each of them a text of the writer, #1, and one of an author, #2."""
+        parts: dict[str, RoomRole] = {BOSS: "owner", SUBJECT: "member"}
+        for name, role in self._parts(kind).items():
+            if name in self.people:
+                parts[self.people[name].id] = role
+        members = tuple((person, f"the person {person}", role) for person, role in parts.items())
+        made = self._ask([MakeRoom("a room", kind=kind, members=members) for _ in range(count)])
+        self._ask(
+            [
+                Post(room, Author(author or "nobody", "somebody"), "said")
+                for room, second in zip(made, authors, strict=True)
+                for author in (WRITER, second)
+            ]
+        )
+        self._ask([request for room in made for request in self._sanctions(room)])
+        with closing(sqlite3.connect(self.server.instance / "chat.db")) as database:
+            self.sanctions = dict(database.execute("SELECT room_id, min(id) FROM sanctions GROUP BY room_id"))
+        return made
+
+    def _parts(self, kind: RoomKind) -> dict[str, RoomRole]:
+        if kind == "direct":
+            return dict.fromkeys(("member", "timed_out", "administrator_in"), "member")
+        return {
+            "guest_in": "member",
+            "member": "member",
+            "timed_out": "member",
+            "moderator": "moderator",
+            "owner": "owner",
+            "administrator_in": "member",
+        }
+
+    def _sanctions(self, room: int) -> Iterator[Post]:
+        for kind, name in (("timeout", "timed_out"), ("ban", "banned_here")):
+            if name in self.people:
+                effect = Impose(kind, name, person=self.people[name].id)  # type: ignore[arg-type]
+                yield Post(room, Author("system", "system"), "said so", kind="notice", effects=(effect,))
+
+    def _person(self, column: str) -> Person:
+        if column in ("anonymous", "visitor"):
+            return Person(self.server)
+        if column in ("guest", "guest_in"):
+            return Person(self.server, f"{column} of the matrix")
+        if column == "bad_token":
+            person = Person(self.server)
+            person.http.headers["Authorization"] = "Bearer of bad news"
+            return person
+        return administrator(self.server) if column == "administrator" else member(self.server, column)
+
+    def _give_everybody_their_part(self) -> None:
+        ada = self.people["administrator"]
+        assert isinstance(ada, Member)
+        ada.change(self.people["administrator_in"].id, role="administrator").raise_for_status()
+        ada.http.post("/api/bans", json={"person": self.people["banned"].id}).raise_for_status()
+        eventually(lambda: self.people["banned"].http.get("/api/me").status_code == 403)
+        with closing(member(self.server, "somebody")) as somebody:
+            self.somebody = somebody.id
+        ada.http.post("/api/bans", json={"person": self.somebody}).raise_for_status()
+        bans = ada.http.get("/api/bans").json()["bans"]
+        self.ban = next(ban["id"] for ban in bans if ban["person"] == self.somebody)
+        for _ in self.people:
+            ada.invite()
+        numbers = [one["id"] for one in ada.http.get("/api/invitations").json()["invitations"]]
+        self.invitations = dict(zip(self.people.values(), numbers, strict=False))
+
+    def _ask(self, requests: list[Any]) -> list[Any]:
+        answers: list[Any] = []
+        for request in requests:
+            self._journal.submit(request, answers.append)
+        with gevent.Timeout(60):
+            while len(answers) < len(requests):
+                gevent.sleep(0.005)
+        assert not [answer for answer in answers if isinstance(answer, Exception)], answers
+        return answers
+
+
+# -- the doors -----------------------------------------------------------------------------------------------
+
+
+def outcome(answer: httpx.Response) -> str:
+    """An answer as a letter; whatever has none, as it is."""
+    if answer.headers.get("content-type") == "application/problem+json":
+        code = answer.json()["code"]
+        return LETTERS.get(code, code)
+    if (
+        answer.status_code == 200
+        and answer.request.method == "POST"
+        and "text/html" in answer.headers["content-type"]
+    ):
+        return "o"
+    return STATUSES.get(answer.status_code, str(answer.status_code))
+
+
+def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
+    """`path` and the fields of `request`, with {room}, {me} and so on in them."""
+
+    def ask(cell: Cell) -> str:
+        values = {
+            "room": cell.room,
+            "me": cell.who.id or "nobody",
+            "sanction": cell.world.sanctions.get(cell.room, NO_NUMBER),
+            "invitation": cell.world.invitations.get(cell.who, NO_NUMBER),
+            "ban": cell.world.ban,
+            "somebody": cell.world.somebody,
+        }
+        # With a copy of the cookies: whatever is set here is of no concern to the next cell.
+        browser = httpx.Client(
+            base_url=cell.world.server.url, headers=cell.who.http.headers, verify=False, timeout=30
+        )
+        browser.cookies.update(cell.who.http.cookies)
+        sent = {part: _filled(fields, values) for part, fields in request.items()}
+        with browser, browser.stream(method, path.format(**values), **sent) as answer:
+            if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                return "+"  # it does not end
+            answer.read()
+            return outcome(answer)
+
+    return ask
+
+
+def _filled(fields: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.format(**values) if isinstance(value, str) else value for name, value in fields.items()
+    }
+
+
+def socket_of(cell: Cell, path: str = "/ws", **arguments: Any) -> Socket:
+    headers = {
+        name: cell.who.http.headers[name] for name in ("Authorization",) if name in cell.who.http.headers
+    }
+    return cell.who.socket(path=path, **arguments, **headers)
+
+
+def over_the_socket(*frames: dict[str, Any], answer: str = "pong") -> Callable[[Cell], str]:
+    """What answers the last of `frames`: one of the type `answer`, or its error, or the socket's end."""
+
+    def ask(cell: Cell) -> str:
+        kind = frames[-1]["type"]
+        with closing(socket_of(cell)) as socket:
+            for frame in [*frames, *([{"type": "ping"}] if answer == "pong" else [])]:
+                try:
+                    socket.send({**frame, **({} if frame["type"] == "ping" else {"room": cell.room})})
+                except ConnectionClosed:
+                    break
+
+            def answered() -> str:
+                for got in list(socket.frames):
+                    if got["type"] == "error" and got["re"] == kind:
+                        return LETTERS.get(got["code"], got["code"])
+                    if got["type"] == answer:
+                        return "+"
+                return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else ""
+
+            said: str = eventually(answered)
+            return said
+
+    return ask
+
+
+def on_the_plain_socket(line: str = "") -> Callable[[Cell], str]:
+    """Whether it greets, or (`line`) whether a line that is said there comes back."""
+
+    def ask(cell: Cell) -> str:
+        with closing(socket_of(cell, f"/chats/{cell.room}/ws", subprotocols=None)) as socket:
+            eventually(lambda: socket.frames or socket.closed)
+            if socket.closed or not line:
+                return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else "+"
+            socket.send(line)
+            return "f" if eventually(lambda: socket.frames[1:])[0].startswith("! ") else "+"
+
+    return ask
+
+
+ROOM, CHAT = "/api/rooms/{room}", "/chats/{room}"
+SENT: dict[str, dict[str, Any]] = {
+    "a text": {"body": "hi"},
+    "a reply": {"body": "hi", "of": 1},
+    "an edit of one's own": {"kind": "edit", "of": 2, "body": "hi"},
+    "an edit of another's": {"kind": "edit", "of": 1, "body": "hi"},
+    "a deletion of one's own": {"kind": "delete", "of": 2},
+    "a deletion of another's": {"kind": "delete", "of": 1},
+    "a reaction": {"kind": "reaction", "of": 1, "body": "👍"},
+}
+ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
+    "GET /api/rooms/N/messages": over_http("GET", f"{ROOM}/messages"),
+    "GET /api/rooms/N/messages (a poll)": over_http("GET", f"{ROOM}/messages?after=0&wait=5"),
+    "GET /api/rooms/N/messages (history)": over_http("GET", f"{ROOM}/messages?before=2"),
+    **{
+        f"POST /api/rooms/N/messages ({what})": over_http("POST", f"{ROOM}/messages", json=sent)
+        for what, sent in SENT.items()
+    },
+    "GET /api/rooms/N/stream": over_http("GET", f"{ROOM}/stream"),
+    "GET /api/rooms/N/presence": over_http("GET", f"{ROOM}/presence"),
+    "POST /api/rooms/N/typing": over_http("POST", f"{ROOM}/typing"),
+    "POST /api/rooms/N/read": over_http("POST", f"{ROOM}/read", json={"seq": 1}),
+    "PATCH /api/rooms/N": over_http("PATCH", ROOM, json={"topic": "ships"}),
+    "PATCH /api/rooms/N (nothing)": over_http("PATCH", ROOM, json={}),
+    "DELETE /api/rooms/N": over_http("DELETE", ROOM),
+    "POST /api/rooms/N/clear": over_http("POST", f"{ROOM}/clear"),
+    "GET /api/rooms/N/members": over_http("GET", f"{ROOM}/members"),
+    "PUT /api/rooms/N/members/<person> (a new member)": over_http(
+        "PUT", f"{ROOM}/members/{WRITER}", json={"role": "member"}
+    ),
+    "PUT /api/rooms/N/members/<person> (a member, as a moderator)": over_http(
+        "PUT", f"{ROOM}/members/{SUBJECT}", json={"role": "moderator"}
+    ),
+    "PUT /api/rooms/N/members/<person> (oneself, as an owner)": over_http(
+        "PUT", f"{ROOM}/members/{{me}}", json={"role": "owner"}
+    ),
+    "DELETE /api/rooms/N/members/<person>": over_http("DELETE", f"{ROOM}/members/{SUBJECT}"),
+    "DELETE /api/rooms/N/members/<person> (an owner)": over_http("DELETE", f"{ROOM}/members/{BOSS}"),
+    "POST /api/rooms/N/join": over_http("POST", f"{ROOM}/join"),
+    "POST /api/rooms/N/leave": over_http("POST", f"{ROOM}/leave"),
+    "POST /api/rooms/N/mute": over_http("POST", f"{ROOM}/mute", json={"muted": True}),
+    "GET /api/rooms/N/sanctions": over_http("GET", f"{ROOM}/sanctions"),
+    "POST /api/rooms/N/sanctions (a time-out)": over_http(
+        "POST", f"{ROOM}/sanctions", json={"kind": "timeout", "person": SUBJECT}
+    ),
+    "POST /api/rooms/N/sanctions (a ban)": over_http(
+        "POST", f"{ROOM}/sanctions", json={"kind": "ban", "person": SUBJECT}
+    ),
+    "POST /api/rooms/N/sanctions (a ban of an owner)": over_http(
+        "POST", f"{ROOM}/sanctions", json={"kind": "ban", "person": BOSS}
+    ),
+    "DELETE /api/rooms/N/sanctions/<int:sanction>": over_http("DELETE", f"{ROOM}/sanctions/{{sanction}}"),
+    "POST /api/rooms/N/kick": over_http("POST", f"{ROOM}/kick", json={"name": f"the person {SUBJECT}"}),
+    "GET /api/rooms/N/audit": over_http("GET", f"{ROOM}/audit"),
+    "GET /chats/N/": over_http("GET", f"{CHAT}/"),
+    "GET /chats/long_poll/N/": over_http("GET", "/chats/long_poll/{room}/"),
+    "POST /chats/N/": over_http("POST", f"{CHAT}/", data={"body": "hi"}),
+    "GET /chats/N/http": over_http("GET", f"{CHAT}/http?lastupdate=0"),
+    "GET /chats/N/http (as a script)": over_http("GET", f"{CHAT}/http?lastupdate=0&callback=cb"),
+    "POST /chats/N/http": over_http("POST", f"{CHAT}/http", data={"new_message": "hi"}),
+    "GET /chats/N/ws": on_the_plain_socket(),
+    "GET /chats/N/ws (a line)": on_the_plain_socket("hi"),
+    "frame join": over_the_socket({"type": "join"}, answer="joined"),
+    "frame leave": over_the_socket({"type": "leave"}, answer="left"),
+    **{
+        f"frame send ({what})": over_the_socket({"type": "send", **sent}, answer="ack")
+        for what, sent in SENT.items()
+    },
+    "frame typing": over_the_socket({"type": "typing"}),
+    "frame typing (joined)": over_the_socket({"type": "join"}, {"type": "typing"}),
+    "frame read": over_the_socket({"type": "read", "seq": 1}),
+}
+
+
+NONSENSE = "x" * 22
+SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
+    **{
+        f"GET {path}": over_http("GET", path) for path in ("/", "/chats/", "/guests", "/sign-up", "/account/")
+    },
+    **{f"GET {path}": over_http("GET", path) for path in ("/healthz", "/readyz", "/metrics")},
+    "GET /static/<path:filename>": over_http("GET", "/static/css/base.css"),
+    "GET /ws": over_the_socket({"type": "ping"}),
+    "frame ping": over_the_socket({"type": "ping"}),
+    "POST /chats/": over_http("POST", "/chats/", data={"name": "a room"}),
+    "GET /api/rooms": over_http("GET", "/api/rooms"),
+    "POST /api/rooms (public)": over_http("POST", "/api/rooms", json={"name": "a room"}),
+    "POST /api/rooms (private)": over_http("POST", "/api/rooms", json={"name": "a room", "kind": "private"}),
+    "GET /api/me": over_http("GET", "/api/me"),
+    "GET /api/people": over_http("GET", "/api/people"),
+    "PATCH /api/people/<person> (one's own status)": over_http(
+        "PATCH", "/api/people/{me}", json={"status": "in"}
+    ),
+    "PATCH /api/people/<person> (one's own role)": over_http(
+        "PATCH", "/api/people/{me}", json={"role": "administrator"}
+    ),
+    "PATCH /api/people/<person> (another's name)": over_http(
+        "PATCH", "/api/people/{somebody}", json={"name": "another name"}
+    ),
+    "PATCH /api/people/<person> (another's account)": over_http(
+        "PATCH", "/api/people/{somebody}", json={"disabled": True}
+    ),
+    "POST /api/people/<person>/sign-out (oneself elsewhere)": over_http("POST", "/api/people/{me}/sign-out"),
+    "POST /api/people/<person>/sign-out (another)": over_http("POST", "/api/people/{somebody}/sign-out"),
+    "GET /api/invitations": over_http("GET", "/api/invitations"),
+    "POST /api/invitations": over_http("POST", "/api/invitations", json={}),
+    "DELETE /api/invitations/<int:number>": over_http("DELETE", "/api/invitations/{invitation}"),
+    "GET /api/bans": over_http("GET", "/api/bans"),
+    "DELETE /api/bans/<int:number>": over_http("DELETE", "/api/bans/{ban}"),
+    "POST /api/bans": over_http("POST", "/api/bans", json={"person": "{somebody}"}),
+    **{
+        f"{method} {path}/<code>": over_http(method, f"{path}/{NONSENSE}")
+        for path in ("/first", "/invitations", "/reset")
+        for method in ("GET", "POST")
+    },
+    "POST /sign-up": over_http("POST", "/sign-up", data={"name": "somebody new", "password": NONSENSE}),
+    "POST /account/name": over_http("POST", "/account/name", data={"name": "new name of {me}"}),
+    "POST /account/status": over_http("POST", "/account/status", data={"status": "away"}),
+    "POST /account/sessions/end": over_http("POST", "/account/sessions/end", data={"key": NONSENSE}),
+    "POST /account/sessions/end-others": over_http("POST", "/account/sessions/end-others"),
+    **{
+        f"{method} {path}": over_http(method, path)
+        for path in (
+            "/account/passkeys",
+            "/account/passkeys/delete",
+            "/account/password",
+            "/account/recovery-codes",
+            "/account/second-factor",
+            "/account/verify",
+            "/account/verify/passkey",
+            "/sign-in",
+            "/sign-in/choose",
+            "/sign-in/code",
+            "/sign-in/passkey",
+            "/sign-in/recovery",
+            "/sign-in/rescue",
+        )
+        for method in ("GET", "POST")
+    },
+    **{
+        f"POST {path}/<token>": over_http("POST", f"{path}/{NONSENSE}")
+        for path in (
+            "/account/passkeys",
+            "/account/second-factor",
+            "/account/verify/passkey",
+            "/sign-in/passkey",
+        )
+    },
+    "POST /guests": over_http("POST", "/guests", json={"name": "somebody else"}),
+    "POST /sign-out": over_http("POST", "/sign-out"),  # the last: it is one's session that ends
+}
+
+
+def registered(server: Server) -> set[str]:
+    """Every door that the application has: methods and rules, and frames."""
+    program = (
+        "import json; from wsgi import app; print(json.dumps([f'{method} {rule.rule}' for rule in "
+        "app.url_map.iter_rules() for method in rule.methods - {'HEAD', 'OPTIONS'}]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=server.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rules: list[str] = json.loads(ran.stdout.splitlines()[-1])
+    return {rule.replace("<room_id:room_id>", "N") for rule in rules} | {f"frame {kind}" for kind in FRAMES}
+
+
+def asked(
+    world: World, doors: dict[str, Callable[[Cell], str]], kind: RoomKind | None = None, nowhere: int = 0
+) -> dict[str, dict[str, str]]:
+    """The whole table, asked by everybody at once; without a `kind` all ask about the room `nowhere`."""
+    columns = list(world.people)
+    shared: list[int] = []
+    own: dict[tuple[str, str], int] = {}
+    if kind:
+        shared = world.rooms(kind, 1, [SUBJECT])
+        places = [(door, column) for door in doors for column in columns if not door.startswith("GET ")]
+        rooms = world.rooms(kind, len(places), [world.people[column].id for _, column in places])
+        own = dict(zip(places, rooms, strict=True))
+    found: dict[str, dict[str, str]] = {door: {} for door in doors}
+
+    def ask(column: str) -> None:
+        for door, knock in doors.items():
+            room = own.get((door, column), shared[0] if shared else nowhere)
+            try:
+                found[door][column] = knock(Cell(world, world.people[column], room))
+            except Exception as error:
+                found[door][column] = f"{type(error).__name__}: {error}"[:80]
+
+    with ThreadPoolExecutor(len(columns)) as pool:
+        list(pool.map(ask, columns))
+    return found
+
+
+# -- the tests -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+    """The world of a table; made when first asked for."""
+    made: dict[str, World] = {}
+
+    def world(heading: str) -> World:
+        closed = heading.endswith("without-guests")
+        name = "closed" if closed else "open"
+        if name not in made:
+            settings = {"guests": "false"} if closed else {}
+            server = Server(tmp_path_factory.mktemp(name) / "instance", **settings).start()
+            made[name] = World(server, tables()[heading].columns)
+        return made[name]
+
+    yield world
+    for one in made.values():
+        one.close()
+        one.server.stop()
+
+
+@pytest.mark.parametrize("heading", tables())
+def test_everybody_gets_the_answer_that_the_matrix_says(heading: str, worlds: Callable[[str], World]) -> None:
+    table, world = tables()[heading], worlds(heading)
+    kind = heading.split("-")[0]
+    found = asked(world, SERVER_DOORS if kind == "server" else ROOM_DOORS, None if kind == "server" else kind)  # type: ignore[arg-type]
+    wrong = {
+        (row, column): f"{cell}, not {table.rows.get(row, {}).get(column, 'in the table')}"
+        for row, cells in found.items()
+        for column, cell in cells.items()
+        if table.rows.get(row, {}).get(column) != cell
+    }
+    assert not wrong, f"as it was found:\n{written(heading, table.columns, found)}"
+
+
+def test_to_who_is_not_in_it_a_private_room_is_at_every_door_like_one_that_never_was(
+    worlds: Callable[[str], World],
+) -> None:
+    never = asked(worlds("private"), ROOM_DOORS, nowhere=NO_NUMBER)
+    for kind in ("private", "direct"):
+        for row, cells in tables()[kind].rows.items():
+            for column in (
+                "bad_token",
+                "visitor",
+                "guest",
+                "banned",
+                "stranger",
+                "banned_here",
+                "administrator",
+            ):
+                assert cells[column] == never[row][column], (kind, row, column)
+
+
+def test_every_door_that_the_application_has_stands_in_the_matrix_and_nothing_else(
+    one_worker: Server,
+) -> None:
+    of_rooms = {row.partition(" (")[0] for row in ROOM_DOORS}
+    of_server = {row.partition(" (")[0] for row in SERVER_DOORS}
+    assert of_rooms | of_server == registered(one_worker)
+    for heading, table in tables().items():
+        doors = SERVER_DOORS if heading.startswith("server") else ROOM_DOORS
+        assert set(table.rows) == set(doors), heading
