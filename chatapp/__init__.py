@@ -15,12 +15,14 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, admin, details, errors, guests, health, metrics, rooms
+from chatapp.pages import account, admin, api_docs, details, errors, guests, health, metrics, rooms
 from chatapp.pages import reports as report_pages
+from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
+from chatapp.transports import tokens as tokens_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
 
@@ -100,6 +102,8 @@ def _open_doors(app: Flask) -> None:
         moderation,
         reports_api,
         people,
+        tokens_api,
+        hooks,
         event_stream,
         tutorial,
         websocket,
@@ -109,8 +113,10 @@ def _open_doors(app: Flask) -> None:
         account,
         report_pages,
         admin,
+        token_pages,
         health,
         metrics,
+        api_docs,
     ):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)
@@ -120,6 +126,7 @@ def _open_doors(app: Flask) -> None:
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)
     app.cli.add_command(cli.audit)
+    app.cli.add_command(cli.token)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

@@ -1,4 +1,4 @@
-"""The rows of who somebody is: people with an account, their ways in, their sessions, and invitations."""
+"""The rows of who somebody is: people with an account, their ways in, sessions, tokens, and invitations."""
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -111,3 +111,43 @@ class ResetLink(Base):
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     expires_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Token(Base):
+    """With which a program acts for a person. `key`: the hash of the token; `name`: what it is for.
+
+    `scopes` and `rooms` (None: all): what it allows. `expires_at`: None for never. `changed`: the number
+    (`Server.people`) under which it was revoked.
+    """
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    rooms: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int | None] = mapped_column(BigInteger)
+    used_at: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+    changed: Mapped[int] = mapped_column(BigInteger, default=0, index=True)
+
+
+class Hook(Base):
+    """An address at which programs post into a room. `key`: the hash of the secret in it. Its author id is
+    `h<id>`, for ever: AUTOINCREMENT.
+    """
+
+    __tablename__ = "hooks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), index=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[str] = mapped_column(Text)
+    by_name: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)

@@ -21,14 +21,15 @@ from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity, check
 from chatapp.sessions import accepted_keys
 from chatapp.text import person_name
+from chatapp.tokens import is_token
 
 log = logging.getLogger(__name__)
 
 CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second is Django's and Flask-WTF's
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100  # of a form
-# Answered whoever asks, also while it cannot be read who that is.
-FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics"}
+# Answered whoever asks, also while it cannot be read who that is. A hook is who has its address.
+FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics", "hooks.receive"}
 SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 
@@ -43,8 +44,11 @@ def identify() -> None:
     if request.endpoint in FOR_EVERYBODY:
         return
     if "Authorization" in request.headers:
-        if request.url_rule is None or not request.url_rule.websocket:
-            raise SignIn("This token is not valid")
+        bearer = _bearer(request.headers["Authorization"])
+        if bearer is not None:
+            g.asking = bearer
+        elif request.url_rule is None or not request.url_rule.websocket:
+            raise SignIn("This token is not valid (any more)")
     else:
         g.asking = _signed_in() or _guest_of_cookie() or nobody()
 
@@ -100,7 +104,7 @@ def guard_write(*, listed_origins: bool = False) -> None:
     if origin is not None:
         if not (_same_origin(origin) or (listed_origins and g.origin_listed)):
             _refuse_origin(origin)
-    elif "person" in session or SESSION in session:
+    elif "Authorization" not in request.headers and ("person" in session or SESSION in session):
         token = request.headers.get(CSRF_HEADER) or request.headers.get(CSRF_HEADER_OF_OTHERS)
         token = token or request.form.get(CSRF_FIELD)
         try:
@@ -121,6 +125,13 @@ def guard_handshake() -> None:
 def address() -> str:
     """Where the request came from, as far as the trusted proxies say."""
     return request.remote_addr or "local"
+
+
+def _bearer(field: str) -> Identity | None:
+    scheme, _, token = field.partition(" ")
+    if scheme.lower() != "bearer" or not is_token(token.strip()):
+        return None
+    return get_hub().people.bearer(hashed(token.strip()), address())
 
 
 def _guest_of_cookie() -> Identity | None:

@@ -141,6 +141,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
     """Whether `identity` wants to hear of a room that they are a member of."""
     if not identity.known:
         raise SignIn()
+    check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
     hub.rooms_changed(identity.id)

@@ -1,4 +1,5 @@
-"""What this process knows of who people are: who is signed in with which session, and who is banned.
+"""What this process knows of who people are: who is signed in with which session, for whom which token
+stands, and who is banned.
 
 Every request asks, so it is kept in memory: read when it is first asked for, and read again when who
 anybody is has changed (`Server.people` counts that), in this process or in another one. That is learned of
@@ -13,22 +14,26 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import gevent
 from gevent.lock import BoundedSemaphore
 from msgspec import structs
+from sqlalchemy import Connection
 
 from chatapp.errors import ChatError, Draining, Forbidden, SignIn
 from chatapp.journal import Journal, people_reading
 from chatapp.journal.people_requests import Person, SawSessions
+from chatapp.journal.token_requests import Holder, SawTokens
 from chatapp.permissions import NOBODY, Identity, Sanctions
 
-SESSIONS_KEPT = 20_000
+KEPT = 20_000  # sessions, and as many tokens
 SWEEP_SECONDS = 1.0
-SEEN_SECONDS = 60  # how often it is kept which sessions were used
+SEEN_SECONDS = 60  # how often it is kept that a session or a token was used
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
+_NO_TOKEN = "This token is not valid (any more)"
 
 
 class Follower(Protocol):
@@ -59,9 +64,12 @@ class People:
         self._wanted = 0  # and up to which there are some
         self._reading = BoundedSemaphore(1)
         self._sessions: OrderedDict[str, Person | None] = OrderedDict()
+        self._holders: OrderedDict[str, Holder | None] = OrderedDict()
         self._once_guests: set[str] = set()
         self._bans: Sanctions = NOBODY
         self._seen: set[str] = set()
+        self._used: set[str] = set()  # tokens of which it is not kept yet
+        self._used_at: dict[str, int] = {}  # when it was kept of tokens last, in seconds of the sweep
         self.renamed: dict[str, str] = {}  # the names of those who had another one before
 
     # -- who asks ----------------------------------------------------------------------------------
@@ -70,13 +78,39 @@ class People:
         """Who is signed in with the session `key`. Switches when it is not known here. Raises NotKept."""
         self._catch_up()
         if key not in self._sessions:
-            self._load(key)
+            self._load(key, people_reading.person_of_session, self._sessions)
         self._sessions.move_to_end(key)
         person = self._sessions[key]
         if person is None or person.disabled:
             return None
         self._seen.add(key)
         return self._admitted(Identity(person.id, person.name, person.role, address, session=key))
+
+    def bearer(self, key: str, address: str) -> Identity | None:
+        """Whom the token `key` stands for. Switches when it is not known here. Raises NotKept."""
+        self._catch_up()
+        if key not in self._holders:
+            self._load(key, people_reading.holder_of_token, self._holders)
+        found = self._holders[key]
+        if found is None:
+            del self._holders[key]  # who tries many puts none out of memory that is good
+            return None
+        self._holders.move_to_end(key)
+        person = found.person
+        identity = Identity(
+            person.id,
+            person.name,
+            person.role,
+            address,
+            token=key,
+            scopes=found.scopes,
+            rooms=found.rooms,
+            expires_at=found.expires_at,
+        )
+        if person.disabled or identity.expired:
+            return None
+        self._used.add(key)
+        return self._admitted(identity)
 
     def guest(self, identity: Identity) -> Identity | None:
         """`identity`, a guest or nobody in particular, as it is now; None for who has an account since."""
@@ -86,10 +120,14 @@ class People:
     def still(self, identity: Identity) -> Identity:
         """`identity`, of a request that waited, as it is now. May switch. Raises SignIn and Forbidden."""
         self._catch_up()
+        if identity.expired:
+            raise SignIn(_NO_TOKEN)
         if identity.people == self.number or identity.role in ("banned", "anonymous"):
             return identity
         if identity.session:
             now = self.signed_in(identity.session, identity.address)
+        elif identity.token:
+            now = self.bearer(identity.token, identity.address)
         elif identity.role in ("guest", "visitor"):
             now = self.guest(identity)
         else:
@@ -122,8 +160,10 @@ class People:
                 seen, version = version, self._journal.version()
                 if version is None or version != seen:
                     self.moved(self._journal.read(people_reading.number))
+                self._end_expired()
                 if second % SEEN_SECONDS == 0:
                     self._keep_seen()
+                self._keep_used(second)
             except ChatError:  # the journal has said why
                 version = None
             except Exception:
@@ -163,9 +203,13 @@ class People:
         self._once_guests.update(id for id in changed if id.startswith("g"))
         for key in news.ended:
             self._sessions.pop(key, None)
+            self._holders.pop(key, None)
         for key, person in self._sessions.items():
             if person is not None and person.id in changed:
                 self._sessions[key] = changed[person.id]
+        for key, holder in self._holders.items():
+            if holder is not None and holder.person.id in changed:
+                self._holders[key] = structs.replace(holder, person=changed[holder.person.id])
         for person in news.renamed:
             self.renamed[person.id] = person.name
         for follower in self._followers():
@@ -183,6 +227,9 @@ class People:
         if (signed_in and person is not None and person.disabled) or identity.session in ended:
             follower.dismiss(SignIn("You are not signed in any more"))
             return
+        if identity.token in ended:
+            follower.dismiss(SignIn(_NO_TOKEN))
+            return
         if identity.role == "guest" and identity.id in self._once_guests:
             follower.dismiss(Draining("You have an account now: come back with it"))
             return
@@ -194,24 +241,46 @@ class People:
         else:
             follower.identified(identity)
 
-    def _load(self, key: str) -> None:
-        number, person = -1, None
+    def _load(
+        self,
+        key: str,
+        question: Callable[[Connection, str], tuple[int, T | None]],
+        known: OrderedDict[str, T | None],
+    ) -> None:
+        """Put into `known` what `question` answers about `key`, with the number that it is of."""
+        number, found = -1, None
         while number < self.number:  # what was read while others learned more may be old
-            number, person = self._journal.read(people_reading.person_of_session, key)
+            number, found = self._journal.read(question, key)
         self._wanted = max(self._wanted, number)
-        self._sessions[key] = person
+        known[key] = found
         if number > self.number:
             # Others changed meanwhile. This one is as new as can be; what is read now does it no harm.
             self._catch_up()
-            self._sessions.setdefault(key, None)
-        while len(self._sessions) > SESSIONS_KEPT:
-            self._sessions.popitem(last=False)
+            known.setdefault(key, None)
+        while len(known) > KEPT:
+            known.popitem(last=False)
+
+    def _end_expired(self) -> None:
+        for follower in list(self._followers()):
+            if follower.identity.expired:
+                follower.dismiss(SignIn(_NO_TOKEN))
 
     def _keep_seen(self) -> None:
         keys, self._seen = tuple(self._seen), set()
         keys += tuple({each.identity.session for each in self._followers() if each.identity.session})
         for start in range(0, len(keys), 500):
             self._journal.submit(SawSessions(keys[start : start + 500]), lambda answer: None)
+
+    def _keep_used(self, second: int) -> None:
+        """Keep which tokens are used: soon, but of each of them at most once in SEEN_SECONDS."""
+        if second % SEEN_SECONDS == 0:
+            self._used.update(each.identity.token for each in self._followers() if each.identity.token)
+        self._used_at = {key: at for key, at in self._used_at.items() if second - at < SEEN_SECONDS}
+        due = tuple(self._used - self._used_at.keys())[:500]
+        if due:
+            self._used.difference_update(due)
+            self._used_at.update(dict.fromkeys(due, second))
+            self._journal.submit(SawTokens(due), lambda answer: None)
 
 
 def _seconds() -> Iterable[int]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chatapp.errors import Forbidden, NoSuchRoom, SignIn
 
-Role = Literal["banned", "anonymous", "visitor", "guest", "member", "administrator"]
+Role = Literal["banned", "anonymous", "visitor", "guest", "hook", "member", "administrator"]
 RoomKind = Literal["public", "private", "direct"]
 RoomRole = Literal["member", "moderator", "owner"]
 Posting = Literal["everyone", "members", "moderators"]
@@ -24,6 +24,7 @@ Standing = Literal[
     "outside",
     "visitor",
     "guest",
+    "hook",
     "person",
     "party",
     "member",
@@ -45,16 +46,19 @@ Verb = Literal[
     "make_room",
     "make_private_room",
     "write_to_people",
+    "change_self",
     "administer",
 ]
 
 
 class Identity(Struct, frozen=True):
-    """`id`: unique for ever; a guest's starts with g. `address`: where the request came from, for limits.
+    """`id`: unique for ever; a guest's starts with g, a hook's with h. `address`: where the request came
+    from, for limits.
 
-    `device`: of the browser of a guest; `session`: under which a person is signed in. `people`: how often who
-    anybody is had changed on this server when this was true (people.py). `scopes` and `rooms`
-    (None: all) are what a token allows of all that its owner may.
+    `device`: of the browser of a guest; `session`: under which a person is signed in; `token`: the hash of
+    the token that they sent instead. `people`: how often who anybody is had changed on this server when this
+    was true (people.py). `scopes` and `rooms` (None: all) are what a token allows of all that its owner may,
+    until `expires_at` (microseconds since 1970; 0: for good). A hook has its one room in `rooms`.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Identity(Struct, frozen=True):
     scopes: frozenset[Scope] | None = None
     rooms: frozenset[int] | None = None
     people: int = 0
+    token: str = ""
+    expires_at: int = 0
 
     @property
     def guest(self) -> bool:
@@ -75,6 +81,11 @@ class Identity(Struct, frozen=True):
     def known(self) -> bool:
         """Whether this is somebody: has a name, shows in presence, may have read positions."""
         return bool(self.id) and self.role not in ("anonymous", "visitor")
+
+    @property
+    def expired(self) -> bool:
+        """Whether the time of its token is over."""
+        return bool(self.expires_at) and not _in_force(self.expires_at)
 
 
 class Sanctions:
@@ -133,19 +144,22 @@ class Rights(Struct, frozen=True):
 _PERSON: Final = frozenset[Verb](
     {"read", "visit", "post", "report", "join", "leave", "invite", "change_any", "moderate", "manage"}
 )
+_ON_THE_SERVER: Final = frozenset[Verb]({"make_room", "make_private_room", "write_to_people", "change_self"})
 ROLES: Final[dict[Role, frozenset[Verb]]] = {
     "banned": frozenset(),
     "anonymous": frozenset(),
     "visitor": frozenset({"read", "visit"}),
-    "guest": frozenset({"read", "visit", "post", "report", "join", "leave", "make_room"}),
-    "member": _PERSON | {"make_room", "make_private_room", "write_to_people"},
-    "administrator": _PERSON | {"make_room", "make_private_room", "write_to_people", "administer"},
+    "guest": frozenset({"read", "visit", "post", "report", "join", "leave", "make_room", "change_self"}),
+    "hook": frozenset({"post"}),
+    "member": _PERSON | _ON_THE_SERVER,
+    "administrator": _PERSON | _ON_THE_SERVER | {"administer"},
 }
 STANDINGS: Final[dict[Standing, frozenset[Verb]]] = {
     "hidden": frozenset(),  # for them the room is not there
     "outside": frozenset(),  # they see that it is there: a guest where there are to be none
     "visitor": frozenset({"read", "visit"}),
     "guest": frozenset({"read", "visit", "post", "report"}),
+    "hook": frozenset({"post"}),  # in the room that it is of, whoever else may write there
     "person": frozenset({"read", "visit", "post", "report", "join"}),
     "party": frozenset({"read", "visit", "post", "report", "leave"}),  # of a direct conversation
     "member": frozenset({"read", "visit", "post", "report", "leave"}),
@@ -165,6 +179,7 @@ SCOPES: Final[dict[Scope, frozenset[Verb]]] = {
             "manage",
             "make_room",
             "make_private_room",
+            "change_self",
             "administer",
         }
     ),
@@ -207,6 +222,8 @@ def check(identity: Identity, verb: Verb, rights: Rights | None = None) -> None:
 
 def standing(identity: Identity, rights: Rights) -> Standing:
     """What `identity` is in the room with `rights`."""
+    if identity.role == "hook":
+        return "hook"
     own = rights.members.get(identity.id) if identity.id else None
     if rights.kind == "direct":
         return "party" if own else "hidden"
@@ -243,6 +260,8 @@ def visible(identity: Identity, rights: Rights) -> bool:
 
 
 def _scoped(identity: Identity, verb: Verb) -> bool:
+    if identity.rooms is not None and verb in (*_ON_THE_SERVER, "administer"):
+        return False  # a token for some rooms is none for the server
     return identity.scopes is None or any(verb in SCOPES[scope] for scope in identity.scopes)
 
 
@@ -258,6 +277,8 @@ def _withheld(identity: Identity, verb: Verb, rights: Rights) -> bool:
 
 
 def _may_say(identity: Identity, rights: Rights) -> bool:
+    if identity.role == "hook":
+        return True
     match rights.posting:
         case "everyone":
             return True

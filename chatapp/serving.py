@@ -8,7 +8,7 @@ import gevent
 from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from chatapp import auth, headers
 from chatapp.config import Config
@@ -35,8 +35,16 @@ class RoomId(BaseConverter):
         return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
 
 
+class Number(IntegerConverter):
+    """A number in a path, as far as the database counts."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
+
+
 def init_app(app: Flask, config: Config) -> None:
     """Prepare `app` to be served."""
+    app.url_map.converters["int"] = Number
     app.config["MAX_CONTENT_LENGTH"] = config.request_limit
     app.config["MAX_FORM_PARTS"] = auth.FIELDS_LIMIT
     app.url_map.converters["room_id"] = RoomId

@@ -348,6 +348,9 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "DELETE /api/rooms/N/sanctions/<int:sanction>": over_http("DELETE", f"{ROOM}/sanctions/{{sanction}}"),
     "POST /api/rooms/N/kick": over_http("POST", f"{ROOM}/kick", json={"name": f"the person {SUBJECT}"}),
     "GET /api/rooms/N/audit": over_http("GET", f"{ROOM}/audit"),
+    "GET /api/rooms/N/hooks": over_http("GET", f"{ROOM}/hooks"),
+    "POST /api/rooms/N/hooks": over_http("POST", f"{ROOM}/hooks", json={"name": "a hook"}),
+    "DELETE /api/rooms/N/hooks/<int:hook>": over_http("DELETE", f"{ROOM}/hooks/{NO_NUMBER}"),
     "GET /chats/N/": over_http("GET", f"{CHAT}/"),
     "GET /chats/long_poll/N/": over_http("GET", "/chats/long_poll/{room}/"),
     "POST /chats/N/": over_http("POST", f"{CHAT}/", data={"body": "hi"}),
@@ -485,6 +488,19 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /admin/invitations": over_http("POST", "/admin/invitations", data={"uses": "none"}),
     "POST /admin/bans": over_http("POST", "/admin/bans", data={"person": NONSENSE}),
     "POST /admin/reports/<int:number>": over_http("POST", "/admin/reports/1", data={"room": "none"}),
+    "GET /api/tokens": over_http("GET", "/api/tokens"),
+    "POST /api/tokens": over_http("POST", "/api/tokens", json={"name": "a token", "scopes": ["read"]}),
+    "DELETE /api/tokens/<int:number>": over_http("DELETE", f"/api/tokens/{NO_NUMBER}"),
+    "GET /account/tokens": over_http("GET", "/account/tokens"),
+    "POST /account/tokens": over_http("POST", "/account/tokens", data={"name": "a token", "read": "yes"}),
+    "POST /account/tokens/revoke": over_http("POST", "/account/tokens/revoke", data={"token": NO_NUMBER}),
+    "POST /hooks/<int:hook>/<secret>": over_http(
+        "POST", f"/hooks/{NO_NUMBER}/{NONSENSE}", json={"text": "hi"}
+    ),
+    **{
+        f"GET /api/{path}": over_http("GET", f"/api/{path}")
+        for path in ("docs", "openapi.json", "asyncapi.json")
+    },
     "POST /guests": over_http("POST", "/guests", json={"name": "somebody else"}),
     "POST /sign-out": over_http("POST", "/sign-out"),  # the last: it is one's session that ends
 }

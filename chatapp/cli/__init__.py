@@ -6,5 +6,6 @@ from chatapp.cli.keys import keys
 from chatapp.cli.migrations import Migrations
 from chatapp.cli.people import user
 from chatapp.cli.rooms import room
+from chatapp.cli.tokens import token
 
-__all__ = ["Migrations", "audit", "keys", "room", "user"]
+__all__ = ["Migrations", "audit", "keys", "room", "token", "user"]

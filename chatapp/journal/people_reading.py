@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Table, func, select
 from chatapp import account_rows
 from chatapp.errors import Forbidden, SignIn
 from chatapp.journal.people_requests import InvitationLine, News, Person, SessionLine
-from chatapp.journal.reading import guest, sanctions
+from chatapp.journal.reading import HOOKS, guest, sanctions
+from chatapp.journal.token_requests import Holder
 from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -23,6 +24,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS = (
         account_rows.Session,
         account_rows.Invitation,
         account_rows.ResetLink,
+        account_rows.Token,
     )
 )
 
@@ -48,12 +50,15 @@ def news(connection: Connection, since: int) -> News:
         changed.append(Person(*row[:5]))
         if row.renamed > since:
             renamed.append(changed[-1])
-    ended = select(_S.key).where(_S.changed > since)
+    ended = [
+        *connection.scalars(select(_S.key).where(_S.changed > since)),
+        *connection.scalars(select(TOKENS.c.key).where(TOKENS.c.changed > since)),
+    ]
     return News(
         number(connection),
         changed,
         renamed,
-        list(connection.scalars(ended)),
+        ended,
         sanctions(connection, "ban", None),
     )
 
@@ -73,6 +78,27 @@ def person_of_session(connection: Connection, session: str) -> tuple[int, Person
     query = _PERSON.join(SESSIONS, _S.user_id == _U.id).where(_S.key == session, _S.ended_at.is_(None))
     row = connection.execute(query).first()
     return number(connection), Person(*row) if row else None
+
+
+def holder_of_token(connection: Connection, token: str) -> tuple[int, Holder | None]:
+    """The number of now, and whom the token of that key stands for, unless it was revoked."""
+    columns = TOKENS.c
+    query = (
+        _PERSON.join(TOKENS, columns.user_id == _U.id)
+        .add_columns(columns.scopes, columns.rooms, columns.expires_at)
+        .where(columns.key == token, columns.revoked_at.is_(None))
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return number(connection), None
+    rooms = None if row.rooms is None else frozenset(row.rooms)
+    return number(connection), Holder(Person(*row[:5]), frozenset(row.scopes), rooms, row.expires_at or 0)
+
+
+def hook_in_force(connection: Connection, author_id: str) -> bool:
+    """Whether the hook that writes under `author_id` is not revoked."""
+    query = select(HOOKS.c.id).where(HOOKS.c.id == int(author_id[1:]), HOOKS.c.revoked_at.is_(None))
+    return connection.scalar(query) is not None
 
 
 def person(connection: Connection, person_id: str) -> Person | None:
@@ -180,8 +206,15 @@ def reset_for(connection: Connection, code: str) -> Person | None:
 
 def identity_now(connection: Connection, identity: Identity) -> Identity:
     """`identity` as it is now. Raises SignIn where it is none any more, Forbidden for who is banned."""
+    if identity.role == "hook":
+        if not hook_in_force(connection, identity.id):
+            raise Forbidden("This hook was revoked")
+        return identity
     if identity.session:
         _, found = person_of_session(connection, identity.session)
+    elif identity.token:
+        _, holder = holder_of_token(connection, identity.token)
+        found = None if holder is None or identity.expired else holder.person
     elif identity.id:
         found = person(connection, identity.id)
     else:

@@ -27,7 +27,8 @@ class Person(Struct, frozen=True):
 class News(Struct, frozen=True):
     """What has changed about people since an earlier number (`Server.people`); `number`: the one now.
 
-    `changed`: people as they are now; `renamed`: those of them with a new name; `ended`: keys of sessions.
+    `changed`: people as they are now; `renamed`: those of them with a new name; `ended`: keys of
+    sessions and tokens.
     `bans`: those in force on the whole server.
     """
 

@@ -7,11 +7,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 from chatapp.errors import BadRequest, Forbidden
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
+from chatapp.journal import token_statements
 from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
+from chatapp.journal.token_requests import TokenRequest
 from chatapp.message import Author
 from chatapp.names import key
 
@@ -58,6 +60,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
             lift(connection, None, request.sanction, at)
             note(connection, request.by, request.act, None, at)
             return 0, True
+        case TokenRequest():
+            return token_statements.perform(connection, request, at)
         case _:
             raise TypeError(request)
     return 0, False

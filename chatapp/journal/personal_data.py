@@ -5,9 +5,19 @@ from typing import Any
 from sqlalchemy import Connection, Text, cast, delete, or_, select, update
 
 from chatapp.journal import people_reading
-from chatapp.journal.people_reading import ERASED, PASSKEYS, RESETS, SESSIONS, USERS
+from chatapp.journal.people_reading import ERASED, PASSKEYS, RESETS, SESSIONS, TOKENS, USERS
 from chatapp.journal.people_requests import Erase
-from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, REPORTS, ROOMS, SANCTIONS
+from chatapp.journal.reading import (
+    AUDIT,
+    GUESTS,
+    HOOKS,
+    MEMBERS,
+    MESSAGES,
+    READS,
+    REPORTS,
+    ROOMS,
+    SANCTIONS,
+)
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
@@ -35,6 +45,8 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             _plain({"name": key["name"], "made_at": key["made_at"]}) for key in account.get("passkeys", ())
         ],
         "sessions": _rows(connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id"}),
+        "tokens": _rows(connection, TOKENS, TOKENS.c.user_id == user, without={"key", "user_id", "changed"}),
+        "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key"}),
         "guest": _rows(connection, GUESTS, GUESTS.c.person_id == person),
         "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id"}),
         "read": _rows(connection, READS, READS.c.person_id == person, without={"person_id"}),
@@ -89,6 +101,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     connection.execute(delete(REPORTS).where(REPORTS.c.author_id == person))
     made = update(REPORTS).where(REPORTS.c.by_id == person)
     connection.execute(made.values(by_id=alias, by_name=NAME, why=""))
+    connection.execute(update(HOOKS).where(HOOKS.c.by_id == person).values(by_id=alias, by_name=NAME))
     connection.execute(update(AUDIT).where(AUDIT.c.who_id == person).values(who_id=alias, who_name=NAME))
     for entry in connection.execute(select(*AUDIT.c).where(AUDIT.c.whom == person)).all():
         what = entry.what.replace(request.name, NAME)
@@ -103,6 +116,8 @@ def _bury_account(connection: Connection, request: Erase, at: int) -> None:
         connection.execute(delete(table).where(table.c.user_id == user))
     sessions = update(SESSIONS).where(SESSIONS.c.user_id == user)
     connection.execute(sessions.values(device="", address="", ended_at=at, changed=number))
+    tokens = update(TOKENS).where(TOKENS.c.user_id == user)
+    connection.execute(tokens.values(name="", revoked_at=at, changed=number))
     blank = {column.name: None for column in USERS.c if column.nullable and column.name != "person_id"}
     left = {
         "name": NAME,

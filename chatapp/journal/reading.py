@@ -6,13 +6,13 @@ from typing import Any, cast
 from msgspec import UNSET
 from sqlalchemy import Connection, Row, Table, func, or_, select
 
-from chatapp import models
+from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -23,6 +23,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT = (
         models.Guest,
         models.Report,
         models.AuditEntry,
+        account_rows.Hook,
     )
 )
 

@@ -138,7 +138,20 @@ class Lift(Struct, frozen=True):
     sanction: int
 
 
-Effect = ChangeRoom | SetMember | Impose | Lift
+class MakeHook(Struct, frozen=True):
+    """Make an address at which programs post into the room. `key`: the hash of its secret."""
+
+    key: str
+    name: str
+
+
+class RevokeHook(Struct, frozen=True):
+    """A hook is good no longer."""
+
+    hook: int
+
+
+Effect = ChangeRoom | SetMember | Impose | Lift | MakeHook | RevokeHook
 
 
 class Act(Struct, frozen=True):

@@ -7,7 +7,17 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
-from chatapp.journal.reading import AUDIT, GUESTS, MEMBERS, MESSAGES, READS, REPORTS, ROOMS, SANCTIONS
+from chatapp.journal.reading import (
+    AUDIT,
+    GUESTS,
+    HOOKS,
+    MEMBERS,
+    MESSAGES,
+    READS,
+    REPORTS,
+    ROOMS,
+    SANCTIONS,
+)
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
 
@@ -50,7 +60,7 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS):
+    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 

@@ -24,6 +24,7 @@ from chatapp.journal import (
     reading,
     report_statements,
     statements,
+    token_statements,
 )
 from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
@@ -36,6 +37,7 @@ from chatapp.journal.requests import (
     Impose,
     Kept,
     Lift,
+    MakeHook,
     MakeRoom,
     MarkRead,
     Mute,
@@ -46,6 +48,7 @@ from chatapp.journal.requests import (
     Prune,
     Report,
     Request,
+    RevokeHook,
     SetMember,
     Settle,
 )
@@ -215,7 +218,8 @@ class _Transaction:
         """
         if identity.id == SYSTEM.id:
             return None
-        same_people = identity.people == self._people_number()
+        # Of hooks nobody keeps in memory whether they are in force.
+        same_people = identity.role != "hook" and identity.people == self._people_number()
         if same_people and number == room.rights:
             return None
         if not same_people:
@@ -291,6 +295,10 @@ class _Transaction:
                     statements.impose(self._connection, room.id, effect, post.author, now())
                 case Lift():
                     statements.lift(self._connection, room.id, effect.sanction, now())
+                case MakeHook():
+                    token_statements.make_hook(self._connection, room.id, effect, post.author, now())
+                case RevokeHook():
+                    token_statements.revoke_hook(self._connection, room.id, effect.hook, now())
             room.changed = True
         if post.effects:
             room.rights += 1

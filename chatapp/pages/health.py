@@ -11,12 +11,13 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def alive() -> Response:
+    """The process is alive."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @bp.get("/readyz")
 def ready() -> Response:
-    """503 while draining, and while the database cannot be read."""
+    """Whether it may be sent traffic: 503 while draining, and while the database cannot be read."""
     if get_hub().draining.is_set():
         raise Draining()
     get_hub().journal.read(reading.revisions)

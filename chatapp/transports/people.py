@@ -67,8 +67,7 @@ def change(person: str) -> Response:
     hub, identity, wanted = get_hub(), get_identity(), json_api.body(Change)
     if not identity.known:
         raise SignIn()
-    if person != identity.id:
-        check(identity, "administer")
+    check(identity, "change_self" if person == identity.id else "administer")
     found = accounts.person(hub, person)
     if wanted.name is not UNSET:
         found = accounts.rename(hub, identity, found, wanted.name)
@@ -91,6 +90,8 @@ def sign_out(person: str) -> Response:
         raise SignIn()
     if person != identity.id:
         check(identity, "administer")
+    elif identity.token:  # who is banned may sign out all the same
+        check(identity, "change_self")
     found = accounts.person(hub, person)
     but = identity.session if person == identity.id else None
     return json_api.answer({"ended": accounts.sign_out(hub, identity, found, but=but)})

@@ -15,7 +15,9 @@ from tests.servers import Server
 
 FOREIGN = "https://mallory.example"
 # Writes that no cookie carries, and why another site's page gains nothing by them.
-NOT_BY_COOKIE: dict[str, str] = {}
+NOT_BY_COOKIE: dict[str, str] = {
+    "POST /hooks/<int:hook>/<secret>": "who has the address may post, and who has not, may not; no cookie counts"
+}
 # What a page of another site can send without being asked back by CORS (Fetch standard, "simple" requests).
 SIMPLE: list[dict[str, str]] = [
     {"Content-Type": "application/x-www-form-urlencoded"},

@@ -1,0 +1,75 @@
+"""`/account/tokens`: one's tokens, a new one, which is shown this once, and revoking them."""
+
+from flask import Blueprint, Response, redirect, render_template, url_for
+
+from chatapp import auth, tokens
+from chatapp.errors import BadRequest, ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.permissions import SCOPES
+from chatapp.security import BLUEPRINT
+
+bp = Blueprint("token_pages", __name__)
+
+
+@bp.get("/account/tokens")
+def show() -> Response:
+    """The tokens of who is signed in."""
+    if not get_identity().session:
+        return redirect(url_for(f"{BLUEPRINT}.login", next=url_for("token_pages.show")))  # type: ignore[return-value]
+    return _page()
+
+
+@bp.post("/account/tokens")
+def make() -> Response:
+    """Make one, and show it."""
+    auth.guard_write()
+    form = auth.checked_form("name", "days", *SCOPES)
+    try:
+        made = tokens.make(
+            get_hub(),
+            get_identity(),
+            name=form["name"],
+            scopes=[scope for scope in SCOPES if form[scope]],
+            days=_days(form["days"]),
+        )
+    except ChatError as error:
+        return _page(error=error, form=form)
+    return _page(made.token)
+
+
+@bp.post("/account/tokens/revoke")
+def revoke() -> Response:
+    """A token is good no longer."""
+    auth.guard_write()
+    number = auth.checked_form("token")["token"]
+    try:
+        if not number.isascii() or not number.isdigit() or len(number) > 18:
+            raise BadRequest("There is no such token (any more)")
+        tokens.revoke(get_hub(), get_identity(), int(number))
+    except ChatError as error:
+        return _page(error=error)
+    return redirect(url_for("token_pages.show"), 303)  # type: ignore[return-value]
+
+
+def _days(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise BadRequest(f"Days are a whole number from 1 to {tokens.DAYS_LIMIT}, or nothing for ever")
+    return int(text)
+
+
+def _page(
+    made: str | None = None, error: ChatError | None = None, form: dict[str, str] | None = None
+) -> Response:
+    html = render_template(
+        "account/tokens.html",
+        tokens=tokens.tokens(get_hub(), get_identity()),
+        made=made,
+        days=tokens.DAYS,
+        error=str(error) if error else None,
+        form=form or {},
+    )
+    answer = Response(html, error.status, error.headers) if error else Response(html)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

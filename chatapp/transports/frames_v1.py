@@ -1,0 +1,91 @@
+"""The frames that a server of chatapp.v1 sends, as types: of these the socket's description is made.
+
+What is sent is written by frames.py, presence.py and message.py, which encode it once for many.
+"""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from chatapp.message import Author, Message
+
+
+class Joined(Struct, frozen=True, tag_field="type", tag="joined"):
+    """`cursor`: where the room is, not what the client has."""
+
+    room: int
+    cursor: int
+    epoch: str
+    name: str
+
+
+class Reset(Struct, frozen=True, tag_field="type", tag="reset"):
+    """Discard what you show of the room; its newest messages follow."""
+
+    room: int
+    cursor: int
+    epoch: str
+    name: str
+
+
+class Left(Struct, frozen=True, tag_field="type", tag="left"):
+    """After it nothing of that room comes."""
+
+    room: int
+
+
+class Ack(Struct, frozen=True, tag_field="type", tag="ack"):
+    """What you sent is durably kept, under `seq`."""
+
+    room: int
+    client_id: str | None
+    seq: int
+    at: str
+
+
+class TypingNow(Struct, frozen=True, tag_field="type", tag="typing"):
+    """Somebody is writing."""
+
+    room: int
+    who: Author
+
+
+class ReadUpTo(Struct, frozen=True, tag_field="type", tag="read"):
+    """You have read the room up to `seq` elsewhere."""
+
+    room: int
+    seq: int
+
+
+class Presence(Struct, frozen=True, tag_field="type", tag="presence"):
+    """Who is here: `here` at first, then who `joined` and `left`; in rooms of more than 100 `count` only."""
+
+    room: int
+    count: int
+    here: list[Author] | UnsetType = UNSET
+    joined: list[Author] | UnsetType = UNSET
+    left: list[Author] | UnsetType = UNSET
+
+
+class Renamed(Struct, frozen=True, tag_field="type", tag="person"):
+    """Somebody has a new name."""
+
+    id: str
+    name: str
+
+
+class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to a ping."""
+
+
+class Error(Struct, frozen=True, tag_field="type", tag="error"):
+    """A frame was refused. `re`: its type; `room` and `client_id` as they stood in it."""
+
+    code: str
+    message: str
+    re: str | None
+    room: int | str | UnsetType = UNSET
+    client_id: int | str | UnsetType = UNSET
+    retry_after: float | UnsetType = UNSET
+
+
+ServerFrame = Joined | Reset | Left | Ack | TypingNow | ReadUpTo | Presence | Renamed | Pong | Error | Message
+SERVER_FRAMES: tuple[type[Struct], ...] = ServerFrame.__args__
