@@ -190,19 +190,21 @@ FAULTS = [
         ("kept twice", "two numbers for one client_id"),
     ),
     Planted(
+        # On the porch nobody speaks until the last word was heard: no later message tells of the lost one.
         "a notice lost with its process, and no sweep",
         "calm, three workers",
         (
             Change(
                 "chatapp/hub.py",
                 "        for notice in notices:\n            self.bus.publish(notice)\n",
-                "        if random.random() < 0.02:\n            os.kill(os.getpid(), signal.SIGKILL)\n"
+                "        if any(notice.room == PORCH for notice in notices) and random.random() < 0.2:\n"
+                "            os.kill(os.getpid(), signal.SIGKILL)\n"
                 "        for notice in notices:\n            self.bus.publish(notice)\n",
             ),
             Change(
                 "chatapp/hub.py",
                 "import logging\n",
-                "import logging\nimport os\nimport random\nimport signal\n",
+                "import logging\nimport os\nimport random\nimport signal\n\nPORCH = 5\n",
             ),
             Change("chatapp/hub.py", "        gevent.spawn(self.rooms.sweep)\n", ""),
             Change("chatapp/hub.py", "self._heard, self.rooms.recheck)", "self._heard, lambda: None)"),

@@ -1,6 +1,7 @@
 // What this room is for the one who reads it: its rules and, in the composer's place, why they may not write.
 // The server has the words; they are taken anew when rights have changed.
 
+import { pageAt } from "./pages.js";
 import { fillMoment } from "./times.js";
 
 const SPREAD = 500; // ms over which the readers of a room ask, of whom there may be many
@@ -55,9 +56,8 @@ export class About extends EventTarget {
   }
 
   async #take() {
-    const answer = await fetch(`/chats/${this.#room}/about/`, { cache: "no-store" }).catch(() => null);
-    if (!answer?.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await pageAt(`/chats/${this.#room}/about/`);
+    if (page === null) return;
     for (const id of ["about", "foot-state"]) {
       const news = page.getElementById(id);
       if (news) document.getElementById(id).replaceWith(news);

@@ -1,5 +1,7 @@
 // "More" on a message: the part of its own page that has the deeds, over the conversation.
 
+import { pageAt } from "./pages.js";
+
 const GAP = 4; // px between the button and the menu
 const NARROW = "(width < 800px)"; // where the menu is a sheet at the foot of the window
 
@@ -17,9 +19,8 @@ export class MessageMenu {
     const link = event.target.closest(".more");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    const answer = await fetch(link.href, { cache: "no-store" }).catch(() => null);
-    if (!answer?.ok) return location.assign(link.href);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await pageAt(link.href);
+    if (page === null) return location.assign(link.href);
     this.#menu.replaceChildren(page.getElementById("deeds"));
     this.#opener = link;
     link.closest(".message").classList.add("chosen");

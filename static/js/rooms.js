@@ -2,6 +2,7 @@
 
 import { Problem, request } from "./api.js";
 import { sendLeftovers } from "./leftovers.js";
+import { pageAt } from "./pages.js";
 import { fillShortTime } from "./times.js";
 
 const REFRESH = 10_000; // ms
@@ -29,9 +30,8 @@ async function refresh() {
 
 /** The server has the markup; the forms beside the list keep what is written in them. */
 async function takeListAnew() {
-  const answer = await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const page = await pageAt(location.pathname);
+  if (page === null) return;
   const list = document.getElementById("room-lists");
   const news = page.getElementById("room-lists");
   if (!list || !news) return;
