@@ -318,8 +318,9 @@ FAULTS = [
         ("lost",),
     ),
     Planted(
+        # It is not turned back when a commit fails.
         "numbers from a counter of the process",
-        "calm, three workers",
+        "a broken disk",
         (
             Change(
                 "chatapp/journal/writing.py",
