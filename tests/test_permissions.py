@@ -34,7 +34,7 @@ VERBS: tuple[Verb, ...] = get_args(Verb)
 HOUR = 3_600_000_000  # microseconds
 ADA = "u1"
 
-# Who somebody is on this server, and (after the comma) in the room.
+# Who somebody is on this server, and (after the comma) in the room. A hook, which is nobody, has its own test.
 PEOPLE: dict[str, tuple[Role, RoomRole | None]] = {
     "banned": ("banned", None),
     "banned, owner": ("banned", "owner"),
@@ -99,20 +99,20 @@ administrator, member  x    x     x    x      .    x     .      .          .    
 """
 # On the server, in no room in particular.
 SERVER = """
-                       read make_room make_private_room write_to_people administer
-banned                 .    .         .                 .               .
-anonymous              .    .         .                 .               .
-visitor                x    .         .                 .               .
-guest                  x    x         .                 .               .
-member                 x    x         x                 x               .
-administrator          x    x         x                 x               x
+                       read make_room make_private_room write_to_people change_self administer
+banned                 .    .         .                 .               .           .
+anonymous              .    .         .                 .               .           .
+visitor                x    .         .                 .               .           .
+guest                  x    x         .                 .               x           .
+member                 x    x         x                 x               x           .
+administrator          x    x         x                 x               x           x
 """
 # What a person who may do everything may do with a token of one scope.
 TOKENS = """
-         read visit post report join leave invite change_any moderate manage make_room make_private_room write_to_people administer
-read     x    .     .    .      .    .     .      .          .        .      .         .                 .               .
-write    x    x     x    x      x    x     .      .          .        .      .         .                 x               .
-manage   x    .     .    .      .    .     x      x          x        x      x         x                 .               x
+         read visit post report join leave invite change_any moderate manage make_room make_private_room write_to_people change_self administer
+read     x    .     .    .      .    .     .      .          .        .      .         .                 .               .           .
+write    x    x     x    x      x    x     .      .          .        .      .         .                 x               .           .
+manage   x    .     .    .      .    .     x      x          x        x      x         x                 .               x           x
 """
 # Who writes in a public room where only these write (columns); "everyone" is above.
 WRITES = """
@@ -151,6 +151,7 @@ ROOMS: dict[RoomKind, dict[str, dict[str, bool]]] = {
     "private": table(PRIVATE),
     "direct": table(DIRECT),
 }
+IN_ROOMS = tuple(verb for verb in VERBS if verb in ROOMS["public"]["guest"])
 
 
 def identity(who: str, **more: Any) -> Identity:
@@ -204,7 +205,8 @@ def allowed(who: str, room: Rights | None, **more: Any) -> set[Verb]:
 def test_the_tables_speak_of_everybody_and_of_everything() -> None:
     for rows in ROOMS.values():
         assert set(rows) == set(PEOPLE)
-    assert {role for role, _ in PEOPLE.values()} == set(get_args(Role)) == set(ROLES) == set(table(SERVER))
+    assert {role for role, _ in PEOPLE.values()} | {"hook"} == set(get_args(Role))
+    assert set(get_args(Role)) == set(ROLES) == set(table(SERVER)) | {"hook"}
     assert {part for _, part in PEOPLE.values() if part} == set(get_args(RoomRole)) == set(RANKS)
     assert set(table(TOKENS)) == set(get_args(Scope)) == set(SCOPES)
     in_rooms, on_server = set(table(PUBLIC)["guest"]), set(table(SERVER)["guest"])
@@ -223,6 +225,20 @@ def test_on_the_server(who: str) -> None:
     me = identity(who)
     for verb, yes in table(SERVER)[who].items():
         assert may(me, verb) is yes, verb  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ROOMS)
+@pytest.mark.parametrize("posting", get_args(Posting))
+def test_a_hook_writes_in_its_room_whoever_else_may_and_does_nothing_else(
+    posting: Posting, kind: RoomKind
+) -> None:
+    hook = Identity("h1", "builds", "hook", rooms=frozenset({1}))
+    on_it = sanction(person="h1")
+    for guests in (True, False):
+        room = Rights(1, kind, posting=posting, guests=guests, members={"u9": "owner"})
+        assert {verb for verb in VERBS if may(hook, verb, room)} == {"post"}
+        for refusing in (structs.replace(room, bans=on_it), structs.replace(room, timeouts=on_it)):
+            assert not any(may(hook, verb, refusing) for verb in VERBS)
 
 
 @pytest.mark.parametrize("posting", ["members", "moderators"])
@@ -416,7 +432,7 @@ def test_a_room_that_is_not_theirs_to_see_is_refused_exactly_like_one_that_never
 
 def test_a_token_for_some_rooms_opens_those_and_no_other() -> None:
     for who, room in everything():
-        for verb in VERBS:
+        for verb in IN_ROOMS:
             own = outcome(access.enter, OneRoom(room), identity(who), 1, verb)
             assert (
                 outcome(access.enter, OneRoom(room), identity(who, rooms=frozenset({1, 5})), 1, verb) == own
