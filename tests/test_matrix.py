@@ -21,11 +21,13 @@ import pytest
 from sqlalchemy import create_engine
 from websockets.exceptions import ConnectionClosed
 
+from chatapp.accounts import hashed
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.journal.requests import Impose, MakeRoom, Post
+from chatapp.journal.token_requests import MakeToken
 from chatapp.message import Author
-from chatapp.permissions import RoomKind, RoomRole
+from chatapp.permissions import SCOPES, RoomKind, RoomRole, Scope
 from chatapp.transports.requests_v1 import FRAMES
 from tests.clients import Person, Socket, eventually
 from tests.people import Member, administrator, member
@@ -33,6 +35,7 @@ from tests.servers import ROOT, Server
 
 TABLES = Path(__file__).with_name("matrix.txt")
 NO_NUMBER = 999_999
+CROWD = 60  # seconds for an answer while everybody asks at once
 NONSENSE = "x" * 22
 # What a cell says of an answer: see the head of matrix.txt.
 LETTERS = {
@@ -48,6 +51,16 @@ LETTERS = {
 STATUSES = {200: "+", 201: "+", 204: "+", 302: "r", 303: "+", 400: "b", 401: "s", 403: "f", 404: "n"}
 # A member whom a deed is about, an owner beside the one who asks, and somebody who only wrote there.
 SUBJECT, BOSS, WRITER = "u900001", "u900002", "u900003"
+LOBBY = 1
+PAST = 1  # microseconds since 1970
+# What each token allows: scopes, rooms, until when. Whose it is may everything: administers, is in every room.
+TOKENS: dict[str, tuple[tuple[Scope, ...], tuple[int, ...] | None, int | None]] = {
+    "token_read": (("read",), None, None),
+    "token_write": (("write",), None, None),
+    "token_manage": (("manage",), None, None),
+    "token_elsewhere": (tuple(SCOPES), (LOBBY,), None),
+    "token_expired": (tuple(SCOPES), None, PAST),
+}
 
 
 class Cell(NamedTuple):
@@ -146,7 +159,7 @@ class World:
 
     def _parts(self, kind: RoomKind) -> dict[str, RoomRole]:
         if kind == "direct":
-            return dict.fromkeys(("member", "timed_out", "administrator_in"), "member")
+            return dict.fromkeys(("member", "timed_out", "administrator_in", *TOKENS), "member")
         return {
             "guest_in": "member",
             "member": "member",
@@ -154,6 +167,7 @@ class World:
             "moderator": "moderator",
             "owner": "owner",
             "administrator_in": "member",
+            **dict.fromkeys(TOKENS, "member"),
         }
 
     def _sanctions(self, room: int) -> Iterator[Post]:
@@ -168,15 +182,14 @@ class World:
         if column in ("guest", "guest_in"):
             return Person(self.server, f"{column} of the matrix")
         if column == "bad_token":
-            person = Person(self.server)
-            person.http.headers["Authorization"] = "Bearer of bad news"
-            return person
+            return self._with_token("of bad news", "")
         return administrator(self.server) if column == "administrator" else member(self.server, column)
 
     def _give_everybody_their_part(self) -> None:
         ada = self.people["administrator"]
         assert isinstance(ada, Member)
-        ada.change(self.people["administrator_in"].id, role="administrator").raise_for_status()
+        for column in ("administrator_in", *TOKENS):
+            ada.change(self.people[column].id, role="administrator").raise_for_status()
         ada.http.post("/api/bans", json={"person": self.people["banned"].id}).raise_for_status()
         eventually(lambda: self.people["banned"].http.get("/api/me").status_code == 403)
         with closing(member(self.server, "somebody")) as somebody:
@@ -185,7 +198,24 @@ class World:
         for _ in self.people:
             ada.invite()
         numbers = [one["id"] for one in ada.http.get("/api/invitations").json()["invitations"]]
+        self.people |= {column: self._token(column) for column in TOKENS}
         self.invitations = dict(zip(self.people.values(), numbers, strict=False))
+
+    def _token(self, column: str) -> Person:
+        owner, (scopes, rooms, until) = self.people[column], TOKENS[column]
+        token = f"chat_{column}".ljust(48, "x")
+        author = Author(owner.id, owner.name)
+        self._ask([MakeToken(hashed(token), owner.id, column, scopes, rooms, until, by=author)])
+        owner.close()
+        return self._with_token(token, owner.id)
+
+    def _with_token(self, token: str, owner: str) -> Person:
+        """A program that acts with `token`."""
+        program = Person(self.server)
+        program.id = owner
+        program.http.headers["Authorization"] = f"Bearer {token}"
+        del program.http.headers["Origin"]
+        return program
 
     def _ask(self, requests: list[Any]) -> list[Any]:
         answers: list[Any] = []
@@ -228,7 +258,7 @@ def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
         }
         # With a copy of the cookies: whatever is set here is of no concern to the next cell.
         browser = httpx.Client(
-            base_url=cell.world.server.url, headers=cell.who.http.headers, verify=False, timeout=30
+            base_url=cell.world.server.url, headers=cell.who.http.headers, verify=False, timeout=CROWD
         )
         browser.cookies.update(cell.who.http.cookies)
         sent = {part: _filled(fields, values) for part, fields in request.items()}
@@ -274,7 +304,7 @@ def over_the_socket(*frames: dict[str, Any], answer: str = "pong") -> Callable[[
                         return "+"
                 return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else ""
 
-            said: str = eventually(answered)
+            said: str = eventually(answered, seconds=CROWD)
             return said
 
     return ask
@@ -285,11 +315,11 @@ def on_the_plain_socket(line: str = "") -> Callable[[Cell], str]:
 
     def ask(cell: Cell) -> str:
         with closing(socket_of(cell, f"/chats/{cell.room}/ws", subprotocols=None)) as socket:
-            eventually(lambda: socket.frames or socket.closed)
+            eventually(lambda: socket.frames or socket.closed, seconds=CROWD)
             if socket.closed or not line:
                 return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else "+"
             socket.send(line)
-            return "f" if eventually(lambda: socket.frames[1:])[0].startswith("! ") else "+"
+            return "f" if eventually(lambda: socket.frames[1:], seconds=CROWD)[0].startswith("! ") else "+"
 
     return ask
 
@@ -561,7 +591,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
     def world(heading: str) -> World:
         closed = heading.endswith("without-guests")
-        name = "closed" if closed else "open"
+        # One of its own for the doors of the server: they end with signing everybody out.
+        name = "closed" if closed else "server" if heading == "server" else "rooms"
         if name not in made:
             settings = {"guests": "false"} if closed else {}
             server = Server(tmp_path_factory.mktemp(name) / "instance", **settings).start()
@@ -602,6 +633,8 @@ def test_to_who_is_not_in_it_a_private_room_is_at_every_door_like_one_that_never
                 "stranger",
                 "banned_here",
                 "administrator",
+                "token_elsewhere",
+                "token_expired",
             ):
                 if column == "administrator" and "/reports" in row:
                     continue  # who reports a message hands it over to them

@@ -3,11 +3,12 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.chromium import PATIENCE
@@ -42,14 +43,23 @@ PAYLOADS = {
     "half an element": "<img src=x onerror=ran() x=",
     "NFKC": "＜img src=x onerror=ran()＞",
 }
-NAME_LIMIT = 40
-SHORT = {what: payload for what, payload in PAYLOADS.items() if len(payload) <= NAME_LIMIT}
-# Those that differ by the place that they get out of; the others differ by how they run.
+# Gets out of every place that a page of ours has, in one piece; and in pieces that are short enough for a name.
+EVERYWHERE = "x onfocus=ran() autofocus tabindex=1 '\"></script></title></textarea><img src=x onerror=ran()>"
+NAMES = {
+    "a text or an attribute": "x'\"></script><img src=x onerror=ran()>",
+    "an attribute without quotes": PAYLOADS["an attribute without quotes"],
+    "a text field or a title": "</textarea></title><svg onload=ran()>",
+}
+# Where a page of ours has somebody's words.
 PLACES = {
-    what: PAYLOADS[what]
-    for what in ("an element", "an attribute in quotes", "an attribute in single quotes",
-                 "an attribute without quotes", "the end of a script", "the end of a text field")
-}  # fmt: skip
+    "a text": "<p>{}</p>",
+    "an attribute in quotes": '<p title="{}">',
+    "an attribute in single quotes": "<p title='{}'>",
+    "an attribute without quotes": "<p title={}>",
+    "a script": "<script>const name = '{}'</script>",
+    "a text field": "<textarea>{}</textarea>",
+    "a title": "<title>{}</title>",
+}
 TINY = ["<b>x</b>", "<svg/onload=ran", "'><s>", '"><s>', "</script>", "&lt;b&gt;", "{{7*7}}", "<img/src=x>"]
 # What no page of ours has of its own accord.
 STRANGERS = (
@@ -62,7 +72,8 @@ class Judge:
     """A browser with the policy off. Whatever runs in its pages tells of itself."""
 
     def __init__(self, context: BrowserContext) -> None:
-        self.context, self.ran = context, []
+        self.context = context
+        self.ran: list[bool] = []
         context.set_default_timeout(PATIENCE)
         context.expose_binding("ran", lambda _source, *_: self.ran.append(True))
         context.on("dialog", lambda dialog: (self.ran.append(True), dialog.dismiss()))
@@ -130,6 +141,20 @@ def test_the_judge_sees_what_runs_where_nothing_is_escaped(
     eventually(lambda: page.evaluate("true") and judge.ran)  # what pages tell is heard while they are asked
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_what_gets_out_of_every_place_does(place: str, judge: Judge) -> None:
+    """EVERYWHERE by itself, and one of NAMES."""
+    page = judge.context.new_page()
+    for payloads in ([EVERYWHERE], list(NAMES.values())):
+        judge.ran.clear()
+        for payload in payloads:
+            body = "<!doctype html>" + PLACES[place].format(payload)
+            page.unroute_all()
+            page.route("**/place", partial(Route.fulfill, content_type="text/html", body=body))
+            page.goto("/place")
+        eventually(lambda: page.evaluate("true") and judge.ran, f"something runs in {place}")
+
+
 # -- fields ---------------------------------------------------------------------------------------------
 
 
@@ -181,7 +206,7 @@ def test_the_name_of_somebody(
     """As an author, in presence, while they write, who deleted something, and who is removed."""
     chat = in_room()
     chat.page.get_by_role("button", name="People here").click()
-    for name in SHORT.values():
+    for name in NAMES.values():
         with closing(Person(server, name)) as cursed, closing(cursed.socket()) as socket:
             socket.join(room)
             expect(chat.page.locator("#people .name", has_text=name).first).to_be_attached()
@@ -197,10 +222,10 @@ def test_the_name_of_somebody(
     everywhere(judge, room)
 
 
-@pytest.mark.parametrize("what", PLACES)
+@pytest.mark.parametrize("what", NAMES)
 def test_one_s_own_name(what: str, judge: Judge, in_room: Callable[..., ChatPage], room: int) -> None:
     """On one's own pages, and before the server has answered."""
-    chat = in_room(PLACES[what])
+    chat = in_room(NAMES[what])
     chat.say("hello", "a bell: \x07")
     expect(chat.failed).to_have_count(1)
     judge.check(chat.page)
@@ -213,20 +238,17 @@ def test_a_room_s_name_and_topic(
 ) -> None:
     """In the head, in the lists, in the title, and in the notice of the change."""
     chat = in_room()
-    for what, payload in PAYLOADS.items():
+    for payload in (*PAYLOADS.values(), *NAMES.values()):
         assert flask(field, room, "--", payload).status == 0
         expect(chat.notices.last).to_contain_text(payload)
         judge.check(chat.page)
-        if what in PLACES:
-            everywhere(judge, room)
+    everywhere(judge, room)
 
 
 def test_a_room_in_which_nothing_was_said(judge: Judge, ada: Person) -> None:
-    for payload in PLACES.values():
+    for payload in NAMES.values():
         made = ada.http.post("/api/rooms", json={"name": payload, "topic": payload})
-        page = judge.open(f"/chats/{made.json()['id']}/")
-        judge.check(page)
-        page.close()
+        judge.check(judge.open(f"/chats/{made.json()['id']}/"))
     judge.check(judge.open("/chats/"))
 
 
@@ -247,20 +269,18 @@ def test_what_is_written_and_not_yet_kept(judge: Judge, in_room: Callable[..., C
 def test_a_form_that_is_shown_again(judge: Judge, ada: Person, room: int, server: Server) -> None:
     """What was refused stands in its fields again, and in the sentence that refuses it."""
     page = judge.open("/chats/")
-    for payload in PLACES.values():
-        for fields in (
-            {"name": payload + "x" * 80, "code": payload, "next": payload},
-            {"name": "", "next": payload},
-        ):
-            _submit(page, "/guests", fields)
-            judge.check(page)
+    for fields in (
+        {"name": EVERYWHERE, "code": EVERYWHERE, "next": EVERYWHERE},
+        {"name": "", "next": EVERYWHERE},
+    ):
+        _submit(page, "/guests", fields)
+        judge.check(page)
     cookie = {"name": "chatapp", "value": ada.http.cookies["chatapp"], "url": server.url}
     judge.context.add_cookies([cookie])  # type: ignore[list-item]
-    for payload in PLACES.values():
-        _submit(page, "/chats/", {"name": payload + "x" * 80, "topic": payload})
-        judge.check(page)
-        _submit(page, f"/chats/{room}/", {"body": payload + "\x07"})
-        judge.check(page)
+    _submit(page, "/chats/", {"name": EVERYWHERE + "x" * 80, "topic": EVERYWHERE})
+    judge.check(page)
+    _submit(page, f"/chats/{room}/", {"body": EVERYWHERE + "\x07"})
+    judge.check(page)
 
 
 @pytest.mark.parametrize(
@@ -272,10 +292,9 @@ def test_a_form_that_is_shown_again(judge: Judge, ada: Person, room: int, server
 def test_an_address(path: str, judge: Judge) -> None:
     """Whatever stands in a link that somebody follows: on pages, on errors, and where no page was meant to be."""
     page = judge.context.new_page()
-    for payload in PLACES.values():
-        for written in (payload, quote(payload, safe="")):
-            page.goto(path.format(written))
-            judge.check(page)
+    for written in (EVERYWHERE, quote(EVERYWHERE, safe="")):
+        page.goto(path.format(written))
+        judge.check(page)
 
 
 def test_an_answer_that_is_opened_as_if_it_were_a_page(judge: Judge, ada: Person, room: int) -> None:
