@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.console import Console, Done
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 START_SECONDS = 90  # on a machine that is busy with other things
@@ -34,6 +36,7 @@ class Server:
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
         self._process: subprocess.Popen[str] | None = None
+        self._console: Console | None = None
 
     @property
     def host(self) -> str:
@@ -90,6 +93,7 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal the master and wait for its end; its exit status."""
         assert self._process is not None
+        self._close_console()
         if self._process.poll() is None:
             self._process.send_signal(number)
         return self._process.wait(30)
@@ -100,6 +104,7 @@ class Server:
 
     def kill(self) -> None:
         """End the master and its workers without a word."""
+        self._close_console()
         if self._process is not None and self._process.poll() is None:
             for pid in [*self.worker_pids, self.pid]:
                 os.kill(pid, signal.SIGKILL)
@@ -114,8 +119,19 @@ class Server:
             assert time.monotonic() < deadline, "the master has not noticed"
             time.sleep(0.01)
 
+    def console(self, *arguments: object, answer: str = "") -> Done:
+        """Carry out `flask …` beside the running server, in a process that is kept for the next command."""
+        if self._console is None:
+            self._console = Console(self.root, self.environ)
+        return self._console(*arguments, answer=answer)
+
+    def _close_console(self) -> None:
+        if self._console is not None:
+            self._console.close()
+            self._console = None
+
     def flask(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `flask …` beside the server."""
+        """Run `flask …` as an administrator does, in a process of its own."""
         return subprocess.run(
             [str(BIN / "flask"), *arguments],
             cwd=self.root,

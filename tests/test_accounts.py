@@ -298,9 +298,9 @@ def test_a_new_password_ends_all_other_sessions(server: Server) -> None:
 
 def test_a_link_sets_a_new_password_once(server: Server) -> None:
     grace = member(server, "grace")
-    made = server.flask("user", "reset-password", grace.name)
-    assert made.returncode == 0, made.stderr
-    path = made.stdout.split()[-1]
+    made = server.console("user", "reset-password", grace.name)
+    assert made.status == 0, made.err
+    path = made.out.split()[-1]
     visitor = Person(server)
     assert grace.name in visitor.http.get(path).text
     new = "twelve green tractors sing"
@@ -505,9 +505,9 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     administrator(server)  # one has to stay
 
     def flask(*arguments: str) -> str:
-        done = server.flask("user", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        done = server.console("user", *arguments)
+        assert done.status == 0, done.out + done.err
+        return done.out
 
     name = f"joan {uuid.uuid4().hex[:8]}"
     made = flask("create", name, "--password", PASSWORD, "--json")
@@ -527,9 +527,9 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     assert joan.sign_in().status_code == 302
     path = flask("invite", "--uses", "2").split()[-1]
     assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
-    refused = server.flask("user", "create", name.upper())
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("Error: That name is taken")
+    refused = server.console("user", "create", name.upper())
+    assert refused.status == 1
+    assert refused.err.startswith("Error: That name is taken")
 
 
 # -- doors that lead nowhere -------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def closed(ada: Person, one_worker: Server) -> int:
     """A room that is read-only."""
     room = ada.make_room("closed")
     ada.say(room, "before")
-    assert one_worker.flask("room", "close", str(room)).returncode == 0
+    assert one_worker.console("room", "close", str(room)).status == 0
     return room
 
 

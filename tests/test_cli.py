@@ -3,89 +3,25 @@
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.clients import Person, Reader, Socket, WebSocketReader, eventually
-from tests.servers import ROOT, Server
+from tests.console import Done
+from tests.servers import Server
 
-# `flask` takes a second to start. This starts once and then carries out one command line after another, in a
-# process of its own beside the server, as `flask` would.
-CONSOLE = """
-import json, sys
-from wsgi import app
-
-runner = app.test_cli_runner()
-for line in sys.stdin:
-    arguments, answer = json.loads(line)
-    done = runner.invoke(args=arguments, input=answer)
-    print(json.dumps([done.exit_code, done.stdout, done.stderr]), flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command did: its exit status and what it wrote."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert (self.status, self.err) == (0, "")
-        return json.loads(self.out)
-
-
-class Console:
-    """Runs `flask room …` for one server."""
-
-    def __init__(self, server: Server) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", CONSOLE],
-            cwd=ROOT,
-            env=server.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *arguments: object, answer: str = "") -> Done:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([["room", *map(str, arguments)], answer]) + "\n")
-        self._process.stdin.flush()
-        return Done(*json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate(timeout=20)
-
-
-@pytest.fixture(scope="module")
-def consoles() -> Iterator[Callable[[Server], Console]]:
-    made: dict[int, Console] = {}
-
-    def console(server: Server) -> Console:
-        if server.pid not in made:
-            made[server.pid] = Console(server)
-        return made[server.pid]
-
-    yield console
-    for each in made.values():
-        each.close()
+Command = Callable[..., Done]
 
 
 @pytest.fixture
-def room(server: Server, consoles: Callable[[Server], Console]) -> Console:
+def room(server: Server) -> Command:
     """`flask room …` beside `server`."""
-    return consoles(server)
+    return partial(server.console, "room")
 
 
 only_one_worker = pytest.mark.parametrize("server", ["one_worker"], indirect=True)
@@ -137,7 +73,7 @@ def bodies(person: Person, number: int) -> list[str]:
 
 
 def test_create_makes_a_room_that_list_shows_and_people_can_use(
-    room: Console, name: str, ada: Person
+    room: Command, name: str, ada: Person
 ) -> None:
     made = room("create", name, "--topic", "All that is new")
     assert made.status == 0
@@ -153,7 +89,7 @@ def test_create_makes_a_room_that_list_shows_and_people_can_use(
 
 
 def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
-    room: Console, which: str, name: str, number: int, reader: Socket
+    room: Command, which: str, name: str, number: int, reader: Socket
 ) -> None:
     shown = eventually(lambda: next((done for done in [room("show", which)] if "grace" in done.out), None))
     assert shown.status == 0
@@ -167,7 +103,7 @@ def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
 
 
 @only_one_worker
-def test_show_tells_what_people_changed(room: Console, number: int, ada: Person) -> None:
+def test_show_tells_what_people_changed(room: Command, number: int, ada: Person) -> None:
     for change in (
         {"kind": "edit", "of": 1, "body": "one\nand a half"},
         {"kind": "reaction", "of": 1, "body": "👍"},
@@ -195,7 +131,7 @@ def test_show_tells_what_people_changed(room: Console, number: int, ada: Person)
     ]
 
 
-def test_post_says_something_as_system(room: Console, which: str, reader: Socket) -> None:
+def test_post_says_something_as_system(room: Command, which: str, reader: Socket) -> None:
     done = room("post", which, "the house closes at ten")
     assert done.status == 0
     assert "#4" in done.out
@@ -204,7 +140,7 @@ def test_post_says_something_as_system(room: Console, which: str, reader: Socket
 
 
 def test_rename_gives_another_name(
-    room: Console, which: str, number: int, reader: Socket, ada: Person
+    room: Command, which: str, number: int, reader: Socket, ada: Person
 ) -> None:
     other = f"Renamed {uuid.uuid4().hex[:8]}"
     assert room("rename", which, other).status == 0
@@ -214,7 +150,7 @@ def test_rename_gives_another_name(
 
 
 def test_topic_gives_another_topic_and_nothing_removes_it(
-    room: Console, which: str, number: int, reader: Socket
+    room: Command, which: str, number: int, reader: Socket
 ) -> None:
     assert room("topic", which, "cats").status == 0
     assert notice(reader, "topic") == "cats"
@@ -224,7 +160,7 @@ def test_topic_gives_another_topic_and_nothing_removes_it(
 
 
 def test_close_makes_a_room_read_only_until_open(
-    room: Console, which: str, number: int, name: str, reader: Socket, ada: Person
+    room: Command, which: str, number: int, name: str, reader: Socket, ada: Person
 ) -> None:
     assert room("close", which).status == 0
     assert notice(reader, "closed") is True
@@ -248,7 +184,7 @@ ALREADY = {
 @only_one_worker
 @pytest.mark.parametrize("what", ALREADY)
 def test_what_is_so_already_is_said_to_the_administrator_and_to_nobody_else(
-    what: str, room: Console, number: int, name: str
+    what: str, room: Command, number: int, name: str
 ) -> None:
     if what == "close":
         room("close", number)
@@ -260,7 +196,7 @@ def test_what_is_so_already_is_said_to_the_administrator_and_to_nobody_else(
 
 
 def test_clear_removes_the_messages_and_resets_the_readers(
-    room: Console, which: str, number: int, reader: Socket, ada: Person
+    room: Command, which: str, number: int, reader: Socket, ada: Person
 ) -> None:
     epoch = ada.read(number)["epoch"]
     assert room("clear", which, "--yes").status == 0
@@ -272,7 +208,7 @@ def test_clear_removes_the_messages_and_resets_the_readers(
 
 
 def test_kick_sends_somebody_out_who_may_come_back(
-    room: Console, which: str, number: int, reader: Socket, grace: Person
+    room: Command, which: str, number: int, reader: Socket, grace: Person
 ) -> None:
     eventually(lambda: "grace" in room("show", number).out, "grace is here")
     assert room("kick", which, "grace").status == 0
@@ -283,7 +219,7 @@ def test_kick_sends_somebody_out_who_may_come_back(
 
 
 def test_delete_with_a_number_deletes_one_message(
-    room: Console, which: str, number: int, reader: Socket, ada: Person
+    room: Command, which: str, number: int, reader: Socket, ada: Person
 ) -> None:
     assert room("delete", which, "2", "--yes").status == 0
     frame = reader.expect(lambda frame: frame["type"] == "message" and frame["kind"] == "delete")
@@ -292,7 +228,7 @@ def test_delete_with_a_number_deletes_one_message(
 
 
 def test_delete_without_one_deletes_the_room(
-    room: Console, which: str, number: int, name: str, reader: Socket, ada: Person
+    room: Command, which: str, number: int, name: str, reader: Socket, ada: Person
 ) -> None:
     assert room("delete", which, "--yes").status == 0
     assert reader.expect(lambda frame: frame["type"] == "error")["code"] == "no_such_room"
@@ -303,7 +239,7 @@ def test_delete_without_one_deletes_the_room(
 
 
 def test_a_command_is_seen_by_readers_of_every_worker(
-    room: Console, number: int, server: Server, ada: Person
+    room: Command, number: int, server: Server, ada: Person
 ) -> None:
     readers: list[Reader] = [WebSocketReader(ada, number, after=3) for _ in range(12)]
     room("post", number, "to all of you")
@@ -322,7 +258,7 @@ def test_a_command_is_seen_by_readers_of_every_worker(
 # -- for scripts ---------------------------------------------------------------------------------------
 
 
-def test_what_scripts_read_is_json(room: Console, name: str, number: int, reader: Socket) -> None:
+def test_what_scripts_read_is_json(room: Command, name: str, number: int, reader: Socket) -> None:
     fields = {"id": number, "name": name, "topic": "", "closed": False, "last_seq": 3}
     assert (
         fields.items() <= next(each for each in room("list", "--json").json if each["id"] == number).items()
@@ -367,7 +303,7 @@ DESTROYING = {"clear": [], "delete a message": ["2"], "delete the room": []}
 @pytest.mark.parametrize("command", DESTROYING)
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
 def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_yes(
-    command: str, answer: str, room: Console, name: str, number: int, ada: Person
+    command: str, answer: str, room: Command, name: str, number: int, ada: Person
 ) -> None:
     before = ada.read(number, after=0)
     done = room(command.split()[0], number, *DESTROYING[command], answer=answer)
@@ -378,7 +314,7 @@ def test_what_destroys_asks_first_and_leaves_everything_when_the_answer_is_not_y
 
 @only_one_worker
 def test_a_message_to_delete_is_shown_and_one_that_is_not_there_is_not_asked_about(
-    room: Console, number: int
+    room: Command, number: int
 ) -> None:
     assert "ada: two" in room("delete", number, "2", answer="n\n").out
     for _ in range(2):  # there, and there no more
@@ -389,7 +325,7 @@ def test_a_message_to_delete_is_shown_and_one_that_is_not_there_is_not_asked_abo
 
 @pytest.mark.parametrize("command", DESTROYING)
 def test_what_destroys_is_done_when_the_answer_is_yes(
-    command: str, room: Console, number: int, ada: Person
+    command: str, room: Command, number: int, ada: Person
 ) -> None:
     before = eventually(lambda: next((b for b in [ada.read(number, after=0)] if b["cursor"] == 3), None))
     assert room(command.split()[0], number, *DESTROYING[command], answer="y\n").status == 0
@@ -426,7 +362,7 @@ REFUSED = {
 @only_one_worker
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_done_is_one_clear_line_and_leaves_the_room_as_it_was(
-    what: str, room: Console, number: int
+    what: str, room: Command, number: int
 ) -> None:
     before = room("list").out
     done = room(*[str(number) if word == "ROOM" else word for word in REFUSED[what]])
@@ -446,7 +382,7 @@ def test_an_unknown_room_is_answered_with_those_that_there_are(one_worker: Serve
 
 
 def test_a_name_of_several_rooms_is_answered_with_their_numbers(
-    room: Console, name: str, number: int
+    room: Command, name: str, number: int
 ) -> None:
     other = json.loads(room("create", name, "--json").out)["id"]
     done = room("post", name, "which?")
@@ -459,7 +395,7 @@ def test_a_name_of_several_rooms_is_answered_with_their_numbers(
 
 
 @only_one_worker
-def test_a_name_that_another_room_has_is_warned_of(room: Console, number: int, name: str) -> None:
+def test_a_name_that_another_room_has_is_warned_of(room: Command, number: int, name: str) -> None:
     made = room("create", name.upper())
     assert (made.status, name.upper() in made.out) == (0, True)
     [warning] = made.err.splitlines()
@@ -473,7 +409,7 @@ def test_a_name_that_another_room_has_is_warned_of(room: Console, number: int, n
 
 
 @only_one_worker
-def test_a_name_of_digits_is_a_name_where_no_room_has_that_number(room: Console, name: str) -> None:
+def test_a_name_of_digits_is_a_name_where_no_room_has_that_number(room: Command, name: str) -> None:
     year = f"30{uuid.uuid4().int % 10**9:09d}"
     number = room("create", year, "--json").json["id"]
     for digits in (year, "9" * 30):
@@ -489,7 +425,7 @@ def test_a_name_of_digits_is_a_name_where_no_room_has_that_number(room: Console,
     "command",
     [[], ["post"], ["post", "1"], ["paint", "1"], ["delete", "1", "two"], ["show", "1", "--messages", "-1"]],
 )
-def test_a_command_that_is_not_understood_says_how_it_is_used(command: list[str], room: Console) -> None:
+def test_a_command_that_is_not_understood_says_how_it_is_used(command: list[str], room: Command) -> None:
     done = room(*command)
     assert done.status == 2
     assert "Usage:" in done.out + done.err
@@ -499,6 +435,6 @@ COMMANDS = ["list", "create", "show", "post", "rename", "topic", "close", "open"
 
 
 @only_one_worker
-def test_the_help_names_every_command(room: Console) -> None:
+def test_the_help_names_every_command(room: Command) -> None:
     said = room("--help").out
     assert [command for command in COMMANDS if not re.search(rf"^  {command}  +\w", said, re.MULTILINE)] == []

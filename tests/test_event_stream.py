@@ -223,7 +223,7 @@ def test_clearing_a_room_resets_its_streams_at_once(
     stream = follow(ada, board)
     stream.expect("message")
     old = stream.last_id
-    assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+    assert server.console("room", "clear", str(board), "--yes").status == 0
     reset = stream.expect("reset")
     assert reset["cursor"] == 1
     assert stream.last_id == f"1.{reset['epoch']}" != old

@@ -149,12 +149,12 @@ def test_who_runs_a_room_makes_and_revokes_its_hooks_and_nobody_else(
 def test_hooks_are_made_and_revoked_in_a_terminal_and_end_with_their_room(one_worker: Server) -> None:
     grace = member(one_worker, "grace")
     room = grace.make_room()
-    output = one_worker.flask("room", "hook", "create", str(room), "Cron").stdout
+    output = one_worker.console("room", "hook", "create", str(room), "Cron").out
     path = re.search(r"/hooks/(\d+)/\S+", output)
     assert path
     assert told(httpx.post(one_worker.url + path[0], json={"text": "by cron"})) == (200, "ok")
-    assert "Cron, made" in one_worker.flask("room", "hook", "list", str(room)).stdout
-    assert one_worker.flask("room", "hook", "revoke", str(room), path[1]).returncode == 0
+    assert "Cron, made" in one_worker.console("room", "hook", "list", str(room)).out
+    assert one_worker.console("room", "hook", "revoke", str(room), path[1]).status == 0
     assert told(httpx.post(one_worker.url + path[0], json={"text": "x"})) == (404, "no_service")
     last = make_hook(grace, room)
     assert grace.http.delete(f"/api/rooms/{room}").status_code == 204

@@ -110,7 +110,7 @@ def test_reading_is_kept_ten_times_in_ten_seconds_and_the_rest_dropped_in_silenc
 
 def test_the_list_says_which_rooms_are_closed(server: Server, ada: Person, board: int) -> None:
     assert _listed(ada, board)["closed"] is False
-    assert server.flask("room", "close", str(board)).returncode == 0
+    assert server.console("room", "close", str(board)).status == 0
     assert _listed(ada, board)["closed"] is True
 
 
@@ -274,7 +274,7 @@ def test_a_waiting_poll_of_a_room_that_is_cleared_is_reset_and_of_one_that_is_de
     old = ada.read(board, after=0)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(ada.read, board, after=2, epoch=old["epoch"], wait=55)
-        assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+        assert server.console("room", "clear", str(board), "--yes").status == 0
         batch = waiting.result()
         assert (batch["reset"], batch["messages"]) == (True, [])
         assert batch["epoch"] != old["epoch"]
@@ -287,7 +287,7 @@ def test_a_waiting_poll_of_a_room_that_is_cleared_is_reset_and_of_one_that_is_de
         room = Person.messages(board)
         waits = [pool.submit(ada.http.get, room, params={"after": 3, "wait": 55})]
         waits.append(pool.submit(ada.http.get, f"/chats/{board}/http", params={"lastupdate": "4e9"}))
-        assert server.flask("room", "delete", str(board), "--yes").returncode == 0
+        assert server.console("room", "delete", str(board), "--yes").status == 0
         assert {problem(wait.result()) for wait in waits} == {"no_such_room"}
     assert problem(ada.http.get(room)) == "no_such_room"
     assert ada.make_room("another") > board  # its number is never given again
@@ -353,7 +353,7 @@ def test_a_known_client_id_is_answered_in_a_room_that_was_closed_since(
     server: Server, ada: Person, board: int
 ) -> None:
     first = ada.say(board, "once", client_id="one")
-    assert server.flask("room", "close", str(board)).returncode == 0
+    assert server.console("room", "close", str(board)).status == 0
     again = ada.http.post(ada.messages(board), json={"body": "once", "client_id": "one"})
     assert (again.status_code, again.json()) == (200, first)
     assert problem(ada.http.post(ada.messages(board), json={"body": "more"})) == "room_closed"

@@ -9,6 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -310,18 +311,35 @@ def over_the_socket(*frames: dict[str, Any], answer: str = "pong") -> Callable[[
     return ask
 
 
-def on_the_plain_socket(line: str = "") -> Callable[[Cell], str]:
-    """Whether it greets, or (`line`) whether a line that is said there comes back."""
+def on_the_plain_socket(cell: Cell) -> str:
+    """Whether it greets."""
+    with closing(plain_socket_of(cell)) as socket:
+        return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else "+"
 
-    def ask(cell: Cell) -> str:
-        with closing(socket_of(cell, f"/chats/{cell.room}/ws", subprotocols=None)) as socket:
-            eventually(lambda: socket.frames or socket.closed, seconds=CROWD)
-            if socket.closed or not line:
-                return LETTERS.get(socket.closed[0], str(socket.closed[0])) if socket.closed else "+"
-            socket.send(line)
-            return "f" if eventually(lambda: socket.frames[1:], seconds=CROWD)[0].startswith("! ") else "+"
 
-    return ask
+def a_line_on_the_plain_socket(cell: Cell) -> str:
+    """Whether a line that is said there comes back, among those of others, or a refusal."""
+    line = f"hi {uuid.uuid4().hex}"
+    with closing(plain_socket_of(cell)) as socket:
+        if socket.closed:
+            return LETTERS.get(socket.closed[0], str(socket.closed[0]))
+        socket.send(line)
+
+        def answered() -> str:
+            for said in socket.frames[1:]:
+                if said.startswith("! ") or said.endswith(line):
+                    return "f" if said.startswith("! ") else "+"
+            return ""
+
+        answer: str = eventually(answered, seconds=CROWD)
+        return answer
+
+
+def plain_socket_of(cell: Cell) -> Socket:
+    """Once it has greeted or was closed."""
+    socket = socket_of(cell, f"/chats/{cell.room}/ws", subprotocols=None)
+    eventually(lambda: socket.frames or socket.closed, seconds=CROWD)
+    return socket
 
 
 ROOM, CHAT = "/api/rooms/{room}", "/chats/{room}"
@@ -387,8 +405,8 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /chats/N/http": over_http("GET", f"{CHAT}/http?lastupdate=0"),
     "GET /chats/N/http (as a script)": over_http("GET", f"{CHAT}/http?lastupdate=0&callback=cb"),
     "POST /chats/N/http": over_http("POST", f"{CHAT}/http", data={"new_message": "hi"}),
-    "GET /chats/N/ws": on_the_plain_socket(),
-    "GET /chats/N/ws (a line)": on_the_plain_socket("hi"),
+    "GET /chats/N/ws": on_the_plain_socket,
+    "GET /chats/N/ws (a line)": a_line_on_the_plain_socket,
     "POST /api/rooms/N/messages/<int:seq>/report": over_http("POST", f"{ROOM}/messages/1/report", json={}),
     "GET /api/rooms/N/reports": over_http("GET", f"{ROOM}/reports"),
     "POST /api/rooms/N/reports/<int:number>": over_http(

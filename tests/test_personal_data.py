@@ -40,15 +40,15 @@ def everything(server: Server) -> str:
 
 
 def erase(server: Server, who: str, messages: str) -> None:
-    done = server.flask("user", "erase", who, "--messages", messages, "--yes")
-    assert done.returncode == 0, done.stderr
+    done = server.console("user", "erase", who, "--messages", messages, "--yes")
+    assert done.status == 0, done.err
 
 
 def test_what_is_kept_of_somebody_is_printed_without_secrets(
     server: Server, mary: Member, grace: Person
 ) -> None:
     room = lived(mary, grace, "my secret")
-    kept: dict[str, Any] = json.loads(server.flask("user", "export", mary.name).stdout)
+    kept: dict[str, Any] = json.loads(server.console("user", "export", mary.name).out)
     assert kept["account"]["name"] == mary.name
     assert [message["body"] for message in kept["messages"]] == ["my secret", "my secret", "👍"]
     assert [(each["room_id"], each["role"]) for each in kept["rooms"]] == [(room, "owner")]
@@ -91,9 +91,9 @@ def test_a_name_of_who_was_erased_is_free_and_their_id_is_not(server: Server, ma
 
 def test_the_last_administrator_is_not_erased_nor_who_there_is_not(server: Server) -> None:
     for who in (administrator(server).name, "nobody at all"):
-        done = server.flask("user", "erase", who, "--yes")
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
+        done = server.console("user", "erase", who, "--yes")
+        assert done.status == 1
+        assert "Traceback" not in done.err
 
 
 def test_a_guest_is_erased_by_their_id(server: Server, grace: Person) -> None:

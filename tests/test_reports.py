@@ -278,8 +278,8 @@ def test_reports_go_with_their_messages(
         assert owner.http.delete(f"/api/rooms/{room}").status_code == 204
     else:
         owner.http.patch(f"/api/rooms/{room}", json={"keep_messages": 1}).raise_for_status()
-        done = server.flask("room", "prune")
-        assert done.returncode == 0, done.stderr
+        done = server.console("room", "prune")
+        assert done.status == 0, done.err
     everywhere = administrator(server).http.get("/api/reports").json()["reports"]
     assert room not in {each["room"] for each in everywhere}
 
@@ -290,12 +290,12 @@ def test_who_is_erased_is_in_no_report_any_more(
     joan = member(server, "joan")
     reported(joan, room, mallory.say(room, "buy my boots"), "as I said")
     reported(grace, room, joan.say(room, "I said it"))
-    done = server.flask("user", "export", joan.name)
-    assert "as I said" in done.stdout
-    assert "buy my boots" not in done.stdout
-    assert grace.id not in done.stdout  # who is reported is not told by whom
-    done = server.flask("user", "erase", joan.name, "--messages", "keep", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = server.console("user", "export", joan.name)
+    assert "as I said" in done.out
+    assert "buy my boots" not in done.out
+    assert grace.id not in done.out  # who is reported is not told by whom
+    done = server.console("user", "erase", joan.name, "--messages", "keep", "--yes")
+    assert done.status == 0, done.out + done.err
     (left,) = waiting(owner, room)
     assert (left["author"]["id"], left["by"]["name"], left["why"]) == (mallory.id, "removed person", "")
     assert joan.id not in json.dumps(left)
@@ -361,9 +361,9 @@ def test_the_audit_log_of_the_server_has_all_rooms_and_is_read_in_pages(
     assert audit(boss, before=-1) == audit(boss, room=10**30) == []
 
     def flask(*arguments: str) -> str:
-        done = server.flask("audit", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        done = server.console("audit", *arguments)
+        assert done.status == 0, done.err
+        return done.out
 
     told = json.loads(flask("--about", word, "--json"))
     assert [entry["what"][-1] for entry in told] == ["4", "3", "2", "1", "0"]

@@ -59,7 +59,7 @@ def den(ada: Person, on: On) -> int:
 
 def entries(server: Server, room: int) -> list[dict[str, Any]]:
     """The room's audit log."""
-    found: list[dict[str, Any]] = json.loads(server.flask("room", "audit", str(room), "--json").stdout)
+    found: list[dict[str, Any]] = json.loads(server.console("room", "audit", str(room), "--json").out)
     return found
 
 
@@ -330,8 +330,8 @@ def test_who_runs_a_room_is_not_sent_out_by_who_has_no_higher_rank(
     server: Server, ada: Person, grace: Person, board: int, on: On
 ) -> None:
     """Guests run no rooms, so nobody here has a rank: see test_permissions for the table."""
-    refused_by_shell = server.flask("room", "take-in", str(board), ada.id, "--role", "owner")
-    assert (refused_by_shell.returncode, "Guests have no part" in refused_by_shell.stderr) == (1, True)
+    refused_by_shell = server.console("room", "take-in", str(board), ada.id, "--role", "owner")
+    assert (refused_by_shell.status, "Guests have no part" in refused_by_shell.err) == (1, True)
     refused = grace.http.post(f"/api/rooms/{board}/kick", json={"name": ada.name})
     assert problem(refused) == "forbidden"
 
@@ -344,7 +344,7 @@ def test_retention_removes_the_oldest_and_a_reader_from_before_starts_over(
     cursor = ada.read(board, after=2)
     assert cursor["messages"][0]["seq"] == 3
     on(board, "keep(messages=4)")
-    assert server.flask("room", "prune").returncode == 0
+    assert server.console("room", "prune").status == 0
     eventually(lambda: [m["seq"] for m in ada.read(board, after=0)["messages"]] == [8, 9, 10, 11])
     answer = ada.read(board, after=2, epoch=cursor["epoch"])
     assert answer["reset"] is True

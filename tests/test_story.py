@@ -91,7 +91,7 @@ def test_clearing_a_room_resets_its_readers_and_numbers_go_on(
         ada.say(board, f"word {number}")
     reader = transport(ada, board, after=0)
     reader.wait_for(3)
-    assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+    assert server.console("room", "clear", str(board), "--yes").status == 0
     eventually(lambda: reader.resets == 1 and not reader.messages, "a reset")
     assert ada.say(board, "anew")["seq"] == 4
     reader.wait_for(1)

@@ -275,14 +275,14 @@ def test_tokens_are_made_and_revoked_in_a_terminal_and_each_act_is_in_the_audit_
     one_worker: Server,
 ) -> None:
     grace = member(one_worker, "grace")
-    output = one_worker.flask("token", "create", grace.name, "--scope", "read", "--name", "cron").stdout
+    output = one_worker.console("token", "create", grace.name, "--scope", "read", "--name", "cron").out
     token = re.search(r"chat_[\w-]{43}", output)
     assert token
     bot = Program(one_worker, token[0])
     assert bot.http.get("/api/me").json()["id"] == grace.id
-    (line,) = [line for line in one_worker.flask("token", "list").stdout.splitlines() if grace.name in line]
+    (line,) = [line for line in one_worker.console("token", "list").out.splitlines() if grace.name in line]
     number = line.split()[0]
-    one_worker.flask("token", "revoke", number)
+    one_worker.console("token", "revoke", number)
     eventually(lambda: bot.http.get("/api/me").status_code == 401)
     with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
         acts = [row[0] for row in database.execute("SELECT what FROM audit WHERE whom = ?", (grace.id,))]

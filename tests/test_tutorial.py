@@ -167,7 +167,7 @@ def test_deleted_texts_edits_reactions_and_notices_are_not_served_and_edited_tex
         {"kind": "reaction", "of": 2, "body": "👍"},
     ):
         assert ada.http.post(ada.messages(board), json=fields).status_code == 201
-    assert server.flask("room", "topic", str(board), "a notice").returncode == 0
+    assert server.console("room", "topic", str(board), "a notice").status == 0
     ada.say(board, "the end")
     read, last = [], 0.0
     while "the end" not in read:

@@ -548,7 +548,7 @@ def test_a_room_that_is_deleted_is_left_and_the_socket_stays_for_the_others(
         socket.join(board)
         socket.join(other)
     line = plain(ada, board)
-    assert server.flask("room", "delete", str(board), "--yes").returncode == 0
+    assert server.console("room", "delete", str(board), "--yes").status == 0
     for socket in sockets:
         error = _error(socket)
         assert (error["code"], error["room"]) == ("no_such_room", board)
@@ -568,7 +568,7 @@ def test_who_is_kicked_is_closed_with_4403_everywhere_and_may_come_back(
     hers.join(board)
     for socket in his[:2]:
         socket.join(board)
-    assert server.flask("room", "kick", str(board), mallory.name).returncode == 0
+    assert server.console("room", "kick", str(board), mallory.name).status == 0
     for socket in his:
         assert eventually(lambda socket=socket: socket.closed)[0] == 4403
     notice = hers.expect(lambda frame: frame["type"] == "message")

@@ -15,8 +15,8 @@ def change(person: Person, room: int, **fields: Any) -> None:
 
 
 def administer(server: Server, *arguments: Any) -> None:
-    done = server.flask("room", *map(str, arguments))
-    assert done.returncode == 0, done.stderr
+    done = server.console("room", *map(str, arguments))
+    assert done.status == 0, done.err
 
 
 def test_an_edit_a_deletion_reactions_and_a_reply_show_live_and_after_a_reload(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.transports import TRANSPORTS
 from tests.hostile.routes import routes
@@ -109,13 +110,13 @@ def test_every_page_loads_without_breaking_its_policy(
 
 @pytest.mark.parametrize("what", SMUGGLED)
 def test_what_is_smuggled_into_a_page_is_stopped_by_its_policy(
-    what: str, in_room: OpenPage, watched: Any, violations: list[str]
+    what: str, person: OpenBrowser, board: int, watched: Any, violations: list[str]
 ) -> None:
-    ada = in_room("ada")
+    ada = ChatPage(person("ada"), board)
     ran: list[bool] = []
     watched(ada.page.context)
     ada.page.context.expose_binding("ran", lambda _source: ran.append(True))
-    ada.page.reload()
+    ada.page.goto(f"/chats/{board}/")
     expect(ada.state).to_have_text("Live")
     ada.page.evaluate(f"() => {{ try {{ {SMUGGLED[what]} }} catch {{}} }}")
     ada.say("still here")

@@ -19,7 +19,7 @@ def press(chat: ChatPage, button: str) -> None:
 
 
 def administer(server: Server, *arguments: str) -> None:
-    assert server.flask("room", *arguments).returncode == 0
+    assert server.console("room", *arguments).status == 0
 
 
 @pytest.mark.parametrize("path", ["/chats/{}/", LONG_POLL], ids=["auto", "long poll"])

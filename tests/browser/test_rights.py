@@ -173,8 +173,8 @@ def test_a_ban_ends_every_tab_in_every_worker(
         first.say("spam")
         for tab in tabs:
             tab.shows("spam")
-        banned = three_workers.flask("room", "ban", str(room), "mallory", "--why", "spam")
-        assert banned.returncode == 0, banned.stderr
+        banned = three_workers.console("room", "ban", str(room), "mallory", "--why", "spam")
+        assert banned.status == 0, banned.err
         for tab in tabs:
             expect(tab.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
             expect(tab.page.get_by_text("You are banned from this room")).to_be_visible()

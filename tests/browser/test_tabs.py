@@ -56,7 +56,7 @@ def test_what_another_tab_has_sent_does_not_wait_here_for_ever_nor_outlive_the_l
     second = first.another_tab()
     second.shows("zero", "one", "two")
     first.shows("zero", "one", "two")
-    assert server.flask("room", "clear", str(board), "--yes").returncode == 0
+    assert server.console("room", "clear", str(board), "--yes").status == 0
     first.page.route_web_socket("**/ws", lambda socket: socket.connect_to_server())
     cut_off[-1].close(code=1012)
     for chat in (second, first):

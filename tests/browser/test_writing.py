@@ -81,9 +81,9 @@ def test_near_the_limit_a_counter_counts_characters_not_bytes(in_room: OpenPage)
 
 def test_markup_in_bodies_names_and_rooms_stays_text(in_room: OpenPage, server: Server) -> None:
     markup = "<img src=x onerror=document.title='broken'>"
-    made = server.flask("room", "create", markup, "--topic", f"{markup} topic", "--json")
-    assert made.returncode == 0, made.stderr
-    room = json.loads(made.stdout)["id"]
+    made = server.console("room", "create", markup, "--topic", f"{markup} topic", "--json")
+    assert made.status == 0, made.err
+    room = json.loads(made.out)["id"]
     ada, grace = in_room(markup[:40], room), in_room("grace", room)
     ada.say("<b>bold</b> & </script><script>document.title = 'broken'</script> {{ 7 * 7 }}")
     body = "<b>bold</b> & </script><script>document.title = 'broken'</script> {{ 7 * 7 }}"

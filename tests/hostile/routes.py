@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from tests.servers import Server
@@ -36,6 +37,7 @@ class Route(NamedTuple):
         return re.sub(r"<(\w+:)?\w+>", sample, self.rule)
 
 
+@cache
 def routes(server: Server) -> list[Route]:
     """All routes of `server`, one for each method."""
     listed = server.flask("routes")

@@ -168,7 +168,7 @@ def den(server: Server, ada: Person) -> int:
     """A private room of ada's with something said."""
     room = ada.make_room(f"den {uuid.uuid4().hex[:8]}")
     ada.say(room, "between us")
-    assert server.flask("room", "set", str(room), "--kind", "private").returncode == 0
+    assert server.console("room", "set", str(room), "--kind", "private").status == 0
     return room
 
 

@@ -14,7 +14,6 @@ from tests.browser.chat_page import ChatPage
 from tests.chromium import PATIENCE
 from tests.clients import Person, eventually
 from tests.servers import Server
-from tests.test_cli import Console
 
 # Each gets out of another place than the others, or runs by itself in another way. `ran` is the judge's.
 PAYLOADS = {
@@ -120,14 +119,6 @@ def in_room(judge: Judge, room: int) -> Callable[..., ChatPage]:
     return make
 
 
-@pytest.fixture(scope="module")
-def flask(server: Server) -> Iterator[Console]:
-    """`flask room …`: what guests may not do to a room, its owners may."""
-    console = Console(server)
-    yield console
-    console.close()
-
-
 # -- the judge ------------------------------------------------------------------------------------------
 
 
@@ -201,7 +192,7 @@ def test_a_reaction(judge: Judge, in_room: Callable[..., ChatPage], ada: Person,
 
 
 def test_the_name_of_somebody(
-    judge: Judge, in_room: Callable[..., ChatPage], server: Server, room: int, ada: Person, flask: Console
+    judge: Judge, in_room: Callable[..., ChatPage], server: Server, room: int, ada: Person
 ) -> None:
     """As an author, in presence, while they write, who deleted something, and who is removed."""
     chat = in_room()
@@ -216,7 +207,7 @@ def test_the_name_of_somebody(
             _change(ada, room, of=said, body="an answer")
             _change(cursed, room, kind="delete", of=said)
             expect(chat.page.locator(".deleted .words").last).to_contain_text(name)
-            assert flask("kick", room, "--", name).status == 0
+            assert server.console("room", "kick", room, "--", name).status == 0
             expect(chat.notices.last).to_contain_text(name)
     judge.check(chat.page)
     everywhere(judge, room)
@@ -234,12 +225,12 @@ def test_one_s_own_name(what: str, judge: Judge, in_room: Callable[..., ChatPage
 
 @pytest.mark.parametrize("field", ["rename", "topic"])
 def test_a_room_s_name_and_topic(
-    field: str, judge: Judge, in_room: Callable[..., ChatPage], room: int, flask: Console
+    field: str, judge: Judge, in_room: Callable[..., ChatPage], room: int, server: Server
 ) -> None:
     """In the head, in the lists, in the title, and in the notice of the change."""
     chat = in_room()
     for payload in (*PAYLOADS.values(), *NAMES.values()):
-        assert flask(field, room, "--", payload).status == 0
+        assert server.console("room", field, room, "--", payload).status == 0
         expect(chat.notices.last).to_contain_text(payload)
         judge.check(chat.page)
     everywhere(judge, room)
