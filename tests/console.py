@@ -1,0 +1,60 @@
+"""`flask …` beside a server, in one process that is kept: to start `flask` takes two seconds."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Carries out one command line after another, as `flask` would.
+PROGRAM = """
+import json, sys, traceback
+from wsgi import app
+
+runner = app.test_cli_runner()
+for line in sys.stdin:
+    arguments, answer = json.loads(line)
+    done = runner.invoke(args=arguments, input=answer)
+    fault = done.exc_info if done.exception and not isinstance(done.exception, SystemExit) else ()
+    said = done.stderr + "".join(traceback.format_exception(*fault) if fault else ())
+    print(json.dumps([done.exit_code, done.stdout, said]), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert (self.status, self.err) == (0, "")
+        return json.loads(self.out)
+
+
+class Console:
+    """Runs the program's own commands; what `flask` brings along, `flask shell` for one, it does not know."""
+
+    def __init__(self, root: Path, environ: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            cwd=root,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, answer: str = "") -> Done:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([[*map(str, arguments)], answer]) + "\n")
+        self._process.stdin.flush()
+        return Done(*json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        self._process.communicate(timeout=20)
