@@ -15,7 +15,8 @@ from wsgi import app
 runner = app.test_cli_runner()
 for line in sys.stdin:
     arguments, answer = json.loads(line)
-    done = runner.invoke(args=arguments, input=answer)
+    with app.app_context():
+        done = runner.invoke(args=arguments, input=answer)
     fault = done.exc_info if done.exception and not isinstance(done.exception, SystemExit) else ()
     said = done.stderr + "".join(traceback.format_exception(*fault) if fault else ())
     print(json.dumps([done.exit_code, done.stdout, said]), flush=True)

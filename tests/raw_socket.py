@@ -244,6 +244,7 @@ STATUS = {
     "sign_in": 401,
     "forbidden": 403,
     "no_such_room": 404,
+    "not_found": 404,
     "room_closed": 410,
     "too_long": 413,
     "too_fast": 429,

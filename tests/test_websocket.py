@@ -568,7 +568,8 @@ def test_who_is_kicked_is_closed_with_4403_everywhere_and_may_come_back(
     hers.join(board)
     for socket in his[:2]:
         socket.join(board)
-    assert server.console("room", "kick", str(board), mallory.name).status == 0
+    # They are known to be there once their worker has told the others.
+    eventually(lambda: server.console("room", "kick", str(board), mallory.name).status == 0)
     for socket in his:
         assert eventually(lambda socket=socket: socket.closed)[0] == 4403
     notice = hers.expect(lambda frame: frame["type"] == "message")
