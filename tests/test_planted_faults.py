@@ -308,17 +308,32 @@ FAULTS = [
         ("kept after the removal",),
     ),
     Planted(
-        "a refusal by what this process knows, which is behind the one that let them in",
-        "members",
+        "a waiting poll answered without asking again, and the notice of what changed lost",
+        "members leave",
         (
+            UNTOLD,
             Change(
-                "chatapp/access.py",
-                "        hub.sync(room)  # this process may be some milliseconds behind the one that let them in\n",
-                "        pass\n",
+                "chatapp/transports/waiting.py",
+                '        raise Forbidden("You were removed from this room")\n'
+                '    check(identity, "read", room.rights)\n',
+                '        raise Forbidden("You were removed from this room")\n',
             ),
-            Change("chatapp/room.py", '                reader.dismiss("withdrawn")\n', "                pass\n"),
         ),
         ("read while out of the room",),
+    ),
+    Planted(
+        "a refusal by what this process knows, which is behind the one that let somebody in",
+        "calm, three workers",
+        (
+            UNTOLD,
+            Change(
+                "chatapp/access.py",
+                "    if not may(identity, verb, room.rights):\n"
+                "        hub.sync(room)  # this process may be some milliseconds behind the one that let them in\n",
+                "",
+            ),
+        ),
+        ("turned away without cause",),
     ),
     Planted(
         "a late reader served past the room's end",
