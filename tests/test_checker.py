@@ -561,6 +561,12 @@ def a_reader_turned_away_who_was_never_sent_out(run: Run) -> None:
 
 
 @found_by()
+def a_reader_sent_out_by_a_command_whose_end_nobody_saw(run: Run) -> None:
+    of(run, "mallory").refused = "4403"
+    run.history.removals.clear()
+
+
+@found_by()
 def a_reader_told_to_come_again_later(run: Run) -> None:
     of(run, "anna").refused = "503"
 
