@@ -316,11 +316,10 @@ def _since(absences: list[Absence], seq: int) -> Absence | None:
 
 def _turned_away(history: History) -> Iterator[Violation]:
     """Who was never sent out of a room is never kept out of it, nor refused what they say there."""
-    sent_out = {(each.room, each.person) for each in [*history.absences, *history.removals]}
+    sent_out = {(absence.room, absence.person) for absence in history.absences}
+    sent_out |= {(removal.room, removal.person) for removal in history.removals}
     # Also by a command that was cut off behind its commit, as the log tells.
-    sent_out |= {
-        (delivery.room, delivery.removed) for _, delivery in _deliveries(history) if delivery.removed
-    }
+    sent_out |= {(session.room, seen.removed) for session, seen in _deliveries(history) if seen.removed}
     for send in history.sends:
         if (codes := TURNED_AWAY.intersection(send.refusals)) and (send.room, send.author) not in sent_out:
             yield Violation("turned away without cause", f"{_name(send)}: {', '.join(sorted(codes))}")
