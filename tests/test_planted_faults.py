@@ -29,8 +29,8 @@ PLANS: Mapping[str, str] = {
     "kills": "--seconds 15 --workers 1 --trouble kill_worker --pace 0.2 --patience 60",
     "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
     "clears": "--seconds 1 --least 200 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 20",
-    "members": "--seconds 8 --workers 3 --trouble send_out leave ban --pace 0.3 --stay 300 --patience 30",
-    "members leave": "--seconds 8 --workers 3 --trouble leave --pace 0.3 --stay 300 --patience 30",
+    "members": "--seconds 5 --workers 3 --trouble send_out leave ban --pace 0.2 --stay 300 --patience 30",
+    "members leave": "--seconds 5 --workers 3 --trouble leave --pace 0.2 --stay 300 --patience 30",
     "removals": "--seconds 1 --least 200 --workers 1 --trouble remove --pace 0.1 --stay 300 --patience 20",
 }
 
@@ -306,34 +306,6 @@ FAULTS = [
             ),
         ),
         ("kept after the removal",),
-    ),
-    Planted(
-        "a waiting poll answered without asking again, and the notice of what changed lost",
-        "members leave",
-        (
-            UNTOLD,
-            Change(
-                "chatapp/transports/waiting.py",
-                '        raise Forbidden("You were removed from this room")\n'
-                '    check(identity, "read", room.rights)\n',
-                '        raise Forbidden("You were removed from this room")\n',
-            ),
-        ),
-        ("read while out of the room",),
-    ),
-    Planted(
-        "a refusal by what this process knows, which is behind the one that let somebody in",
-        "calm, three workers",
-        (
-            UNTOLD,
-            Change(
-                "chatapp/access.py",
-                "    if not may(identity, verb, room.rights):\n"
-                "        hub.sync(room)  # this process may be some milliseconds behind the one that let them in\n",
-                "",
-            ),
-        ),
-        ("turned away without cause",),
     ),
     Planted(
         "a late reader served past the room's end",
