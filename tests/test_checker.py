@@ -7,6 +7,7 @@ import pytest
 
 from tests.torture.checker import check
 from tests.torture.history import (
+    Absence,
     Clear,
     Delivery,
     History,
@@ -22,14 +23,14 @@ from tests.torture.history import (
     Wait,
 )
 
-LOBBY, BOARD, YARD, HALL = 1, 2, 3, 4
+LOBBY, BOARD, YARD, HALL, DEN = 1, 2, 3, 4, 5
 
 
 class Run:
     """A valid history in the making: what is said is kept and numbered, and readers get what is kept."""
 
     def __init__(self) -> None:
-        self.history = History(logs=[Log(room, 1, 0, []) for room in (LOBBY, BOARD, YARD, HALL)])
+        self.history = History(logs=[Log(room, 1, 0, []) for room in (LOBBY, BOARD, YARD, HALL, DEN)])
 
     def log(self, room: int) -> Log:
         return self.history.logs[room - 1]
@@ -76,33 +77,36 @@ class Run:
         self.keep(HALL, Row(0, "notice", "system", None, f"removed {person}", 0))
         self.history.removals.append(Removal(HALL, person, self.log(HALL).last, begun))
 
+    def notice(self, person: str, out: bool) -> int:
+        """That `person` is no member of the den any more, by their own will, or is one again."""
+        self.keep(DEN, Row(0, "notice", person if out else "owner", None, f"{person} is {out=}", 0))
+        return self.log(DEN).last
+
     def session(
         self, reader: str, room: int, transport: str, after: int | None, epoch: str = "", **how: bool
     ) -> Session:
         self.history.sessions.append(Session(reader, reader, room, transport, after, epoch, **how))
         return self.history.sessions[-1]
 
-    def show(self, session: Session, first: int, last: int) -> None:
-        """Deliver the messages `first` to `last`."""
+    def show(self, session: Session, first: int, last: int, at: float = 0) -> None:
+        """Deliver the messages `first` to `last`, `at` seconds of the run."""
         rows = {row.seq: row for row in self.log(session.room).rows}
         for seq in range(first, last + 1):
             row = rows[seq]
-            removed = row.body.removeprefix("removed ") if row.kind == "notice" else None
-            session.events.append(
-                Delivery(
-                    seq, row.body, session.room, row.author, row.client_id, row.kind, removed, durable=seq
-                )
-            )
+            removed = row.body.removeprefix("removed ") if row.author == "system" else None
+            said = (row.body, session.room, row.author, row.client_id, row.kind, removed)
+            session.events.append(Delivery(seq, *said, durable=seq, at=at))
 
-    def show_texts(self, session: Session, first: int, last: int) -> None:
+    def show_texts(self, session: Session, first: int, last: int, at: float = 0) -> None:
         """The same over a plain door: bodies of texts only."""
         texts = [row.body for row in self.log(session.room).rows if row.kind == "text"]
-        session.events += [Delivery(None, body) for body in texts[first : last + 1]]
+        session.events += [Delivery(None, body, at=at) for body in texts[first : last + 1]]
 
 
 @pytest.fixture
 def run() -> Run:
-    """Writers, readers over each transport, changes, a clear, a removal, unanswered sends, plain doors."""
+    """Writers, readers over each transport, changes, a clear, a removal, unanswered sends, plain doors; a private
+    room that somebody leaves and comes back to."""
     run = Run()
     for _ in range(3):
         run.say(LOBBY)
@@ -171,6 +175,26 @@ def run() -> Run:
     whole.reader = "mallory, starting over"
     whole.events.append(Joined("hall", 4))
     run.show(whole, 1, 3)
+
+    run.say(DEN, "nora")
+    run.say(DEN)
+    nora = run.session("nora", DEN, "poll", 0)
+    nora.events.append(Joined("den", 1))
+    run.show(nora, 1, 2, at=10)
+    refused = Send("nora by a door", "nora", 100, DEN, "on her way", "id100", refusals=["no_such_room"])
+    run.history.sends.append(refused)
+    left = run.notice("nora", out=True)
+    run.say(DEN)
+    run.show(nora, 3, 3, at=11)
+    nora.refused = "404"
+    run.history.absences.append(Absence(DEN, "nora", left, run.notice("nora", out=False), asked=20))
+    run.say(DEN, "nora")
+    nora = run.session("nora", DEN, "websocket", 3, "den")
+    nora.events.append(Joined("den", 22, 6))
+    run.show(nora, 4, 6, at=22)
+    line = run.session("nora", DEN, "plain socket", None, texts_only=True)
+    line.reader = "nora, by lines"
+    run.show_texts(line, 0, 3, at=22)
     run.history.lines.append(Line("ada", LOBBY, sent=["a", "b", "c", "b", "d"], acked=["a", "c", "b"]))
     return run
 
@@ -491,6 +515,60 @@ def a_person_who_was_removed_and_stayed_on_a_stream_that_says_no_cursor(run: Run
     session = of(run, "mallory")
     session.events[0] = Joined("hall", 1)
     run.show(session, 3, 3)
+
+
+@found_by()
+def a_chain_of_polls_that_goes_on_when_its_reader_is_back(run: Run) -> None:
+    session = of(run, "mallory")
+    session.transport = "poll"
+    run.show(session, 3, 3)
+
+
+@found_by("read while out of the room")
+def a_poll_that_brought_what_was_said_when_its_reader_had_left(run: Run) -> None:
+    run.show(of(run, "nora"), 4, 4, at=12)
+    run.history.sessions[-2].after = 4
+    del run.history.sessions[-2].events[1]
+
+
+@found_by("read while out of the room")
+def a_line_that_was_said_when_its_reader_had_left(run: Run) -> None:
+    for event in of(run, "nora, by lines").events[:3]:
+        assert isinstance(event, Delivery)
+        event.at = 19.9
+
+
+@found_by("kept after the removal")
+def a_message_kept_whose_writer_had_left(run: Run) -> None:
+    row = run.log(DEN).rows[3]
+    send = next(send for send in run.history.sends if send.client_id == row.client_id)
+    send.author = row.author = "nora"
+    for session in run.history.sessions:
+        for event in session.events:
+            if isinstance(event, Delivery) and event.client_id == row.client_id:
+                event.author = "nora"
+
+
+@found_by("turned away without cause")
+def a_message_refused_of_a_writer_who_was_never_sent_out(run: Run) -> None:
+    send = Send("ada by a door", "ada", 101, DEN, "why", "id101", refusals=["busy", "no_such_room"])
+    run.history.sends.append(send)
+
+
+@found_by("turned away without cause")
+def a_reader_turned_away_who_was_never_sent_out(run: Run) -> None:
+    of(run, "anna").refused = "4403"
+
+
+@found_by()
+def a_reader_sent_out_by_a_command_whose_end_nobody_saw(run: Run) -> None:
+    of(run, "mallory").refused = "4403"
+    run.history.removals.clear()
+
+
+@found_by()
+def a_reader_told_to_come_again_later(run: Run) -> None:
+    of(run, "anna").refused = "503"
 
 
 # waiting

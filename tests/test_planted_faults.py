@@ -29,6 +29,8 @@ PLANS: Mapping[str, str] = {
     "kills": "--seconds 15 --workers 1 --trouble kill_worker --pace 0.2 --patience 60",
     "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
     "clears": "--seconds 1 --least 200 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 20",
+    "members": "--seconds 5 --workers 3 --trouble send_out leave ban --pace 0.2 --stay 300 --patience 30",
+    "members leave": "--seconds 5 --workers 3 --trouble leave --pace 0.2 --stay 300 --patience 30",
     "removals": "--seconds 1 --least 200 --workers 1 --trouble remove --pace 0.1 --stay 300 --patience 20",
 }
 
@@ -77,6 +79,13 @@ def early(tell: str) -> Change:
 # Who is live and was passed over, or is ahead, would notice.
 UNGUARDED = Change(
     "chatapp/subscriber.py", "        if messages[0].seq == self.cursor + 1:\n", "        if True:\n"
+)
+# What changes more than messages is not told between processes.
+UNTOLD = Change(
+    "chatapp/hub.py",
+    "            self.bus.publish(notice)\n        for",
+    "            if not (isinstance(notice, Committed) and notice.changed):\n"
+    "                self.bus.publish(notice)\n        for",
 )
 NO_INDEX = Change("chatapp/migrations/versions/0001_rooms_and_messages.py", "        unique=True,\n", "")
 
@@ -254,6 +263,49 @@ FAULTS = [
             ),
         ),
         ("read after the removal",),
+    ),
+    Planted(
+        "a member who leaves and is not dismissed",
+        "members leave",
+        (
+            Change(
+                "chatapp/room.py",
+                '                reader.dismiss("withdrawn")\n',
+                "                pass\n",
+            ),
+        ),
+        ("read while out of the room",),
+    ),
+    Planted(
+        "rights read only when a room is loaded",
+        "members leave",
+        (Change("chatapp/live_rooms.py", "        room.restrict(found.rights)\n", ""),),
+        ("read while out of the room",),
+    ),
+    Planted(
+        "rights taken over behind what was said under them, and their notice lost",
+        "members leave",
+        (
+            UNTOLD,
+            Change(
+                "chatapp/live_rooms.py",
+                "        room.restrict(found.rights)\n        room.deliver(found.messages)\n",
+                "        room.deliver(found.messages)\n        room.restrict(found.rights)\n",
+            ),
+        ),
+        ("read while out of the room",),
+    ),
+    Planted(
+        "what was permitted when it was sent not decided again when it is kept",
+        "members",
+        (
+            Change(
+                "chatapp/journal/writing.py",
+                "        if identity.id == SYSTEM.id:\n            return None\n        # Of",
+                "        return None\n        # Of",
+            ),
+        ),
+        ("kept after the removal",),
     ),
     Planted(
         "a late reader served past the room's end",

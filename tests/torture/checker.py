@@ -6,14 +6,29 @@ excuse is excused by how a client records it (an unanswered send has no answers,
 session).
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.torture.history import Clear, Delivery, History, Joined, Log, Poll, Reset, Row, Send, Session
+from tests.torture.history import (
+    Absence,
+    Clear,
+    Delivery,
+    History,
+    Joined,
+    Log,
+    Poll,
+    Reset,
+    Row,
+    Send,
+    Session,
+)
 
 OVERSLEPT = 0.5  # share of its wait for which a poll may have slept beside a message, in a run without faults
+TURNED_AWAY = {"forbidden", "no_such_room", "403", "404", "4403", "4404"}  # by error, status or close code
+PUSHED = ("websocket", "stream")
 AFTER_RESET = 50  # the newest messages, with which a reader starts over
 
 
@@ -37,6 +52,8 @@ def check(history: History) -> list[Violation]:
         *_one_message_a_number(history, logs),
         *_sessions(history, logs),
         *_cursors(history),
+        *_absences(history, logs),
+        *_turned_away(history),
         *_ends(history),
     ]
 
@@ -247,7 +264,8 @@ def _numbered_session(session: Session, epochs: _Epochs, history: History) -> It
             yield Violation(rule, f"{where}: got #{seq} in place of #{expected}")
         if gone is not None:
             yield Violation("read after the removal", f"{where}: was removed by #{gone} and got #{seq}")
-        if event.removed == session.person and joined and _was_in(session, joined, seq, history):
+        pushed = session.transport in PUSHED  # a poll is let in anew each time: see _absences
+        if event.removed == session.person and pushed and joined and _was_in(session, joined, seq, history):
             gone = seq
         seen.add(seq)
         expected = seq + 1
@@ -265,6 +283,50 @@ def _was_in(session: Session, joined: Joined, seq: int, history: History) -> boo
         for removal in history.removals
         if (removal.room, removal.seq) == (session.room, seq)
     )
+
+
+def _absences(history: History, logs: dict[int, Log]) -> Iterator[Violation]:
+    """Who is out of a private room says nothing in it, and reads nothing that was kept since, until they are taken
+    in again: from then on they may read all of it."""
+    absences = defaultdict(list)
+    for absence in sorted(history.absences, key=lambda absence: absence.left):
+        absences[absence.room, absence.person].append(absence)
+    for (room, person), times in absences.items():
+        for row in logs[room].rows:
+            during = _since(times, row.seq)
+            if during and row.seq < during.back and row.author == person and row.kind != "notice":
+                what = f"room {room} has {row}, and its author was out from #{during.left} to #{during.back}"
+                yield Violation("kept after the removal", what)
+    numbers = {(log.room, row.body): row.seq for log in history.logs for row in log.rows}
+    for session, delivery in _deliveries(history):
+        times = absences.get((session.room, session.person), [])
+        seq = delivery.seq or numbers.get((session.room, delivery.body), 0)  # a plain door shows texts only
+        during = _since(times, seq)
+        if during and delivery.at < during.asked:
+            where = f"{session.reader} over {session.transport} in room {session.room}"
+            what = f"{where}: was out since #{during.left} and got #{seq}, {during.asked - delivery.at:.2f} s early"
+            yield Violation("read while out of the room", what)
+
+
+def _since(absences: list[Absence], seq: int) -> Absence | None:
+    """The last of `absences`, in their order, that began before the message `seq`."""
+    place = bisect_left(absences, seq, key=lambda absence: absence.left)
+    return absences[place - 1] if place else None
+
+
+def _turned_away(history: History) -> Iterator[Violation]:
+    """Who was never sent out of a room is never kept out of it, nor refused what they say there."""
+    sent_out = {(absence.room, absence.person) for absence in history.absences}
+    sent_out |= {(removal.room, removal.person) for removal in history.removals}
+    # Also by a command that was cut off behind its commit, as the log tells.
+    sent_out |= {(session.room, seen.removed) for session, seen in _deliveries(history) if seen.removed}
+    for send in history.sends:
+        if (codes := TURNED_AWAY.intersection(send.refusals)) and (send.room, send.author) not in sent_out:
+            yield Violation("turned away without cause", f"{_name(send)}: {', '.join(sorted(codes))}")
+    for session in history.sessions:
+        if session.refused in TURNED_AWAY and (session.room, session.person) not in sent_out:
+            where = f"{session.reader} over {session.transport} in room {session.room}"
+            yield Violation("turned away without cause", f"{where}: {session.refused}")
 
 
 def _cursors(history: History) -> Iterator[Violation]:

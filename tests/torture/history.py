@@ -38,8 +38,8 @@ class Line:
 
 @dataclass(slots=True)
 class Delivery:
-    """A message as a reader got it; over a plain door only its body. `durable`: the room's last number in the
-    database, looked up after the message had come; None where nobody looked."""
+    """A message as a reader got it, `at` seconds of the run; over a plain door only its body. `durable`: the
+    room's last number in the database, looked up after the message had come; None where nobody looked."""
 
     seq: int | None
     body: str
@@ -49,6 +49,7 @@ class Delivery:
     kind: str = "text"
     removed: str | None = None
     durable: int | None = None
+    at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class Session:
     `after`: the cursor with which it began; None: from wherever the server begins (then without a gap).
     `epoch`: the log that the reader believed in; empty: it knew none yet.
     `texts_only`: a plain door, which passes on texts that still have a body and nothing else.
+    `refused`: the problem's code, status or close code with which the server ended it.
     """
 
     reader: str
@@ -89,6 +91,7 @@ class Session:
     texts_only: bool = False
     events: list[Delivery | Joined | Reset] = field(default_factory=list)
     fault: str = ""  # what came that no server may send: a cut frame, no JSON
+    refused: str = ""
 
 
 @dataclass(slots=True)
@@ -139,6 +142,18 @@ class Removal:
 
 
 @dataclass(slots=True)
+class Absence:
+    """A person was no member of a private room: from the notice `left` to the notice `back` of its log. Nobody
+    had asked to take them in again before `asked` in seconds of the run."""
+
+    room: int
+    person: str
+    left: int
+    back: int
+    asked: float
+
+
+@dataclass(slots=True)
 class Row:
     """A message in the database when everything was over."""
 
@@ -174,6 +189,7 @@ class History:
     waits: list[Wait] = field(default_factory=list)
     clears: list[Clear] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
+    absences: list[Absence] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     unsynced: int = 0

@@ -1,4 +1,4 @@
-"""The nemesis: breaks what can break. Four troublemakers work side by side, each by its own chance from the seed.
+"""The nemesis: breaks what can break. Five troublemakers work side by side, each by its own chance from the seed.
 
 A seed repeats what each of them does and when it means to; when exactly that meets what the servers do is up to
 the machine.
@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,12 +17,13 @@ from gevent import socket
 
 from tests.faults import Faults
 from tests.servers import Server
-from tests.torture.history import Clear, History, Removal
+from tests.torture.history import Absence, Clear, History, Removal
 from tests.torture.proxy import Link, Proxy
-from tests.torture.wire import now
+from tests.torture.wire import Cut, Http, now
 from tests.torture.world import Person
 
 START_LIMIT = 60.0  # seconds
+ANSWER_LIMIT = 60.0  # seconds; a worker that has not answered by then is no more, and will do nothing later
 
 
 class Troublemaker:
@@ -303,6 +304,95 @@ class Administrator(Troublemaker):
         try:
             row: tuple[Any, ...] = database.execute(query, (room,)).fetchone()
             return row
+        finally:
+            database.close()
+
+
+class Doorkeeper(Troublemaker):
+    """Sends `members` out of the private room `room` and takes them in again, each by their own chance; `owner`
+    may do so. Everybody is back in when it is over.
+
+    What it asks for is asked of the server itself, and again until there is an answer. A request without one
+    died with its worker: it takes no effect later than that.
+    """
+
+    deeds = ("send_out", "leave", "ban")
+    pause = 1.5
+
+    def __init__(
+        self, history: History, seed: int, server: Server, room: int, owner: Person, members: Sequence[Person]
+    ) -> None:
+        super().__init__(history, seed)
+        self._server, self._seed, self._room = server, seed, room
+        self._owner, self._members = owner, members
+
+    def run(self, until: float) -> None:
+        turns = [gevent.spawn(self._turns, member, until) for member in self._members]
+        gevent.joinall(turns, raise_error=True)
+
+    def send_out(self, member: Person) -> None:
+        """The owner removes a member."""
+        self._ask(self._owner, "DELETE", f"/members/{member.id}", None, (200, 400))  # 400: was done before
+
+    def leave(self, member: Person) -> None:
+        """A member leaves."""
+        self._ask(member, "POST", "/leave", None, (200, 404))  # 404: is out already
+
+    def ban(self, member: Person) -> None:
+        """The owner bans a member."""
+        self._ask(self._owner, "POST", "/sanctions", {"kind": "ban", "person": member.id}, (201,))
+
+    def _turns(self, member: Person, until: float) -> None:
+        chance = random.Random(f"{member.name} {self._seed}")
+        gevent.sleep(chance.uniform(0, self.pause))
+        while now() < until:
+            self._out_and_in(member, chance)
+            gevent.sleep(chance.uniform(0, 2 * self.pause))
+
+    def _out_and_in(self, member: Person, chance: random.Random) -> None:
+        deed, begun = chance.choice(self.deeds), now()
+        getattr(self, deed)(member)
+        left = self._notice("coalesce(detail ->> 'removed', detail ->> '$.member.id')", member)
+        if deed != "leave":
+            self.history.removals.append(Removal(self._room, member.id, left, begun))
+        self.history.count("members sent out")
+        gevent.sleep(chance.choice((0, 0.3, 1, 2)))
+        asked = now()
+        if deed == "ban":
+            self._lift(member)
+        self._ask(self._owner, "PUT", f"/members/{member.id}", {"role": "member"}, (200, 204))
+        back = self._notice("detail ->> '$.member.id'", member)
+        self.history.absences.append(Absence(self._room, member.id, left, back, asked))
+
+    def _lift(self, member: Person) -> None:
+        """The ban of the person, and that of their browser: a member whom it met could not read."""
+        for sanction in self._ask(self._owner, "GET", "/sanctions", None, (200,))["sanctions"]:
+            if sanction["name"] == member.name:
+                self._ask(self._owner, "DELETE", f"/sanctions/{sanction['id']}", None, (200, 400))
+
+    def _ask(self, who: Person, method: str, path: str, body: Any, answers: Collection[int]) -> Any:
+        """What the server says, when it says one of `answers`."""
+        address, deadline = ("127.0.0.1", self._server.port), now() + START_LIMIT
+        said: object = None
+        while now() < deadline:
+            http = Http(address, who.cookie, fresh=True)
+            try:
+                status, answer = http.ask(method, f"/api/rooms/{self._room}{path}", body, ANSWER_LIMIT)
+                if status in answers:
+                    return answer
+                said = status, answer
+            except Cut as cut:
+                said = cut
+            gevent.sleep(0.05)
+        raise RuntimeError(f"{method} {path} by {who.name} comes to nothing: {said}")
+
+    def _notice(self, whom: str, member: Person) -> int:
+        """The newest notice of the room that is about `member`."""
+        query = f"SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice' AND {whom} = ?"
+        database = sqlite3.connect(self._server.instance / "chat.db", timeout=30)
+        try:
+            seq: int = database.execute(query, (self._room, member.id)).fetchone()[0]
+            return seq
         finally:
             database.close()
 

@@ -14,6 +14,7 @@ from tests.torture.world import Person, World
 SILENCE = 6.0  # seconds without a word (heartbeats come every 2) after which a reader gives its line up
 WAIT = 12  # seconds that a poll asks to wait; a machine that is busy for half of that is not a lost wake-up
 FAR_BEHIND = 2000  # messages behind which a slow reader takes what it can get: the run is to end some day
+TURNED_AWAY = (4403, 4404)  # close codes
 AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
 
 
@@ -63,7 +64,9 @@ class Reader:
             getattr(self, f"_over_{transport}")()
         except Garbage as fault:
             session.fault = str(fault)
-        except (Cut, Refused):
+        except Refused as refusal:
+            session.refused = refusal.code
+        except Cut:
             pass
 
     def has(self, last: int) -> bool:
@@ -94,6 +97,10 @@ class Reader:
                 elif now() - heard > SILENCE / 2:
                     ws.send('{"type":"ping"}')
                 self._dawdle()
+        except Cut:
+            if ws.close_code in TURNED_AWAY:
+                raise Refused(str(ws.close_code)) from None
+            raise
         finally:
             ws.close()
 
@@ -190,6 +197,7 @@ class Reader:
                 self.world.same(message["kind"]),
                 detail.get("removed"),
                 self.world.look(self.room) if self._looks else None,
+                now(),
             )
         )
         self.cursor = message["seq"]
@@ -280,11 +288,12 @@ class LineReader:
             while self.world.reading:
                 for text in ws.texts(1.0):
                     if text != "connected ...." and not text.startswith("! "):
-                        session.events.append(Delivery(None, self.world.same(text)))
+                        session.events.append(Delivery(None, self.world.same(text), at=now()))
         except Garbage as fault:
             session.fault = str(fault)
         except Cut:
-            pass
+            if ws.close_code in TURNED_AWAY:
+                session.refused = str(ws.close_code)
         finally:
             ws.close()
 

@@ -14,15 +14,17 @@ from typing import Any
 import gevent
 
 from tests.faults import Faults
+from tests.people import administrator
 from tests.servers import ROOT, Server
 from tests.torture.checker import Violation, check
 from tests.torture.history import History, Log, Row, Wait
-from tests.torture.nemesis import Administrator, Network, Processes, Store, Troublemaker
+from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Store, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
+    HastyWriter,
     LineWriter,
     Partner,
     PipeliningWriter,
@@ -43,6 +45,7 @@ TROUBLE: dict[str, type[Troublemaker]] = {
     "network": Network,
     "store": Store,
     "administrator": Administrator,
+    "doorkeeper": Doorkeeper,
 }
 DEEDS = {deed for maker in TROUBLE.values() for deed in maker.deeds}
 SETTINGS = {
@@ -126,11 +129,15 @@ class _Run:
     # -- the scene -------------------------------------------------------------------------------------------
 
     def _set_the_scene(self) -> None:
-        """Five rooms: one with the plain doors, one whose texts are changed, one that is cleared now and then,
-        one from which somebody is removed, and one in which a word is waited for before the next is said."""
+        """Six rooms: one with the plain doors, one whose texts are changed, one that is cleared now and then,
+        one from which somebody is removed, one in which a word is waited for before the next is said, and a
+        private one, whose members come and go."""
         self.lobby, self.board = 1, self._make_room("board")
         self.yard, self.hall = self._make_room("yard"), self._make_room("hall")
         self.porch = self._make_room("porch")
+        self.owner = self._sign_up()
+        self.den = self._make_room("den", self.owner, kind="private")
+        self.strollers = [self._member(name) for name in ("nora", "otto", "paul", "rosa")]
         self.world.changing.add(self.board)
         self.world.reacting.add(self.lobby)
         self.mallory = self._guest("mallory")
@@ -142,6 +149,7 @@ class _Run:
 
     def _make_writers(self) -> list[Writer]:
         ada, grace = self._guest("ada"), self._guest("grace")
+        nora, otto, paul, rosa = self.strollers
         kinds: list[tuple[type[Writer], Person, int, float]] = [
             (Poster, ada, self.lobby, 0.2),
             (TutorialWriter, ada, self.lobby, 0.3),
@@ -156,6 +164,13 @@ class _Run:
             (Poster, grace, self.yard, 0.1),
             (SocketWriter, grace, self.hall, 0.03),
             (Poster, ada, self.hall, 0.1),
+            (HastyWriter, nora, self.den, 0.02),
+            (SocketWriter, otto, self.den, 0.01),
+            (LineWriter, otto, self.den, 0.2),
+            (Poster, paul, self.den, 0.02),
+            (TutorialWriter, rosa, self.den, 0.2),
+            (SocketWriter, self._member("saul"), self.den, 0.03),
+            (Poster, self._member("tess"), self.den, 0.1),
         ]
         return [kind(self.world, person, room, pause) for kind, person, room, pause in kinds]
 
@@ -163,6 +178,7 @@ class _Run:
         def reader(name: str, room: int, transports: tuple[str, ...] = EVERYWHERE, **how: Any) -> Reader:
             return Reader(self.world, self._guest(name), room, transports, **how)
 
+        nora, otto, paul, rosa = self.strollers
         return [
             reader("anna", self.board, ("websocket",), looks=True),
             reader("bert", self.board),
@@ -178,6 +194,12 @@ class _Run:
             LineReader(self.world, self._guest("kate"), self.lobby),
             reader("lena", self.porch, ("poll",), rests=0.02),
             reader("mike", self.porch, ("polls_anywhere",), rests=0.02),
+            Reader(self.world, nora, self.den, EVERYWHERE),
+            Reader(self.world, otto, self.den, ("websocket", "stream")),
+            Reader(self.world, paul, self.den, ("poll", "polls_anywhere")),
+            Reader(self.world, rosa, self.den, ("websocket", "stream"), slow=True),
+            LineReader(self.world, paul, self.den),
+            Reader(self.world, self._member("udo"), self.den, EVERYWHERE),
         ]
 
     def _guest(self, name: str) -> Person:
@@ -185,13 +207,30 @@ class _Run:
         assert status == 201, answer
         return Person(name, answer["id"], cookie)
 
-    def _make_room(self, name: str) -> int:
-        maker = self._guest("maker")
-        http = Http(("127.0.0.1", self.server.port), maker.cookie, fresh=True)
-        status, answer = http.ask("POST", "/api/rooms", {"name": name})
+    def _sign_up(self) -> Person:
+        """Somebody with an account."""
+        owner = administrator(self.server)
+        cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in owner.http.cookies.jar)
+        owner.close()
+        return Person(owner.name, owner.id, cookie)
+
+    def _member(self, name: str) -> Person:
+        """A guest who is a member of the den."""
+        person = self._guest(name)
+        status, answer = self._ask_as(self.owner, "PUT", f"/{self.den}/members/{person.id}", {})
+        assert status == 200, answer
+        return person
+
+    def _make_room(self, name: str, maker: Person | None = None, kind: str = "public") -> int:
+        who = maker or self._guest("maker")
+        status, answer = self._ask_as(who, "POST", "", {"name": name, "kind": kind})
         assert status == 201, answer
         room: int = answer["id"]
         return room
+
+    def _ask_as(self, who: Person, method: str, path: str, body: Any) -> tuple[int, Any]:
+        http = Http(("127.0.0.1", self.server.port), who.cookie, fresh=True)
+        return http.ask(method, f"/api/rooms{path}", body)
 
     def _probe_syncs(self) -> None:
         """While nothing else happens: an acknowledged message has made the database reach the disk."""
@@ -269,6 +308,9 @@ class _Run:
             "store": lambda: Store(self.history, seed, self.server, self.disk),
             "administrator": lambda: Administrator(
                 self.history, seed, self.server, self.yard, (self.hall, self.mallory)
+            ),
+            "doorkeeper": lambda: Doorkeeper(
+                self.history, seed, self.server, self.den, self.owner, self.strollers
             ),
         }
         makers = []
