@@ -142,6 +142,9 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if columns.get("role") == "administrator":
         connection.execute(update(SERVER).values(begun=True))
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
+    if "password" in columns:  # a link for a new one, which somebody else may have, is not needed any more
+        mine = RESETS.c.user_id == _user(connection, request.person)
+        connection.execute(delete(RESETS).where(mine))
     ended = 0
     if request.end_sessions or columns.get("disabled"):
         ended = _end_sessions(connection, requests.EndSessions(request.person), at)
