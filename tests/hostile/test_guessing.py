@@ -217,6 +217,7 @@ def test_nothing_else_tells_of_rooms_that_one_may_not_see(
 class Theirs(NamedTuple):
     """What grace has made, by number; mallory has a room of her own and asks for these there."""
 
+    grace: Member
     mallory: Member
     board: int
     numbers: dict[str, Any]
@@ -251,7 +252,7 @@ def theirs(server: Server) -> Theirs:
         "person": grace.id,
         "guest": guest.id,
     }
-    return Theirs(mallory, board, numbers)
+    return Theirs(grace, mallory, board, numbers)
 
 
 NONE = {"session": "0" * 64, "person": "u99999", "guest": "g" + "0" * 16}
@@ -361,8 +362,9 @@ def test_and_all_of_it_is_still_there(server: Server, theirs: Theirs) -> None:
     assert theirs.numbers["report"] in [
         each["id"] for each in boss.http.get("/api/reports").json()["reports"]
     ]
-    sessions = server.flask("user", "show", theirs.numbers["person"]).stdout
-    assert sessions.count("python-httpx") == 2
+    own = theirs.grace.http.get("/account/").text
+    assert theirs.numbers["session"] in own
+    assert theirs.grace.me()["name"] == theirs.grace.name
 
 
 def test_the_client_id_of_somebody_else_gives_nobody_their_message(

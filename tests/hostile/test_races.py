@@ -1,4 +1,5 @@
-"""Many at the same moment on what is there for one. With three workers, so that they meet in the database alone.
+"""Many on what is there for one, at the same moment or one after another. With three workers, so that they meet in
+the database alone.
 
 A hundred on an invitation, six on the first administrator's code: test_accounts.py.
 """
@@ -16,6 +17,7 @@ from tests.servers import Server
 from tests.test_accounts import at_once
 
 CROWD = 20
+TRIES = 6  # each on a connection of its own: nearly always in more than one worker
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +158,40 @@ def test_of_two_owners_who_remove_each_other_one_stays(server: Server, unharmed:
     at_once(2, lambda n: pair[n][0].http.put(f"{path}/{pair[n][1]}", json={"role": "member"}).status_code)
     seen = next(answer for each in (grace, joan) if (answer := each.http.get(path)).status_code == 200)
     assert "owner" in [each["role"] for each in seen.json()["members"]]
+
+
+def test_a_code_that_let_somebody_in_lets_nobody_in_again_in_any_worker(server: Server) -> None:
+    joan = member(server, "joan")
+    codes = Authenticator(joan)
+    code = codes.code()
+    with closing(half_way(joan)) as own:
+        assert own.http.post("/sign-in/code", data={"code": code}).status_code == 302
+        assert own.signed_in()
+    with closing(half_way(joan)) as thief:
+        for used in (code, codes.first):  # and the one with which it was set up
+            for _ in range(TRIES):
+                again = Member(server, "")
+                again.http.cookies.update(thief.http.cookies)
+                with closing(again):
+                    assert again.http.post("/sign-in/code", data={"code": used}).status_code == 200
+                    assert not again.signed_in()
+
+
+def test_a_passkeys_answer_is_taken_once_in_all_workers(server: Server) -> None:
+    joan = member(server, "joan")
+    key = Passkey(joan)
+    with closing(Member(server, "")) as own:
+        path, credential = key.offered(own)
+        assert own.http.post(path, json={"credential": credential}).status_code == 200
+        assert own.me()["id"] == joan.id
+    for _ in range(TRIES):
+        with closing(Member(server, "")) as thief:
+            assert thief.http.post(path, json={"credential": credential}).status_code == 400
+            assert not thief.signed_in()
+    # What was said to the server to show once more who one is is no way in either.
+    path, credential = key.offered(joan, "/account/verify/passkey")
+    assert joan.http.post(path, json={"credential": credential}).status_code == 200
+    with closing(Member(server, "")) as thief:
+        path = path.replace("/account/verify", "/sign-in")
+        assert thief.http.post(path, json={"credential": credential}).status_code == 400
+        assert not thief.signed_in()

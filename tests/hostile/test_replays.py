@@ -1,7 +1,8 @@
 """What was good once, or for something else, or before it was taken back: used again.
 
 What is elsewhere: tokens over every transport (test_tokens.py), addresses of hooks (test_hooks.py), used links
-and recovery codes (test_accounts.py), cookies (test_fixation.py), what was on its way (test_in_flight.py).
+and recovery codes (test_accounts.py), cookies (test_fixation.py), what was on its way (test_in_flight.py), and what another worker has taken already
+(test_races.py).
 """
 
 import sqlite3
@@ -21,7 +22,6 @@ from tests.raw_socket import problem
 from tests.servers import Server
 
 OTHER = "twelve green tractors sing"
-TRIES = 6  # each on a connection of its own: with three workers, nearly always in more than one
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +42,6 @@ def browser(server: Server) -> Member:
 # -- codes -------------------------------------------------------------------------------------------------
 
 
-def test_a_code_that_let_somebody_in_lets_nobody_in_again_in_any_worker(three_workers: Server) -> None:
-    joan = member(three_workers, "joan")
-    codes = Authenticator(joan)
-    code = codes.code()
-    with closing(half_way(joan)) as own:
-        assert own.http.post("/sign-in/code", data={"code": code}).status_code == 302
-        assert own.signed_in()
-    with closing(half_way(joan)) as thief:
-        for used in (code, codes.first):  # and the one with which it was set up
-            for _ in range(TRIES):
-                again = Member(three_workers, "")
-                again.http.cookies.update(thief.http.cookies)
-                with closing(again):
-                    assert again.http.post("/sign-in/code", data={"code": used}).status_code == 200
-                    assert not again.signed_in()
-
-
 def test_recovery_codes_end_when_there_are_new_ones(server: Server) -> None:
     joan = member(server, "joan")
     codes = Authenticator(joan)
@@ -70,26 +53,6 @@ def test_recovery_codes_end_when_there_are_new_ones(server: Server) -> None:
 
 
 # -- passkeys ----------------------------------------------------------------------------------------------
-
-
-def test_a_passkeys_answer_is_taken_once_in_all_workers(three_workers: Server) -> None:
-    joan = member(three_workers, "joan")
-    key = Passkey(joan)
-    with closing(browser(three_workers)) as own:
-        path, credential = key.offered(own)
-        assert own.http.post(path, json={"credential": credential}).status_code == 200
-        assert own.me()["id"] == joan.id
-    for _ in range(TRIES):
-        with closing(browser(three_workers)) as thief:
-            assert thief.http.post(path, json={"credential": credential}).status_code == 400
-            assert not thief.signed_in()
-    # What was said to the server to show once more who one is is no way in either.
-    path, credential = key.offered(joan, "/account/verify/passkey")
-    assert joan.http.post(path, json={"credential": credential}).status_code == 200
-    with closing(browser(three_workers)) as thief:
-        path = path.replace("/account/verify", "/sign-in")
-        assert thief.http.post(path, json={"credential": credential}).status_code == 400
-        assert not thief.signed_in()
 
 
 WRONG: dict[str, Callable[[Passkey], dict[str, Any]]] = {
