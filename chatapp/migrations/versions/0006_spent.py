@@ -24,7 +24,8 @@ def upgrade() -> None:
     taken = {key for _, _, key in people}
     for user, name, before in people:
         key = names.key(name)
-        # Of two who have names that look alike already, the second keeps what was compared until now.
+        # Of two who have names that look alike already one keeps what was compared until now, and signs in by
+        # name only when somebody has given them another one.
         if key not in taken and not before.startswith("erased "):
             connection.execute(
                 sa.text("UPDATE users SET key = :key WHERE id = :id"), {"key": key, "id": user}
