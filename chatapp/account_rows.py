@@ -113,6 +113,15 @@ class ResetLink(Base):
     expires_at: Mapped[int] = mapped_column(BigInteger)
 
 
+class Spent(Base):
+    """What is good once and was used. `key`: its hash; `until`: when it would have ended by itself."""
+
+    __tablename__ = "spent"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    until: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
 class Token(Base):
     """With which a program acts for a person. `key`: the hash of the token; `name`: what it is for.
 

@@ -29,6 +29,7 @@ from chatapp.journal.people_requests import (
     Reset,
     SessionLine,
     SignUp,
+    Spend,
     TakeInvitationBack,
 )
 from chatapp.journal.requests import Act, Impose, Sanction, SetMember
@@ -90,7 +91,7 @@ def sign_up(
 
     Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
     """
-    name = text.person_name(name)
+    name = text.person_name(name, administrator=role == "administrator")
     request = SignUp(
         name=name,
         uniquifier=secrets.token_hex(16),
@@ -119,7 +120,7 @@ def _take_in(hub: Hub, person: Person, room_id: int) -> None:
 
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
     """Give somebody another name; it shows at once, wherever they have written."""
-    name = text.person_name(name)
+    name = text.person_name(name, administrator=person.role == "administrator")
     if name == person.name:
         return person
     return _change(hub, identity, person, f"is called {name} now", {"name": name})
@@ -244,6 +245,13 @@ def reset(hub: Hub, code: str, hash: str) -> Person:
     """Set a new password, as its hash, with such a code. Raises Forbidden where it is good no longer."""
     person: Person = hub.journal.ask(Reset(hashed(code), hash, secrets.token_hex(16)))
     return person
+
+
+def spend(hub: Hub, secret: str, seconds: int) -> bool:
+    """Whether this is the first time, in any worker, that `secret` is used. `seconds`: how long it would be
+    good. Switches. Raises NotKept.
+    """
+    return bool(hub.journal.ask(Spend(hashed(secret), _in(seconds))))
 
 
 # -- bans from the whole server ------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ SEEN_SECONDS = 60  # how often it is kept that a session or a token was used
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_NO_TOKEN = "This token is not valid (any more)"
+_NO_TOKEN = "This token is not valid (any more)"  # nosec B105  # what is said
 
 
 class Follower(Protocol):

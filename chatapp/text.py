@@ -58,10 +58,13 @@ def client_id(value: str | None) -> str | None:
     return value
 
 
-def person_name(value: object) -> str:
-    """`value` trimmed, if somebody may be called so. Raises BadRequest."""
+def person_name(value: object, *, administrator: bool = False) -> str:
+    """`value` trimmed, if somebody may be called so. Raises BadRequest.
+
+    `administrator`: whether it is for one, who may be called that.
+    """
     name = _line(value, NAME_LIMIT, "A name")
-    if names.is_reserved(name):
+    if names.is_reserved(name, offices=not administrator):
         raise BadRequest(f"The name {name} is reserved; choose another one")
     return name
 
@@ -98,5 +101,5 @@ def _line(value: object, limit: int, what: str, least: int = 1) -> str:
 
 
 def _is_invisible(line: str) -> bool:
-    # Cf, Mn, Zs …: a name made only of these would show as nothing.
-    return bool(line) and all(unicodedata.category(char)[0] in "CZM" for char in line)
+    # A name made only of marks, or of these, would show as nothing.
+    return bool(line) and all(unicodedata.category(char)[0] in "CM" for char in names.visible(line))

@@ -15,7 +15,7 @@ from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, TOKENS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -24,6 +24,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, TOKENS = (
         account_rows.Session,
         account_rows.Invitation,
         account_rows.ResetLink,
+        account_rows.Spent,
         account_rows.Token,
     )
 )

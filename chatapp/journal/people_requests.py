@@ -132,6 +132,22 @@ class DropPasskey(PeopleRequest, frozen=True):
     id: int
 
 
+class TakeRecoveryCode(PeopleRequest, frozen=True):
+    """Use up a recovery code of somebody, `code` as it is stored. Answers 1, or 0 where it is not there (any
+    more).
+    """
+
+    person: str
+    code: str
+
+
+class Spend(PeopleRequest, frozen=True):
+    """Use up what is good once, until it would end by itself. Answers 1 the first time, and then 0."""
+
+    key: str
+    until: int
+
+
 class Invite(PeopleRequest, frozen=True):
     """Make an invitation; the answer is its number."""
 

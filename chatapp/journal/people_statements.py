@@ -8,7 +8,7 @@ from chatapp.errors import BadRequest, Forbidden
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
-from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, USERS
+from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, SPENT, USERS
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
@@ -43,6 +43,10 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.DropPasskey():
             mine = PASSKEYS.c.user_id == _user(connection, request.person)
             connection.execute(delete(PASSKEYS).where(PASSKEYS.c.id == request.id, mine))
+        case requests.TakeRecoveryCode():
+            return _take_recovery_code(connection, request), False
+        case requests.Spend():
+            return _spend(connection, request, at), False
         case requests.Invite():
             return _invite(connection, request, at), False
         case requests.TakeInvitationBack():
@@ -138,6 +142,9 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if columns.get("role") == "administrator":
         connection.execute(update(SERVER).values(begun=True))
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
+    if "password" in columns:  # a link for a new one, which somebody else may have, is not needed any more
+        mine = RESETS.c.user_id == _user(connection, request.person)
+        connection.execute(delete(RESETS).where(mine))
     ended = 0
     if request.end_sessions or columns.get("disabled"):
         ended = _end_sessions(connection, requests.EndSessions(request.person), at)
@@ -205,6 +212,24 @@ def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int
     row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
     made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()
     return made
+
+
+def _take_recovery_code(connection: Connection, request: requests.TakeRecoveryCode) -> int:
+    mine = USERS.c.person_id == request.person
+    left: list[str] = list(connection.scalar(select(USERS.c.mf_recovery_codes).where(mine)) or [])
+    if request.code not in left:
+        return 0
+    left.remove(request.code)
+    connection.execute(update(USERS).where(mine).values(mf_recovery_codes=left))
+    return 1
+
+
+def _spend(connection: Connection, request: requests.Spend, at: int) -> int:
+    connection.execute(delete(SPENT).where(SPENT.c.until < at))
+    if connection.scalar(select(SPENT.c.key).where(SPENT.c.key == request.key)) is not None:
+        return 0
+    connection.execute(insert(SPENT).values(key=request.key, until=request.until))
+    return 1
 
 
 def _invite(connection: Connection, request: requests.Invite, at: int) -> int:

@@ -24,7 +24,7 @@ from chatapp.journal.people_requests import OpenSession
 from chatapp.security.datastore import Datastore
 from chatapp.security.devices import device_of
 from chatapp.security.factors import Codes, otpauth
-from chatapp.security.forms import SignInForm
+from chatapp.security.forms import PasskeyForm, SignInForm
 from chatapp.security.passkeys import PasskeyOptions
 from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
 from chatapp.security.users import User
@@ -54,6 +54,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         app,
         Datastore(),
         login_form=SignInForm,
+        wan_signin_response_form=PasskeyForm,
         password_util_cls=Passwords,
         webauthn_util_cls=PasskeyOptions,
         totp_cls=Codes,
@@ -172,6 +173,7 @@ def _guard() -> Response | None:
         auth.guard_write()
     if request.endpoint in CLOSED:
         abort(404)
+    _given()  # refused before the library looks at it
     if request.endpoint == CODE and get_identity().session:
         # The library would sign out whoever comes here signed in: to follow a link would be enough.
         return redirect(url_for("account.show"))  # type: ignore[return-value]
@@ -180,13 +182,27 @@ def _guard() -> Response | None:
     return None
 
 
+def _given() -> dict[str, Any]:
+    """The fields of this request. Raises BadRequest.
+
+    The library takes the first of a list, and a list of pairs for an object; what attempts are counted by has
+    to be what it reads.
+    """
+    if not request.is_json:
+        return request.form.to_dict()  # of a field that is given twice the first one counts, there as here
+    given = request.get_json(silent=True) if request.content_length else {}
+    if not isinstance(given, dict) or any(isinstance(value, list | dict) for value in given.values()):
+        raise BadRequest("That is no JSON object of texts")
+    return given
+
+
 def _account() -> str:
-    """Whose secrets this request may be guessing at."""
+    """Whose secrets this request may be guessing at: a name, or (with @ before it) who it is known to be."""
     identity = get_identity()
     if identity.session:
-        return identity.id
+        return f"@{identity.id}"
     if "tf_user_id" in session and request.endpoint != "security.login":
-        return str(session["tf_user_id"])
-    given: Any = request.get_json(silent=True) if request.is_json else request.form
-    name = given.get("username") if hasattr(given, "get") else None
-    return names.key(name[:100]) if isinstance(name, str) else ""
+        return f"@{session['tf_user_id']}"
+    name = _given().get("username")
+    key = names.key(name[:100]) if isinstance(name, str) else ""
+    return f"={key}" if key else ""

@@ -7,9 +7,10 @@ from typing import Any
 
 from flask_security.datastore import UserDatastore
 
+from chatapp.errors import Forbidden
 from chatapp.globals import get_hub
 from chatapp.journal import people_reading
-from chatapp.journal.people_requests import ChangeAccount, DropPasskey, KeepPasskey
+from chatapp.journal.people_requests import ChangeAccount, DropPasskey, KeepPasskey, TakeRecoveryCode
 from chatapp.message import Author
 from chatapp.names import key
 from chatapp.security.users import Passkey, User
@@ -56,6 +57,15 @@ class Datastore(UserDatastore):
             if isinstance(model.mf_recovery_codes, list):
                 model.stored["mf_recovery_codes"] = list(model.mf_recovery_codes)
         return model
+
+    def mf_delete_recovery_code(self, user: User, idx: int) -> bool:  # type: ignore[override]
+        """Use a recovery code up. Raises Forbidden where somebody else has done so in this moment."""
+        codes: list[str] = user.mf_recovery_codes or []
+        code = codes.pop(idx)
+        user.stored["mf_recovery_codes"] = list(codes)
+        if not get_hub().journal.ask(TakeRecoveryCode(user.person_id, code)):
+            raise Forbidden("That code was used")
+        return True
 
     def delete(self, model: Passkey) -> None:
         get_hub().journal.ask(DropPasskey(model.owner, model.id))

@@ -1,11 +1,16 @@
-"""The form with which one signs in: a name and a password."""
+"""The forms with which one signs in: a name and a password, or a passkey."""
 
 from typing import Any
 
-from flask_security import LoginForm
+from flask_security import LoginForm, WebAuthnSigninResponseForm
 from flask_security.proxies import _datastore
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
+
+from chatapp.accounts import spend
+from chatapp.globals import get_hub
+
+CHALLENGE_SECONDS = 600  # after which the library takes no answer any more, with something to spare
 
 
 class SignInForm(LoginForm):
@@ -18,3 +23,18 @@ class SignInForm(LoginForm):
         if isinstance(self.username.data, str) and self.username.data.strip():
             self.user = _datastore.find_user(username=self.username.data)
         return super().validate(**kwargs)
+
+
+class PasskeyForm(WebAuthnSigninResponseForm):
+    """A passkey's answer to a challenge, which is taken once: whoever has seen it does not come in with it.
+
+    Many passkeys do not count how often they were used, so the count in them tells nothing.
+    """
+
+    def validate(self, **kwargs: Any) -> bool:
+        if not super().validate(**kwargs):
+            return False
+        if not spend(get_hub(), f"challenge {self.challenge}", CHALLENGE_SECONDS):
+            self.credential.errors = [*self.credential.errors, "This was used: try again"]
+            return False
+        return True

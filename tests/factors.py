@@ -1,0 +1,112 @@
+"""What people have beside a password, as the tests have it: an authenticator's codes, recovery codes, a passkey."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import time
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from passlib.totp import TOTP
+
+from tests.people import Member
+
+PRESENT, VERIFIED, WITH_KEY = 0x01, 0x04, 0x40  # flags of WebAuthn's authenticator data
+STEP = 30  # seconds of a code
+
+
+class Authenticator:
+    """The second factor of `person`, set up with the code of two minutes ago; others are good until used."""
+
+    def __init__(self, person: Member) -> None:
+        page = person.http.post("/account/second-factor", data={"setup": "authenticator"}).text
+        self._codes = TOTP(found(r"otpauth://[^\"]*secret=([A-Z2-7]+)", page))
+        path = found(r'action="(/account/second-factor/[^"]+)"', page)
+        self.first = self.code(-3)
+        answer = person.http.post(path, data={"code": self.first})
+        assert answer.status_code == 302, answer.text
+        shown = person.http.post("/account/recovery-codes", data={"generate_new_codes": "1"}).text
+        self.recovery = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", shown)
+        assert len(self.recovery) == 8
+
+    def code(self, step: int = 0) -> str:
+        """The code of so many steps from now; the server takes those of three steps before and after."""
+        return str(self._codes.generate(time=time.time() + step * STEP).token)
+
+
+class Passkey:
+    """A passkey of `person`, made now. It does not count how often it is used, as many do not."""
+
+    def __init__(self, person: Member) -> None:
+        self.id, self._key = os.urandom(16), ec.generate_private_key(ec.SECP256R1())
+        answer = person.http.post("/account/passkeys", json={"name": "a key", "usage": "first"})
+        made = answer.json()["response"]
+        options = made["credential_options"]
+        self._user = options["user"]["id"]
+        numbers = self._key.public_key().public_numbers()
+        key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}  # COSE, ES256
+        data = self._data(options["rp"]["id"], PRESENT | VERIFIED | WITH_KEY)
+        data += bytes(16) + len(self.id).to_bytes(2) + self.id + cbor2.dumps(key)
+        credential = self._credential(
+            clientDataJSON=self._client("webauthn.create", options["challenge"], person.server.url),
+            attestationObject=cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data}),
+        )
+        answer = person.http.post(f"/account/passkeys/{made['wan_state']}", json={"credential": credential})
+        assert answer.status_code == 200, answer.text
+
+    def answer(self, options: dict[str, Any], site: str, **changed: Any) -> str:
+        """What a browser sends for `options` of `site`. `changed`: what another site, or a thief, would make of it."""
+        kind, challenge = changed.get("type", "webauthn.get"), changed.get("challenge", options["challenge"])
+        client = self._client(kind, challenge, changed.get("origin", site))
+        data = self._data(changed.get("rp", options["rpId"]), changed.get("flags", PRESENT | VERIFIED))
+        signed = data + hashlib.sha256(client).digest()
+        key = changed.get("key", self._key)
+        return self._credential(
+            clientDataJSON=client,
+            authenticatorData=data,
+            signature=key.sign(signed, ec.ECDSA(hashes.SHA256())),
+            userHandle=unbase64(changed.get("user", self._user)),
+        )
+
+    def offered(self, browser: Member, door: str = "/sign-in/passkey", **changed: Any) -> tuple[str, str]:
+        """The address and the credential with which this passkey signs in in `browser`."""
+        asked = browser.http.post(door, json={}).json()["response"]
+        answer = self.answer(asked["credential_options"], browser.server.url, **changed)
+        return f"{door}/{asked['wan_state']}", answer
+
+    def _data(self, rp: str, flags: int) -> bytes:
+        return hashlib.sha256(rp.encode()).digest() + bytes([flags]) + bytes(4)
+
+    @staticmethod
+    def _client(kind: str, challenge: str, origin: str) -> bytes:
+        return json.dumps({"type": kind, "challenge": challenge, "origin": origin}).encode()
+
+    def _credential(self, **response: bytes) -> str:
+        own = base64url(self.id)
+        fields = {name: base64url(value) for name, value in response.items()}
+        return json.dumps({"id": own, "rawId": own, "type": "public-key", "response": fields})
+
+
+def half_way(person: Member) -> Member:
+    """Another browser, where the password of `person` was said, and the second factor was not yet."""
+    other = Member(person.server, person.name, person.password)
+    assert other.sign_in().headers["Location"].startswith("/sign-in/code")
+    return other
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match, text
+    return match[1]
+
+
+def base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unbase64(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
