@@ -438,6 +438,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /api/bans": over_http("GET", "/api/bans"),
     "DELETE /api/bans/<int:number>": over_http("DELETE", f"/api/bans/{NO_NUMBER}"),
     "POST /api/bans": over_http("POST", "/api/bans", json={"person": "{somebody}"}),
+    "GET /first/": over_http("GET", "/first/"),
     **{
         f"{method} {path}/<code>": over_http(method, f"{path}/{NONSENSE}")
         for path in ("/first", "/invitations", "/reset")
