@@ -389,6 +389,11 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/sanctions": over_http(
         "POST", f"{CHAT}/sanctions", data={"kind": "timeout", "person": SUBJECT}
     ),
+    "POST /chats/N/sanctions (a sending out)": over_http(
+        "POST", f"{CHAT}/sanctions", data={"kind": "kick", "person": SUBJECT}
+    ),
+    "POST /chats/N/clear": over_http("POST", f"{CHAT}/clear", data={"sure": "yes"}),
+    "POST /chats/N/delete": over_http("POST", f"{CHAT}/delete", data={"sure": "yes"}),
     "POST /chats/N/sanctions/<int:sanction>/lift": over_http("POST", f"{CHAT}/sanctions/{{sanction}}/lift"),
     "POST /chats/N/conversation": over_http("POST", f"{CHAT}/conversation", data={"person": NONSENSE}),
     "frame join": over_the_socket({"type": "join"}, answer="joined"),

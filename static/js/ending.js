@@ -43,8 +43,8 @@ export function showEnding({ code, reason, room, by, member }) {
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
   section.querySelector(".ways").hidden = banned;
-  const over = [".conversation", ".foot", ".people-button", ...(banned ? [".rooms-pane .pane-body"] : [])];
-  for (const part of over) document.querySelector(part).hidden = true;
+  if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
+  for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
 }
 
