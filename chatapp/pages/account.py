@@ -228,6 +228,7 @@ def _form(
     html = render_template(
         "account/sign_up.html",
         title=title,
+        first=first,
         possible=possible,
         by_invitation=_by_invitation(),
         error=str(error) if error else None,

@@ -90,7 +90,7 @@ def _page(
     """`said`: what the refusal says beyond its title, if anything."""
     way_on = WAYS_ON.get(code, OTHERWISE)
     if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
-        way_on = "All other rooms are as they were."
+        way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
     html = render_template(
         "error.html",
         status=status,

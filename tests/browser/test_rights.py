@@ -278,6 +278,23 @@ def test_the_keyboard_alone_deletes_a_message_and_times_its_author_out(
     expect(menu).to_be_hidden()
 
 
+def test_the_menu_of_a_message_stays_whole_in_the_window_when_a_choice_makes_it_taller(
+    room_of: OpenAs, ada: Member, board: int
+) -> None:
+    with closing(Person(ada.server, "mallory")) as mallory:
+        mallory.say(board, "spam")
+    owner = room_of(ada, viewport={"width": 1280, "height": 600})
+    menu = owner.page.locator("#message-menu")
+    owner.row("spam").hover()
+    owner.row("spam").locator(".more").click()
+    menu.get_by_label("Ban from this room").check()
+    expect(menu.get_by_label("And all guests from")).to_be_visible()
+    box = menu.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 600
+
+
 def test_who_runs_nothing_has_no_tools_on_messages(in_room: OpenPage, server: Server, board: int) -> None:
     mallory = in_room("mallory")
     mallory.say("hi")
