@@ -398,9 +398,12 @@ def test_a_room_is_cleared_and_deleted_by_forms_that_ask_whether_one_is_sure(
     mallory.say("hi")
     mallory.shows("hi")
     page.goto(f"/chats/{board}/details/")
-    for deed, button in (("clear", "Clear this room"), ("delete", "Delete this room")):
+    for path, button in (
+        (f"/chats/{board}/clear", "Clear this room"),
+        (f"/chats/{board}/delete", "Delete this room"),
+    ):
         page.get_by_role("button", name=button).click()  # the browser asks for the tick
-        unsure = page.request.post(f"/chats/{board}/{deed}", headers={"Origin": ada.server.url})
+        unsure = page.request.post(path, headers={"Origin": ada.server.url})
         assert unsure.status == 400
     mallory.shows("hi")
     page.get_by_label("Remove all messages").check()
