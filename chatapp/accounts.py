@@ -272,10 +272,13 @@ def ban(
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
+    said = f"banned {whom.name} from the server"
     if network:
-        targets.append({"network": _network(network)})
+        network = _network(network)
+        targets.append({"network": network})
+        said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
-    act = Act(f"banned {whom.name} from the server", whom.id, why)
+    act = Act(said, whom.id, why)
     hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act))
 
 

@@ -24,10 +24,15 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
     for person in people:
         _check_rank(identity, person, name, room)
     for person in people:
-        said = f"removed {name}"
-        act = Act(said, person)
-        keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
+        _send_out(hub, identity, room, person, name)
     return people
+
+
+def send_out(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
+    """Send one person out of the room, by their id; they may come back."""
+    room = permitted(hub, identity, room_id, "moderate")
+    name = _target(hub, identity, room, "moderate", person)
+    return _send_out(hub, identity, room, person, name, why)
 
 
 def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = "") -> Message:
@@ -141,6 +146,12 @@ def told(seconds: int) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{seconds} seconds"
+
+
+def _send_out(hub: Hub, identity: Identity, room: Room, person: str, name: str, why: str = "") -> Message:
+    said = f"removed {name}"
+    act = Act(said, person, text.reason(why))
+    return keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
 
 
 def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -> str:

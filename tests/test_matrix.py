@@ -437,6 +437,11 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/sanctions": over_http(
         "POST", f"{CHAT}/sanctions", data={"kind": "timeout", "person": SUBJECT}
     ),
+    "POST /chats/N/sanctions (a sending out)": over_http(
+        "POST", f"{CHAT}/sanctions", data={"kind": "kick", "person": SUBJECT}
+    ),
+    "POST /chats/N/clear": over_http("POST", f"{CHAT}/clear", data={"sure": "yes"}),
+    "POST /chats/N/delete": over_http("POST", f"{CHAT}/delete", data={"sure": "yes"}),
     "POST /chats/N/sanctions/<int:sanction>/lift": over_http("POST", f"{CHAT}/sanctions/{{sanction}}/lift"),
     "POST /chats/N/conversation": over_http("POST", f"{CHAT}/conversation", data={"person": NONSENSE}),
     "frame join": over_the_socket({"type": "join"}, answer="joined"),
@@ -486,6 +491,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /api/bans": over_http("GET", "/api/bans"),
     "DELETE /api/bans/<int:number>": over_http("DELETE", f"/api/bans/{NO_NUMBER}"),
     "POST /api/bans": over_http("POST", "/api/bans", json={"person": "{somebody}"}),
+    "GET /first/": over_http("GET", "/first/"),
     **{
         f"{method} {path}/<code>": over_http(method, f"{path}/{NONSENSE}")
         for path in ("/first", "/invitations", "/reset")

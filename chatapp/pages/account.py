@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_security.utils import login_user
 
 from chatapp import accounts, auth
@@ -121,6 +121,21 @@ def sign_up_invited(code: str) -> Response:
     return _make("You are invited", code=code, invitation=code)
 
 
+@bp.get("/first/")
+def first() -> Response:
+    """Where who opens a server without an administrator says the code that its start printed (`?code=`)."""
+    code = request.args.get("code", "").strip().rpartition("/")[2]  # it stands in an address
+    if not code:
+        _check_unbegun()
+        return _first_page()
+    try:
+        _check_first(code)
+    except Forbidden as refusal:
+        _check_unbegun()
+        return _first_page(refusal, code)
+    return redirect(url_for("account.begin", code=code))  # type: ignore[return-value]
+
+
 @bp.get("/first/<code>")
 def begin(code: str) -> Response:
     """Who starts the server makes the administrator's account, with the code that the log showed."""
@@ -150,8 +165,18 @@ def _check_first(code: str) -> None:
     get_hub().limiter.sign_in("", auth.address())
     if not first_start.is_code(code):
         raise Forbidden("This is not the code that the server showed when it was started")
-    if get_hub().journal.read(people_reading.begun):
+    _check_unbegun()
+
+
+def _check_unbegun() -> None:
+    if not first_start.wanted():
         raise Forbidden("This server has its administrator already: sign in")
+
+
+def _first_page(error: ChatError | None = None, code: str = "") -> Response:
+    said = str(error) if error else None
+    html = render_template("account/first.html", error=said, form={"code": code})
+    return Response(html, error.status, error.headers) if error else Response(html)
 
 
 def _make(title: str, code: str | None = None, first: bool = False, **how: Any) -> Response:
@@ -203,6 +228,7 @@ def _form(
     html = render_template(
         "account/sign_up.html",
         title=title,
+        first=first,
         possible=possible,
         by_invitation=_by_invitation(),
         error=str(error) if error else None,

@@ -127,21 +127,23 @@ def remove(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/sanctions")
 def impose(room_id: int) -> Response:
-    """Time `person`, an id, out or ban them; `of`: the message on whose page the form is."""
+    """Send `person`, an id, out, time them out or ban them; `of`: the message on whose page the form is."""
     auth.guard_write()
     form = auth.checked_form("kind", "person", "seconds", "why", "network", "of")
     hub, identity, person = get_hub(), get_identity(), form["person"]
 
     def act() -> None:
         seconds = _number(form["seconds"], "How long, in seconds,") or 0
-        if form["kind"] == "timeout":
+        if form["kind"] == "kick":
+            moderation.send_out(hub, identity, room_id, person, form["why"])
+        elif form["kind"] == "timeout":
             moderation.time_out(hub, identity, room_id, person, min(seconds, LONGEST), form["why"])
         elif form["kind"] == "ban":
             moderation.ban(
-                hub, identity, room_id, person, min(seconds, LONGEST), form["why"], form["network"]
+                hub, identity, room_id, person, min(seconds, LONGEST), form["why"], form["network"].strip()
             )
         else:
-            raise BadRequest("A time-out or a ban")
+            raise BadRequest("To send out, a time-out or a ban")
 
     if not form["of"]:
         return _done(room_id, "sanctions", form, act)
@@ -159,6 +161,35 @@ def lift(room_id: int, sanction: int) -> Response:
     auth.guard_write()
     hub, identity = get_hub(), get_identity()
     return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction))
+
+
+@bp.post("/chats/<room_id:room_id>/clear")
+def clear(room_id: int) -> Response:
+    """Remove all messages for good; `sure` has to be said."""
+    auth.guard_write()
+    form = auth.checked_form("sure")
+
+    def act() -> None:
+        access.enter(get_hub(), get_identity(), room_id, "manage")
+        _check_sure(form)
+        administration.clear(get_hub(), get_identity(), room_id)
+
+    return _done(room_id, "ends", form, act)
+
+
+@bp.post("/chats/<room_id:room_id>/delete")
+def drop(room_id: int) -> Response:
+    """Remove the room for good; `sure` has to be said. Back to all rooms."""
+    auth.guard_write()
+    form = auth.checked_form("sure")
+
+    def act() -> None:
+        access.enter(get_hub(), get_identity(), room_id, "manage")
+        _check_sure(form)
+        administration.drop(get_hub(), get_identity(), room_id)
+
+    answer = _done(room_id, "ends", form, act)
+    return _see("rooms.index") if answer.status_code == 303 else answer
 
 
 @bp.post("/chats/<room_id:room_id>/conversation")
@@ -287,6 +318,11 @@ def _named(room: Room, person: str) -> str:
     if len(found) > 1:
         raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
     return found.pop() if found else membership.known(get_hub(), room, name).id
+
+
+def _check_sure(form: dict[str, str]) -> None:
+    if not form["sure"]:
+        raise BadRequest("Say that you are sure: this cannot be undone")
 
 
 def _number(value: str, what: str) -> int | None:

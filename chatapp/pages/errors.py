@@ -5,7 +5,8 @@ import logging
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from chatapp.errors import BadRequest, ChatError, TooLong
+from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
+from chatapp.globals import get_identity
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ def init_app(app: Flask) -> None:
 def _refused(error: ChatError) -> Response:
     if not for_people():
         return json_api.refusal(error)
+    if isinstance(error, Forbidden) and get_identity().role == "banned":
+        return Response(render_template("banned.html"), error.status)
     return _page(error.status, error.code, error.title, str(error), error.headers)
 
 
@@ -87,7 +90,7 @@ def _page(
     """`said`: what the refusal says beyond its title, if anything."""
     way_on = WAYS_ON.get(code, OTHERWISE)
     if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
-        way_on = "All other rooms are as they were."
+        way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
     html = render_template(
         "error.html",
         status=status,

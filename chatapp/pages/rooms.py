@@ -15,6 +15,7 @@ from chatapp.pages.about import about
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
+from chatapp.security import first_start
 
 FACES = 3  # people shown with a room in the list
 
@@ -73,12 +74,17 @@ def say(room_id: int) -> Response:
 
 
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
-    """The page of all rooms; `error`: what refused its `form`, which is shown filled in again."""
+    """The page of all rooms; `error`: what refused its `form`, which is shown filled in again.
+
+    Raises Forbidden for who is banned.
+    """
+    _check_not_banned()
     rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
     html = render_template(
         "rooms.html",
         rooms=rooms,
         may_make_private=may(get_identity(), "make_private_room"),
+        begun=not first_start.wanted(),
         error=str(error) if error else None,
         form=form or {},
     )
@@ -91,6 +97,7 @@ def _show(
     error: ChatError | None = None,
     form: dict[str, str] | None = None,
 ) -> Response:
+    _check_not_banned()
     if not may(get_identity(), "read"):
         wanted = request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
         return redirect(url_for("rooms.index", next=wanted))  # type: ignore[return-value]  # the form is there
@@ -118,6 +125,11 @@ def _show(
         form=form or {},
     )
     return _page_response(html, error)
+
+
+def _check_not_banned() -> None:
+    if get_identity().role == "banned":
+        check(get_identity(), "read")
 
 
 def _page_response(html: str, error: ChatError | None) -> Response:

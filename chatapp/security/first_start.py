@@ -13,6 +13,7 @@ from chatapp.journal import people_reading
 from chatapp.sessions import accepted_keys
 
 PURPOSE = b"the first administrator"
+BEGUN = "chatapp begun"  # in the application's extensions: there was one, which stays so
 
 
 def is_code(code: str) -> bool:
@@ -23,9 +24,17 @@ def is_code(code: str) -> bool:
 
 def path(app: Flask) -> str | None:
     """Where the account is made; None where there was an administrator once. Switches."""
-    if get_hub(app).journal.read(people_reading.begun):
+    if not wanted(app):
         return None
     return f"/first/{_code(app.config['SECRET_KEY'])}"
+
+
+def wanted(app: Flask | None = None) -> bool:
+    """Whether there was no administrator yet, ever. Switches, until there was one."""
+    known = (app or current_app).extensions
+    if not known.get(BEGUN):
+        known[BEGUN] = get_hub(app).journal.read(people_reading.begun)
+    return not known[BEGUN]
 
 
 def _code(key: str) -> str:

@@ -6,6 +6,7 @@ import { clockNow } from "./times.js";
 
 // What the server says to a poller who was sent out (chatapp/transports/waiting.py); a socket is told by a notice.
 const SENT_OUT = "You were removed from this room";
+const BANNED = "You are banned here"; // from the whole server (chatapp/people.py)
 const STAYS = "Your messages stay where they are. What you had not sent is kept in this browser.";
 
 const ENDINGS = {
@@ -31,6 +32,7 @@ const SIGNED_OUT = {
  * `member`: no guest.
  */
 export function showEnding({ code, reason, room, by, member }) {
+  const banned = code === CLOSED.REMOVED && reason === BANNED;
   const signedOut = member && code === CLOSED.SIGN_IN;
   const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, by, reason);
   const section = copyOf("ended");
@@ -40,6 +42,8 @@ export function showEnding({ code, reason, room, by, member }) {
   section.querySelector(".again").textContent = again ?? "";
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
+  section.querySelector(".ways").hidden = banned;
+  if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
 }
@@ -49,6 +53,7 @@ function withdrawn({ name, kind }, by, reason) {
   const at = clockNow();
   const title = `You were removed from ${name}`;
   const detail = `${by ?? "Somebody who runs this room"} removed you at ${at}. ${STAYS}`;
+  if (reason === BANNED) return { title: BANNED, detail: `Since ${at} you neither read nor write here. ${STAYS}` };
   if (by || reason === SENT_OUT) return { title, detail, again: "Come back" };
   if (kind !== "public") return { title, detail };
   const why = reason ? `${reason}, since ${at}. ` : "";

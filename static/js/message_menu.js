@@ -13,6 +13,7 @@ export class MessageMenu {
   constructor(list) {
     list.addEventListener("click", (event) => this.#clicked(event));
     this.#menu.addEventListener("toggle", ({ newState }) => newState === "closed" && this.#closed());
+    this.#menu.addEventListener("change", () => this.#keepWhole());
   }
 
   async #clicked(event) {
@@ -37,6 +38,13 @@ export class MessageMenu {
     const y = below ? bottom + GAP : Math.max(GAP, top - GAP - height);
     const x = Math.max(GAP, Math.min(right - width, innerWidth - width - GAP));
     this.#menu.style.inset = `${y}px auto auto ${x}px`;
+  }
+
+  /** What is chosen in it may make it taller: then it moves up by as much as it takes. */
+  #keepWhole() {
+    const over = this.#menu.getBoundingClientRect().bottom + GAP - innerHeight;
+    if (over <= 0 || matchMedia(NARROW).matches) return;
+    this.#menu.style.insetBlockStart = `${Math.max(GAP, this.#menu.offsetTop - over)}px`;
   }
 
   #closed() {

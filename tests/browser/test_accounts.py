@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
+from tests.browser.passkeys import add_authenticator
 from tests.people import administrator, member
 from tests.servers import Server
 
@@ -20,17 +21,7 @@ def at_localhost(server: Server, visitor: OpenBrowser) -> OpenBrowser:
 
     def visit() -> Page:
         page = visitor(SimpleNamespace(url=f"http://localhost:{server.port}"))
-        devices = page.context.new_cdp_session(page)
-        devices.send("WebAuthn.enable")
-        options = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-        }
-        devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        add_authenticator(page)
         return page
 
     return visit

@@ -278,6 +278,23 @@ def test_the_keyboard_alone_deletes_a_message_and_times_its_author_out(
     expect(menu).to_be_hidden()
 
 
+def test_the_menu_of_a_message_stays_whole_in_the_window_when_a_choice_makes_it_taller(
+    room_of: OpenAs, ada: Member, board: int
+) -> None:
+    with closing(Person(ada.server, "mallory")) as mallory:
+        mallory.say(board, "spam")
+    owner = room_of(ada, viewport={"width": 1280, "height": 600})
+    menu = owner.page.locator("#message-menu")
+    owner.row("spam").hover()
+    owner.row("spam").locator(".more").click()
+    menu.get_by_label("Ban from this room").check()
+    expect(menu.get_by_label("And all guests from")).to_be_visible()
+    box = menu.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 600
+
+
 def test_who_runs_nothing_has_no_tools_on_messages(in_room: OpenPage, server: Server, board: int) -> None:
     mallory = in_room("mallory")
     mallory.say("hi")
@@ -329,6 +346,76 @@ def test_a_room_is_run_by_forms_without_a_script(browser_of: OpenBrowser, ada: M
     expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     page.goto("/chats/")
     expect(page.locator(".room-card.muted .name")).to_have_text("the den")
+
+
+def test_somebody_is_sent_out_by_a_form_without_a_script_and_may_come_back(
+    browser_of: OpenBrowser, in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory, page = in_room("mallory"), browser_of(ada, **NO_SCRIPT)
+    page.goto(f"/chats/{board}/details/")
+    page.get_by_label("Send out: may come back").check()
+    expect(page.get_by_label("For how long")).to_be_hidden()
+    page.get_by_label("Reason").locator("visible=true").fill("to cool down")
+    page.get_by_role("button", name="Impose").click()
+    expect(page.locator(".audit li").first).to_contain_text(f"{ada.name} removed mallory “to cool down”")
+    expect(mallory.page.get_by_role("heading", name="You were removed from board")).to_be_visible()
+    mallory.page.get_by_role("link", name="Come back").click()
+    expect(mallory.state).to_have_text("Live")
+
+
+def test_a_range_of_addresses_is_banned_for_guests_by_a_form_without_a_script(
+    browser_of: OpenBrowser, in_room: OpenPage, person: OpenBrowser, ada: Member, grace: Member, board: int
+) -> None:
+    mallory, page = in_room("mallory"), browser_of(ada, **NO_SCRIPT)
+    page.goto(f"/chats/{board}/details/")
+    network = page.get_by_label("And all guests from")
+    expect(network).to_be_hidden()
+    page.get_by_label("Ban from this room").check()
+    network.fill("over there")
+    page.get_by_role("button", name="Impose").click()
+    expect(page.get_by_role("alert")).to_contain_text("192.0.2.0/24")
+    network.fill("127.0.0.0/8")
+    page.get_by_role("button", name="Impose").click()
+    banned = page.locator("#sanctions + ul .sanction", has_text="mallory")
+    expect(banned).to_have_count(3)  # herself, her browser, and where she comes from
+    expect(banned.filter(has_text="from 127.0.0.0/8")).to_have_count(1)
+    expect(mallory.page.get_by_text("You are banned from this room")).to_be_visible()
+    nell = person("nell")
+    nell.goto(f"/chats/{board}/")
+    expect(nell.get_by_text("You are banned from this room")).to_be_visible()
+    assert grace.read(board)  # from there, too, but no guest
+    page.get_by_role("button", name="Lift ban of mallory").nth(
+        banned.all_text_contents().index(banned.filter(has_text="127.0.0.0/8").text_content() or "")
+    ).click()
+    expect(banned).to_have_count(2)
+    opened(nell, board)
+
+
+def test_a_room_is_cleared_and_deleted_by_forms_that_ask_whether_one_is_sure(
+    browser_of: OpenBrowser, in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory, page = in_room("mallory"), browser_of(ada, **NO_SCRIPT)
+    mallory.say("hi")
+    mallory.shows("hi")
+    page.goto(f"/chats/{board}/details/")
+    for path, button in (
+        (f"/chats/{board}/clear", "Clear this room"),
+        (f"/chats/{board}/delete", "Delete this room"),
+    ):
+        page.get_by_role("button", name=button).click()  # the browser asks for the tick
+        unsure = page.request.post(path, headers={"Origin": ada.server.url})
+        assert unsure.status == 400
+    mallory.shows("hi")
+    page.get_by_label("Remove all messages").check()
+    page.get_by_role("button", name="Clear this room").click()
+    expect(page.locator(".audit li").first).to_contain_text(f"{ada.name} cleared the room")
+    expect(mallory.rows).to_have_count(0)
+    mallory.say("anew")
+    mallory.shows("anew")
+    page.get_by_label("Remove the room").check()
+    page.get_by_role("button", name="Delete this room").click()
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+    expect(mallory.page.get_by_role("heading", name="board is gone")).to_be_visible()
 
 
 def test_details_offer_nothing_that_one_may_not_do(
