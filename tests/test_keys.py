@@ -13,10 +13,12 @@ from tests.raw_socket import nobody_posts, problem
 from tests.servers import Server
 
 
-@pytest.fixture
-def server(new_server: Callable[..., Server]) -> Server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two workers, so that each has to find out by itself."""
-    return new_server(workers=2).start()
+    server = Server(tmp_path_factory.mktemp("keys") / "instance", workers=2).start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ def keys(server: Server) -> list[str]:
 
 
 def rotate(server: Server, *arguments: str, input: str = "") -> str:
-    done = server.flask("keys", "rotate", *arguments, input=input)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    done = server.console("keys", "rotate", *arguments, answer=input)
+    assert done.status == 0, done.err
+    return done.out
 
 
 def csrf_token(person: Person) -> str:
@@ -49,11 +51,11 @@ def says(person: Person, token: str | None = None) -> list[httpx.Response]:
 
 
 def test_nobody_is_signed_out_and_no_open_page_has_to_be_loaded_again(server: Server, ada: Person) -> None:
-    token, (first,) = csrf_token(ada), keys(server)
+    token, before = csrf_token(ada), keys(server)
     for count in (1, 2):
-        assert f"{count} older" in rotate(server)
-        assert keys(server)[-1] == first
-        assert len(keys(server)) == count + 1
+        older = len(before) + count - 1
+        assert f"{older} older" in rotate(server)
+        assert keys(server)[count:] == before
         for answer in [*says(ada), *says(ada, token)]:
             assert answer.status_code == 201
             assert answer.json()["author"]["id"] == ada.id
@@ -74,7 +76,7 @@ def test_the_new_key_signs_at_once_in_every_worker(server: Server, ada: Person) 
 
 def test_forgetting_signs_everybody_out_and_asks_first(server: Server, ada: Person) -> None:
     before = keys(server)
-    assert server.flask("keys", "rotate", "--forget", input="n\n").returncode != 0
+    assert server.console("keys", "rotate", "--forget", answer="n\n").status != 0
     assert keys(server) == before
     assert "signed out" in rotate(server, "--forget", input="y\n")
     assert len(keys(server)) == 1
@@ -110,11 +112,13 @@ def test_a_file_that_is_gone_or_no_key_signs_nobody_out_while_the_server_runs(
     content: str | None, server: Server, ada: Person
 ) -> None:
     path = server.instance / "secret_key"
+    before = path.read_text()
     if content is None:
         path.unlink()
     else:
         path.write_text(content)
     assert {answer.status_code for answer in says(ada)} == {201}
+    path.write_text(before)
 
 
 def test_without_a_server_the_first_rotation_makes_the_first_two_keys(

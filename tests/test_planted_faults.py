@@ -156,7 +156,6 @@ FAULTS = [
             ),
         ),
         ("lost",),
-        core=True,
     ),
     Planted(
         "the unsent rest of a partial write forgotten",
@@ -184,7 +183,6 @@ FAULTS = [
             ),
         ),
         ("a wake-up was lost",),
-        core=True,
     ),
     Planted(
         "a client_id known only to the process that kept it",
@@ -343,7 +341,6 @@ FAULTS = [
             ),
         ),
         ("reset without cause",),
-        core=True,
     ),
     Planted(
         "fsync left out",

@@ -1,4 +1,4 @@
-"""Twenty seconds of the torture with everything let loose: on a seed that is always the same, and on a new one.
+"""Ten seconds of the torture with everything let loose, on another seed each time.
 
 `bin/torture --seed N --workers N --seconds 10` repeats a run; tests/README.md says what a seed repeats.
 """
@@ -15,10 +15,9 @@ LIMIT = 280  # seconds for a run that ends by itself far sooner
 
 
 @pytest.mark.timeout(LIMIT + 20)
-@pytest.mark.parametrize(
-    ("workers", "seed"), [(1, 1), (3, random_seed())], ids=["one worker", "three workers"]
-)
-def test_no_promise_is_broken_whatever_breaks(workers: int, seed: int) -> None:
+def test_no_promise_is_broken_whatever_breaks() -> None:
+    seed = random_seed()
+    workers = 3 if seed % 2 else 1
     plan = ["--seconds", "10", "--workers", str(workers), "--seed", str(seed)]
     print("bin/torture", *plan)
     run = subprocess.run(
