@@ -10,6 +10,7 @@ from tests.clients import Person
 from tests.servers import Server
 
 LOG_LINES = 40
+every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -39,10 +40,10 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(params=["one_worker", "three_workers"])
+@pytest.fixture
 def server(request: pytest.FixtureRequest) -> Server:
-    """A running server; what is true of one worker is true of three."""
-    return request.getfixturevalue(request.param)
+    """A running server with three workers: what is true of three is true of one. `every_server` tries both."""
+    return request.getfixturevalue(getattr(request, "param", "three_workers"))
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ import pytest
 
 from chatapp.transports import event_stream
 from tests.clients import UNIT, Person, eventually
+from tests.conftest import every_server
 from tests.raw_socket import problem
 from tests.servers import Server
-
-every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
+from tests.conftest import every_server
 from tests.raw_socket import RawSocket, nobody_gets, nobody_posts, problem
 from tests.servers import Server
-
-every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 
 
 @pytest.fixture

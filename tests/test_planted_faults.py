@@ -162,7 +162,6 @@ FAULTS = [
         "calm",
         (Change("chatapp/outlet.py", "            self._unsent += rest\n", ""),),
         ("no frame",),
-        core=True,
     ),
     Planted(
         "the Event of an arrival taken after the look",

@@ -10,6 +10,13 @@ import pytest
 from tests.clients import READERS, RESUMING, Person, Reader, WebSocketReader, eventually
 from tests.servers import Server
 
+
+@pytest.fixture(params=["one_worker", "three_workers"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """The story is told on both."""
+    return request.getfixturevalue(request.param)
+
+
 every_reader = pytest.mark.parametrize("transport", READERS, ids=lambda kind: kind.name)
 every_resuming = pytest.mark.parametrize("transport", RESUMING, ids=lambda kind: kind.name)
 

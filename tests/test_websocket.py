@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from tests.clients import Person, Socket, eventually
+from tests.conftest import every_server
 from tests.raw_socket import RawSocket
 from tests.servers import Server
-
-every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 
 
 @pytest.fixture
