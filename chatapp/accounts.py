@@ -119,16 +119,19 @@ def _take_in(hub: Hub, person: Person, room_id: int) -> None:
 
 
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
-    """Give somebody another name; it shows at once, wherever they have written."""
+    """Give somebody another name; it shows at once, wherever they have written.
+
+    Raises BadRequest, TooFast.
+    """
     name = text.person_name(name, administrator=person.role == "administrator")
     if name == person.name:
         return person
-    return _change(hub, identity, person, f"is called {name} now", {"name": name})
+    return _change(hub, identity, person, f"is called {name} now", {"name": name}, counts=True)
 
 
 def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> Person:
-    """What somebody says of themselves, in one line."""
-    return _change(hub, identity, person, "", {"status": text.status(status)})
+    """What somebody says of themselves, in one line. Raises BadRequest, TooFast."""
+    return _change(hub, identity, person, "", {"status": text.status(status)}, counts=True)
 
 
 def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
@@ -165,8 +168,12 @@ def _change(
     said: str,
     columns: dict[str, Any],
     end_sessions: bool = False,
+    counts: bool = False,
 ) -> Person:
+    """`counts`: towards the rate of changes."""
     check(identity, "read" if identity.id == person.id else "administer")  # who is banned has no say in it
+    if counts:
+        hub.limiter.account(identity)
     act = Act(said, person.id) if said else None
     changed: Person = hub.journal.ask(
         ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)

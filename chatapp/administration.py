@@ -131,8 +131,9 @@ def set_retention(
 
 
 def clear(hub: Hub, identity: Identity, room_id: int) -> None:
-    """Remove all messages for good. Every reader is reset; numbers go on."""
+    """Remove all messages for good. Every reader is reset; numbers go on. Raises TooFast."""
     room = permitted(hub, identity, room_id, "manage")
+    hub.limiter.message(identity)
     act = Act("cleared the room", room.name)
     hub.journal.ask(Clear(room.id, Author.of(identity), act, identity, room.rights.number))
 
