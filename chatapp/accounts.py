@@ -41,7 +41,6 @@ DAY = 86_400  # seconds
 INVITATION_DAYS, INVITATION_DAYS_LIMIT = 7, 366
 USES_LIMIT = 10_000
 RESET_SECONDS = DAY
-NOTE_LIMIT = 250
 FOUND_LIMIT = 50
 
 
@@ -218,13 +217,12 @@ def invite(
     _administer(identity)
     _between(uses, 1, USES_LIMIT, "uses")
     _between(days, 1, INVITATION_DAYS_LIMIT, "days")
-    if not isinstance(note, str) or len(note) > NOTE_LIMIT:
-        raise BadRequest(f"A note is at most {NOTE_LIMIT} characters")
+    note = text.note(note)
     if room is not None:
         enter(hub, identity, room, "invite")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note, room, by))
     return code
 
 
@@ -275,7 +273,7 @@ def ban(
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
     _between(seconds, 0, 366 * DAY, "seconds")
-    until, why = _in(seconds) if seconds else 0, why.strip()[:NOTE_LIMIT]
+    until, why = _in(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})

@@ -45,8 +45,8 @@ def timing_out(
     hub: Hub, identity: Identity, room: Room, verb: Verb, person: str, seconds: int, why: str
 ) -> Post:
     """The deed of a time-out, by the right `verb`."""
-    name = _target(hub, identity, room, verb, person)
-    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=text.reason(why))
+    name, why = _target(hub, identity, room, verb, person), text.reason(why)
+    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=why)
     said = f"let {name} only read" + (f" for {told(seconds)}" if seconds else "")
     detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
     return deed(identity, room, verb, said, detail, effect, act=act, over=person)
@@ -95,7 +95,7 @@ def banning(
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
-    act = Act(said, person, why)
+    act = Act(said, person, because)
     return deed(identity, room, verb, said, detail, *effects, act=act, over=person)
 
 

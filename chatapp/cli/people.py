@@ -6,7 +6,7 @@ import click
 import msgspec
 from flask.cli import AppGroup
 
-from chatapp import accounts
+from chatapp import accounts, text
 from chatapp.cli.commands import as_json, confirm, print_json, refusals, yes
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
@@ -171,7 +171,7 @@ def bans(as_json: bool) -> None:
     for each in found:
         target = each.person or each.network or "a browser"
         until = f"until {each.until[:16].replace('T', ' ')}Z" if each.until else "for good"
-        click.echo(f"{each.id:>4}  {each.name} ({target})  {until}, by {each.by}")
+        click.echo(text.escaped(f"{each.id:>4}  {each.name} ({target})  {until}, by {each.by}"))
 
 
 @user.command()
