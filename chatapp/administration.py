@@ -15,6 +15,7 @@ from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, DropRoom, MakeRoom, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, check
+from chatapp.room import Room
 
 SLOW_LIMIT = 86_400  # seconds
 KEEP_LIMIT = 10**9
@@ -91,7 +92,10 @@ def reopen(hub: Hub, identity: Identity, room: int) -> Message | None:
 
 
 def set_kind(hub: Hub, identity: Identity, room: int, kind: RoomKind) -> Message | None:
-    """Make the room public or private; who is no member of a private one is out at once."""
+    """Make the room public or private; who is no member of a private one is out at once.
+
+    A conversation stays what it is: BadRequest.
+    """
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")
     return _change(hub, identity, room, f"made this room {kind}", kind=kind)
@@ -147,11 +151,18 @@ def drop(hub: Hub, identity: Identity, room_id: int) -> None:
 
 def _change(hub: Hub, identity: Identity, room_id: int, said: str, **columns: Any) -> Message | None:
     room = permitted(hub, identity, room_id, "manage")
+    if "kind" in columns:
+        _check_no_conversation(room)
     state = room.state
     # Two who make the same change at once are both told of: that is true, and harmless.
     if all(getattr(state, column) == value for column, value in columns.items()):
         return None
     return keep(hub, identity, room, "manage", said, columns, ChangeRoom(columns), act=Act(said))
+
+
+def _check_no_conversation(room: Room) -> None:
+    if room.rights.kind == "direct":
+        raise BadRequest("A conversation stays with the people who are in it")
 
 
 def _between(value: object, least: int, most: int, what: str) -> None:

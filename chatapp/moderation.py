@@ -83,6 +83,8 @@ def banning(
 ) -> Post:
     """The deed of a ban, by the right `verb`."""
     name = _target(hub, identity, room, verb, person)
+    if room.rights.kind == "direct":
+        raise BadRequest("Nobody is banned from a conversation: an administrator bans from the server")
     until, because = _until(seconds), text.reason(why)
     # What may be refused comes first: of a refusal nothing is kept.
     effects: list[Impose | SetMember] = []

@@ -96,6 +96,4 @@ def _deed(
         raise BadRequest("That was somebody without a name: delete the message, or close the room to guests")
     if outcome == "timed out":
         return moderation.timing_out(hub, identity, room, verb, found.author.id, seconds, why)
-    if room.rights.kind == "direct":
-        raise BadRequest("Nobody is banned from a conversation: an administrator bans from the server")
     return moderation.banning(hub, identity, room, verb, found.author.id, seconds, why)
