@@ -64,7 +64,10 @@ class Member(Struct, frozen=True):
 
 
 class Sanction(Struct, frozen=True):
-    """`until`: None for good. `by`: a name."""
+    """What one deed imposed on a person, their browser and a network, or some of these.
+
+    `until`: None for good. `by`: a name.
+    """
 
     id: int
     kind: Literal["ban", "timeout"]
@@ -133,7 +136,7 @@ class Impose(Struct, frozen=True):
 
 
 class Lift(Struct, frozen=True):
-    """Take a sanction back."""
+    """Take a sanction back, with all that the same deed imposed."""
 
     sanction: int
 

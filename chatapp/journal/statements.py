@@ -152,7 +152,10 @@ def mute(connection: Connection, room: int, person: str, muted: bool) -> None:
 
 
 def impose(connection: Connection, room: int | None, sanction: Impose, by: Author, at: int) -> None:
-    """A later sanction of the same kind on the same one takes the place of the earlier."""
+    """A later sanction of the same kind on the same one takes the place of the earlier.
+
+    `at`: the same for all that one deed imposes, by which they are known to belong together.
+    """
     columns, target = SANCTIONS.c, (sanction.person, sanction.device, sanction.network)
     row = {
         "kind": sanction.kind,
@@ -177,11 +180,19 @@ def impose(connection: Connection, room: int | None, sanction: Impose, by: Autho
 
 
 def lift(connection: Connection, room: int | None, sanction: int, at: int) -> None:
-    """Raises BadRequest where it is not in force (any more)."""
+    """With it all that the same deed imposed: of a guest, the browser and the network.
+
+    Raises BadRequest where it is not in force (any more).
+    """
     columns = SANCTIONS.c
-    mine = (columns.id == sanction) & columns.room_id.is_not_distinct_from(room) & columns.lifted_at.is_(None)
-    if not connection.execute(update(SANCTIONS).where(mine).values(lifted_at=at)).rowcount:
+    in_force = columns.room_id.is_not_distinct_from(room) & columns.lifted_at.is_(None)
+    found = connection.execute(
+        select(columns.kind, columns.at, columns.by_id).where(columns.id == sanction, in_force)
+    ).first()
+    if found is None:
         raise BadRequest("That is not in force (any more)")
+    same = (columns.kind == found.kind) & (columns.at == found.at) & (columns.by_id == found.by_id)
+    connection.execute(update(SANCTIONS).where(same, in_force).values(lifted_at=at))
 
 
 def note(connection: Connection, who: Author, act: Act, room: int | None, at: int) -> None:

@@ -283,6 +283,7 @@ class _Transaction:
 
     def _take_effect(self, room: _OpenRoom, post: Post) -> None:
         # A refusal leaves nothing behind: each effect is refused before it writes, and only the first may be.
+        at = now()  # by which those of one deed are known
         for effect in post.effects:
             match effect:
                 case ChangeRoom():
@@ -292,7 +293,7 @@ class _Transaction:
                 case SetMember():
                     statements.set_member(self._connection, room.id, effect, now())
                 case Impose():
-                    statements.impose(self._connection, room.id, effect, post.author, now())
+                    statements.impose(self._connection, room.id, effect, post.author, at)
                 case Lift():
                     statements.lift(self._connection, room.id, effect.sanction, now())
                 case MakeHook():
