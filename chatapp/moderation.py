@@ -110,9 +110,12 @@ def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
     found = next((one for one in hub.journal.read(reading.sanctions_of, room.id) if one.id == sanction), None)
     if found is None:
         raise BadRequest("That is not in force (any more)")
+    if found.person:
+        _check_rank(identity, found.person, found.name, room)
     said = f"let {found.name} {'in' if found.kind == 'ban' else 'write'} again"
     act = Act(said, found.person or found.device or found.network or "")
-    notice = keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    detail, effect, over = {"lifted": sanction}, Lift(sanction), found.person
+    notice = keep(hub, identity, room, "moderate", said, detail, effect, act=act, over=over)
     if found.person:
         hub.rooms_changed(found.person)
     return notice

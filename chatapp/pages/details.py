@@ -255,7 +255,7 @@ def _page(
         members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],
-        sanctions=hub.journal.read(reading.sanctions_of, room.id) if runs else [],
+        sanctions=_sanctions(room, identity) if runs else [],
         entries=hub.journal.read(reading.audit, ENTRIES, room=room.id) if runs else [],
         may_write_to=not identity.guest and may(identity, "write_to_people"),
         durations=DURATIONS,
@@ -308,6 +308,15 @@ def _targets(room: Room, identity: Identity) -> list[Author]:
     """Whom a moderator may act on without one of their messages: who is here and not above them."""
     here = get_hub().presence.people(room.id)
     return [who for who in here if who.id != identity.id and _below(identity, who.id, room)]
+
+
+def _sanctions(room: Room, identity: Identity) -> list[dict[str, Any]]:
+    """What is in force; `below`: whether it may be lifted by who asks."""
+    found = get_hub().journal.read(reading.sanctions_of, room.id)
+    return [
+        {**msgspec.to_builtins(one), "below": not one.person or _below(identity, one.person, room)}
+        for one in found
+    ]
 
 
 def _named(room: Room, person: str) -> str:

@@ -1,4 +1,4 @@
-"""Why something was done, and what something is for: checked at every door, and harmless in a terminal."""
+"""What moderators do: why, checked at every door and harmless in a terminal; and who may take it back."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ import pytest
 from chatapp import text
 from tests.clients import Person
 from tests.people import Member, administrator, member
+from tests.raw_socket import problem
 from tests.servers import Server
 
 PAGE = {"Accept": "text/html"}
@@ -83,3 +84,25 @@ def test_a_terminal_shows_what_would_move_its_cursor(one_worker: Server, boss: M
 def test_what_turns_a_text_is_escaped_and_words_of_any_language_are_not() -> None:
     assert text.escaped(TURNED) == r"spam \u202egniht yreve"
     assert text.escaped("Zoë 👩‍🚀 שלום\n") == "Zoë 👩‍🚀 שלום\\n"
+
+
+def test_a_time_out_is_lifted_by_who_outranks_the_one_it_is_of(
+    one_worker: Server, boss: Member, grace: Member
+) -> None:
+    room = boss.make_room()
+    with closing(member(one_worker, "joan")) as joan:
+        for person in (grace, joan):
+            path = f"/api/rooms/{room}/members/{person.id}"
+            assert boss.http.put(path, json={"role": "moderator"}).status_code == 200
+        path = f"/api/rooms/{room}/sanctions"
+        assert boss.http.post(path, json={"kind": "timeout", "person": joan.id}).status_code == 201
+        (imposed,) = grace.http.get(path).json()["sanctions"]
+        lift = f"{path}/{imposed['id']}"
+        for moderator in (grace, joan):
+            assert problem(moderator.http.delete(lift)) == "forbidden"
+        button = f"/sanctions/{imposed['id']}/lift"
+        assert button not in grace.http.get(f"/chats/{room}/details/", headers=PAGE).text
+        assert button in boss.http.get(f"/chats/{room}/details/", headers=PAGE).text
+        assert grace.http.post(f"/chats/{room}{button}", headers=PAGE).status_code == 403
+        assert [each["id"] for each in grace.http.get(path).json()["sanctions"]] == [imposed["id"]]
+        assert boss.http.delete(lift).status_code == 200
