@@ -267,7 +267,9 @@ def test_a_ban_of_a_guest_their_browser_and_a_network_is_one_and_lifted_as_one(
     on(board, f'ban({mallory.name!r}, network="192.0.2.0/24")')
     (shown,) = server.console("room", "sanctions", str(board), "--json").json
     assert (shown["person"], bool(shown["device"]), shown["network"]) == (mallory.id, True, "192.0.2.0/24")
-    assert f"({mallory.id}, their browser, 192.0.2.0/24)" in server.console("room", "sanctions", str(board)).out
+    assert (
+        f"({mallory.id}, their browser, 192.0.2.0/24)" in server.console("room", "sanctions", str(board)).out
+    )
     on(board, f"lift({shown['id']})")
     assert server.console("room", "sanctions", str(board), "--json").json == []
     eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
