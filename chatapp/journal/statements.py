@@ -21,6 +21,8 @@ from chatapp.journal.reading import (
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
 
+PRUNED_AT_ONCE = 2000  # messages: who writes meanwhile waits for the transaction
+
 
 def new_epoch() -> str:
     """A short random name for one log; it stands in SSE ids behind a dot, so it has none."""
@@ -73,8 +75,8 @@ def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
 
 
 def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> tuple[int, bool]:
-    """Remove the oldest messages; returns the first number that may still be there, and whether any was
-    removed.
+    """Remove the oldest messages, at most PRUNED_AT_ONCE; returns the first number that may still be there, and
+    whether any was removed.
     """
     columns = MESSAGES.c
     first: int = connection.execute(select(ROOMS.c.first_seq).where(ROOMS.c.id == room)).scalar_one()
@@ -84,6 +86,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
         least = max(least, connection.scalar(young.order_by(columns.at).limit(1)) or last_seq + 1)
     if request.keep is not None:
         least = max(least, last_seq + 1 - request.keep)
+    least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
     for table in (MESSAGES, REPORTS):
