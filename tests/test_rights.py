@@ -241,6 +241,27 @@ def test_who_is_timed_out_reads_and_does_not_write(server: Server, grace: Person
         assert grace.say(board, "again")["body"] == "again"
 
 
+def test_who_lost_the_answer_and_may_only_read_by_now_still_learns_that_it_is_kept(
+    ada: Person, grace: Person, board: int, on: On
+) -> None:
+    kept = grace.say(board, "before", client_id="once")
+    on(board, f"time_out({grace.name!r})")
+    eventually(lambda: grace.http.post(grace.messages(board), json={"body": "but"}).status_code == 403)
+    assert grace.say(board, "before", client_id="once")["seq"] == kept["seq"]
+    with closing(grace.socket()) as socket:
+        socket.send({"type": "send", "room": board, "body": "before", "client_id": "once"})
+        assert socket.expect(lambda frame: frame["type"] == "ack")["seq"] == kept["seq"]
+        socket.send({"type": "send", "room": board, "body": "but", "client_id": "twice"})
+        assert socket.expect(lambda frame: frame["type"] == "error")["code"] == "forbidden"
+    for fields in ({"client_id": "twice"}, {"client_id": "once", "kind": "reaction", "of": 1, "body": "x"}):
+        answer = grace.http.post(grace.messages(board), json={"body": "but", **fields})
+        assert answer.status_code == (403 if fields["client_id"] == "twice" else 200)
+    assert [m["body"] for m in ada.read(board, after=0)["messages"] if m["kind"] == "text"] == ["before"]
+    on(board, f"ban({grace.name!r})")
+    again = {"body": "before", "client_id": "once"}
+    eventually(lambda: problem(grace.http.post(grace.messages(board), json=again)) == "forbidden")
+
+
 def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_name_in_that_browser(
     server: Server, ada: Person, mallory: Person, board: int, on: On
 ) -> None:

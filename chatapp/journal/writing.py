@@ -188,12 +188,15 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
+        key = (post.room, post.client_id or "", post.author.id)
+        if post.client_id is not None and key in self._known:
+            # Who lost the answer learns that it is kept, also where they may write no more, but not where they
+            # may not read.
+            self._permit(room, post.identity, "read", post.rights)
+            return Kept(self._known[key], new=False)
         any_author = post.any_author
         if changed := self._permit(room, post.identity, post.verb, post.rights):
             any_author = self._any_author(post, *changed)
-        key = (post.room, post.client_id or "", post.author.id)
-        if post.client_id is not None and key in self._known:
-            return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
         original = None if post.of is None else self._check_original(post, post.of, any_author)
