@@ -286,8 +286,9 @@ class Mute(Struct, frozen=True):
 
 
 class Prune(Struct, frozen=True):
-    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages: the
-    oldest of them, as many as one transaction removes (`statements.PRUNED_AT_ONCE`). Ask again for the rest.
+    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages:
+    the oldest of them, as many as one transaction removes (`statements.PRUNED_AT_ONCE`); ask again for the
+    rest.
     """
 
     room: int

@@ -75,8 +75,8 @@ def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
 
 
 def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> tuple[int, bool]:
-    """Remove the oldest messages, at most PRUNED_AT_ONCE; returns the first number that may still be there, and
-    whether any was removed.
+    """Remove the oldest messages, at most PRUNED_AT_ONCE; returns the first number that may still be there,
+    and whether any was removed.
     """
     columns = MESSAGES.c
     first: int = connection.execute(select(ROOMS.c.first_seq).where(ROOMS.c.id == room)).scalar_one()

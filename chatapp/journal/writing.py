@@ -190,8 +190,8 @@ class _Transaction:
         room = self._room(post.room)
         key = (post.room, post.client_id or "", post.author.id)
         if post.client_id is not None and key in self._known:
-            # Who lost the answer learns that it is kept, also where they may write no more, but not where they
-            # may not read.
+            # Who lost the answer learns that it is kept, also where they may write no more, but not where
+            # they may not read.
             self._permit(room, post.identity, "read", post.rights)
             return Kept(self._known[key], new=False)
         any_author = post.any_author
