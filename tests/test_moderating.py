@@ -1,4 +1,4 @@
-"""What moderators do: why, checked at every door and harmless in a terminal; and who may take it back."""
+"""Running a room: reasons at every door and in a terminal; who takes what back; all settings or none."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -84,6 +84,38 @@ def test_a_terminal_shows_what_would_move_its_cursor(one_worker: Server, boss: M
 def test_what_turns_a_text_is_escaped_and_words_of_any_language_are_not() -> None:
     assert text.escaped(TURNED) == r"spam \u202egniht yreve"
     assert text.escaped("Zoë 👩‍🚀 שלום\n") == "Zoë 👩‍🚀 שלום\\n"
+
+
+SETTINGS: dict[str, object] = {
+    "name": "another name",
+    "topic": "another topic",
+    "posting": "members",
+    "guests": False,
+    "slow_seconds": 5,
+    "keep_days": 9,
+    "kind": "private",
+}
+WRONG: dict[str, object] = {
+    "name": "",
+    "topic": "\x1b",
+    "posting": "nobody",
+    "slow_seconds": 10**9,
+    "keep_days": -1,
+    "kind": "hidden",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_where_one_setting_cannot_be_no_other_is_made(wrong: str, boss: Member) -> None:
+    room = boss.make_room()
+    before = boss.http.get("/api/rooms").json()["rooms"]
+    answer = boss.http.patch(f"/api/rooms/{room}", json={**SETTINGS, wrong: WRONG[wrong], "closed": True})
+    assert problem(answer) == "bad_request"
+    form = {name: str(value) for name, value in {**SETTINGS, "guests": "", wrong: WRONG[wrong]}.items()}
+    assert boss.http.post(f"/chats/{room}/settings", data=form, headers=PAGE).status_code == 400
+    assert boss.http.get("/api/rooms").json()["rooms"] == before
+    assert boss.http.patch(f"/api/rooms/{room}", json=SETTINGS).status_code == 200
+    assert boss.read(room)["cursor"] == len(SETTINGS)
 
 
 def test_a_time_out_is_lifted_by_who_outranks_the_one_it_is_of(

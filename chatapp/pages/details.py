@@ -207,18 +207,24 @@ def converse(room_id: int) -> Response:
 
 
 def _change(room_id: int, form: dict[str, str]) -> None:
+    access.enter(get_hub(), get_identity(), room_id, "manage")  # before what is asked for is looked at
     hub, identity = get_hub(), get_identity()
     kind: Any = form["kind"]
     who: Any = form["posting"]
     days, messages = _number(form["keep_days"], "Days"), _number(form["keep_messages"], "Messages")
-    administration.rename(hub, identity, room_id, form["name"])
-    administration.set_topic(hub, identity, room_id, form["topic"])
-    administration.set_posting(hub, identity, room_id, who)
-    administration.set_guests(hub, identity, room_id, bool(form["guests"]))
-    administration.set_pace(hub, identity, room_id, _number(form["slow_seconds"], "Seconds") or 0)
-    administration.set_retention(hub, identity, room_id, days or None, messages or None)
-    administration.set_kind(hub, identity, room_id, kind)
-    (administration.close if form["closed"] else administration.reopen)(hub, identity, room_id)
+    administration.change(
+        hub,
+        identity,
+        room_id,
+        administration.naming(form["name"]),
+        administration.topic_of(form["topic"]),
+        administration.posting_of(who),
+        administration.guests_let_in(bool(form["guests"])),
+        administration.pace_of(_number(form["slow_seconds"], "Seconds") or 0),
+        administration.keeping(days or None, messages or None),
+        administration.kind_of(kind),
+        administration.closing(bool(form["closed"])),
+    )
 
 
 def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object]) -> Response:
