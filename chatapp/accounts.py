@@ -41,7 +41,6 @@ DAY = 86_400  # seconds
 INVITATION_DAYS, INVITATION_DAYS_LIMIT = 7, 366
 USES_LIMIT = 10_000
 RESET_SECONDS = DAY
-NOTE_LIMIT = 250
 FOUND_LIMIT = 50
 
 
@@ -119,16 +118,19 @@ def _take_in(hub: Hub, person: Person, room_id: int) -> None:
 
 
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
-    """Give somebody another name; it shows at once, wherever they have written."""
+    """Give somebody another name; it shows at once, wherever they have written.
+
+    Raises BadRequest, TooFast.
+    """
     name = text.person_name(name, administrator=person.role == "administrator")
     if name == person.name:
         return person
-    return _change(hub, identity, person, f"is called {name} now", {"name": name})
+    return _change(hub, identity, person, f"is called {name} now", {"name": name}, counts=True)
 
 
 def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> Person:
-    """What somebody says of themselves, in one line."""
-    return _change(hub, identity, person, "", {"status": text.status(status)})
+    """What somebody says of themselves, in one line. Raises BadRequest, TooFast."""
+    return _change(hub, identity, person, "", {"status": text.status(status)}, counts=True)
 
 
 def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
@@ -165,8 +167,12 @@ def _change(
     said: str,
     columns: dict[str, Any],
     end_sessions: bool = False,
+    counts: bool = False,
 ) -> Person:
+    """`counts`: towards the rate of changes."""
     check(identity, "read" if identity.id == person.id else "administer")  # who is banned has no say in it
+    if counts:
+        hub.limiter.account(identity)
     act = Act(said, person.id) if said else None
     changed: Person = hub.journal.ask(
         ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)
@@ -211,13 +217,12 @@ def invite(
     _administer(identity)
     _between(uses, 1, USES_LIMIT, "uses")
     _between(days, 1, INVITATION_DAYS_LIMIT, "days")
-    if not isinstance(note, str) or len(note) > NOTE_LIMIT:
-        raise BadRequest(f"A note is at most {NOTE_LIMIT} characters")
+    note = text.note(note)
     if room is not None:
         enter(hub, identity, room, "invite")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note, room, by))
     return code
 
 
@@ -268,7 +273,7 @@ def ban(
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
     _between(seconds, 0, 366 * DAY, "seconds")
-    until, why = _in(seconds) if seconds else 0, why.strip()[:NOTE_LIMIT]
+    until, why = _in(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})

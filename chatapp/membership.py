@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chatapp import text
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
@@ -78,6 +79,7 @@ def take_in(
 
 def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
     """End somebody's membership; of a private room they get nothing that is kept from then on."""
+    why = text.reason(why)
     room = permitted(hub, identity, room_id, "moderate")
     found = {member.id: member for member in hub.journal.read(reading.members, room.id)}.get(person)
     if found is None or room.rights.kind == "direct":

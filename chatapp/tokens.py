@@ -55,7 +55,7 @@ def make(
     """Make a token for `identity` itself or, for whom administers, for a bot.
 
     `scopes`: at least one; `rooms`: None for all; `days`: until it expires, None for never. Raises
-    BadRequest, NoSuchRoom (of rooms that the maker may not read), SignIn and Forbidden.
+    BadRequest, NoSuchRoom (of rooms that the maker may not read), SignIn, Forbidden and TooFast.
     """
     _check_signed_in(identity)
     own = person is None or person.id == identity.id
@@ -72,6 +72,7 @@ def make(
             raise BadRequest(f"rooms: 1 to {ROOMS_LIMIT} of them, or none for all")
         for room in rooms:
             enter(hub, identity, room)
+    hub.limiter.account(identity)
     token = PREFIX + secrets.token_urlsafe(32)
     request = MakeToken(
         accounts.hashed(token),
@@ -108,9 +109,10 @@ def tokens(hub: Hub, identity: Identity, *, everybodys: bool = False) -> list[To
 def revoke(hub: Hub, identity: Identity, token: int) -> None:
     """One's own or, for who administers, anybody's token is good no longer: in all workers, on open sockets.
 
-    Raises BadRequest where there is none.
+    Raises BadRequest where there is none, and TooFast.
     """
     _check_signed_in(identity)
+    hub.limiter.account(identity)
     administers = identity.id == SYSTEM.id or identity.role == "administrator"
     hub.journal.ask(RevokeToken(token, None if administers else identity.id, Author.of(identity)))
 

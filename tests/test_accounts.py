@@ -482,9 +482,9 @@ def test_a_guest_who_is_banned_is_out_also_under_another_name_until_it_is_lifted
         assert eventually(lambda: again.closed)[0] == BANNED
     assert problem(mallory.http.post("/guests", json={"name": "innocent q"})) == "forbidden"
     mine = [each for each in boss.http.get("/api/bans").json()["bans"] if each["name"] == "mallory q"]
-    assert len(mine) == 2  # of the guest and of the browser
-    for each in mine:
-        assert boss.http.delete(f"/api/bans/{each['id']}").status_code == 204
+    (ban,) = mine  # of the guest and of the browser
+    assert (ban["person"], bool(ban["device"])) == (mallory.id, True)
+    assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 204
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 from sqlalchemy import Connection, Row, Table, func, or_, select
 
 from chatapp import account_rows, models
@@ -118,7 +118,10 @@ def muted(connection: Connection, room: int, person: str) -> bool:
 
 
 def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
-    """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first."""
+    """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first.
+
+    What one deed imposed (on a person, their browser and a network) is one of them, and lifted as one.
+    """
     columns = SANCTIONS.c
     query = select(
         columns.id,
@@ -131,11 +134,22 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
         columns.reason,
         columns.by_name,
         columns.at,
+        columns.by_id,
     ).where(columns.room_id.is_not_distinct_from(room), columns.lifted_at.is_(None))
-    return [
-        Sanction(*row[:6], format_time(row[6]) if row[6] else None, *row[7:9], format_time(row[9]))
-        for row in connection.execute(query.order_by(columns.id.desc()))
-    ]
+    found: dict[tuple[str, int, str], Sanction] = {}
+    for row in connection.execute(query.order_by(columns.id)):
+        deed = (row.kind, row.at, row.by_id)
+        if (first := found.get(deed)) is not None:
+            found[deed] = structs.replace(
+                first,
+                person=first.person or row.person_id,
+                device=first.device or row.device,
+                network=first.network or row.network,
+            )
+            continue
+        until = format_time(row.until) if row.until else None
+        found[deed] = Sanction(*row[:6], until, *row[7:9], format_time(row.at))
+    return list(reversed(found.values()))
 
 
 def audit(

@@ -64,7 +64,10 @@ class Member(Struct, frozen=True):
 
 
 class Sanction(Struct, frozen=True):
-    """`until`: None for good. `by`: a name."""
+    """What one deed imposed on a person, their browser and a network, or some of these.
+
+    `until`: None for good. `by`: a name.
+    """
 
     id: int
     kind: Literal["ban", "timeout"]
@@ -133,7 +136,7 @@ class Impose(Struct, frozen=True):
 
 
 class Lift(Struct, frozen=True):
-    """Take a sanction back."""
+    """Take a sanction back, with all that the same deed imposed."""
 
     sanction: int
 
@@ -283,7 +286,10 @@ class Mute(Struct, frozen=True):
 
 
 class Prune(Struct, frozen=True):
-    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages."""
+    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages:
+    the oldest of them, as many as one transaction removes (`statements.PRUNED_AT_ONCE`); ask again for the
+    rest.
+    """
 
     room: int
     before: int | None = None

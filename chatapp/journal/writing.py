@@ -188,12 +188,15 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
+        key = (post.room, post.client_id or "", post.author.id)
+        if post.client_id is not None and key in self._known:
+            # Who lost the answer learns that it is kept, also where they may write no more, but not where
+            # they may not read.
+            self._permit(room, post.identity, "read", post.rights)
+            return Kept(self._known[key], new=False)
         any_author = post.any_author
         if changed := self._permit(room, post.identity, post.verb, post.rights):
             any_author = self._any_author(post, *changed)
-        key = (post.room, post.client_id or "", post.author.id)
-        if post.client_id is not None and key in self._known:
-            return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
         original = None if post.of is None else self._check_original(post, post.of, any_author)
@@ -283,6 +286,7 @@ class _Transaction:
 
     def _take_effect(self, room: _OpenRoom, post: Post) -> None:
         # A refusal leaves nothing behind: each effect is refused before it writes, and only the first may be.
+        at = now()  # by which those of one deed are known
         for effect in post.effects:
             match effect:
                 case ChangeRoom():
@@ -292,7 +296,7 @@ class _Transaction:
                 case SetMember():
                     statements.set_member(self._connection, room.id, effect, now())
                 case Impose():
-                    statements.impose(self._connection, room.id, effect, post.author, now())
+                    statements.impose(self._connection, room.id, effect, post.author, at)
                 case Lift():
                     statements.lift(self._connection, room.id, effect.sanction, now())
                 case MakeHook():

@@ -207,18 +207,24 @@ def converse(room_id: int) -> Response:
 
 
 def _change(room_id: int, form: dict[str, str]) -> None:
+    access.enter(get_hub(), get_identity(), room_id, "manage")  # before what is asked for is looked at
     hub, identity = get_hub(), get_identity()
     kind: Any = form["kind"]
     who: Any = form["posting"]
     days, messages = _number(form["keep_days"], "Days"), _number(form["keep_messages"], "Messages")
-    administration.rename(hub, identity, room_id, form["name"])
-    administration.set_topic(hub, identity, room_id, form["topic"])
-    administration.set_posting(hub, identity, room_id, who)
-    administration.set_guests(hub, identity, room_id, bool(form["guests"]))
-    administration.set_pace(hub, identity, room_id, _number(form["slow_seconds"], "Seconds") or 0)
-    administration.set_retention(hub, identity, room_id, days or None, messages or None)
-    administration.set_kind(hub, identity, room_id, kind)
-    (administration.close if form["closed"] else administration.reopen)(hub, identity, room_id)
+    administration.change(
+        hub,
+        identity,
+        room_id,
+        administration.naming(form["name"]),
+        administration.topic_of(form["topic"]),
+        administration.posting_of(who),
+        administration.guests_let_in(bool(form["guests"])),
+        administration.pace_of(_number(form["slow_seconds"], "Seconds") or 0),
+        administration.keeping(days or None, messages or None),
+        administration.kind_of(kind),
+        administration.closing(bool(form["closed"])),
+    )
 
 
 def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object]) -> Response:
@@ -255,7 +261,7 @@ def _page(
         members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],
-        sanctions=hub.journal.read(reading.sanctions_of, room.id) if runs else [],
+        sanctions=_sanctions(room, identity) if runs else [],
         entries=hub.journal.read(reading.audit, ENTRIES, room=room.id) if runs else [],
         may_write_to=not identity.guest and may(identity, "write_to_people"),
         durations=DURATIONS,
@@ -308,6 +314,15 @@ def _targets(room: Room, identity: Identity) -> list[Author]:
     """Whom a moderator may act on without one of their messages: who is here and not above them."""
     here = get_hub().presence.people(room.id)
     return [who for who in here if who.id != identity.id and _below(identity, who.id, room)]
+
+
+def _sanctions(room: Room, identity: Identity) -> list[dict[str, Any]]:
+    """What is in force; `below`: whether it may be lifted by who asks."""
+    found = get_hub().journal.read(reading.sanctions_of, room.id)
+    return [
+        {**msgspec.to_builtins(one), "below": not one.person or _below(identity, one.person, room)}
+        for one in found
+    ]
 
 
 def _named(room: Room, person: str) -> str:

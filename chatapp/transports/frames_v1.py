@@ -72,6 +72,10 @@ class Renamed(Struct, frozen=True, tag_field="type", tag="person"):
     name: str
 
 
+class RoomsChanged(Struct, frozen=True, tag_field="type", tag="rooms"):
+    """Your list of rooms has changed: ask `GET /api/rooms`."""
+
+
 class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
     """The answer to a ping."""
 
@@ -87,5 +91,18 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
     retry_after: float | UnsetType = UNSET
 
 
-ServerFrame = Joined | Reset | Left | Ack | TypingNow | ReadUpTo | Presence | Renamed | Pong | Error | Message
+ServerFrame = (
+    Joined
+    | Reset
+    | Left
+    | Ack
+    | TypingNow
+    | ReadUpTo
+    | Presence
+    | Renamed
+    | RoomsChanged
+    | Pong
+    | Error
+    | Message
+)
 SERVER_FRAMES: tuple[type[Struct], ...] = ServerFrame.__args__
