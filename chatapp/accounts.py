@@ -34,7 +34,7 @@ from chatapp.journal.people_requests import (
 )
 from chatapp.journal.requests import Act, Impose, Sanction, SetMember
 from chatapp.message import Author
-from chatapp.permissions import SYSTEM, Identity, check
+from chatapp.permissions import SYSTEM, Identity, Verb, check
 
 ROLES: tuple[AccountRole, ...] = ("member", "administrator")
 DAY = 86_400  # seconds
@@ -101,6 +101,8 @@ def sign_up(
         invitation=hashed(invitation) if invitation is not None else None,
         first=first,
         by=Author.of(by) if by is not None else None,
+        identity=by or guest or SYSTEM,
+        verb="administer" if by is not None else "read",
     )
     person: Person = hub.journal.ask(request)
     if invitation is not None:
@@ -166,10 +168,13 @@ def _change(
     columns: dict[str, Any],
     end_sessions: bool = False,
 ) -> Person:
-    check(identity, "read" if identity.id == person.id else "administer")  # who is banned has no say in it
+    verb: Verb = "read" if identity.id == person.id else "administer"
+    check(identity, verb)  # who is banned has no say in it
     act = Act(said, person.id) if said else None
     changed: Person = hub.journal.ask(
-        ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)
+        ChangeAccount(
+            person.id, columns, end_sessions, by=Author.of(identity), act=act, identity=identity, verb=verb
+        )
     )
     return changed
 
@@ -190,8 +195,19 @@ def sign_out(
     """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
     if identity.id != person.id:
         _administer(identity)
-    act = Act(f"signed {person.name} out", person.id) if identity.id != person.id else None
-    ended: int = hub.journal.ask(EndSessions(person.id, only, but, by=Author.of(identity), act=act))
+    own = identity.id == person.id
+    act = None if own else Act(f"signed {person.name} out", person.id)
+    request = EndSessions(
+        person.id,
+        only,
+        but,
+        by=Author.of(identity),
+        act=act,
+        # To end the very session that one has is nobody's right to lose.
+        identity=SYSTEM if own and only == identity.session else identity,
+        verb="read" if own else "administer",
+    )
+    ended: int = hub.journal.ask(request)
     return ended
 
 
@@ -217,7 +233,7 @@ def invite(
         enter(hub, identity, room, "invite")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by, identity=identity))
     return code
 
 
@@ -230,14 +246,15 @@ def invitations(hub: Hub, identity: Identity) -> list[InvitationLine]:
 def take_invitation_back(hub: Hub, identity: Identity, number: int) -> None:
     """It is good no longer. Raises BadRequest where there is none."""
     _administer(identity)
-    hub.journal.ask(TakeInvitationBack(number, Author.of(identity)))
+    hub.journal.ask(TakeInvitationBack(number, Author.of(identity), identity=identity))
 
 
 def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
     """The code of a link with which somebody sets a new password, once, within a day."""
     _administer(identity)
     code = new_code()
-    hub.journal.ask(OfferReset(hashed(code), person.id, _in(RESET_SECONDS), Author.of(identity)))
+    until = _in(RESET_SECONDS)
+    hub.journal.ask(OfferReset(hashed(code), person.id, until, Author.of(identity), identity=identity))
     return code
 
 
@@ -279,7 +296,7 @@ def ban(
         said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
     act = Act(said, whom.id, why)
-    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act))
+    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act, identity=identity))
 
 
 def bans(hub: Hub, identity: Identity) -> list[Sanction]:
@@ -291,7 +308,8 @@ def bans(hub: Hub, identity: Identity) -> list[Sanction]:
 def lift_ban(hub: Hub, identity: Identity, number: int) -> None:
     """Take a ban from the server back."""
     _administer(identity)
-    hub.journal.ask(LiftEverywhere(number, Author.of(identity), Act(f"lifted ban {number}")))
+    act = Act(f"lifted ban {number}")
+    hub.journal.ask(LiftEverywhere(number, Author.of(identity), act, identity=identity))
 
 
 def _administer(identity: Identity) -> None:
@@ -330,7 +348,7 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     check(identity, "administer")
     somebody = _somebody(hub, name_or_id)
     alias = f"x{secrets.token_hex(8)}"
-    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity))
+    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity), identity=identity)
     rooms: int = hub.journal.ask(request)
     return rooms
 

@@ -79,7 +79,7 @@ def become_guest(name: object, code: object) -> Identity:
     if identity is None:
         raise Forbidden("You have an account: sign in")
     check(identity, "read")
-    get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
+    get_hub().journal.ask(NoteGuest(person_id, name, device, address(), identity))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device

@@ -170,8 +170,7 @@ class _Transaction:
                 case Mute():
                     return self._mute(request)
                 case NoteGuest():
-                    statements.note_guest(self._connection, request, now())
-                    return 0
+                    return self._note_guest(request)
                 case Prune():
                     return self._prune(self._room(request.room), request)
                 case Erase():
@@ -240,6 +239,11 @@ class _Transaction:
             raise Forbidden("They are no less than you here by now")
         return permissions.may(identity, "change_any", rights)
 
+    def _permit_on_server(self, identity: Identity, verb: Verb) -> None:
+        """The same, for what is in no room."""
+        if identity.id != SYSTEM.id and identity.people != self._people_number():
+            permissions.check(people_reading.identity_now(self._connection, identity), verb)
+
     def _people_number(self) -> int:
         if self._people is None:
             self._people = people_reading.number(self._connection)
@@ -247,6 +251,7 @@ class _Transaction:
 
     def _erase(self, request: Erase) -> int:
         """Returns in how many rooms the person was."""
+        self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
         self._lock(rooms - self._rooms.keys())
@@ -262,6 +267,7 @@ class _Transaction:
         return len(rooms)
 
     def _about_people(self, request: PeopleRequest) -> Answer:
+        self._permit_on_server(request.identity, request.verb)
         answer, moved = people_statements.perform(self._connection, request, now())
         if moved:
             self._people = people_statements.move(self._connection)
@@ -398,6 +404,7 @@ class _Transaction:
         return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
+        self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
         room = statements.insert_room(self._connection, request, now())
@@ -418,7 +425,9 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
-        seq = max(0, min(request.seq, self._room(request.room).last_seq))
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        seq = max(0, min(request.seq, room.last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
@@ -426,8 +435,15 @@ class _Transaction:
             statements.note(self._connection, request.by, request.act, room, now())
 
     def _mute(self, request: Mute) -> int:
-        statements.mute(self._connection, self._room(request.room).id, request.person, request.muted)
-        return request.room
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        statements.mute(self._connection, room.id, request.person, request.muted)
+        return room.id
+
+    def _note_guest(self, request: NoteGuest) -> int:
+        self._permit_on_server(request.identity, "read")
+        statements.note_guest(self._connection, request, now())
+        return 0
 
     def _prune(self, room: _OpenRoom, request: Prune) -> int:
         """Returns the room's first number now. It is the same log: who is behind is reset by its cursor."""
