@@ -10,7 +10,7 @@ import time
 from ipaddress import ip_network
 from typing import Any
 
-from chatapp import deeds, text
+from chatapp import text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
 from chatapp.hub import Hub
@@ -32,7 +32,7 @@ from chatapp.journal.people_requests import (
     Spend,
     TakeInvitationBack,
 )
-from chatapp.journal.requests import Act, Impose, Sanction, SetMember
+from chatapp.journal.requests import Act, Impose, Sanction
 from chatapp.message import Author
 from chatapp.permissions import SYSTEM, Identity, Verb, check
 
@@ -87,7 +87,8 @@ def sign_up(
     role: AccountRole = "member",
     by: Identity | None = None,
 ) -> Person:
-    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages.
+    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages. Who comes by an
+    invitation into a room is a member of it in the same transaction.
 
     Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
     """
@@ -105,19 +106,7 @@ def sign_up(
         verb="administer" if by is not None else "read",
     )
     person: Person = hub.journal.ask(request)
-    if invitation is not None:
-        room = hub.journal.read(people_reading.invited_to, hashed(invitation))
-        if room is not None:
-            _take_in(hub, person, room)
     return person
-
-
-def _take_in(hub: Hub, person: Person, room_id: int) -> None:
-    room = enter(hub, SYSTEM, room_id)
-    detail = {"member": {"id": person.id, "name": person.name, "role": "member"}}
-    effect = SetMember(person.id, person.name, "member")
-    said = f"took {person.name} in"
-    deeds.keep(hub, SYSTEM, room, "invite", said, detail, effect, act=Act(said, person.id))
 
 
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
@@ -229,8 +218,8 @@ def invite(
     _between(days, 1, INVITATION_DAYS_LIMIT, "days")
     if not isinstance(note, str) or len(note) > NOTE_LIMIT:
         raise BadRequest(f"A note is at most {NOTE_LIMIT} characters")
-    if room is not None:
-        enter(hub, identity, room, "invite")
+    if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
+        raise BadRequest("A conversation with more people is another one: nobody is invited into it")
     code = new_code()
     by = Author.of(identity)
     hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by, identity=identity))

@@ -3,7 +3,7 @@
 As in test_in_flight.py: whatever a test asks at once is one transaction, in this order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from chatapp import accounts, administration, membership, tokens
-from chatapp.errors import ChatError, Forbidden, SignIn
+from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading, token_reading
 from chatapp.journal.people_requests import (
@@ -32,6 +32,7 @@ from chatapp.journal.people_requests import (
 from chatapp.journal.requests import (
     Act,
     ChangeRoom,
+    DropRoom,
     Impose,
     MakeRoom,
     MarkRead,
@@ -290,3 +291,70 @@ def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -
         (1, "administrator", 4),
         (2, "member", 4),
     ]
+
+
+# -- an invitation that leads into a room --------------------------------------------------------------------
+
+
+def invited(office: Office, room: int | None = None, by: Person | None = None) -> SignUp:
+    """The request of who uses an invitation that ada made."""
+    maker = by or office.ada
+    room = office.room if room is None else room
+    office.journal.ask(Invite("a code", FAR, 1, room=room, by=Author(maker.id, maker.name)))
+    return SignUp("joan", uniquifier="joan", invitation="a code")
+
+
+def members(office: Office) -> Iterable[str]:
+    return [member.name for member in office.journal.read(reading.members, office.room)]
+
+
+def test_an_account_and_its_place_in_the_room_are_one_transaction(office: Office) -> None:
+    commits: list[Any] = []
+    office.journal.on_commit = commits.append
+    joan = office.journal.ask(invited(office))
+    assert "joan" in members(office)
+    assert office.acts[:2] == ["took joan in", f"made an account: {joan.name} (member)"]
+    (together,) = commits[1:]  # the first is the invitation's
+    (kept,) = [each for each in together if getattr(each, "room", None) == office.room]
+    assert [message.detail["member"]["id"] for message in kept.messages] == [joan.id]
+    assert [message.seq for message in kept.messages] == [2]
+
+
+LEADS_NOWHERE: dict[str, Callable[[Office], Request]] = {
+    "the room is gone": lambda it: DropRoom(it.room),
+    "who invited is no member of the private room": lambda it: Post(
+        it.room,
+        BOSS,
+        "did it",
+        "notice",
+        effects=(
+            SetMember(it.grace.id, "grace", "owner"),
+            ChangeRoom({"kind": "private"}),
+            SetMember(it.ada.id, "ada", None),
+        ),
+    ),
+    "who invited is disabled": lambda it: ChangeAccount(it.ada.id, {"disabled": True}),
+    "who invited is banned": lambda it: ban(person=it.ada.id),
+}
+
+
+@pytest.mark.parametrize("why", LEADS_NOWHERE)
+def test_where_an_invitation_leads_nowhere_any_more_it_is_an_account_all_the_same(
+    why: str, office: Office
+) -> None:
+    request = invited(office)
+    *_, joan = office.ask_together(LEADS_NOWHERE[why](office), request)
+    assert isinstance(joan, Person)
+    assert "joan" not in members(office)
+    assert "took joan in" not in office.acts
+
+
+def test_nobody_is_invited_into_a_conversation(office: Office) -> None:
+    parts = tuple((each.id, each.name, "member") for each in (office.ada, office.grace))
+    room = office.journal.ask(MakeRoom("ada, grace", kind="direct", members=parts, party="u2 u3"))  # type: ignore[arg-type]
+    live = SimpleNamespace(rights=Rights(kind="direct"))
+    hub = cast(Hub, SimpleNamespace(journal=office.journal, room=lambda number: live))
+    with pytest.raises(BadRequest):
+        accounts.invite(hub, SYSTEM, room=room)
+    office.journal.ask(invited(office, room, Person("system", "system", "administrator")))
+    assert len(office.journal.read(reading.members, room)) == 2

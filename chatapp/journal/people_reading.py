@@ -190,10 +190,12 @@ def invitation(connection: Connection, code: str) -> int | None:
     return found
 
 
-def invited_to(connection: Connection, code: str) -> int | None:
-    """The room into which the invitation leads, if any."""
-    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == code))
-    return room
+def invited_to(connection: Connection, code: str) -> tuple[int | None, Author]:
+    """The room into which the invitation leads, if any, and who made it. There must be one."""
+    columns = INVITATIONS.c
+    query = select(columns.room_id, columns.by_id, columns.by_name).where(columns.key == code)
+    row = connection.execute(query).one()
+    return row.room_id, Author(row.by_id, row.by_name)
 
 
 def reset_for(connection: Connection, code: str) -> Person | None:

@@ -26,9 +26,10 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
-from chatapp.journal.people_requests import Erase
+from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
+    SYSTEM_AUTHOR,
     Act,
     ChangeRoom,
     Clear,
@@ -175,6 +176,8 @@ class _Transaction:
                     return self._prune(self._room(request.room), request)
                 case Erase():
                     return self._erase(request)
+                case SignUp():
+                    return self._sign_up(request)
                 case PeopleRequest():
                     return self._about_people(request)
         except ChatError as refusal:
@@ -268,11 +271,66 @@ class _Transaction:
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         self._permit_on_server(request.identity, request.verb)
+        return self._done_about_people(request)
+
+    def _done_about_people(self, request: PeopleRequest) -> Any:
         answer, moved = people_statements.perform(self._connection, request, now())
         if moved:
             self._people = people_statements.move(self._connection)
             self._people_moved = True
-        return answer  # type: ignore[no-any-return]  # what it is depends on the request
+        return answer
+
+    def _sign_up(self, request: SignUp) -> Person:
+        """With the account comes the place in the room into which the invitation leads."""
+        if request.by is not None:
+            self._permit_on_server(request.identity, request.verb)
+        elif reading.sanctions(self._connection, "ban", None).meet(request.identity):
+            raise Forbidden("You are banned here")
+        person: Person = self._done_about_people(request)
+        if request.invitation is not None:
+            self._take_in(person, request.invitation)
+        return person
+
+    def _take_in(self, person: Person, invitation: str) -> None:
+        """Where the room is gone, or who invited may take nobody in there any more, it is an account all the
+        same.
+        """
+        room_id, inviter = people_reading.invited_to(self._connection, invitation)
+        if room_id is None:
+            return
+        if room_id not in self._rooms:
+            self._lock({room_id})
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        rights = reading.rights(self._connection, room.id)
+        if person.id in rights.members or not self._may_invite(inviter, rights):
+            return
+        said = f"took {person.name} in"
+        self._post(
+            Post(
+                room.id,
+                SYSTEM_AUTHOR,
+                said,
+                kind="notice",
+                detail={"member": {"id": person.id, "name": person.name, "role": "member"}},
+                effects=(SetMember(person.id, person.name, "member"),),
+                act=Act(said, person.id),
+                forced=True,
+            )
+        )
+
+    def _may_invite(self, inviter: Author, rights: Rights) -> bool:
+        if rights.kind == "direct":
+            return False
+        if inviter.id == SYSTEM.id:
+            return True
+        who = Identity(inviter.id, inviter.name, "member")
+        try:
+            who = people_reading.identity_now(self._connection, who)
+        except ChatError:  # disabled, erased, banned
+            return False
+        return permissions.may(who, "invite", rights)
 
     def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
         if not room.slow_seconds or post.kind != "text" or any_author:
