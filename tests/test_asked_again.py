@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import insert
 
 from chatapp import accounts, administration, membership, tokens
 from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
@@ -34,12 +35,14 @@ from chatapp.journal.requests import (
     ChangeRoom,
     DropRoom,
     Impose,
+    MakeHook,
     MakeRoom,
     MarkRead,
     Mute,
     NoteGuest,
     Post,
     Request,
+    RevokeHook,
     SetMember,
 )
 from chatapp.journal.token_requests import MakeToken, RevokeToken
@@ -291,6 +294,48 @@ def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -
         (1, "administrator", 4),
         (2, "member", 4),
     ]
+
+
+# -- a name that two take at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["joan", "Jоan"])
+def test_a_guest_does_not_come_in_under_a_name_that_somebody_just_took(name: str, office: Office) -> None:
+    guest = Identity("g8", name, "guest", "192.0.2.8", "another browser")
+    wanted = NoteGuest(guest.id, name, guest.device, guest.address, guest)
+    _, late = office.ask_together(SignUp("joan", uniquifier="j"), wanted)
+    assert isinstance(late, BadRequest)
+    assert office.journal.read(people_reading.find, guest.id) is None
+
+
+@pytest.mark.parametrize("name", ["builds", "Вuilds"])
+def test_a_hooks_name_is_nobodys_until_it_is_revoked(name: str, office: Office) -> None:
+    guest = Identity("g8", name, "guest", "192.0.2.8", "another browser")
+    taking: list[Request] = [
+        NoteGuest(guest.id, name, guest.device, guest.address, guest),
+        ChangeAccount(office.grace.id, {"name": name}),
+        SignUp(name, uniquifier="b"),
+    ]
+    made = Post(office.room, BOSS, "did it", "notice", effects=(MakeHook("a hook", "Builds"),))
+    _, *answers = office.ask_together(made, *taking)
+    assert [type(answer) for answer in answers] == [BadRequest] * 3
+    revoked = Post(office.room, BOSS, "did it", "notice", effects=(RevokeHook(1),))
+    _, noted, renamed, signed_up = office.ask_together(revoked, *taking)
+    assert noted == 0
+    assert isinstance(renamed, Person)
+    assert isinstance(signed_up, BadRequest)  # it is grace's now
+
+
+def test_who_shared_a_hooks_name_before_may_write_it_otherwise(office: Office) -> None:
+    """As a database may have it that is older than the rule."""
+    joan = office.sign_up("joan", "joan's session")
+    with office.journal._connections._engine.begin() as connection:
+        connection.execute(
+            insert(reading.HOOKS).values(
+                room_id=office.room, key="k", name="joan", by_id="u1", by_name="boss", made_at=1
+            )
+        )
+    assert office.journal.ask(ChangeAccount(joan.id, {"name": "Joan"})).name == "Joan"
 
 
 # -- an invitation that leads into a room --------------------------------------------------------------------

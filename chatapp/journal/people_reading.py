@@ -114,6 +114,13 @@ def person_called(connection: Connection, name: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def hook_called(connection: Connection, name: str) -> bool:
+    """Whether a hook in force has that name, or one that passes for it."""
+    names = connection.scalars(select(HOOKS.c.name).where(HOOKS.c.revoked_at.is_(None)).distinct())
+    wanted = key(name)
+    return any(key(each) == wanted for each in names)
+
+
 def find(connection: Connection, name_or_id: str) -> Author | None:
     """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
     found = person(connection, name_or_id) or person_called(connection, name_or_id)

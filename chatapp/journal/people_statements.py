@@ -82,7 +82,7 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
-    if reading.person_called(connection, request.name) is not None:
+    if reading.person_called(connection, request.name) or reading.hook_called(connection, request.name):
         raise BadRequest(TAKEN)
     if request.person is not None and reading.person(connection, request.person) is not None:
         raise BadRequest("You have an account already: sign in")
@@ -126,7 +126,10 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if "name" in columns:
         columns["key"] = key(columns["name"])
         other = reading.person_called(connection, columns["name"])
-        if other is not None and other.id != request.person:
+        anew = columns["key"] != key(before.name)  # whoever has it may write it otherwise
+        if (other is not None and other.id != request.person) or (
+            anew and reading.hook_called(connection, columns["name"])
+        ):
             raise BadRequest(TAKEN)
     if before.role == "administrator" and (
         columns.get("role", "administrator") != "administrator" or columns.get("disabled")

@@ -72,7 +72,9 @@ def _revoke(connection: Connection, request: requests.RevokeToken, at: int) -> N
 
 
 def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, at: int) -> None:
-    """Raises BadRequest for a name that passes for a person's, and where there are too many."""
+    """Raises BadRequest for a name that passes for a person's, and where there are too many. (That nobody
+    takes a hook's name later: people_statements.py.)
+    """
     if reading.person_called(connection, request.name) is not None:
         raise BadRequest(f"{request.name} is somebody's name: a hook has one of its own")
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)

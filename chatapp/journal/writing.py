@@ -500,6 +500,12 @@ class _Transaction:
 
     def _note_guest(self, request: NoteGuest) -> int:
         self._permit_on_server(request.identity, "read")
+        if people_reading.person_called(self._connection, request.name) is not None:
+            raise BadRequest(
+                f"{request.name} is the name of somebody with an account: choose another one, or sign in"
+            )
+        if people_reading.hook_called(self._connection, request.name):
+            raise BadRequest(f"{request.name} is the name of a program here: choose another one")
         statements.note_guest(self._connection, request, now())
         return 0
 
