@@ -155,7 +155,7 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 def ban(which: str, minutes: int, why: str, network: str, yes: bool) -> None:
     """Keep somebody out of the server: a person with an account, or (by the id) a guest."""
     confirm(f"Keep {which} out of this server?", yes)
-    accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network)
+    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network))
     click.echo(f"Banned {which}")
 
 
@@ -179,7 +179,7 @@ def bans(as_json: bool) -> None:
 @refusals
 def lift(number: int) -> None:
     """Take a ban from the server back, by its number."""
-    accounts.lift_ban(get_hub(), SYSTEM, number)
+    flushed(get_hub(), lambda: accounts.lift_ban(get_hub(), SYSTEM, number))
     click.echo(f"Lifted {number}")
 
 
