@@ -149,6 +149,27 @@ def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Per
     return _change(hub, identity, person, "set a new password", columns, end_sessions=True)
 
 
+def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
+    """Take somebody's second factor away, who has lost it, with its recovery codes; passkeys stay.
+
+    Raises BadRequest where there is none. One's own is changed where one says who one is: at /account/.
+    """
+    _administer(identity)
+    if identity.id == person.id:
+        raise BadRequest("Your own second factor is changed at /account/")
+    if not has_factor(hub, person):
+        raise BadRequest(f"{person.name} has no second factor")
+    said = f"took the second factor of {person.name} away"
+    columns = dict.fromkeys(("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"))
+    return _change(hub, identity, person, said, columns)
+
+
+def has_factor(hub: Hub, person: Person) -> bool:
+    """Whether somebody has set a second factor up."""
+    account = hub.journal.read(people_reading.account, "person_id", person.id)
+    return account is not None and account["tf_primary_method"] is not None
+
+
 def _change(
     hub: Hub,
     identity: Identity,

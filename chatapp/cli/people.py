@@ -119,6 +119,15 @@ def reset_password(which: str, as_json: bool) -> None:
     _link(link, as_json)
 
 
+@user.command("reset-factor")
+@which
+@as_json
+@refusals
+def reset_factor(which: str, as_json: bool) -> None:
+    """Take away the second factor of somebody who has lost it: the password is enough then."""
+    _done(shell.person(which).reset_factor(), as_json, "Took the second factor away of")
+
+
 @user.command("sign-out")
 @which
 @as_json
