@@ -27,6 +27,7 @@ from chatapp.journal.people_requests import (
     OfferReset,
     Person,
     Reset,
+    ResetFactor,
     SessionLine,
     SignUp,
     Spend,
@@ -150,24 +151,17 @@ def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Per
 
 
 def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
-    """Take somebody's second factor away, who has lost it, with its recovery codes; passkeys stay.
+    """Take somebody's second factor away, who has lost it, with its recovery codes; passkeys with which they
+    sign in stay.
 
     Raises BadRequest where there is none. One's own is changed where one says who one is: at /account/.
     """
     _administer(identity)
     if identity.id == person.id:
         raise BadRequest("Your own second factor is changed at /account/")
-    if not has_factor(hub, person):
-        raise BadRequest(f"{person.name} has no second factor")
-    said = f"took the second factor of {person.name} away"
-    columns = dict.fromkeys(("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"))
-    return _change(hub, identity, person, said, columns)
-
-
-def has_factor(hub: Hub, person: Person) -> bool:
-    """Whether somebody has set a second factor up."""
-    account = hub.journal.read(people_reading.account, "person_id", person.id)
-    return account is not None and account["tf_primary_method"] is not None
+    act = Act(f"took the second factor of {person.name} away", person.id)
+    hub.journal.ask(ResetFactor(person.id, Author.of(identity), act, identity=identity))
+    return person
 
 
 def _change(

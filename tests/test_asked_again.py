@@ -27,6 +27,7 @@ from chatapp.journal.people_requests import (
     OfferReset,
     OpenSession,
     Person,
+    ResetFactor,
     SignUp,
     TakeInvitationBack,
 )
@@ -136,15 +137,19 @@ ADMINISTERS: dict[str, Callable[[Office, Identity], Request]] = {
         "a token", it.grace.id, "builds", ("write",), bot=True, identity=by
     ),
     "a token revoked": lambda it, by: RevokeToken(1, identity=by),
+    "a second factor": lambda it, by: ResetFactor(
+        it.grace.id, BOSS, Act("took the factor away"), identity=by
+    ),
     "an erasure": lambda it, by: Erase(it.grace.id, "grace", "x1", True, identity=by),
 }
 
 
 def prepare(office: Office) -> None:
-    """What can be taken back: an invitation, a ban and a token, each with the number 1."""
+    """What can be taken back: an invitation, a ban and a token, each with the number 1, and a factor."""
     office.journal.ask(Invite("another code", FAR, 1))
     office.journal.ask(ban(person="g99"))
     office.journal.ask(MakeToken("another token", office.grace.id, "x", ("read",)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"tf_primary_method": "authenticator"}))
 
 
 @pytest.mark.parametrize("what", ADMINISTERS)
@@ -165,6 +170,7 @@ def test_what_an_administrator_asked_for_and_lost_the_right_to_is_not_done(
     assert [line.id for line in office.journal.read(token_reading.tokens)] == [1]
     assert office.journal.read(people_reading.reset_for, "a code") is None
     assert office.who("grace's session") is not None
+    assert office.journal.read(people_reading.has_factor, office.grace.id)
 
 
 @pytest.mark.parametrize("what", ADMINISTERS)
@@ -329,7 +335,8 @@ def test_a_hooks_name_is_nobodys_until_it_is_revoked(name: str, office: Office) 
 def test_who_shared_a_hooks_name_before_may_write_it_otherwise(office: Office) -> None:
     """As a database may have it that is older than the rule."""
     joan = office.sign_up("joan", "joan's session")
-    with office.journal._connections._engine.begin() as connection:
+    engine = office.journal._connections._engine
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
         connection.execute(
             insert(reading.HOOKS).values(
                 room_id=office.room, key="k", name="joan", by_id="u1", by_name="boss", made_at=1
@@ -354,12 +361,12 @@ def members(office: Office) -> Iterable[str]:
 
 
 def test_an_account_and_its_place_in_the_room_are_one_transaction(office: Office) -> None:
-    commits: list[Any] = []
+    request, commits = invited(office), list[Any]()
     office.journal.on_commit = commits.append
-    joan = office.journal.ask(invited(office))
+    joan = office.journal.ask(request)
     assert "joan" in members(office)
     assert office.acts[:2] == ["took joan in", f"made an account: {joan.name} (member)"]
-    (together,) = commits[1:]  # the first is the invitation's
+    (together,) = commits
     (kept,) = [each for each in together if getattr(each, "room", None) == office.room]
     assert [message.detail["member"]["id"] for message in kept.messages] == [joan.id]
     assert [message.seq for message in kept.messages] == [2]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from chatapp import accounts
+from chatapp.errors import BadRequest
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import ChangeAccount, KeepPasskey, OfferReset, Person, Reset
 from chatapp.journal.requests import PeopleRequest
@@ -57,6 +59,21 @@ def test_with_the_first_way_in_the_tokens_end_that_others_made(way: str, office:
     office.journal.ask(MakeToken("two", bot.id, "own", ("read",)))
     office.ask_together(ChangeAccount(bot.id, {"password": "another hash"}, True))
     assert holders(office, "one", "two") == ["two"]
+
+
+def test_a_passkey_that_is_only_a_second_factor_goes_with_it_and_the_others_stay(office: Office) -> None:
+    grace, hub = office.grace, office.hub
+    office.journal.ask(KeepPasskey(grace.id, PASSKEY))
+    with pytest.raises(BadRequest):
+        accounts.reset_factor(hub, office.identity, grace)
+    office.journal.ask(KeepPasskey(grace.id, {**PASSKEY, "credential_id": b"2", "usage": "secondary"}))
+    accounts.reset_factor(hub, office.identity, grace)
+    account = office.journal.read(people_reading.account, "person_id", grace.id)
+    assert account is not None
+    assert [each["usage"] for each in account["passkeys"]] == ["first"]
+    assert office.asked[-1].identity == office.identity
+    with pytest.raises(BadRequest):
+        accounts.reset_factor(hub, office.identity, office.ada)
 
 
 def test_a_second_factor_that_is_lost_is_taken_away_by_a_form(server: Server) -> None:

@@ -29,6 +29,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
     )
 )
 
+SECOND_FACTOR = "secondary"  # the usage of a passkey that is one, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
@@ -147,6 +148,17 @@ def account(connection: Connection, column: str, value: object) -> dict[str, Any
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
     return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
+
+
+def has_factor(connection: Connection, person_id: str) -> bool:
+    """Whether somebody's password alone does not let them in: they have an authenticator, or a passkey that
+    is a second factor.
+    """
+    found = account(connection, "person_id", person_id)
+    return found is not None and (
+        found["tf_primary_method"] is not None
+        or any(each["usage"] == SECOND_FACTOR for each in found["passkeys"])
+    )
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:

@@ -184,6 +184,14 @@ class Reset(PeopleRequest, frozen=True):
     uniquifier: str
 
 
+class ResetFactor(PeopleRequest, frozen=True):
+    """Take somebody's second factor away: authenticator, recovery codes, passkeys that are nothing else."""
+
+    person: str
+    by: Author
+    act: Act
+
+
 class Erase(PeopleRequest, frozen=True):
     """Take a person out of the database. `name`: theirs; `alias`: the author id that what they said gets.
 

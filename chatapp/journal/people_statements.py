@@ -55,6 +55,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
             _offer_reset(connection, request, at)
         case requests.Reset():
             return _reset(connection, request, at), True
+        case requests.ResetFactor():
+            _reset_factor(connection, request, at)
         case requests.ImposeEverywhere():
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
@@ -292,6 +294,17 @@ def _reset(connection: Connection, request: requests.Reset, at: int) -> Person:
     _end_sessions(connection, requests.EndSessions(person.id), at)
     note(connection, Author(person.id, person.name), Act("set a new password with a link"), None, at)
     return person
+
+
+def _reset_factor(connection: Connection, request: requests.ResetFactor, at: int) -> None:
+    person = _person(connection, request.person)
+    if not reading.has_factor(connection, person.id):
+        raise BadRequest(f"{person.name} has no second factor")
+    none = dict.fromkeys(("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"))
+    connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(none))
+    mine = PASSKEYS.c.user_id == _user(connection, person.id)
+    connection.execute(delete(PASSKEYS).where(mine, PASSKEYS.c.usage == reading.SECOND_FACTOR))
+    note(connection, request.by, request.act, None, at)
 
 
 def _next(connection: Connection) -> int:

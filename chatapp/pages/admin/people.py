@@ -85,7 +85,7 @@ def _page(
         person=found,
         sessions=accounts.sessions(get_hub(), get_identity(), found),
         roles=accounts.ROLES,
-        has_factor=accounts.has_factor(get_hub(), found),
+        has_factor=get_hub().journal.read(people_reading.has_factor, found.id),
         form=form or {},
         link=link,
     )
