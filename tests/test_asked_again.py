@@ -53,7 +53,7 @@ from chatapp.reads import Reads
 from tests.test_people import BOSS, House
 
 GUEST = Identity("g7", "mallory", "guest", "192.0.2.7", "a browser")
-FAR = 2**62  # a time that is not yet
+FAR = 4_102_444_800_000_000  # the year 2100
 
 
 class Office(House):

@@ -271,7 +271,8 @@ class _Transaction:
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         self._permit_on_server(request.identity, request.verb)
-        return self._done_about_people(request)
+        answer: Answer = self._done_about_people(request)
+        return answer
 
     def _done_about_people(self, request: PeopleRequest) -> Any:
         answer, moved = people_statements.perform(self._connection, request, now())
