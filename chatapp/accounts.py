@@ -10,7 +10,7 @@ import time
 from ipaddress import ip_network
 from typing import Any
 
-from chatapp import deeds, text
+from chatapp import text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
 from chatapp.hub import Hub
@@ -27,14 +27,15 @@ from chatapp.journal.people_requests import (
     OfferReset,
     Person,
     Reset,
+    ResetFactor,
     SessionLine,
     SignUp,
     Spend,
     TakeInvitationBack,
 )
-from chatapp.journal.requests import Act, Impose, Sanction, SetMember
+from chatapp.journal.requests import Act, Impose, Sanction
 from chatapp.message import Author
-from chatapp.permissions import SYSTEM, Identity, check
+from chatapp.permissions import SYSTEM, Identity, Verb, check
 
 ROLES: tuple[AccountRole, ...] = ("member", "administrator")
 DAY = 86_400  # seconds
@@ -86,7 +87,8 @@ def sign_up(
     role: AccountRole = "member",
     by: Identity | None = None,
 ) -> Person:
-    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages.
+    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages. Who comes by an
+    invitation into a room is a member of it in the same transaction.
 
     Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
     """
@@ -100,21 +102,11 @@ def sign_up(
         invitation=hashed(invitation) if invitation is not None else None,
         first=first,
         by=Author.of(by) if by is not None else None,
+        identity=by or guest or SYSTEM,
+        verb="administer" if by is not None else "read",
     )
     person: Person = hub.journal.ask(request)
-    if invitation is not None:
-        room = hub.journal.read(people_reading.invited_to, hashed(invitation))
-        if room is not None:
-            _take_in(hub, person, room)
     return person
-
-
-def _take_in(hub: Hub, person: Person, room_id: int) -> None:
-    room = enter(hub, SYSTEM, room_id)
-    detail = {"member": {"id": person.id, "name": person.name, "role": "member"}}
-    effect = SetMember(person.id, person.name, "member")
-    said = f"took {person.name} in"
-    deeds.keep(hub, SYSTEM, room, "invite", said, detail, effect, act=Act(said, person.id))
 
 
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
@@ -160,6 +152,20 @@ def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Per
     return _change(hub, identity, person, "set a new password", columns, end_sessions=True)
 
 
+def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
+    """Take somebody's second factor away, who has lost it, with its recovery codes; passkeys with which they
+    sign in stay.
+
+    Raises BadRequest where there is none. One's own is changed where one says who one is: at /account/.
+    """
+    _administer(identity)
+    if identity.id == person.id:
+        raise BadRequest("Your own second factor is changed at /account/")
+    act = Act(f"took the second factor of {person.name} away", person.id)
+    hub.journal.ask(ResetFactor(person.id, Author.of(identity), act, identity=identity))
+    return person
+
+
 def _change(
     hub: Hub,
     identity: Identity,
@@ -170,12 +176,15 @@ def _change(
     counts: bool = False,
 ) -> Person:
     """`counts`: towards the rate of changes."""
-    check(identity, "read" if identity.id == person.id else "administer")  # who is banned has no say in it
+    verb: Verb = "read" if identity.id == person.id else "administer"
+    check(identity, verb)  # who is banned has no say in it
     if counts:
         hub.limiter.account(identity)
     act = Act(said, person.id) if said else None
     changed: Person = hub.journal.ask(
-        ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)
+        ChangeAccount(
+            person.id, columns, end_sessions, by=Author.of(identity), act=act, identity=identity, verb=verb
+        )
     )
     return changed
 
@@ -196,8 +205,19 @@ def sign_out(
     """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
     if identity.id != person.id:
         _administer(identity)
-    act = Act(f"signed {person.name} out", person.id) if identity.id != person.id else None
-    ended: int = hub.journal.ask(EndSessions(person.id, only, but, by=Author.of(identity), act=act))
+    own = identity.id == person.id
+    act = None if own else Act(f"signed {person.name} out", person.id)
+    request = EndSessions(
+        person.id,
+        only,
+        but,
+        by=Author.of(identity),
+        act=act,
+        # To end the very session that one has is nobody's right to lose.
+        identity=SYSTEM if own and only == identity.session else identity,
+        verb="read" if own else "administer",
+    )
+    ended: int = hub.journal.ask(request)
     return ended
 
 
@@ -218,11 +238,11 @@ def invite(
     _between(uses, 1, USES_LIMIT, "uses")
     _between(days, 1, INVITATION_DAYS_LIMIT, "days")
     note = text.note(note)
-    if room is not None:
-        enter(hub, identity, room, "invite")
+    if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
+        raise BadRequest("A conversation with more people is another one: nobody is invited into it")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note, room, by))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note, room, by, identity=identity))
     return code
 
 
@@ -235,14 +255,15 @@ def invitations(hub: Hub, identity: Identity) -> list[InvitationLine]:
 def take_invitation_back(hub: Hub, identity: Identity, number: int) -> None:
     """It is good no longer. Raises BadRequest where there is none."""
     _administer(identity)
-    hub.journal.ask(TakeInvitationBack(number, Author.of(identity)))
+    hub.journal.ask(TakeInvitationBack(number, Author.of(identity), identity=identity))
 
 
 def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
     """The code of a link with which somebody sets a new password, once, within a day."""
     _administer(identity)
     code = new_code()
-    hub.journal.ask(OfferReset(hashed(code), person.id, _in(RESET_SECONDS), Author.of(identity)))
+    until = _in(RESET_SECONDS)
+    hub.journal.ask(OfferReset(hashed(code), person.id, until, Author.of(identity), identity=identity))
     return code
 
 
@@ -284,7 +305,7 @@ def ban(
         said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
     act = Act(said, whom.id, why)
-    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act))
+    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act, identity=identity))
 
 
 def bans(hub: Hub, identity: Identity) -> list[Sanction]:
@@ -296,7 +317,8 @@ def bans(hub: Hub, identity: Identity) -> list[Sanction]:
 def lift_ban(hub: Hub, identity: Identity, number: int) -> None:
     """Take a ban from the server back."""
     _administer(identity)
-    hub.journal.ask(LiftEverywhere(number, Author.of(identity), Act(f"lifted ban {number}")))
+    act = Act(f"lifted ban {number}")
+    hub.journal.ask(LiftEverywhere(number, Author.of(identity), act, identity=identity))
 
 
 def _administer(identity: Identity) -> None:
@@ -335,7 +357,7 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     check(identity, "administer")
     somebody = _somebody(hub, name_or_id)
     alias = f"x{secrets.token_hex(8)}"
-    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity))
+    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity), identity=identity)
     rooms: int = hub.journal.ask(request)
     return rooms
 

@@ -16,7 +16,7 @@ from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, DropRoom, MakeRoom, SetMember
 from chatapp.message import Author, Message
-from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, check
+from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, Verb, check
 from chatapp.room import Room
 
 SLOW_LIMIT = 86_400  # seconds
@@ -30,7 +30,8 @@ def make_room(
 
     Raises BadRequest, Forbidden, SignIn, TooFast.
     """
-    check(identity, "make_room" if kind == "public" else "make_private_room")
+    verb: Verb = "make_room" if kind == "public" else "make_private_room"
+    check(identity, verb)
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")
     owner = () if identity.guest or identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
@@ -42,6 +43,8 @@ def make_room(
         members=owner,  # type: ignore[arg-type]
         by=Author.of(identity),
         act=Act(f"made a {kind} room", text.room_name(name)),
+        identity=identity,
+        verb=verb,
     )
     if identity.id != SYSTEM.id:
         hub.limiter.room(identity.address)

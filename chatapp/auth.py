@@ -16,7 +16,6 @@ from wtforms import ValidationError
 from chatapp.accounts import hashed
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
-from chatapp.journal import people_reading
 from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity, check
 from chatapp.sessions import accepted_keys
@@ -71,15 +70,13 @@ def become_guest(name: object, code: object) -> Identity:
         raise Forbidden('Guests are asked for a word here: send it as "code"')
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
-    if get_hub().journal.read(people_reading.person_called, name) is not None:
-        raise BadRequest(f"{name} is the name of somebody with an account: choose another one, or sign in")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
     device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
     identity = get_hub().people.guest(Identity(person_id, name, "guest", address(), device))
     if identity is None:
         raise Forbidden("You have an account: sign in")
     check(identity, "read")
-    get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
+    get_hub().journal.ask(NoteGuest(person_id, name, device, address(), identity))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device

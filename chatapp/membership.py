@@ -126,6 +126,8 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[str]) -> i
         guests=False,
         members=tuple((person.id, person.name, "member") for person in party.values()),
         party=" ".join(sorted(party)),
+        identity=identity,
+        verb="write_to_people",
     )
     room: int = hub.journal.ask(request)
     hub.rooms_changed(*party)
@@ -145,7 +147,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
         raise SignIn()
     check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
-    hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
+    hub.journal.ask(Mute(room.id, identity.id, bool(muted), identity, room.rights.number))
     hub.rooms_changed(identity.id)
 
 

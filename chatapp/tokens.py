@@ -83,6 +83,8 @@ def make(
         None if days is None else time.time_ns() // 1000 + days * DAY,
         bot=not own and identity.id != SYSTEM.id,
         by=Author.of(identity),
+        identity=identity,
+        verb="change_self" if own else "administer",
     )
     made: int = hub.journal.ask(request)
     return MadeToken(made, token, request.person)
@@ -114,7 +116,14 @@ def revoke(hub: Hub, identity: Identity, token: int) -> None:
     _check_signed_in(identity)
     hub.limiter.account(identity)
     administers = identity.id == SYSTEM.id or identity.role == "administrator"
-    hub.journal.ask(RevokeToken(token, None if administers else identity.id, Author.of(identity)))
+    request = RevokeToken(
+        token,
+        None if administers else identity.id,
+        Author.of(identity),
+        identity=identity,
+        verb="administer" if administers else "change_self",
+    )
+    hub.journal.ask(request)
 
 
 def _check_signed_in(identity: Identity) -> None:

@@ -154,6 +154,19 @@ def test_a_guest_who_signs_up_keeps_name_id_and_messages(server: Server, board: 
     assert problem(guest.http.post(f"/api/rooms/{board}/messages", json={"body": "hi"})) == "sign_in"
 
 
+def test_a_guest_whose_name_somebody_took_since_is_still_marked(server: Server, board: int) -> None:
+    name = f"joan {uuid.uuid4().hex[:8]}"
+    guest, joan = Person(server, name), Member(server, name)
+    guest.say(board, "before")
+    assert joan.sign_up(administrator(server).invite()).status_code == 303
+    guest.say(board, "after")
+    joan.say(board, "joan's")
+    authors = {each["body"]: each["author"] for each in joan.read(board)["messages"]}
+    marked = {"id": guest.id, "name": name, "guest": True}
+    assert authors == {"before": marked, "after": marked, "joan's": {"id": joan.id, "name": name}}
+    assert problem(guest.http.post("/guests", json={"name": name})) == "bad_request"
+
+
 @pytest.mark.parametrize(
     "disguise",
     [

@@ -96,6 +96,23 @@ def test_what_is_wrong_is_refused_in_slacks_words(server: Server, grace: Member,
     assert grace.http.get(f"/hooks/{hook['id']}/x").status_code == 405
 
 
+def test_what_a_hook_says_is_marked_on_every_page_that_shows_it(
+    server: Server, grace: Member, room: int
+) -> None:
+    hook = make_hook(grace, room, f"Ops {room}")
+    assert told(httpx.post(hook["url"], json={"text": "deployed"})) == (200, "ok")
+    grace.say(room, "good")
+    (seq,) = [each["seq"] for each in grace.read(room)["messages"] if each["body"] == "deployed"]
+    for path in (f"/chats/{room}/", f"/chats/{room}/messages/{seq}/", f"/chats/{room}/report/{seq}"):
+        page = grace.http.get(path).text
+        shown = page.partition("<template")[0]
+        assert shown.count(">app</span>") == 1, path
+        assert re.search(rf"Ops {room}</bdi>\s*<span class=\"guest program\"", shown), path
+    joan = member(server, "joan")
+    assert joan.http.post(f"/api/rooms/{room}/messages/{seq}/report", json={"why": "x"}).status_code < 300
+    assert grace.http.get(f"/chats/{room}/reports/").text.count(">app</span>") == 1
+
+
 def test_a_hook_may_write_as_fast_as_a_person(new_server: Callable[..., Server]) -> None:
     grace = administrator(new_server(rate_messages="3 per 1 hour").start())
     hook = make_hook(grace, grace.make_room())

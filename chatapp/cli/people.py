@@ -119,6 +119,15 @@ def reset_password(which: str, as_json: bool) -> None:
     _link(link, as_json)
 
 
+@user.command("reset-factor")
+@which
+@as_json
+@refusals
+def reset_factor(which: str, as_json: bool) -> None:
+    """Take away the second factor of somebody who has lost it: the password is enough then."""
+    _done(shell.person(which).reset_factor(), as_json, "Took the second factor away of")
+
+
 @user.command("sign-out")
 @which
 @as_json
@@ -155,7 +164,7 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 def ban(which: str, minutes: int, why: str, network: str, yes: bool) -> None:
     """Keep somebody out of the server: a person with an account, or (by the id) a guest."""
     confirm(f"Keep {which} out of this server?", yes)
-    accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network)
+    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network))
     click.echo(f"Banned {which}")
 
 
@@ -179,7 +188,7 @@ def bans(as_json: bool) -> None:
 @refusals
 def lift(number: int) -> None:
     """Take a ban from the server back, by its number."""
-    accounts.lift_ban(get_hub(), SYSTEM, number)
+    flushed(get_hub(), lambda: accounts.lift_ban(get_hub(), SYSTEM, number))
     click.echo(f"Lifted {number}")
 
 

@@ -29,6 +29,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
     )
 )
 
+SECOND_FACTOR = "secondary"  # the usage of a passkey that is one, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
@@ -114,6 +115,13 @@ def person_called(connection: Connection, name: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def hook_called(connection: Connection, name: str) -> bool:
+    """Whether a hook in force has that name, or one that passes for it."""
+    names = connection.scalars(select(HOOKS.c.name).where(HOOKS.c.revoked_at.is_(None)).distinct())
+    wanted = key(name)
+    return any(key(each) == wanted for each in names)
+
+
 def find(connection: Connection, name_or_id: str) -> Author | None:
     """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
     found = person(connection, name_or_id) or person_called(connection, name_or_id)
@@ -140,6 +148,17 @@ def account(connection: Connection, column: str, value: object) -> dict[str, Any
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
     return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
+
+
+def has_factor(connection: Connection, person_id: str) -> bool:
+    """Whether somebody's password alone does not let them in: they have an authenticator, or a passkey that
+    is a second factor.
+    """
+    found = account(connection, "person_id", person_id)
+    return found is not None and (
+        found["tf_primary_method"] is not None
+        or any(each["usage"] == SECOND_FACTOR for each in found["passkeys"])
+    )
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:
@@ -190,10 +209,12 @@ def invitation(connection: Connection, code: str) -> int | None:
     return found
 
 
-def invited_to(connection: Connection, code: str) -> int | None:
-    """The room into which the invitation leads, if any."""
-    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == code))
-    return room
+def invited_to(connection: Connection, code: str) -> tuple[int | None, Author]:
+    """The room into which the invitation leads, if any, and who made it. There must be one."""
+    columns = INVITATIONS.c
+    query = select(columns.room_id, columns.by_id, columns.by_name).where(columns.key == code)
+    row = connection.execute(query).one()
+    return row.room_id, Author(row.by_id, row.by_name)
 
 
 def reset_for(connection: Connection, code: str) -> Person | None:

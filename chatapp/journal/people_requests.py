@@ -65,8 +65,9 @@ class SignUp(PeopleRequest, frozen=True):
     """Make an account; the answer is the Person.
 
     `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
-    the login library. `invitation`: the key of one with uses left; `first`: it is the first administrator's,
-    and there must have been none.
+    the login library. `invitation`: the key of one with uses left: where it leads into a room that is still
+    there, and who made it may still take people in there, the person is a member. `first`: it is the first
+    administrator's, and there must have been none. `identity`: `by`, or the guest.
     """
 
     name: str
@@ -181,6 +182,14 @@ class Reset(PeopleRequest, frozen=True):
     key: str
     password: str
     uniquifier: str
+
+
+class ResetFactor(PeopleRequest, frozen=True):
+    """Take somebody's second factor away: authenticator, recovery codes, passkeys that are nothing else."""
+
+    person: str
+    by: Author
+    act: Act
 
 
 class Erase(PeopleRequest, frozen=True):

@@ -71,8 +71,17 @@ def _revoke(connection: Connection, request: requests.RevokeToken, at: int) -> N
     note(connection, request.by, Act(f"revoked token {request.id}", owner), None, at)
 
 
+def revoke_all(connection: Connection, user: int, at: int) -> int:
+    """All tokens of an account are good no longer; how many there were."""
+    columns = TOKENS.c
+    mine = update(TOKENS).where(columns.user_id == user, columns.revoked_at.is_(None))
+    return connection.execute(mine.values(revoked_at=at, changed=reading.number(connection) + 1)).rowcount
+
+
 def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, at: int) -> None:
-    """Raises BadRequest for a name that passes for a person's, and where there are too many."""
+    """Raises BadRequest for a name that passes for a person's, and where there are too many. (That nobody
+    takes a hook's name later: people_statements.py.)
+    """
     if reading.person_called(connection, request.name) is not None:
         raise BadRequest(f"{request.name} is somebody's name: a hook has one of its own")
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)

@@ -26,9 +26,10 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
-from chatapp.journal.people_requests import Erase
+from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
+    SYSTEM_AUTHOR,
     Act,
     ChangeRoom,
     Clear,
@@ -170,12 +171,13 @@ class _Transaction:
                 case Mute():
                     return self._mute(request)
                 case NoteGuest():
-                    statements.note_guest(self._connection, request, now())
-                    return 0
+                    return self._note_guest(request)
                 case Prune():
                     return self._prune(self._room(request.room), request)
                 case Erase():
                     return self._erase(request)
+                case SignUp():
+                    return self._sign_up(request)
                 case PeopleRequest():
                     return self._about_people(request)
         except ChatError as refusal:
@@ -243,6 +245,11 @@ class _Transaction:
             raise Forbidden("They are no less than you here by now")
         return permissions.may(identity, "change_any", rights)
 
+    def _permit_on_server(self, identity: Identity, verb: Verb) -> None:
+        """The same, for what is in no room."""
+        if identity.id != SYSTEM.id and identity.people != self._people_number():
+            permissions.check(people_reading.identity_now(self._connection, identity), verb)
+
     def _people_number(self) -> int:
         if self._people is None:
             self._people = people_reading.number(self._connection)
@@ -250,6 +257,7 @@ class _Transaction:
 
     def _erase(self, request: Erase) -> int:
         """Returns in how many rooms the person was."""
+        self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
         self._lock(rooms - self._rooms.keys())
@@ -265,11 +273,68 @@ class _Transaction:
         return len(rooms)
 
     def _about_people(self, request: PeopleRequest) -> Answer:
+        self._permit_on_server(request.identity, request.verb)
+        answer: Answer = self._done_about_people(request)
+        return answer
+
+    def _done_about_people(self, request: PeopleRequest) -> Any:
         answer, moved = people_statements.perform(self._connection, request, now())
         if moved:
             self._people = people_statements.move(self._connection)
             self._people_moved = True
-        return answer  # type: ignore[no-any-return]  # what it is depends on the request
+        return answer
+
+    def _sign_up(self, request: SignUp) -> Person:
+        """With the account comes the place in the room into which the invitation leads."""
+        if request.by is not None:
+            self._permit_on_server(request.identity, request.verb)
+        elif reading.sanctions(self._connection, "ban", None).meet(request.identity):
+            raise Forbidden("You are banned here")
+        person: Person = self._done_about_people(request)
+        if request.invitation is not None:
+            self._take_in(person, request.invitation)
+        return person
+
+    def _take_in(self, person: Person, invitation: str) -> None:
+        """Where the room is gone, or who invited may take nobody in there any more, it is an account all the
+        same.
+        """
+        room_id, inviter = people_reading.invited_to(self._connection, invitation)
+        if room_id is None:
+            return
+        if room_id not in self._rooms:
+            self._lock({room_id})
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        rights = reading.rights(self._connection, room.id)
+        if person.id in rights.members or not self._may_invite(inviter, rights):
+            return
+        said = f"took {person.name} in"
+        self._post(
+            Post(
+                room.id,
+                SYSTEM_AUTHOR,
+                said,
+                kind="notice",
+                detail={"member": {"id": person.id, "name": person.name, "role": "member"}},
+                effects=(SetMember(person.id, person.name, "member"),),
+                act=Act(said, person.id),
+                forced=True,
+            )
+        )
+
+    def _may_invite(self, inviter: Author, rights: Rights) -> bool:
+        if rights.kind == "direct":
+            return False
+        if inviter.id == SYSTEM.id:
+            return True
+        who = Identity(inviter.id, inviter.name, "member")
+        try:
+            who = people_reading.identity_now(self._connection, who)
+        except ChatError:  # disabled, erased, banned
+            return False
+        return permissions.may(who, "invite", rights)
 
     def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
         if not room.slow_seconds or post.kind != "text" or any_author:
@@ -402,6 +467,7 @@ class _Transaction:
         return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
+        self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
         room = statements.insert_room(self._connection, request, now())
@@ -422,7 +488,9 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
-        seq = max(0, min(request.seq, self._room(request.room).last_seq))
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        seq = max(0, min(request.seq, room.last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
@@ -430,8 +498,21 @@ class _Transaction:
             statements.note(self._connection, request.by, request.act, room, now())
 
     def _mute(self, request: Mute) -> int:
-        statements.mute(self._connection, self._room(request.room).id, request.person, request.muted)
-        return request.room
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        statements.mute(self._connection, room.id, request.person, request.muted)
+        return room.id
+
+    def _note_guest(self, request: NoteGuest) -> int:
+        self._permit_on_server(request.identity, "read")
+        if people_reading.person_called(self._connection, request.name) is not None:
+            raise BadRequest(
+                f"{request.name} is the name of somebody with an account: choose another one, or sign in"
+            )
+        if people_reading.hook_called(self._connection, request.name):
+            raise BadRequest(f"{request.name} is the name of a program here: choose another one")
+        statements.note_guest(self._connection, request, now())
+        return 0
 
     def _prune(self, room: _OpenRoom, request: Prune) -> int:
         """Returns the room's first number now. It is the same log: who is behind is reset by its cursor."""
