@@ -58,6 +58,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.ImposeEverywhere():
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
+                if sanction.person is not None:
+                    token_statements.revoke_hooks_of(connection, sanction.person, request.by, at)
             note(connection, request.by, request.act, None, at)
             return 0, True
         case requests.LiftEverywhere():
@@ -150,6 +152,8 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         ended = _end_sessions(connection, requests.EndSessions(request.person), at)
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
+    if columns.get("disabled"):
+        token_statements.revoke_hooks_of(connection, request.person, request.by, at)
     return _person(connection, request.person), public or bool(ended)
 
 
