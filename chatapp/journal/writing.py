@@ -52,6 +52,7 @@ from chatapp.journal.requests import (
     SetMember,
     Settle,
 )
+from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
@@ -381,7 +382,7 @@ class _Transaction:
         if request.deed is not None:
             self._post(request.deed)
         report_statements.settle(self._connection, report, request.outcome, now())
-        said = f"settled the report of #{report.seq} of {report.author.name}: {request.outcome}"
+        said = f"{REPORT_SETTLED}{report.seq} of {report.author.name}: {request.outcome}"
         act = Act(said, report.author.id, request.why)
         statements.note(self._connection, Author.of(request.identity), act, room.id, now())
         return room.id
