@@ -328,9 +328,8 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     What they said stays as "removed person", or goes. Raises BadRequest, Forbidden.
     """
     check(identity, "administer")
-    somebody = _somebody(hub, name_or_id)
     alias = f"x{secrets.token_hex(8)}"
-    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity))
+    request = Erase(_somebody(hub, name_or_id).id, alias, keep_messages, Author.of(identity))
     rooms: int = hub.journal.ask(request)
     return rooms
 

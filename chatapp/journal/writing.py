@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
-from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, SignIn, TooFast
 from chatapp.journal import (
     people_reading,
     people_statements,
@@ -171,6 +171,7 @@ class _Transaction:
                 case Mute():
                     return self._mute(request)
                 case NoteGuest():
+                    self._check_not_erased(request.person)
                     statements.note_guest(self._connection, request, now())
                     return 0
                 case Prune():
@@ -261,6 +262,10 @@ class _Transaction:
         self._people = people_statements.move(self._connection)
         self._people_moved = True
         return len(rooms)
+
+    def _check_not_erased(self, person: str) -> None:
+        if people_reading.erased(self._connection, person):
+            raise SignIn("You are not known here any more")
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         answer, moved = people_statements.perform(self._connection, request, now())
@@ -419,6 +424,7 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
+        self._check_not_erased(request.person)  # a connection says so when it ends
         seq = max(0, min(request.seq, self._room(request.room).last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
