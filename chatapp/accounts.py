@@ -355,9 +355,9 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     What they said stays as "removed person", or goes. Raises BadRequest, Forbidden.
     """
     check(identity, "administer")
-    somebody = _somebody(hub, name_or_id)
     alias = f"x{secrets.token_hex(8)}"
-    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity), identity=identity)
+    person = _somebody(hub, name_or_id).id
+    request = Erase(person, alias, keep_messages, Author.of(identity), identity=identity)
     rooms: int = hub.journal.ask(request)
     return rooms
 

@@ -89,7 +89,9 @@ def become_guest(name: object, code: object) -> Identity:
 def former_name() -> str:
     """The name of who came in before another word was asked; of anybody else an empty one."""
     person = session.get("person")
-    return str(person["name"]) if person and _guest_of_cookie() is None else ""
+    if not person or _guest_of_cookie() is not None or get_hub().people.erased(person["id"]):
+        return ""
+    return str(person["name"])
 
 
 def guard_write(*, listed_origins: bool = False) -> None:

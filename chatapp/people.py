@@ -66,6 +66,7 @@ class People:
         self._sessions: OrderedDict[str, Person | None] = OrderedDict()
         self._holders: OrderedDict[str, Holder | None] = OrderedDict()
         self._once_guests: set[str] = set()
+        self._erased: set[str] = set()  # hashes of ids
         self._bans: Sanctions = NOBODY
         self._seen: set[str] = set()
         self._used: set[str] = set()  # tokens of which it is not kept yet
@@ -113,9 +114,17 @@ class People:
         return self._admitted(identity)
 
     def guest(self, identity: Identity) -> Identity | None:
-        """`identity`, a guest or nobody in particular, as it is now; None for who has an account since."""
+        """`identity`, a guest or nobody in particular, as it is now; None for who has an account since, or
+        was erased.
+        """
         self._catch_up()
-        return None if identity.id in self._once_guests else self._admitted(identity)
+        if identity.id in self._once_guests or self.erased(identity.id):
+            return None
+        return self._admitted(identity)
+
+    def erased(self, person: str) -> bool:
+        """Whether that is the id of somebody who was taken out of the database, as far as this is known."""
+        return bool(self._erased) and people_reading.erasure(person) in self._erased
 
     def still(self, identity: Identity) -> Identity:
         """`identity`, of a request that waited, as it is now. May switch. Raises SignIn and Forbidden."""
@@ -195,12 +204,16 @@ class People:
             # What changes from here on is read twice, which does no harm.
             self.renamed = {each.id: each.name for each in self._journal.read(people_reading.renamed)}
             self._once_guests.update(self._journal.read(people_reading.once_guests))
+            self._erased.update(self._journal.read(people_reading.erasures))
         news = self._journal.read(people_reading.news, since)
         changed = {person.id: person for person in news.changed}
         # From here on nothing switches: what is known changes for everybody at once.
         self.number, self._bans = news.number, news.bans
         self._wanted = max(self._wanted, news.number)
         self._once_guests.update(id for id in changed if id.startswith("g"))
+        self._erased.update(news.erased)
+        if news.erased:
+            self.renamed = {id: name for id, name in self.renamed.items() if not self.erased(id)}
         for key in news.ended:
             self._sessions.pop(key, None)
             self._holders.pop(key, None)
@@ -214,7 +227,10 @@ class People:
             self.renamed[person.id] = person.name
         for follower in self._followers():
             try:
-                self._look_at(follower, changed, set(news.ended))
+                if news.erased and self.erased(follower.identity.id):
+                    follower.dismiss(SignIn("You are not known here any more"))
+                else:
+                    self._look_at(follower, changed, set(news.ended))
             except Exception:
                 log.exception("somebody's connection could not be told who they are")
         for person in news.renamed:

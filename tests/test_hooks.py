@@ -163,6 +163,29 @@ def test_who_runs_a_room_makes_and_revokes_its_hooks_and_nobody_else(
         assert hook["url"].rpartition("/")[2] not in "\n".join(database.iterdump())
 
 
+@pytest.mark.parametrize("how", ["banned", "disabled", "erased"])
+def test_the_hooks_of_who_is_banned_disabled_or_erased_are_revoked_for_good(
+    how: str, server: Server, grace: Member, room: int
+) -> None:
+    boss, joan = administrator(server), member(server, "joan")
+    joan.http.post(f"/api/rooms/{room}/join").raise_for_status()
+    grace.http.put(f"/api/rooms/{room}/members/{joan.id}", json={"role": "owner"}).raise_for_status()
+    hook, others = make_hook(grace, room), make_hook(joan, room, "Cron")
+    assert told(httpx.post(hook["url"], json={"text": "x"})) == (200, "ok")
+    if how == "banned":
+        boss.http.post("/api/bans", json={"person": grace.id, "seconds": 60}).raise_for_status()
+    elif how == "disabled":
+        boss.change(grace.id, disabled=True).raise_for_status()
+        boss.change(grace.id, disabled=False).raise_for_status()
+    else:
+        assert server.console("user", "erase", grace.name, "--yes").status == 0
+    assert told(httpx.post(hook["url"], json={"text": "x"})) == (404, "no_service")
+    assert told(httpx.post(others["url"], json={"text": "x"})) == (200, "ok")
+    acts = [entry["what"] for entry in joan.http.get(f"/api/rooms/{room}/audit").json()["entries"]]
+    assert acts[0] == "revoked the hook Builds"
+    assert [line["name"] for line in joan.http.get(f"/api/rooms/{room}/hooks").json()["hooks"]] == ["Cron"]
+
+
 def test_hooks_are_made_and_revoked_in_a_terminal_and_end_with_their_room(one_worker: Server) -> None:
     grace = member(one_worker, "grace")
     room = grace.make_room()

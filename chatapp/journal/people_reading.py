@@ -1,5 +1,6 @@
 """Questions to the database about people, each one indexed."""
 
+import hashlib
 import time
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, SPENT, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -23,6 +24,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
         account_rows.Passkey,
         account_rows.Session,
         account_rows.Invitation,
+        account_rows.Erasure,
         account_rows.ResetLink,
         account_rows.Spent,
         account_rows.Token,
@@ -62,6 +64,7 @@ def news(connection: Connection, since: int) -> News:
         renamed,
         ended,
         sanctions(connection, "ban", None),
+        erasures(connection, since),
     )
 
 
@@ -73,6 +76,22 @@ def renamed(connection: Connection) -> list[Person]:
 def once_guests(connection: Connection) -> list[str]:
     """Ids of those who were guests before they had an account."""
     return list(connection.scalars(select(_U.person_id).where(_U.person_id.startswith("g"))))
+
+
+def erasure(person_id: str) -> str:
+    """What is kept of the id of somebody who was erased."""
+    return hashlib.sha256(person_id.encode()).hexdigest()
+
+
+def erasures(connection: Connection, since: int = -1) -> list[str]:
+    """Who was erased after the number `since`, as `erasure` has it."""
+    return list(connection.scalars(select(ERASURES.c.key).where(ERASURES.c.changed > since)))
+
+
+def erased(connection: Connection, person_id: str) -> bool:
+    """Whether the person with that id was taken out of the database."""
+    query = select(ERASURES.c.key).where(ERASURES.c.key == erasure(person_id))
+    return connection.scalar(query) is not None
 
 
 def person_of_session(connection: Connection, session: str) -> tuple[int, Person | None]:
@@ -244,6 +263,8 @@ def identity_now(connection: Connection, identity: Identity) -> Identity:
     signed_in = identity.role in ("member", "administrator")
     if signed_in and (found is None or found.disabled):
         raise SignIn("You are not signed in any more")
+    if identity.role == "guest" and erased(connection, identity.id):
+        raise SignIn("You are not known here any more")
     if identity.role == "guest" and found is not None:
         raise SignIn("You have an account now: sign in")
     if signed_in and found is not None:

@@ -29,7 +29,7 @@ class News(Struct, frozen=True):
 
     `changed`: people as they are now; `renamed`: those of them with a new name; `ended`: keys of
     sessions and tokens.
-    `bans`: those in force on the whole server.
+    `bans`: those in force on the whole server. `erased`: people who are here no more, by the hashes of ids.
     """
 
     number: int
@@ -37,6 +37,7 @@ class News(Struct, frozen=True):
     renamed: list[Person]
     ended: list[str]
     bans: Sanctions
+    erased: list[str]
 
 
 class SessionLine(Struct, frozen=True):
@@ -193,13 +194,12 @@ class ResetFactor(PeopleRequest, frozen=True):
 
 
 class Erase(PeopleRequest, frozen=True):
-    """Take a person out of the database. `name`: theirs; `alias`: the author id that what they said gets.
+    """Take a person out of the database. `alias`: the author id that what they said gets.
 
     `keep_messages`: what they said stays, as somebody's without a name; else it goes.
     """
 
     person: str
-    name: str
     alias: str
     keep_messages: bool
     by: Author = SYSTEM_AUTHOR

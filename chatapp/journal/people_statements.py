@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from chatapp.errors import BadRequest, Forbidden
+from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
@@ -60,6 +60,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.ImposeEverywhere():
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
+                if sanction.person is not None:
+                    token_statements.revoke_hooks_of(connection, sanction.person, request.by, at)
             note(connection, request.by, request.act, None, at)
             return 0, True
         case requests.LiftEverywhere():
@@ -84,6 +86,8 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
+    if request.person is not None and reading.erased(connection, request.person):
+        raise SignIn("You are not known here any more")
     if reading.person_called(connection, request.name) or reading.hook_called(connection, request.name):
         raise BadRequest(TAKEN)
     if request.person is not None and reading.person(connection, request.person) is not None:
@@ -153,6 +157,8 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         connection.execute(delete(RESETS).where(mine))
     if request.end_sessions or columns.get("disabled"):
         ended = bool(_end_sessions(connection, requests.EndSessions(request.person), at)) or ended
+    if columns.get("disabled"):
+        token_statements.revoke_hooks_of(connection, request.person, request.by, at)
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
     return _person(connection, request.person), public or ended

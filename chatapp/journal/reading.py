@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from msgspec import UNSET, structs
-from sqlalchemy import Connection, Row, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
 
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
+from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
@@ -153,11 +154,17 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
 
 
 def audit(
-    connection: Connection, limit: int, before: int = 2**62, room: int | None = None, about: str = ""
+    connection: Connection,
+    asking: str,
+    limit: int,
+    before: int = 2**62,
+    room: int | None = None,
+    about: str = "",
 ) -> list[AuditLine]:
     """The newest `limit` entries of the audit log below the id `before`, the newest first.
 
-    `about`: only those in which this stands somewhere, in capitals or not; all of them are looked through.
+    `asking`: the id of who asks; that somebody reported them is nothing for them. `about`: only those in
+    which this stands somewhere, in capitals or not; all of them are looked through.
     """
     columns = AUDIT.c
     query = select(
@@ -169,7 +176,7 @@ def audit(
         columns.room_id,
         columns.whom,
         columns.why,
-    ).where(columns.id < before)
+    ).where(columns.id < before, ~report_settled_about(asking))
     if room is not None:
         query = query.where(columns.room_id == room)
     if about:
@@ -177,6 +184,11 @@ def audit(
         query = query.where(or_(*[column.icontains(about, autoescape=True) for column in told]))
     rows = connection.execute(query.order_by(columns.id.desc()).limit(limit))
     return [AuditLine(row[0], format_time(row[1]), *row[2:]) for row in rows]
+
+
+def report_settled_about(person: str) -> ColumnElement[bool]:
+    """Entries of the audit log that say how a report of somebody's message was settled."""
+    return and_(AUDIT.c.whom == person, AUDIT.c.what.startswith(REPORT_SETTLED, autoescape=True))
 
 
 def to_prune(connection: Connection, now: int) -> list[Prune]:

@@ -104,3 +104,12 @@ def revoke_hook(connection: Connection, room: int, hook: int, at: int) -> None:
     mine = (columns.id == hook) & (columns.room_id == room) & columns.revoked_at.is_(None)
     if not connection.execute(update(HOOKS).where(mine).values(revoked_at=at)).rowcount:
         raise BadRequest("There is no such hook (any more)")
+
+
+def revoke_hooks_of(connection: Connection, person: str, by: Author, at: int) -> None:
+    """All hooks that somebody made, in whatever rooms; each is noted as revoked by `by`."""
+    columns = HOOKS.c
+    mine = (columns.by_id == person) & columns.revoked_at.is_(None)
+    for hook in connection.execute(select(columns.id, columns.room_id, columns.name).where(mine)).all():
+        connection.execute(update(HOOKS).where(columns.id == hook.id).values(revoked_at=at))
+        note(connection, by, Act(f"revoked the hook {hook.name}", f"h{hook.id}"), hook.room_id, at)

@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
-from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, SignIn, TooFast
 from chatapp.journal import (
     people_reading,
     people_statements,
@@ -53,6 +53,7 @@ from chatapp.journal.requests import (
     SetMember,
     Settle,
 )
+from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
@@ -272,6 +273,10 @@ class _Transaction:
         self._people_moved = True
         return len(rooms)
 
+    def _check_not_erased(self, person: str) -> None:
+        if people_reading.erased(self._connection, person):
+            raise SignIn("You are not known here any more")
+
     def _about_people(self, request: PeopleRequest) -> Answer:
         self._permit_on_server(request.identity, request.verb)
         answer: Answer = self._done_about_people(request)
@@ -450,7 +455,7 @@ class _Transaction:
         if request.deed is not None:
             self._post(request.deed)
         report_statements.settle(self._connection, report, request.outcome, now())
-        said = f"settled the report of #{report.seq} of {report.author.name}: {request.outcome}"
+        said = f"{REPORT_SETTLED}{report.seq} of {report.author.name}: {request.outcome}"
         act = Act(said, report.author.id, request.why)
         statements.note(self._connection, Author.of(request.identity), act, room.id, now())
         return room.id
@@ -488,6 +493,7 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
+        self._check_not_erased(request.person)  # a connection says so when it ends
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         seq = max(0, min(request.seq, room.last_seq))
@@ -504,6 +510,7 @@ class _Transaction:
         return room.id
 
     def _note_guest(self, request: NoteGuest) -> int:
+        self._check_not_erased(request.person)
         self._permit_on_server(request.identity, "read")
         if people_reading.person_called(self._connection, request.name) is not None:
             raise BadRequest(

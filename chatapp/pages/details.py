@@ -262,7 +262,7 @@ def _page(
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],
         sanctions=_sanctions(room, identity) if runs else [],
-        entries=hub.journal.read(reading.audit, ENTRIES, room=room.id) if runs else [],
+        entries=hub.journal.read(reading.audit, identity.id, ENTRIES, room=room.id) if runs else [],
         may_write_to=not identity.guest and may(identity, "write_to_people"),
         durations=DURATIONS,
         error=str(error) if error else None,
