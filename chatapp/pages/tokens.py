@@ -70,6 +70,4 @@ def _page(
         error=str(error) if error else None,
         form=form or {},
     )
-    answer = Response(html, error.status, error.headers) if error else Response(html)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return Response(html, error.status, error.headers) if error else Response(html)
