@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
@@ -17,7 +19,8 @@ PARTY_LIMIT = 8  # people in a direct conversation
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
     """Who is a member, owners first."""
     room = permitted(hub, identity, room_id, "read")
-    return hub.journal.read(reading.members, room.id)
+    found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
+    return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:

@@ -245,7 +245,7 @@ def _page(
 ) -> Response:
     hub, identity = get_hub(), get_identity()
     room = _entered(room_id)
-    members = hub.journal.read(reading.members, room.id)
+    members = membership.members(hub, identity, room.id)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
     html = render_template(

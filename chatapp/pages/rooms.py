@@ -117,7 +117,7 @@ def _show(
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         transport=transport,
-        people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
+        people=[hub.presence.plain(who) for who in hub.presence.people(room.id)],
         names=hub.people.renamed,
         body_limit=hub.config.body_limit,
         rooms_limit=hub.config.rooms_per_socket,

@@ -9,6 +9,7 @@ from chatapp.journal.requests import AuditLine, Member, ReportLine, Sanction
 from chatapp.journal.token_requests import HookLine, TokenLine
 from chatapp.message import Author, Message
 from chatapp.permissions import Posting, RoomKind, RoomRole
+from chatapp.transports.frames_v1 import Present
 
 
 class Problem(Struct, frozen=True):
@@ -62,7 +63,7 @@ class Presence(Struct, frozen=True):
     type: Literal["presence"]
     room: int
     count: int
-    here: list[Author]
+    here: list[Present]
 
 
 class Members(Struct, frozen=True):
