@@ -146,6 +146,10 @@ class People:
         """What somebody is called who wrote as `name`."""
         return self.renamed.get(person, name)
 
+    def names_now(self, people: Iterable[str]) -> dict[str, str]:
+        """By id, the names of those among `people` who had another one before."""
+        return {person: self.renamed[person] for person in people if person in self.renamed}
+
     # -- what changes ------------------------------------------------------------------------------
 
     def moved(self, number: int) -> None:

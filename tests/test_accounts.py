@@ -1,5 +1,6 @@
 """Who somebody is: the first administrator, invitations, signing in and out, names, and what becomes of sockets."""
 
+import json
 import re
 import sqlite3
 import threading
@@ -203,6 +204,32 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
     assert name in [each["name"] for each in members]
     grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
+
+
+def test_a_page_tells_the_new_names_of_those_only_whom_it_shows(server: Server, board: int) -> None:
+    grace, joan, reader = member(server, "grace"), member(server, "joan"), Person(server, "reader")
+    grace.say(board, "the first")
+    for number in range(50):
+        reader.say(board, f"{number}")
+    names = {}
+    for person in (grace, joan):
+        names[person.id] = f"somebody {uuid.uuid4().hex[:8]}"
+        assert person.change(person.id, name=names[person.id]).status_code == 200
+
+    def told(text: str) -> dict[str, str]:
+        page = json.loads(re.search(r'<script id="page"[^>]*>(.*?)</script>', text, re.DOTALL)[1])
+        return page["names"]
+
+    assert told(reader.http.get(f"/chats/{board}/").text) == {}
+    assert joan.id not in reader.http.get(f"/chats/{board}/").text
+    older = eventually(lambda: told(reader.http.get(f"/chats/{board}/?before=2").text))
+    assert older == {grace.id: names[grace.id]}
+    batch = eventually(lambda: "names" in (found := reader.read(board, before=2)) and found)
+    assert batch["names"] == {grace.id: names[grace.id]}
+    assert batch["messages"][0]["author"]["name"] == grace.name
+    assert "names" not in reader.read(board)
+    assert joan.http.post(f"/api/rooms/{board}/join").status_code == 200
+    eventually(lambda: told(reader.http.get(f"/chats/{board}/").text) == {joan.id: names[joan.id]})
 
 
 def test_what_somebody_says_of_themselves_shows_where_people_are_listed_and_only_there(

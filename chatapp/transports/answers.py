@@ -23,11 +23,15 @@ class Problem(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """Messages, oldest first. `reset`: they are all that there is; discard what you show of the room."""
+    """Messages, oldest first. `reset`: they are all that there is; discard what you show of the room.
+
+    `names`: what those of their authors are called now, by id, who had another name before.
+    """
 
     messages: list[Message]
     cursor: int
     epoch: str
+    names: dict[str, str] | UnsetType = UNSET
     reset: bool | UnsetType = UNSET
 
 

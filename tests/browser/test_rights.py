@@ -123,6 +123,20 @@ def test_what_somebody_says_of_themselves_shows_beside_their_name_and_long_words
         expect(says).to_be_hidden()
 
 
+def test_messages_that_are_scrolled_to_stand_under_the_name_that_their_author_has_now(
+    room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    grace.say(board, "the first")
+    for number in range(60):
+        ada.say(board, f"{number}")
+    name = f"Grace H {grace.id}"
+    grace.change(grace.id, name=name).raise_for_status()
+    chat = room_of(ada)
+    expect(chat.row("the first")).to_have_count(0)
+    chat.scroll_to_top()
+    expect(chat.row("the first").locator(".author")).to_have_text(name)
+
+
 # -- rooms that come and go ----------------------------------------------------------------------------
 
 
