@@ -19,6 +19,11 @@ PARTY_LIMIT = 8  # people in a direct conversation
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
     """Who is a member, owners first."""
     room = permitted(hub, identity, room_id, "read")
+    return members_of(hub, room)
+
+
+def members_of(hub: Hub, room: Room) -> list[Member]:
+    """The same, of a room that the asker may read."""
     found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
     return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
 

@@ -245,7 +245,7 @@ def _page(
 ) -> Response:
     hub, identity = get_hub(), get_identity()
     room = _entered(room_id)
-    members = membership.members(hub, identity, room.id)
+    members = membership.members_of(hub, room)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
     html = render_template(
