@@ -440,6 +440,8 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/sanctions (a sending out)": over_http(
         "POST", f"{CHAT}/sanctions", data={"kind": "kick", "person": SUBJECT}
     ),
+    "POST /chats/N/hooks": over_http("POST", f"{CHAT}/hooks", data={"name": "a hook"}),
+    "POST /chats/N/hooks/<int:hook>/revoke": over_http("POST", f"{CHAT}/hooks/{NO_NUMBER}/revoke"),
     "POST /chats/N/clear": over_http("POST", f"{CHAT}/clear", data={"sure": "yes"}),
     "POST /chats/N/delete": over_http("POST", f"{CHAT}/delete", data={"sure": "yes"}),
     "POST /chats/N/sanctions/<int:sanction>/lift": over_http("POST", f"{CHAT}/sanctions/{{sanction}}/lift"),
