@@ -339,10 +339,12 @@ def _targets(room: Room, identity: Identity) -> list[Author]:
 
 
 def _named(room: Room, person: str) -> str:
-    """The id of `person`: that, the name of an account, or of a guest who is here. Raises BadRequest."""
+    """The id of `person`: that, the name of an account, or of who is in this room. Raises BadRequest.
+
+    Who is elsewhere is not looked for: a moderator would learn from the answer who that is.
+    """
     name = person.strip()
-    everybody = [who for people in get_hub().presence.everywhere().values() for who in people]
-    found = {who.id for who in everybody if who.name == name}
+    found = {who.id for who in get_hub().presence.people(room.id) if who.name == name}
     if len(found) > 1:
         raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
     return found.pop() if found else membership.known(get_hub(), room, name).id
