@@ -34,14 +34,13 @@ from chatapp.journal.people_requests import (
     TakeInvitationBack,
 )
 from chatapp.journal.requests import Act, Impose, Sanction
-from chatapp.message import Author
+from chatapp.message import DAY_SECONDS, Author
 from chatapp.permissions import SYSTEM, Identity, Verb, check
 
 ROLES: tuple[AccountRole, ...] = ("member", "administrator")
-DAY = 86_400  # seconds
 INVITATION_DAYS, INVITATION_DAYS_LIMIT = 7, 366
 USES_LIMIT = 10_000
-RESET_SECONDS = DAY
+RESET_SECONDS = DAY_SECONDS
 FOUND_LIMIT = 50
 
 
@@ -242,7 +241,7 @@ def invite(
         raise BadRequest("A conversation with more people is another one: nobody is invited into it")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note, room, by, identity=identity))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY_SECONDS), uses, note, room, by, identity=identity))
     return code
 
 
@@ -293,7 +292,7 @@ def ban(
         raise BadRequest(f"There is nobody called {name_or_id!r}")
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
-    _between(seconds, 0, 366 * DAY, "seconds")
+    _between(seconds, 0, 366 * DAY_SECONDS, "seconds")
     until, why = _in(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):

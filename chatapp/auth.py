@@ -223,8 +223,24 @@ def checked_form(*fields: str) -> dict[str, str]:
     return {field: value.replace("\r\n", "\n") for field, value in values.items()}
 
 
+def checked_numbers(field: str) -> list[int]:
+    """The numbers of all boxes called `field` that are ticked in a form. Raises BadRequest."""
+    try:
+        urlencoded = request.mimetype == "application/x-www-form-urlencoded"
+        pairs = _pairs() if urlencoded else request.form.items(multi=True)
+    except ValueError:
+        raise BadRequest("The form is not UTF-8, or has too many fields") from None
+    given = [value for name, value in pairs if name == field]
+    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
+        raise BadRequest(f"{field}: whole numbers")
+    return [int(value) for value in given]
+
+
 def _urlencoded() -> dict[str, str]:
-    pairs = parse_qsl(
+    return dict(reversed(_pairs()))  # of a field that is given twice the first one counts
+
+
+def _pairs() -> list[tuple[str, str]]:
+    return parse_qsl(
         request.get_data().decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_LIMIT
     )
-    return dict(reversed(pairs))  # of a field that is given twice the first one counts

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from chatapp import text
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
@@ -18,7 +20,13 @@ PARTY_LIMIT = 8  # people in a direct conversation
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
     """Who is a member, owners first."""
     room = permitted(hub, identity, room_id, "read")
-    return hub.journal.read(reading.members, room.id)
+    return members_of(hub, room)
+
+
+def members_of(hub: Hub, room: Room) -> list[Member]:
+    """The same, of a room that the asker may read."""
+    found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
+    return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:

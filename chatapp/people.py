@@ -49,8 +49,8 @@ class Follower(Protocol):
 
 
 class People:
-    """`followers()`: all who are pushed to; `on_renamed(person)`: somebody has a new name. Neither may
-    switch.
+    """`followers()`: all who are pushed to; `on_renamed(person)`, `on_status(person)`: somebody has a new
+    name, or says something else of themselves. None of them may switch.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class People:
         journal: Journal,
         followers: Callable[[], Iterable[Follower]],
         on_renamed: Callable[[Person], None],
+        on_status: Callable[[Person], None],
     ) -> None:
-        self._journal, self._followers, self._on_renamed = journal, followers, on_renamed
+        self._journal, self._followers = journal, followers
+        self._on_renamed, self._on_status = on_renamed, on_status
         self.number = -1  # up to which changes are known here
         self._wanted = 0  # and up to which there are some
         self._reading = BoundedSemaphore(1)
@@ -72,6 +74,7 @@ class People:
         self._used: set[str] = set()  # tokens of which it is not kept yet
         self._used_at: dict[str, int] = {}  # when it was kept of tokens last, in seconds of the sweep
         self.renamed: dict[str, str] = {}  # the names of those who had another one before
+        self.statuses: dict[str, str] = {}  # of those who say something of themselves
 
     # -- who asks ----------------------------------------------------------------------------------
 
@@ -152,6 +155,10 @@ class People:
         """What somebody is called who wrote as `name`."""
         return self.renamed.get(person, name)
 
+    def names_now(self, people: Iterable[str]) -> dict[str, str]:
+        """By id, the names of those among `people` who had another one before."""
+        return {person: self.renamed[person] for person in people if person in self.renamed}
+
     # -- what changes ------------------------------------------------------------------------------
 
     def moved(self, number: int) -> None:
@@ -203,6 +210,7 @@ class People:
             since = self._journal.read(people_reading.number)
             # What changes from here on is read twice, which does no harm.
             self.renamed = {each.id: each.name for each in self._journal.read(people_reading.renamed)}
+            self.statuses = {each.id: each.status for each in self._journal.read(people_reading.with_status)}
             self._once_guests.update(self._journal.read(people_reading.once_guests))
             self._erased.update(self._journal.read(people_reading.erasures))
         news = self._journal.read(people_reading.news, since)
@@ -225,6 +233,8 @@ class People:
                 self._holders[key] = structs.replace(holder, person=changed[holder.person.id])
         for person in news.renamed:
             self.renamed[person.id] = person.name
+        said = [person for person in news.changed if self.statuses.get(person.id, "") != person.status]
+        self.statuses.update({person.id: person.status for person in said})
         for follower in self._followers():
             try:
                 if news.erased and self.erased(follower.identity.id):
@@ -235,6 +245,8 @@ class People:
                 log.exception("somebody's connection could not be told who they are")
         for person in news.renamed:
             self._on_renamed(person)
+        for person in said:
+            self._on_status(person)
 
     def _look_at(self, follower: Follower, changed: dict[str, Person], ended: set[str]) -> None:
         identity = follower.identity

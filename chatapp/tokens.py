@@ -18,14 +18,13 @@ from chatapp.hub import Hub
 from chatapp.journal import people_reading, token_reading
 from chatapp.journal.people_requests import Person
 from chatapp.journal.token_requests import MakeToken, RevokeToken, TokenLine
-from chatapp.message import Author
+from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.permissions import SCOPES, SYSTEM, Identity, Scope, check
 
 PREFIX = "chat_"  # so that whoever finds one knows what it is
 NAME_LIMIT = 80
 DAYS, DAYS_LIMIT = 90, 3660
 ROOMS_LIMIT = 100
-DAY = 86_400_000_000  # microseconds
 _TOKEN = re.compile(r"chat_[\w-]{43}", re.ASCII)  # PREFIX, and 32 bytes in base 64
 
 
@@ -80,7 +79,7 @@ def make(
         name.strip(),
         tuple(scope for scope in SCOPES if scope in scopes),
         None if rooms is None else tuple(sorted(set(rooms))),
-        None if days is None else time.time_ns() // 1000 + days * DAY,
+        None if days is None else time.time_ns() // 1000 + days * DAY_MICROSECONDS,
         bot=not own and identity.id != SYSTEM.id,
         by=Author.of(identity),
         identity=identity,

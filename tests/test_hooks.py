@@ -41,6 +41,38 @@ def told(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
+def test_hooks_are_made_shown_once_and_revoked_on_the_page_of_the_room(
+    server: Server, grace: Member, room: int
+) -> None:
+    grace.http.headers["Accept"] = "text/html"
+    details, forms = f"/chats/{room}/details/", f"/chats/{room}/hooks"
+    joan = member(server, "joan")
+    assert "webhook" in grace.http.get(details).text
+    assert "webhook" not in joan.http.get(details).text
+    name = "Builds <i>"
+    page = grace.http.post(forms, data={"name": name})
+    found = re.search(rf'class="key">({server.url}/hooks/(\d+)/[\w-]{{43}})<', page.text)
+    assert found, page.text
+    url, number = found.groups()
+    assert page.headers["Cache-Control"] == "no-store"
+    assert told(httpx.post(url, json={"text": "deployed"})) == (200, "ok")
+    assert grace.read(room)["messages"][-1]["author"] == {"id": f"h{number}", "name": name}
+    listed = grace.http.get(details).text
+    assert "Builds &lt;i&gt;" in listed
+    assert url not in listed
+    answer = grace.http.post(forms, data={"name": joan.name})
+    assert answer.status_code == 400
+    assert "somebody&#39;s name" in answer.text
+    assert f'value="{joan.name}"' in answer.text
+    for path in (forms, f"{forms}/{number}/revoke"):
+        assert problem(joan.http.post(path, data={"name": "mine"})) == "forbidden"
+    answer = grace.http.post(f"{forms}/{number}/revoke")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{details}#hooks")
+    assert told(httpx.post(url, json={"text": "more"})) == (404, "no_service")
+    assert f"{forms}/{number}/revoke" not in grace.http.get(details).text
+    assert "no such hook" in grace.http.post(f"{forms}/{number}/revoke").text
+
+
 def test_what_slacks_callers_send_becomes_a_message_under_the_hooks_name(
     server: Server, grace: Member, room: int
 ) -> None:

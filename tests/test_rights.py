@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.clients import RESUMING, UNIT, Person, Reader, eventually
+from tests.people import member
 from tests.raw_socket import problem
 from tests.servers import Server
 from tests.test_shell import Shell
@@ -153,6 +154,24 @@ def test_a_private_room_is_listed_to_its_members_only(ada: Person, mallory: Pers
     assert den in {room["id"] for room in ada.http.get("/api/rooms").json()["rooms"]}
     assert den not in {room["id"] for room in mallory.http.get("/api/rooms").json()["rooms"]}
     assert f"/chats/{den}/" not in mallory.http.get("/chats/").text
+
+
+def test_a_guest_is_taken_in_by_name_only_from_the_room_itself(server: Server, mallory: Person) -> None:
+    olive = member(server, "olive")
+    room, elsewhere = olive.make_room(), olive.make_room()
+
+    def take_in() -> int:
+        return form(olive, f"/chats/{room}/members", person=mallory.name)
+
+    with closing(mallory.socket()) as socket:
+        socket.join(elsewhere)
+        eventually(lambda: mallory.http.get(f"/api/rooms/{elsewhere}/presence").json()["count"])
+        assert take_in() == 400  # and not a word about where they are
+        socket.join(room)
+        eventually(lambda: take_in() == 303)
+    listed = olive.http.get(f"/api/rooms/{room}/members").json()["members"]
+    assert mallory.id in [one["id"] for one in listed]
+    assert form(olive, f"/chats/{room}/members", person=member(server, "joan").name) == 303
 
 
 def test_members_read_and_write_in_a_private_room_over_every_transport(

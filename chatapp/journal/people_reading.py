@@ -73,6 +73,11 @@ def renamed(connection: Connection) -> list[Person]:
     return [Person(*row) for row in connection.execute(_PERSON.where(_U.renamed > 0))]
 
 
+def with_status(connection: Connection) -> list[Person]:
+    """Those who say something of themselves."""
+    return [Person(*row) for row in connection.execute(_PERSON.where(_U.status != ""))]
+
+
 def once_guests(connection: Connection) -> list[str]:
     """Ids of those who were guests before they had an account."""
     return list(connection.scalars(select(_U.person_id).where(_U.person_id.startswith("g"))))

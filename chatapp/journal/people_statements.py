@@ -14,12 +14,11 @@ from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.journal.token_requests import TokenRequest
-from chatapp.message import Author
+from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.names import key
 
 TAKEN = "That name is taken, or passes for somebody's: choose another one"
-DAY = 86_400_000_000  # microseconds
-ENDED_KEPT, UNUSED_KEPT = 30 * DAY, 400 * DAY  # of sessions; a cookie is good for a year
+ENDED_KEPT, UNUSED_KEPT = 30 * DAY_MICROSECONDS, 400 * DAY_MICROSECONDS  # of sessions; a cookie: a year
 PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
 
 

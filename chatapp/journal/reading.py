@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.journal.sentences import REPORT_SETTLED
-from chatapp.message import Author, Message, format_time
+from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
@@ -47,7 +47,6 @@ _STATE = select(
     ROOMS.c.rights,
 )
 _COLUMNS = MESSAGES.c
-DAY = 86_400_000_000  # microseconds
 
 
 def states(connection: Connection) -> list[RoomState]:
@@ -198,7 +197,7 @@ def to_prune(connection: Connection, now: int) -> list[Prune]:
         columns.id, columns.first_seq, columns.last_seq, columns.keep_days, columns.keep_messages
     ).where(columns.keep_days.is_not(None) | columns.keep_messages.is_not(None))
     for room, first, last, days, keep in connection.execute(query).all():
-        before = None if days is None else now - days * DAY
+        before = None if days is None else now - days * DAY_MICROSECONDS
         old = before is not None and _has_older(connection, room, first, before)
         if old or (keep is not None and last - first + 1 > keep):
             found.append(Prune(room, before, keep))

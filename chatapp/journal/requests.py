@@ -55,12 +55,13 @@ class Listed(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """`at`: since when."""
+    """`at`: since when. `status`: what they say of themselves, which stands with the people."""
 
     id: str
     name: str
     role: RoomRole
     at: str
+    status: str = ""
 
 
 class Sanction(Struct, frozen=True):

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, url_for
 
-from chatapp import access, administration, auth, membership, moderation, posting
+from chatapp import access, administration, auth, hooks, membership, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import reading
+from chatapp.journal import reading, token_reading
 from chatapp.message import Author, Message
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
@@ -163,6 +163,27 @@ def lift(room_id: int, sanction: int) -> Response:
     return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction))
 
 
+@bp.post("/chats/<room_id:room_id>/hooks")
+def make_hook(room_id: int) -> Response:
+    """Make an incoming webhook. Its address is in the answer, and nowhere else."""
+    auth.guard_write()
+    form = auth.checked_form("name")
+    try:
+        made = hooks.make(get_hub(), get_identity(), room_id, form["name"])
+    except ChatError as error:
+        return _refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
+    secret = made.path.rpartition("/")[2]
+    url = url_for("hooks.receive", hook=made.id, secret=secret, _external=True)
+    return _page(room_id, where="hooks", made=url)
+
+
+@bp.post("/chats/<room_id:room_id>/hooks/<int:hook>/revoke")
+def revoke_hook(room_id: int, hook: int) -> Response:
+    """A hook is good no longer."""
+    auth.guard_write()
+    return _done(room_id, "hooks", {}, lambda: hooks.revoke(get_hub(), get_identity(), room_id, hook))
+
+
 @bp.post("/chats/<room_id:room_id>/clear")
 def clear(room_id: int) -> Response:
     """Remove all messages for good; `sure` has to be said."""
@@ -247,11 +268,16 @@ def _refused(error: ChatError, page: Callable[[ChatError], Response]) -> Respons
 
 
 def _page(
-    room_id: int, error: ChatError | None = None, where: str = "", form: dict[str, str] | None = None
+    room_id: int,
+    error: ChatError | None = None,
+    where: str = "",
+    form: dict[str, str] | None = None,
+    made: str = "",
 ) -> Response:
+    """`where`: the part whose form was sent; `made`: what is shown this once."""
     hub, identity = get_hub(), get_identity()
     room = _entered(room_id)
-    members = hub.journal.read(reading.members, room.id)
+    members = membership.members_of(hub, room)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
     html = render_template(
@@ -263,6 +289,8 @@ def _page(
         targets=_targets(room, identity) if runs else [],
         sanctions=_sanctions(room, identity) if runs else [],
         entries=hub.journal.read(reading.audit, identity.id, ENTRIES, room=room.id) if runs else [],
+        hooks=hub.journal.read(token_reading.hooks, room.id) if "manage" in own.may else [],
+        made=made,
         may_write_to=not identity.guest and may(identity, "write_to_people"),
         durations=DURATIONS,
         error=str(error) if error else None,
@@ -326,10 +354,12 @@ def _sanctions(room: Room, identity: Identity) -> list[dict[str, Any]]:
 
 
 def _named(room: Room, person: str) -> str:
-    """The id of `person`: that, the name of an account, or of a guest who is here. Raises BadRequest."""
+    """The id of `person`: that, the name of an account, or of who is in this room. Raises BadRequest.
+
+    Who is elsewhere is not looked for: a moderator would learn from the answer who that is.
+    """
     name = person.strip()
-    everybody = [who for people in get_hub().presence.everywhere().values() for who in people]
-    found = {who.id for who in everybody if who.name == name}
+    found = {who.id for who in get_hub().presence.people(room.id) if who.name == name}
     if len(found) > 1:
         raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
     return found.pop() if found else membership.known(get_hub(), room, name).id

@@ -55,21 +55,31 @@ class ReadUpTo(Struct, frozen=True, tag_field="type", tag="read"):
     seq: int
 
 
+class Present(Struct, frozen=True, omit_defaults=True):
+    """Somebody who is here. `status`: what they say of themselves."""
+
+    id: str
+    name: str
+    guest: bool = False
+    status: str = ""
+
+
 class Presence(Struct, frozen=True, tag_field="type", tag="presence"):
     """Who is here: `here` at first, then who `joined` and `left`; in rooms of more than 100 `count` only."""
 
     room: int
     count: int
-    here: list[Author] | UnsetType = UNSET
-    joined: list[Author] | UnsetType = UNSET
-    left: list[Author] | UnsetType = UNSET
+    here: list[Present] | UnsetType = UNSET
+    joined: list[Present] | UnsetType = UNSET
+    left: list[Present] | UnsetType = UNSET
 
 
 class Renamed(Struct, frozen=True, tag_field="type", tag="person"):
-    """Somebody has a new name."""
+    """Somebody has a new name or, where there is a `status`, says something else of themselves."""
 
     id: str
     name: str
+    status: str | UnsetType = UNSET
 
 
 class RoomsChanged(Struct, frozen=True, tag_field="type", tag="rooms"):

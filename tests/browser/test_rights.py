@@ -101,6 +101,42 @@ def at_the_side(chat: ChatPage, room: int) -> Locator:
     return chat.page.locator(f'.room-links [data-room="{room}"]')
 
 
+# -- people ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
+def test_what_somebody_says_of_themselves_shows_beside_their_name_and_long_words_are_cut(
+    path: str, browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    room_of(grace)
+    grace.change(grace.id, status="at sea").raise_for_status()
+    chat = opened(browser_of(ada, **WIDE), board, path)
+    says = chat.page.locator("#people-here .person").filter(has_text=grace.name).locator(".says")
+    chat.page.get_by_role("button", name="People here").click()
+    expect(says).to_have_text("at sea")
+    if path == "/chats/{}/":  # who polls asks who is here only now and then
+        words = "<b>back</b> " + "on the second of next month " * 3
+        grace.change(grace.id, status=words.strip()).raise_for_status()
+        expect(says).to_have_text(words.strip())
+        assert says.evaluate("it => it.scrollWidth > it.clientWidth && it.clientHeight < 30")
+        grace.change(grace.id, status="").raise_for_status()
+        expect(says).to_be_hidden()
+
+
+def test_messages_that_are_scrolled_to_stand_under_the_name_that_their_author_has_now(
+    room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    grace.say(board, "the first")
+    for number in range(60):
+        ada.say(board, f"{number}")
+    name = f"Grace H {grace.id}"
+    grace.change(grace.id, name=name).raise_for_status()
+    chat = room_of(ada)
+    expect(chat.row("the first")).to_have_count(0)
+    chat.scroll_to_top()
+    expect(chat.row("the first").locator(".author")).to_have_text(name)
+
+
 # -- rooms that come and go ----------------------------------------------------------------------------
 
 
