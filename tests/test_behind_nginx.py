@@ -163,6 +163,7 @@ def test_who_only_listens_outlives_the_patience_of_nginx_by_heartbeats(
     assert not quiet.stream.ended.is_set()
 
 
+@pytest.mark.long
 def test_without_heartbeats_nginx_would_cut_them(forgotten: Nginx, idle: Callable[[Nginx], Idle]) -> None:
     quiet = idle(forgotten)
     for raw in (quiet.socket, quiet.plain):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.clients import UNIT, Person, Socket, eventually
 from tests.far_machine import FarMachine, far_machines
 from tests.raw_socket import RawSocket, nobody_gets
@@ -108,6 +110,7 @@ def test_a_socket_that_answers_no_pings_is_gone_and_a_stream_that_stops_reading_
         each.close()
 
 
+@pytest.mark.long
 def test_a_stream_that_stops_reading_is_noticed_as_well_when_its_machine_vanishes(
     new_server: Callable[..., Server],
 ) -> None:

@@ -46,13 +46,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Planted:
-    """`rules`: it is found by one of them; chance decides by which. `core`: whether that is tried by default."""
+    """`rules`: it is found by one of them; chance decides by which."""
 
     name: str
     plan: str
     changes: tuple[Change, ...]
     rules: tuple[str, ...]
-    core: bool = False
 
 
 EARLY = Change(
@@ -114,7 +113,6 @@ FAULTS = [
         "calm",
         (early("_call, self.on_commit, commits"),),
         ("seen before it was kept",),
-        core=True,
     ),
     Planted(
         "shown before a commit that fails",
@@ -386,17 +384,11 @@ FAULTS = [
 ]
 
 
-def marks(core: bool) -> tuple[pytest.MarkDecorator, ...]:
-    return () if core else (pytest.mark.planted,)
-
-
 pytestmark = pytest.mark.timeout(RUNS * LIMIT)
-CORE_PLANS = {fault.plan for fault in FAULTS if fault.core}
 
 
-@pytest.mark.parametrize(
-    "fault", [pytest.param(fault, id=fault.name, marks=marks(fault.core)) for fault in FAULTS]
-)
+@pytest.mark.planted
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_found(fault: Planted, tmp_path: Path) -> None:
     code = copy_of_the_server(tmp_path)
     for change in fault.changes:
@@ -421,7 +413,8 @@ def test_each_fault_can_be_planted(tmp_path: Path) -> None:
             compile((code / change.file).read_text(), change.file, "exec")
 
 
-@pytest.mark.parametrize("plan", [pytest.param(plan, marks=marks(plan in CORE_PLANS)) for plan in PLANS])
+@pytest.mark.planted
+@pytest.mark.parametrize("plan", PLANS)
 def test_without_a_planted_fault_nothing_is_found(plan: str, tmp_path: Path) -> None:
     run = torture(copy_of_the_server(tmp_path), plan)
     assert run.returncode == 0, run.stdout + run.stderr

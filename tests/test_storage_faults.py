@@ -272,7 +272,9 @@ def failing(faults: Faults, name: str, fault: Fault) -> Iterator[None]:
 # -- the file is gone ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+@pytest.mark.parametrize(
+    "replaced", [pytest.param(False, id="removed"), pytest.param(True, id="replaced", marks=pytest.mark.long)]
+)
 def test_when_the_file_of_the_database_is_gone_nothing_is_acknowledged_until_it_is_back_and_the_server_restarted(
     replaced: bool, new_server: Callable[..., Server]
 ) -> None:

@@ -65,8 +65,10 @@ def test_what_another_tab_has_sent_does_not_wait_here_for_ever_nor_outlive_the_l
 
 @pytest.mark.parametrize(
     ("tabs", "path", "script"),
-    [(10, LONG_POLL, ""), (7, "/chats/{}/", BROKEN_WEBSOCKET)],
-    ids=["ten that poll", "seven with streams"],
+    [
+        pytest.param(10, LONG_POLL, "", id="ten that poll"),
+        pytest.param(7, "/chats/{}/", BROKEN_WEBSOCKET, id="seven with streams", marks=pytest.mark.long),
+    ],
 )
 def test_more_tabs_than_connections_hear_everything_and_the_front_one_sends(
     tabs: int, path: str, script: str, in_room: OpenPage
