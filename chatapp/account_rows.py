@@ -103,6 +103,17 @@ class Invitation(Base):
     room_id: Mapped[int | None]
 
 
+class Erasure(Base):
+    """Somebody who was taken out of the database. `key`: the hash of their id, which some browser's cookie
+    may have for a year yet; `changed`: the number (`Server.people`) under which that was done.
+    """
+
+    __tablename__ = "erasures"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    changed: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
 class ResetLink(Base):
     """A link with which somebody sets a new password, once. `key`: the hash of its code."""
 

@@ -10,7 +10,7 @@ import time
 from ipaddress import ip_network
 from typing import Any
 
-from chatapp import deeds, text
+from chatapp import text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
 from chatapp.hub import Hub
@@ -27,21 +27,20 @@ from chatapp.journal.people_requests import (
     OfferReset,
     Person,
     Reset,
+    ResetFactor,
     SessionLine,
     SignUp,
     Spend,
     TakeInvitationBack,
 )
-from chatapp.journal.requests import Act, Impose, Sanction, SetMember
-from chatapp.message import Author
-from chatapp.permissions import SYSTEM, Identity, check
+from chatapp.journal.requests import Act, Impose, Sanction
+from chatapp.message import DAY_SECONDS, Author
+from chatapp.permissions import SYSTEM, Identity, Verb, check
 
 ROLES: tuple[AccountRole, ...] = ("member", "administrator")
-DAY = 86_400  # seconds
 INVITATION_DAYS, INVITATION_DAYS_LIMIT = 7, 366
 USES_LIMIT = 10_000
-RESET_SECONDS = DAY
-NOTE_LIMIT = 250
+RESET_SECONDS = DAY_SECONDS
 FOUND_LIMIT = 50
 
 
@@ -87,7 +86,8 @@ def sign_up(
     role: AccountRole = "member",
     by: Identity | None = None,
 ) -> Person:
-    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages.
+    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages. Who comes by an
+    invitation into a room is a member of it in the same transaction.
 
     Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
     """
@@ -101,34 +101,27 @@ def sign_up(
         invitation=hashed(invitation) if invitation is not None else None,
         first=first,
         by=Author.of(by) if by is not None else None,
+        identity=by or guest or SYSTEM,
+        verb="administer" if by is not None else "read",
     )
     person: Person = hub.journal.ask(request)
-    if invitation is not None:
-        room = hub.journal.read(people_reading.invited_to, hashed(invitation))
-        if room is not None:
-            _take_in(hub, person, room)
     return person
 
 
-def _take_in(hub: Hub, person: Person, room_id: int) -> None:
-    room = enter(hub, SYSTEM, room_id)
-    detail = {"member": {"id": person.id, "name": person.name, "role": "member"}}
-    effect = SetMember(person.id, person.name, "member")
-    said = f"took {person.name} in"
-    deeds.keep(hub, SYSTEM, room, "invite", said, detail, effect, act=Act(said, person.id))
-
-
 def rename(hub: Hub, identity: Identity, person: Person, name: object) -> Person:
-    """Give somebody another name; it shows at once, wherever they have written."""
+    """Give somebody another name; it shows at once, wherever they have written.
+
+    Raises BadRequest, TooFast.
+    """
     name = text.person_name(name, administrator=person.role == "administrator")
     if name == person.name:
         return person
-    return _change(hub, identity, person, f"is called {name} now", {"name": name})
+    return _change(hub, identity, person, f"is called {name} now", {"name": name}, counts=True)
 
 
 def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> Person:
-    """What somebody says of themselves, in one line."""
-    return _change(hub, identity, person, "", {"status": text.status(status)})
+    """What somebody says of themselves, in one line. Raises BadRequest, TooFast."""
+    return _change(hub, identity, person, "", {"status": text.status(status)}, counts=True)
 
 
 def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
@@ -158,6 +151,20 @@ def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Per
     return _change(hub, identity, person, "set a new password", columns, end_sessions=True)
 
 
+def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
+    """Take somebody's second factor away, who has lost it, with its recovery codes; passkeys with which they
+    sign in stay.
+
+    Raises BadRequest where there is none. One's own is changed where one says who one is: at /account/.
+    """
+    _administer(identity)
+    if identity.id == person.id:
+        raise BadRequest("Your own second factor is changed at /account/")
+    act = Act(f"took the second factor of {person.name} away", person.id)
+    hub.journal.ask(ResetFactor(person.id, Author.of(identity), act, identity=identity))
+    return person
+
+
 def _change(
     hub: Hub,
     identity: Identity,
@@ -165,11 +172,18 @@ def _change(
     said: str,
     columns: dict[str, Any],
     end_sessions: bool = False,
+    counts: bool = False,
 ) -> Person:
-    check(identity, "read" if identity.id == person.id else "administer")  # who is banned has no say in it
+    """`counts`: towards the rate of changes."""
+    verb: Verb = "read" if identity.id == person.id else "administer"
+    check(identity, verb)  # who is banned has no say in it
+    if counts:
+        hub.limiter.account(identity)
     act = Act(said, person.id) if said else None
     changed: Person = hub.journal.ask(
-        ChangeAccount(person.id, columns, end_sessions, by=Author.of(identity), act=act)
+        ChangeAccount(
+            person.id, columns, end_sessions, by=Author.of(identity), act=act, identity=identity, verb=verb
+        )
     )
     return changed
 
@@ -190,8 +204,19 @@ def sign_out(
     """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
     if identity.id != person.id:
         _administer(identity)
-    act = Act(f"signed {person.name} out", person.id) if identity.id != person.id else None
-    ended: int = hub.journal.ask(EndSessions(person.id, only, but, by=Author.of(identity), act=act))
+    own = identity.id == person.id
+    act = None if own else Act(f"signed {person.name} out", person.id)
+    request = EndSessions(
+        person.id,
+        only,
+        but,
+        by=Author.of(identity),
+        act=act,
+        # To end the very session that one has is nobody's right to lose.
+        identity=SYSTEM if own and only == identity.session else identity,
+        verb="read" if own else "administer",
+    )
+    ended: int = hub.journal.ask(request)
     return ended
 
 
@@ -211,13 +236,12 @@ def invite(
     _administer(identity)
     _between(uses, 1, USES_LIMIT, "uses")
     _between(days, 1, INVITATION_DAYS_LIMIT, "days")
-    if not isinstance(note, str) or len(note) > NOTE_LIMIT:
-        raise BadRequest(f"A note is at most {NOTE_LIMIT} characters")
-    if room is not None:
-        enter(hub, identity, room, "invite")
+    note = text.note(note)
+    if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
+        raise BadRequest("A conversation with more people is another one: nobody is invited into it")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY), uses, note.strip(), room, by))
+    hub.journal.ask(Invite(hashed(code), _in(days * DAY_SECONDS), uses, note, room, by, identity=identity))
     return code
 
 
@@ -230,14 +254,15 @@ def invitations(hub: Hub, identity: Identity) -> list[InvitationLine]:
 def take_invitation_back(hub: Hub, identity: Identity, number: int) -> None:
     """It is good no longer. Raises BadRequest where there is none."""
     _administer(identity)
-    hub.journal.ask(TakeInvitationBack(number, Author.of(identity)))
+    hub.journal.ask(TakeInvitationBack(number, Author.of(identity), identity=identity))
 
 
 def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
     """The code of a link with which somebody sets a new password, once, within a day."""
     _administer(identity)
     code = new_code()
-    hub.journal.ask(OfferReset(hashed(code), person.id, _in(RESET_SECONDS), Author.of(identity)))
+    until = _in(RESET_SECONDS)
+    hub.journal.ask(OfferReset(hashed(code), person.id, until, Author.of(identity), identity=identity))
     return code
 
 
@@ -267,8 +292,8 @@ def ban(
         raise BadRequest(f"There is nobody called {name_or_id!r}")
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
-    _between(seconds, 0, 366 * DAY, "seconds")
-    until, why = _in(seconds) if seconds else 0, why.strip()[:NOTE_LIMIT]
+    _between(seconds, 0, 366 * DAY_SECONDS, "seconds")
+    until, why = _in(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
@@ -279,7 +304,7 @@ def ban(
         said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
     act = Act(said, whom.id, why)
-    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act))
+    hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act, identity=identity))
 
 
 def bans(hub: Hub, identity: Identity) -> list[Sanction]:
@@ -291,7 +316,8 @@ def bans(hub: Hub, identity: Identity) -> list[Sanction]:
 def lift_ban(hub: Hub, identity: Identity, number: int) -> None:
     """Take a ban from the server back."""
     _administer(identity)
-    hub.journal.ask(LiftEverywhere(number, Author.of(identity), Act(f"lifted ban {number}")))
+    act = Act(f"lifted ban {number}")
+    hub.journal.ask(LiftEverywhere(number, Author.of(identity), act, identity=identity))
 
 
 def _administer(identity: Identity) -> None:
@@ -328,9 +354,9 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     What they said stays as "removed person", or goes. Raises BadRequest, Forbidden.
     """
     check(identity, "administer")
-    somebody = _somebody(hub, name_or_id)
     alias = f"x{secrets.token_hex(8)}"
-    request = Erase(somebody.id, somebody.name, alias, keep_messages, Author.of(identity))
+    person = _somebody(hub, name_or_id).id
+    request = Erase(person, alias, keep_messages, Author.of(identity), identity=identity)
     rooms: int = hub.journal.ask(request)
     return rooms
 

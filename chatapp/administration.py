@@ -8,13 +8,16 @@ The doors (pages, API, `flask room`, `flask shell`) call these; `identity` must 
 
 from typing import Any
 
+from msgspec import Struct
+
 from chatapp import access, text
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, DropRoom, MakeRoom, SetMember
 from chatapp.message import Author, Message
-from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, check
+from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, Verb, check
+from chatapp.room import Room
 
 SLOW_LIMIT = 86_400  # seconds
 KEEP_LIMIT = 10**9
@@ -27,7 +30,8 @@ def make_room(
 
     Raises BadRequest, Forbidden, SignIn, TooFast.
     """
-    check(identity, "make_room" if kind == "public" else "make_private_room")
+    verb: Verb = "make_room" if kind == "public" else "make_private_room"
+    check(identity, verb)
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")
     owner = () if identity.guest or identity.id == SYSTEM.id else ((identity.id, identity.name, "owner"),)
@@ -39,6 +43,8 @@ def make_room(
         members=owner,  # type: ignore[arg-type]
         by=Author.of(identity),
         act=Act(f"made a {kind} room", text.room_name(name)),
+        identity=identity,
+        verb=verb,
     )
     if identity.id != SYSTEM.id:
         hub.limiter.room(identity.address)
@@ -67,72 +73,122 @@ def enter_private(hub: Hub, identity: Identity, room_id: int, why: str = "") -> 
     return notice
 
 
+class Change(Struct, frozen=True):
+    """A change of a room that is known to be one: `said` in its notice, `columns` as they are then."""
+
+    said: str
+    columns: dict[str, Any]
+
+
+def change(hub: Hub, identity: Identity, room_id: int, *changes: Change) -> None:
+    """Make several, each with its own notice; where one of them cannot be, none is made."""
+    room = permitted(hub, identity, room_id, "manage")
+    for each in changes:
+        _check_kind(room, each)
+    for each in changes:
+        _change(hub, identity, room_id, each)
+
+
 def rename(hub: Hub, identity: Identity, room: int, name: object) -> Message | None:
     """Give the room another name."""
+    return _change(hub, identity, room, naming(name))
+
+
+def naming(name: object) -> Change:
     name = text.room_name(name)
-    return _change(hub, identity, room, f"named this room {name}", name=name)
+    return Change(f"named this room {name}", {"name": name})
 
 
 def set_topic(hub: Hub, identity: Identity, room: int, topic: object) -> Message | None:
     """Give the room another topic, or none."""
+    return _change(hub, identity, room, topic_of(topic))
+
+
+def topic_of(topic: object) -> Change:
     topic = text.topic(topic)
-    said = f"set the topic: {topic}" if topic else "removed the topic"
-    return _change(hub, identity, room, said, topic=topic)
+    return Change(f"set the topic: {topic}" if topic else "removed the topic", {"topic": topic})
 
 
 def close(hub: Hub, identity: Identity, room: int) -> Message | None:
     """Make the room read-only: it is archived."""
-    return _change(hub, identity, room, "closed this room", closed=True)
+    return _change(hub, identity, room, closing(True))
 
 
 def reopen(hub: Hub, identity: Identity, room: int) -> Message | None:
     """Let people write again."""
-    return _change(hub, identity, room, "opened this room", closed=False)
+    return _change(hub, identity, room, closing(False))
+
+
+def closing(closed: bool) -> Change:
+    return Change("closed this room" if closed else "opened this room", {"closed": bool(closed)})
 
 
 def set_kind(hub: Hub, identity: Identity, room: int, kind: RoomKind) -> Message | None:
-    """Make the room public or private; who is no member of a private one is out at once."""
+    """Make the room public or private; who is no member of a private one is out at once.
+
+    A conversation stays what it is: BadRequest.
+    """
+    return _change(hub, identity, room, kind_of(kind))
+
+
+def kind_of(kind: RoomKind) -> Change:
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")
-    return _change(hub, identity, room, f"made this room {kind}", kind=kind)
+    return Change(f"made this room {kind}", {"kind": kind})
 
 
 def set_posting(hub: Hub, identity: Identity, room: int, posting: Posting) -> Message | None:
     """Decide who may write."""
+    return _change(hub, identity, room, posting_of(posting))
+
+
+def posting_of(posting: Posting) -> Change:
     if posting not in ("everyone", "members", "moderators"):
         raise BadRequest("Who may write: everyone, members or moderators")
-    return _change(hub, identity, room, f"let {posting} write here", posting=posting)
+    return Change(f"let {posting} write here", {"posting": posting})
 
 
 def set_guests(hub: Hub, identity: Identity, room: int, guests: bool) -> Message | None:
     """Decide whether guests may come in."""
-    said = "let guests in" if guests else "closed this room to guests"
-    return _change(hub, identity, room, said, guests=bool(guests))
+    return _change(hub, identity, room, guests_let_in(guests))
+
+
+def guests_let_in(guests: bool) -> Change:
+    return Change("let guests in" if guests else "closed this room to guests", {"guests": bool(guests)})
 
 
 def set_pace(hub: Hub, identity: Identity, room: int, seconds: int) -> Message | None:
     """Slow mode: `seconds` between two messages of one person; 0 ends it."""
+    return _change(hub, identity, room, pace_of(seconds))
+
+
+def pace_of(seconds: int) -> Change:
     _between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds,")
     said = f"set a pause of {seconds} s between messages" if seconds else "ended the pause between messages"
-    return _change(hub, identity, room, said, slow_seconds=seconds)
+    return Change(said, {"slow_seconds": seconds})
 
 
 def set_retention(
     hub: Hub, identity: Identity, room: int, days: int | None, messages: int | None
 ) -> Message | None:
     """Keep messages for `days`, and at most so many `messages`; None: without end."""
+    return _change(hub, identity, room, keeping(days, messages))
+
+
+def keeping(days: int | None, messages: int | None) -> Change:
     for value, what in ((days, "Days"), (messages, "Messages")):
         if value is not None:
             _between(value, 1, KEEP_LIMIT, what)
     parts = [f"{days} days" if days else "", f"{messages} messages" if messages else ""]
     kept = " and at most ".join(filter(None, parts))
     said = f"keeps {kept} of this room" if kept else "keeps all messages of this room"
-    return _change(hub, identity, room, said, keep_days=days, keep_messages=messages)
+    return Change(said, {"keep_days": days, "keep_messages": messages})
 
 
 def clear(hub: Hub, identity: Identity, room_id: int) -> None:
-    """Remove all messages for good. Every reader is reset; numbers go on."""
+    """Remove all messages for good. Every reader is reset; numbers go on. Raises TooFast."""
     room = permitted(hub, identity, room_id, "manage")
+    hub.limiter.message(identity)
     act = Act("cleared the room", room.name)
     hub.journal.ask(Clear(room.id, Author.of(identity), act, identity, room.rights.number))
 
@@ -144,13 +200,19 @@ def drop(hub: Hub, identity: Identity, room_id: int) -> None:
     hub.journal.ask(DropRoom(room.id, Author.of(identity), act, identity, room.rights.number))
 
 
-def _change(hub: Hub, identity: Identity, room_id: int, said: str, **columns: Any) -> Message | None:
+def _change(hub: Hub, identity: Identity, room_id: int, change: Change) -> Message | None:
     room = permitted(hub, identity, room_id, "manage")
-    state = room.state
+    _check_kind(room, change)
+    said, columns, state = change.said, change.columns, room.state
     # Two who make the same change at once are both told of: that is true, and harmless.
     if all(getattr(state, column) == value for column, value in columns.items()):
         return None
     return keep(hub, identity, room, "manage", said, columns, ChangeRoom(columns), act=Act(said))
+
+
+def _check_kind(room: Room, change: Change) -> None:
+    if "kind" in change.columns and room.rights.kind == "direct":
+        raise BadRequest("A conversation stays with the people who are in it")
 
 
 def _between(value: object, least: int, most: int, what: str) -> None:

@@ -22,6 +22,7 @@ def entries(
     """The newest `limit` entries, the newest first; those `before` a number. For administrators.
 
     `about`: words that stand in what was done, in whose name or id, or in why. `room`: of one room.
+    Nothing of reports about `identity`.
     """
     check(identity, "administer")
     if not 1 <= limit <= PAGE_LIMIT:
@@ -30,4 +31,4 @@ def entries(
         raise BadRequest(f"What is looked for has at most {ABOUT_LIMIT} characters")
     before = 2**62 if before is None else min(max(before, 0), 2**62)
     room = None if room is None else min(max(room, 0), 2**62)
-    return hub.journal.read(reading.audit, limit, before, room=room, about=about.strip())
+    return hub.journal.read(reading.audit, identity.id, limit, before, room=room, about=about.strip())

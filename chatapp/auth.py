@@ -16,7 +16,6 @@ from wtforms import ValidationError
 from chatapp.accounts import hashed
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.globals import get_hub
-from chatapp.journal import people_reading
 from chatapp.journal.requests import NoteGuest
 from chatapp.permissions import Identity, check
 from chatapp.sessions import accepted_keys
@@ -71,15 +70,13 @@ def become_guest(name: object, code: object) -> Identity:
         raise Forbidden('Guests are asked for a word here: send it as "code"')
     if config.guest_code and not secrets.compare_digest(given.strip().encode(), config.guest_code.encode()):
         raise Forbidden("That is not the word asked of guests")
-    if get_hub().journal.read(people_reading.person_called, name) is not None:
-        raise BadRequest(f"{name} is the name of somebody with an account: choose another one, or sign in")
     person_id = session["person"]["id"] if former_name() == name else f"g{secrets.token_hex(8)}"
     device = session.get("device") or secrets.token_hex(8)  # the same browser, under whatever name
     identity = get_hub().people.guest(Identity(person_id, name, "guest", address(), device))
     if identity is None:
         raise Forbidden("You have an account: sign in")
     check(identity, "read")
-    get_hub().journal.ask(NoteGuest(person_id, name, device, address()))
+    get_hub().journal.ask(NoteGuest(person_id, name, device, address(), identity))
     session.clear()  # a new person, a new CSRF token
     session.permanent = True
     session["device"] = device
@@ -92,7 +89,9 @@ def become_guest(name: object, code: object) -> Identity:
 def former_name() -> str:
     """The name of who came in before another word was asked; of anybody else an empty one."""
     person = session.get("person")
-    return str(person["name"]) if person and _guest_of_cookie() is None else ""
+    if not person or _guest_of_cookie() is not None or get_hub().people.erased(person["id"]):
+        return ""
+    return str(person["name"])
 
 
 def guard_write(*, listed_origins: bool = False) -> None:
@@ -224,8 +223,24 @@ def checked_form(*fields: str) -> dict[str, str]:
     return {field: value.replace("\r\n", "\n") for field, value in values.items()}
 
 
+def checked_numbers(field: str) -> list[int]:
+    """The numbers of all boxes called `field` that are ticked in a form. Raises BadRequest."""
+    try:
+        urlencoded = request.mimetype == "application/x-www-form-urlencoded"
+        pairs = _pairs() if urlencoded else request.form.items(multi=True)
+    except ValueError:
+        raise BadRequest("The form is not UTF-8, or has too many fields") from None
+    given = [value for name, value in pairs if name == field]
+    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
+        raise BadRequest(f"{field}: whole numbers")
+    return [int(value) for value in given]
+
+
 def _urlencoded() -> dict[str, str]:
-    pairs = parse_qsl(
+    return dict(reversed(_pairs()))  # of a field that is given twice the first one counts
+
+
+def _pairs() -> list[tuple[str, str]]:
+    return parse_qsl(
         request.get_data().decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_LIMIT
     )
-    return dict(reversed(pairs))  # of a field that is given twice the first one counts

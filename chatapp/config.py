@@ -17,8 +17,8 @@ from limits import RateLimitItem, parse
 from chatapp.errors import SetupError
 
 PREFIX = "CHATAPP_"
-# Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
 SIGN_UP = ("open", "invitation", "closed")
+# Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
 CODE_POINT = 12
 ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
 # Scheme, host and port, and nothing with which it would be more than one word in a header.

@@ -1,6 +1,8 @@
 """A deed: what somebody does to a room or to people in it. It is permitted by the room's rights, and one
 transaction keeps its notice in the room's log, its effects and its entry in the audit log.
 
+It counts towards the rate of messages of who does it: its notice goes to as many.
+
 `said` is a sentence without its subject, for people: "set the topic: ships". `detail` is the same for
 programs.
 """
@@ -39,14 +41,15 @@ def keep(
 ) -> Message:
     """Keep a deed, which is permitted by `verb`; returns its notice. Switches.
 
-    `over`: whom it is done to, where that takes a higher rank. Raises what the journal refuses, also where
-    the right was withdrawn, or the rank reached, meanwhile.
+    `over`: whom it is done to, where that takes a higher rank. Raises TooFast, and what the journal refuses,
+    also where the right was withdrawn, or the rank reached, meanwhile.
     """
     return perform(hub, deed(identity, room, verb, said, detail, *effects, act=act, over=over))
 
 
 def perform(hub: Hub, deed: Post) -> Message:
     """Keep a deed; as `keep`."""
+    hub.limiter.message(deed.identity)
     kept: Kept = hub.journal.ask(deed)
     return kept.message
 

@@ -37,9 +37,10 @@ def read(room: int, seq: int) -> bytes:
     return _encode({"type": "read", "room": room, "seq": seq})
 
 
-def person(id: str, name: str) -> bytes:
-    """Somebody has a new name."""
-    return _encode({"type": "person", "id": id, "name": name})
+def person(id: str, name: str, status: str | None = None) -> bytes:
+    """Somebody has a new name or, where there is a `status`, says something else of themselves."""
+    frame = {"type": "person", "id": id, "name": name}
+    return _encode(frame if status is None else {**frame, "status": status})
 
 
 def error(refusal: ChatError, re: str | None, room: Any = None, client_id: Any = None) -> bytes:

@@ -24,6 +24,10 @@ HSTS = "max-age=31536000"  # a year, and of this host alone: what else the domai
 
 CORP = "Cross-Origin-Resource-Policy"
 
+# Pages that a browser keeps as they are while somebody is elsewhere in the same tab: with `no-store` it would
+# load them anew on the way back, and what was being written would be gone.
+COME_BACK_TO = frozenset({"rooms.index", "rooms.show", "rooms.show_long_polling"})
+
 
 def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, str]:
     """The headers of the answer to `request`. `frame_ancestors`: the origins whose pages may frame ours.
@@ -41,6 +45,11 @@ def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, s
         headers["Strict-Transport-Security"] = HSTS
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
     return headers
+
+
+def of_page(request: Request) -> dict[str, str]:
+    """What the page that answers `request` says to caches."""
+    return {"Cache-Control": "private, no-cache" if request.endpoint in COME_BACK_TO else "no-store"}
 
 
 @cache

@@ -46,9 +46,11 @@ class Hub:
     def __init__(self, config: Config, journal: Journal, bus: Bus) -> None:
         self.config, self.journal, self.bus = config, journal, bus
         self.limiter = Limiter(config)
-        self.presence = Presence(bus, self._tell_presence)
+        self.presence = Presence(bus, self._tell_presence, lambda who: self.people.statuses.get(who, ""))
         self.heartbeat = Heartbeat(config.heartbeat)
-        self.people = People(journal, lambda: self.heartbeat.connections, self._tell_renamed)
+        self.people = People(
+            journal, lambda: self.heartbeat.connections, self._tell_renamed, self._tell_status
+        )
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
         self.turnstile = Turnstile()  # for requests that waited
         self.draining = Event()
@@ -168,6 +170,13 @@ class Hub:
         data = frames.person(person.id, person.name)
         for connection in self.heartbeat.connections:
             connection.send_frame("person", data, droppable=True)
+
+    def _tell_status(self, person: Person) -> None:
+        data = frames.person(person.id, person.name, person.status)
+        for room_id in self.presence.shown_in(person.id):
+            room = self.rooms.get(room_id)
+            if room is not None:
+                room.tell("person", data)
 
     def _tell_presence(self, room_id: int, data: bytes, but: Container[object]) -> None:
         room = self.rooms.get(room_id)

@@ -60,6 +60,11 @@ class Limiter:
         """Count a new room from `address`. Raises TooFast."""
         self._hit(self._guests, "rooms", address)
 
+    def account(self, identity: Identity) -> None:
+        """Count a change that `identity` makes to an account or to tokens. Raises TooFast."""
+        if identity.id != "system":
+            self._hit(self._guests, "accounts by", identity.id)
+
     def report(self, identity: Identity) -> None:
         """Count a report by `identity`. Raises TooFast."""
         self._both(REPORTS, "reports", identity)

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
+from chatapp import text
 from chatapp.deeds import keep, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
@@ -17,7 +20,13 @@ PARTY_LIMIT = 8  # people in a direct conversation
 def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
     """Who is a member, owners first."""
     room = permitted(hub, identity, room_id, "read")
-    return hub.journal.read(reading.members, room.id)
+    return members_of(hub, room)
+
+
+def members_of(hub: Hub, room: Room) -> list[Member]:
+    """The same, of a room that the asker may read."""
+    found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
+    return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
@@ -78,6 +87,7 @@ def take_in(
 
 def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "") -> Message:
     """End somebody's membership; of a private room they get nothing that is kept from then on."""
+    why = text.reason(why)
     room = permitted(hub, identity, room_id, "moderate")
     found = {member.id: member for member in hub.journal.read(reading.members, room.id)}.get(person)
     if found is None or room.rights.kind == "direct":
@@ -124,6 +134,8 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[str]) -> i
         guests=False,
         members=tuple((person.id, person.name, "member") for person in party.values()),
         party=" ".join(sorted(party)),
+        identity=identity,
+        verb="write_to_people",
     )
     room: int = hub.journal.ask(request)
     hub.rooms_changed(*party)
@@ -143,7 +155,7 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
         raise SignIn()
     check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
-    hub.journal.ask(Mute(room.id, identity.id, bool(muted)))
+    hub.journal.ask(Mute(room.id, identity.id, bool(muted), identity, room.rights.number))
     hub.rooms_changed(identity.id)
 
 

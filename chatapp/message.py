@@ -13,6 +13,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chatapp.permissions import Identity
 
+DAY_SECONDS = 86_400
+DAY_MICROSECONDS = DAY_SECONDS * 1_000_000  # as times are kept
+
 _encode = msgspec.json.Encoder().encode
 
 

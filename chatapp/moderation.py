@@ -45,8 +45,8 @@ def timing_out(
     hub: Hub, identity: Identity, room: Room, verb: Verb, person: str, seconds: int, why: str
 ) -> Post:
     """The deed of a time-out, by the right `verb`."""
-    name = _target(hub, identity, room, verb, person)
-    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=text.reason(why))
+    name, why = _target(hub, identity, room, verb, person), text.reason(why)
+    effect = Impose("timeout", name, person=person, until=_until(seconds), reason=why)
     said = f"let {name} only read" + (f" for {told(seconds)}" if seconds else "")
     detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
     return deed(identity, room, verb, said, detail, effect, act=act, over=person)
@@ -83,6 +83,8 @@ def banning(
 ) -> Post:
     """The deed of a ban, by the right `verb`."""
     name = _target(hub, identity, room, verb, person)
+    if room.rights.kind == "direct":
+        raise BadRequest("Nobody is banned from a conversation: an administrator bans from the server")
     until, because = _until(seconds), text.reason(why)
     # What may be refused comes first: of a refusal nothing is kept.
     effects: list[Impose | SetMember] = []
@@ -95,19 +97,25 @@ def banning(
         effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
-    act = Act(said, person, why)
+    act = Act(said, person, because)
     return deed(identity, room, verb, said, detail, *effects, act=act, over=person)
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
-    """Take a time-out or a ban back. Raises BadRequest where it is not in force."""
+    """Take a time-out or a ban back, with all that it was of: a guest, their browser, a network.
+
+    For who may impose it by their rank: Forbidden. Raises BadRequest where it is not in force.
+    """
     room = permitted(hub, identity, room_id, "moderate")
     found = next((one for one in hub.journal.read(reading.sanctions_of, room.id) if one.id == sanction), None)
     if found is None:
         raise BadRequest("That is not in force (any more)")
+    if found.person:
+        _check_rank(identity, found.person, found.name, room)
     said = f"let {found.name} {'in' if found.kind == 'ban' else 'write'} again"
     act = Act(said, found.person or found.device or found.network or "")
-    notice = keep(hub, identity, room, "moderate", said, {"lifted": sanction}, Lift(sanction), act=act)
+    detail, effect, over = {"lifted": sanction}, Lift(sanction), found.person
+    notice = keep(hub, identity, room, "moderate", said, detail, effect, act=act, over=over)
     if found.person:
         hub.rooms_changed(found.person)
     return notice
@@ -120,9 +128,9 @@ def sanctions(hub: Hub, identity: Identity, room_id: int) -> list[Sanction]:
 
 
 def audit(hub: Hub, identity: Identity, room_id: int, limit: int = 100) -> list[AuditLine]:
-    """Who did what in a room, the newest first."""
+    """Who did what in a room, the newest first; nothing of reports about `identity`."""
     room = permitted(hub, identity, room_id, "moderate")
-    return hub.journal.read(reading.audit, limit, room=room.id)
+    return hub.journal.read(reading.audit, identity.id, limit, room=room.id)
 
 
 def called(hub: Hub, room: Room, name: str) -> list[str]:

@@ -49,8 +49,8 @@ class Follower(Protocol):
 
 
 class People:
-    """`followers()`: all who are pushed to; `on_renamed(person)`: somebody has a new name. Neither may
-    switch.
+    """`followers()`: all who are pushed to; `on_renamed(person)`, `on_status(person)`: somebody has a new
+    name, or says something else of themselves. None of them may switch.
     """
 
     def __init__(
@@ -58,19 +58,23 @@ class People:
         journal: Journal,
         followers: Callable[[], Iterable[Follower]],
         on_renamed: Callable[[Person], None],
+        on_status: Callable[[Person], None],
     ) -> None:
-        self._journal, self._followers, self._on_renamed = journal, followers, on_renamed
+        self._journal, self._followers = journal, followers
+        self._on_renamed, self._on_status = on_renamed, on_status
         self.number = -1  # up to which changes are known here
         self._wanted = 0  # and up to which there are some
         self._reading = BoundedSemaphore(1)
         self._sessions: OrderedDict[str, Person | None] = OrderedDict()
         self._holders: OrderedDict[str, Holder | None] = OrderedDict()
         self._once_guests: set[str] = set()
+        self._erased: set[str] = set()  # hashes of ids
         self._bans: Sanctions = NOBODY
         self._seen: set[str] = set()
         self._used: set[str] = set()  # tokens of which it is not kept yet
         self._used_at: dict[str, int] = {}  # when it was kept of tokens last, in seconds of the sweep
         self.renamed: dict[str, str] = {}  # the names of those who had another one before
+        self.statuses: dict[str, str] = {}  # of those who say something of themselves
 
     # -- who asks ----------------------------------------------------------------------------------
 
@@ -113,9 +117,17 @@ class People:
         return self._admitted(identity)
 
     def guest(self, identity: Identity) -> Identity | None:
-        """`identity`, a guest or nobody in particular, as it is now; None for who has an account since."""
+        """`identity`, a guest or nobody in particular, as it is now; None for who has an account since, or
+        was erased.
+        """
         self._catch_up()
-        return None if identity.id in self._once_guests else self._admitted(identity)
+        if identity.id in self._once_guests or self.erased(identity.id):
+            return None
+        return self._admitted(identity)
+
+    def erased(self, person: str) -> bool:
+        """Whether that is the id of somebody who was taken out of the database, as far as this is known."""
+        return bool(self._erased) and people_reading.erasure(person) in self._erased
 
     def still(self, identity: Identity) -> Identity:
         """`identity`, of a request that waited, as it is now. May switch. Raises SignIn and Forbidden."""
@@ -142,6 +154,10 @@ class People:
     def name_now(self, person: str, name: str) -> str:
         """What somebody is called who wrote as `name`."""
         return self.renamed.get(person, name)
+
+    def names_now(self, people: Iterable[str]) -> dict[str, str]:
+        """By id, the names of those among `people` who had another one before."""
+        return {person: self.renamed[person] for person in people if person in self.renamed}
 
     # -- what changes ------------------------------------------------------------------------------
 
@@ -194,13 +210,18 @@ class People:
             since = self._journal.read(people_reading.number)
             # What changes from here on is read twice, which does no harm.
             self.renamed = {each.id: each.name for each in self._journal.read(people_reading.renamed)}
+            self.statuses = {each.id: each.status for each in self._journal.read(people_reading.with_status)}
             self._once_guests.update(self._journal.read(people_reading.once_guests))
+            self._erased.update(self._journal.read(people_reading.erasures))
         news = self._journal.read(people_reading.news, since)
         changed = {person.id: person for person in news.changed}
         # From here on nothing switches: what is known changes for everybody at once.
         self.number, self._bans = news.number, news.bans
         self._wanted = max(self._wanted, news.number)
         self._once_guests.update(id for id in changed if id.startswith("g"))
+        self._erased.update(news.erased)
+        if news.erased:
+            self.renamed = {id: name for id, name in self.renamed.items() if not self.erased(id)}
         for key in news.ended:
             self._sessions.pop(key, None)
             self._holders.pop(key, None)
@@ -212,13 +233,20 @@ class People:
                 self._holders[key] = structs.replace(holder, person=changed[holder.person.id])
         for person in news.renamed:
             self.renamed[person.id] = person.name
+        said = [person for person in news.changed if self.statuses.get(person.id, "") != person.status]
+        self.statuses.update({person.id: person.status for person in said})
         for follower in self._followers():
             try:
-                self._look_at(follower, changed, set(news.ended))
+                if news.erased and self.erased(follower.identity.id):
+                    follower.dismiss(SignIn("You are not known here any more"))
+                else:
+                    self._look_at(follower, changed, set(news.ended))
             except Exception:
                 log.exception("somebody's connection could not be told who they are")
         for person in news.renamed:
             self._on_renamed(person)
+        for person in said:
+            self._on_status(person)
 
     def _look_at(self, follower: Follower, changed: dict[str, Person], ended: set[str]) -> None:
         identity = follower.identity

@@ -315,6 +315,9 @@ def _in_force(until: int) -> bool:
 @lru_cache(1024)
 def _within(address: str, network: IPv4Network | IPv6Network) -> bool:
     try:
-        return ip_address(address) in network
+        given = ip_address(address)
     except ValueError:  # no address: a Unix socket, the command line
         return False
+    # A socket for both kinds of address names one of IPv4 as one of IPv6.
+    mapped = getattr(given, "ipv4_mapped", None)
+    return given in network or (mapped is not None and mapped in network)

@@ -7,12 +7,13 @@ from msgspec import Struct
 
 from chatapp import text
 from chatapp.access import enter
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept, Post
 from chatapp.message import Author
-from chatapp.permissions import Identity, Verb, may
+from chatapp.permissions import Identity, Rights, Verb, may
 
+UNDECIDED = -1
 VISITOR = Author("guest", "guest", guest=True)
 
 
@@ -43,7 +44,7 @@ def submit(
 
 
 def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
-    rights = enter(hub, identity, room, verb).rights
+    number, rights = _rights(hub, identity, room, draft, verb)
     request = Post(
         room=room,
         author=Author.of(identity) if identity.known else VISITOR,
@@ -54,12 +55,27 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         remove=draft.remove and draft.kind == "reaction",
         identity=identity,
         verb=verb,
-        rights=rights.number,
+        rights=number,
         any_author=may(identity, "change_any", rights),
         forced=identity.id == "system",
     )
     hub.limiter.message(identity)
     return request
+
+
+def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> tuple[int, Rights]:
+    """The rights of the room, and under which number of theirs the message is permitted.
+
+    Who may only read may have written before, and lost the answer: what has a client_id the journal decides,
+    which knows what is kept; no rights have the number UNDECIDED.
+    """
+    try:
+        rights = enter(hub, identity, room, verb).rights
+        return rights.number, rights
+    except Forbidden:
+        if draft.client_id is None:
+            raise
+    return UNDECIDED, enter(hub, identity, room).rights
 
 
 def _body(draft: Draft, limit: int) -> str:

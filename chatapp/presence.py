@@ -47,10 +47,17 @@ class Reader(Protocol):
 
 
 class Presence:
-    """`tell(room, data, but)` sends a frame to the readers of a room in this process, `but` to those not."""
+    """`tell(room, data, but)` sends a frame to the readers of a room in this process, `but` to those not.
+    `status_of(person)`: what somebody says of themselves, "" where that is nothing.
+    """
 
-    def __init__(self, bus: Bus, tell: Callable[[int, bytes, Container[object]], None]) -> None:
-        self._bus, self._tell = bus, tell
+    def __init__(
+        self,
+        bus: Bus,
+        tell: Callable[[int, bytes, Container[object]], None],
+        status_of: Callable[[str], str],
+    ) -> None:
+        self._bus, self._tell, self._status_of = bus, tell, status_of
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
@@ -94,6 +101,10 @@ class Presence:
             if person in shown:
                 shown[person] = Author(person, name, shown[person].guest)
 
+    def shown_in(self, person: str) -> list[int]:
+        """Rooms whose readers in this process were told that this person is here."""
+        return [room for room, people in self._shown.items() if person in people]
+
     def frame(self, room: int) -> dict[str, Any]:
         """The full form: how many are here, and the first hundred of them. May switch."""
         here = self._here(room)
@@ -101,8 +112,14 @@ class Presence:
             "type": "presence",
             "room": room,
             "count": len(here),
-            "here": [_plain(who) for who in list(here.values())[:NAMED]],
+            "here": [self.plain(who) for who in list(here.values())[:NAMED]],
         }
+
+    def plain(self, who: Author) -> dict[str, Any]:
+        """Somebody who is here, as its JSON."""
+        status = self._status_of(who.id)
+        guest = {"guest": True} if who.guest else {}
+        return {"id": who.id, "name": who.name, **guest, **({"status": status} if status else {})}
 
     def people(self, room: int) -> list[Author]:
         """Everybody who is here, by name. Asks the bus: switches."""
@@ -237,10 +254,9 @@ class Presence:
         if joined or left:
             frame: dict[str, Any] = {"type": "presence", "room": room, "count": len(now)}
             if len(now) <= NAMED:
-                frame |= {"joined": [_plain(who) for who in joined], "left": [_plain(who) for who in left]}
+                frame |= {
+                    "joined": [self.plain(who) for who in joined],
+                    "left": [self.plain(who) for who in left],
+                }
             # Who is still to be greeted gets the list, in which these changes are.
             self._tell(room, msgspec.json.encode(frame), self._ungreeted.get(room, set()))
-
-
-def _plain(who: Author) -> dict[str, Any]:
-    return {"id": who.id, "name": who.name, **({"guest": True} if who.guest else {})}

@@ -52,7 +52,8 @@ def settle(
 ) -> None:
     """Settle a report, and all others of the same message: do what its `outcome` says, and note it.
 
-    `seconds`: of a time-out or a ban, 0 until it is lifted. Raises BadRequest where somebody has settled it.
+    `seconds`: of a time-out or a ban, 0 until it is lifted. Raises BadRequest where somebody has settled it,
+    and TooFast.
     """
     if outcome not in OUTCOMES:
         raise BadRequest(f"There is no outcome {str(outcome)[:20]!r}: {', '.join(OUTCOMES)}")
@@ -60,6 +61,8 @@ def settle(
     room, verb = access.oversee(hub, identity, room_id)
     found = hub.journal.read(statements.one, room.id, number, identity.id)
     deed = _deed(hub, identity, room, verb, found, outcome, seconds, why)
+    if deed is not None:
+        hub.limiter.message(identity)
     hub.journal.ask(Settle(room.id, number, outcome, identity, verb, room.rights.number, why, deed))
     if outcome == "banned":
         hub.rooms_changed(found.author.id)
@@ -93,6 +96,4 @@ def _deed(
         raise BadRequest("That was somebody without a name: delete the message, or close the room to guests")
     if outcome == "timed out":
         return moderation.timing_out(hub, identity, room, verb, found.author.id, seconds, why)
-    if room.rights.kind == "direct":
-        raise BadRequest("Nobody is banned from a conversation: an administrator bans from the server")
     return moderation.banning(hub, identity, room, verb, found.author.id, seconds, why)

@@ -106,6 +106,8 @@ def _finish(held: Held, response: Response) -> Response:
     response = _hold(held, response)
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)
+    elif response.mimetype == "text/html":
+        response.headers.update(headers.of_page(request))
     for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
         response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):

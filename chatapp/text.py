@@ -89,6 +89,16 @@ def reason(value: object) -> str:
     return "" if value in (None, "") else _line(value, REASON_LIMIT, "A reason", least=0)
 
 
+def note(value: object) -> str:
+    """`value` trimmed, if it may be what something is for; it may be empty. Raises BadRequest."""
+    return "" if value in (None, "") else _line(value, REASON_LIMIT, "A note", least=0)
+
+
+def escaped(words: str) -> str:
+    """`words` for a terminal: what would move its cursor or turn its text is shown instead of done."""
+    return _FORBIDDEN_IN_NAME.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
+
+
 def _line(value: object, limit: int, what: str, least: int = 1) -> str:
     if not isinstance(value, str):
         raise BadRequest(f"{what} is a string")

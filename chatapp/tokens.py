@@ -18,14 +18,13 @@ from chatapp.hub import Hub
 from chatapp.journal import people_reading, token_reading
 from chatapp.journal.people_requests import Person
 from chatapp.journal.token_requests import MakeToken, RevokeToken, TokenLine
-from chatapp.message import Author
+from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.permissions import SCOPES, SYSTEM, Identity, Scope, check
 
 PREFIX = "chat_"  # so that whoever finds one knows what it is
 NAME_LIMIT = 80
 DAYS, DAYS_LIMIT = 90, 3660
 ROOMS_LIMIT = 100
-DAY = 86_400_000_000  # microseconds
 _TOKEN = re.compile(r"chat_[\w-]{43}", re.ASCII)  # PREFIX, and 32 bytes in base 64
 
 
@@ -55,7 +54,7 @@ def make(
     """Make a token for `identity` itself or, for whom administers, for a bot.
 
     `scopes`: at least one; `rooms`: None for all; `days`: until it expires, None for never. Raises
-    BadRequest, NoSuchRoom (of rooms that the maker may not read), SignIn and Forbidden.
+    BadRequest, NoSuchRoom (of rooms that the maker may not read), SignIn, Forbidden and TooFast.
     """
     _check_signed_in(identity)
     own = person is None or person.id == identity.id
@@ -72,6 +71,7 @@ def make(
             raise BadRequest(f"rooms: 1 to {ROOMS_LIMIT} of them, or none for all")
         for room in rooms:
             enter(hub, identity, room)
+    hub.limiter.account(identity)
     token = PREFIX + secrets.token_urlsafe(32)
     request = MakeToken(
         accounts.hashed(token),
@@ -79,9 +79,11 @@ def make(
         name.strip(),
         tuple(scope for scope in SCOPES if scope in scopes),
         None if rooms is None else tuple(sorted(set(rooms))),
-        None if days is None else time.time_ns() // 1000 + days * DAY,
+        None if days is None else time.time_ns() // 1000 + days * DAY_MICROSECONDS,
         bot=not own and identity.id != SYSTEM.id,
         by=Author.of(identity),
+        identity=identity,
+        verb="change_self" if own else "administer",
     )
     made: int = hub.journal.ask(request)
     return MadeToken(made, token, request.person)
@@ -108,11 +110,19 @@ def tokens(hub: Hub, identity: Identity, *, everybodys: bool = False) -> list[To
 def revoke(hub: Hub, identity: Identity, token: int) -> None:
     """One's own or, for who administers, anybody's token is good no longer: in all workers, on open sockets.
 
-    Raises BadRequest where there is none.
+    Raises BadRequest where there is none, and TooFast.
     """
     _check_signed_in(identity)
+    hub.limiter.account(identity)
     administers = identity.id == SYSTEM.id or identity.role == "administrator"
-    hub.journal.ask(RevokeToken(token, None if administers else identity.id, Author.of(identity)))
+    request = RevokeToken(
+        token,
+        None if administers else identity.id,
+        Author.of(identity),
+        identity=identity,
+        verb="administer" if administers else "change_self",
+    )
+    hub.journal.ask(request)
 
 
 def _check_signed_in(identity: Identity) -> None:

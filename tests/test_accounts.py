@@ -1,5 +1,6 @@
 """Who somebody is: the first administrator, invitations, signing in and out, names, and what becomes of sockets."""
 
+import json
 import re
 import sqlite3
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients import Person, eventually
+from tests.clients import Person, Socket, eventually
 from tests.people import PASSWORD, Member, administrator, first_path, member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -154,6 +155,19 @@ def test_a_guest_who_signs_up_keeps_name_id_and_messages(server: Server, board: 
     assert problem(guest.http.post(f"/api/rooms/{board}/messages", json={"body": "hi"})) == "sign_in"
 
 
+def test_a_guest_whose_name_somebody_took_since_is_still_marked(server: Server, board: int) -> None:
+    name = f"joan {uuid.uuid4().hex[:8]}"
+    guest, joan = Person(server, name), Member(server, name)
+    guest.say(board, "before")
+    assert joan.sign_up(administrator(server).invite()).status_code == 303
+    guest.say(board, "after")
+    joan.say(board, "joan's")
+    authors = {each["body"]: each["author"] for each in joan.read(board)["messages"]}
+    marked = {"id": guest.id, "name": name, "guest": True}
+    assert authors == {"before": marked, "after": marked, "joan's": {"id": joan.id, "name": name}}
+    assert problem(guest.http.post("/guests", json={"name": name})) == "bad_request"
+
+
 @pytest.mark.parametrize(
     "disguise",
     [
@@ -203,6 +217,81 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
     assert name in [each["name"] for each in members]
     grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
+
+
+def test_a_page_tells_the_new_names_of_those_only_whom_it_shows(server: Server, board: int) -> None:
+    grace, joan, reader = member(server, "grace"), member(server, "joan"), Person(server, "reader")
+    grace.say(board, "the first")
+    for number in range(50):
+        reader.say(board, f"{number}")
+    names = {}
+    for person in (grace, joan):
+        names[person.id] = f"somebody {uuid.uuid4().hex[:8]}"
+        assert person.change(person.id, name=names[person.id]).status_code == 200
+
+    def told(text: str) -> dict[str, str]:
+        page = json.loads(re.search(r'<script id="page"[^>]*>(.*?)</script>', text, re.DOTALL)[1])
+        return page["names"]
+
+    assert told(reader.http.get(f"/chats/{board}/").text) == {}
+    assert joan.id not in reader.http.get(f"/chats/{board}/").text
+    older = eventually(lambda: told(reader.http.get(f"/chats/{board}/?before=2").text))
+    assert older == {grace.id: names[grace.id]}
+    batch = eventually(lambda: "names" in (found := reader.read(board, before=2)) and found)
+    assert batch["names"] == {grace.id: names[grace.id]}
+    assert batch["messages"][0]["author"]["name"] == grace.name
+    assert "names" not in reader.read(board)
+    assert joan.http.post(f"/api/rooms/{board}/join").status_code == 200
+    eventually(lambda: told(reader.http.get(f"/chats/{board}/").text) == {joan.id: names[joan.id]})
+
+
+def test_what_somebody_says_of_themselves_shows_where_people_are_listed_and_only_there(
+    server: Server, board: int
+) -> None:
+    grace, joan, reader = member(server, "grace"), member(server, "joan"), Person(server, "reader")
+    elsewhere = reader.make_room()
+    assert grace.http.post(f"/api/rooms/{board}/join").status_code == 200
+    said = "at the <seaside>"
+
+    def present(socket: Socket) -> dict[str, Any]:
+        """Grace, as the last frame about her tells of her."""
+        told = [each for frame in socket.of("presence") for each in frame.get("here", frame.get("joined"))]
+        return next((each for each in reversed(told + socket.of("person")) if each["id"] == grace.id), {})
+
+    with (
+        closing(grace.socket()) as own,
+        closing(reader.socket()) as beside,
+        closing(joan.socket()) as away,
+    ):
+        own.join(board)
+        beside.join(board)
+        away.join(elsewhere)
+        eventually(lambda: present(beside))
+        assert "status" not in present(beside)
+        grace.change(grace.id, status=said).raise_for_status()
+        frame = beside.expect(lambda frame: frame["type"] == "person")
+        assert frame == {"type": "person", "id": grace.id, "name": grace.name, "status": said}
+        with closing(Person(server, "late").socket()) as late:
+            late.join(board)
+            eventually(lambda: present(late).get("status") == said)
+        for path, people in (("presence", "here"), ("members", "members")):
+            asked = f"/api/rooms/{board}/{path}"
+            eventually(
+                lambda asked=asked, people=people: (
+                    [
+                        each.get("status")
+                        for each in reader.http.get(asked).json()[people]
+                        if each["id"] == grace.id
+                    ]
+                    == [said]
+                )
+            )
+        for page in (f"/chats/{board}/", f"/chats/{board}/details/"):
+            eventually(lambda page=page: "at the &lt;seaside&gt;" in reader.http.get(page).text)
+        assert "seaside" not in reader.http.get(f"/chats/{elsewhere}/").text
+        away.send({"type": "ping"})
+        away.expect(lambda frame: frame["type"] == "pong")
+        assert not away.of("person")
 
 
 # -- signing in --------------------------------------------------------------------------------------------
@@ -482,9 +571,9 @@ def test_a_guest_who_is_banned_is_out_also_under_another_name_until_it_is_lifted
         assert eventually(lambda: again.closed)[0] == BANNED
     assert problem(mallory.http.post("/guests", json={"name": "innocent q"})) == "forbidden"
     mine = [each for each in boss.http.get("/api/bans").json()["bans"] if each["name"] == "mallory q"]
-    assert len(mine) == 2  # of the guest and of the browser
-    for each in mine:
-        assert boss.http.delete(f"/api/bans/{each['id']}").status_code == 204
+    (ban,) = mine  # of the guest and of the browser
+    assert (ban["person"], bool(ban["device"])) == (mallory.id, True)
+    assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 204
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
 
 

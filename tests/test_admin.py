@@ -12,10 +12,11 @@ import pytest
 
 from tests.clients import Person, eventually
 from tests.people import PASSWORD, Member, administrator, member
+from tests.programs import Program, make_token
 from tests.raw_socket import problem
 from tests.servers import Server
 
-PAGES = ["", "people", "rooms", "invitations", "bans", "reports", "audit", "settings"]
+PAGES = ["", "people", "rooms", "invitations", "bans", "tokens", "reports", "audit", "settings"]
 BANNED = 4403
 
 
@@ -100,6 +101,7 @@ def test_who_is_no_administrator_any_more_is_out_at_the_next_page(server: Server
         ("/admin/rooms/1/enter", {"why": "curious"}),
         ("/admin/invitations", {"do": "invite", "uses": "1", "days": "1"}),
         ("/admin/bans", {"do": "ban", "person": "{grace}"}),
+        ("/admin/tokens", {"do": "make", "bot": "builds", "name": "builds", "read": "yes"}),
         ("/admin/reports/1", {"room": "1", "outcome": "dismissed"}),
     ],
 )
@@ -289,16 +291,65 @@ def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Ser
         assert boss.http.post("/admin/bans", data=form).status_code == 303
         assert eventually(lambda: line.closed)[0] == BANNED
     bans = [each for each in boss.http.get("/admin/bans").text.split("<tr") if mallory.name in each]
-    assert len(bans) == 2  # of the guest and of the browser
-    assert all("spam" in each and "until" in each for each in bans)
-    for each in bans:
-        number = re.search(r'name="number" value="(\d+)"', each)[1]
-        assert boss.http.post("/admin/bans", data={"do": "lift", "number": number}).status_code == 303
+    (ban,) = bans  # of the guest and of the browser
+    assert all(words in ban for words in ("spam", "until", f"{mallory.id}, their browser"))
+    number = re.search(r'name="number" value="(\d+)"', ban)[1]
+    assert boss.http.post("/admin/bans", data={"do": "lift", "number": number}).status_code == 303
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
     for wrong in ({"person": "nobody at all"}, {"person": boss.id}, {"minutes": "x"}, {"network": "there"}):
         answer = boss.http.post("/admin/bans", data={**form, **wrong})
         assert refused(answer)
     assert f'value="{mallory.id}"' in boss.http.get("/admin/bans", params={"person": mallory.id}).text
+
+
+def test_tokens_of_everybody_are_seen_and_revoked_and_those_of_bots_made_by_forms(
+    server: Server, boss: Member
+) -> None:
+    grace = member(server, "grace")
+    hers = make_token(grace, "read", "write", name=f"backup <i> {uuid.uuid4().hex}", rooms=[1])
+    line = row(boss, "/admin/tokens", grace.name)
+    assert "backup &lt;i&gt;" in line
+    assert 'data-label="May">read, write<' in line
+    assert 'data-label="Rooms">1<' in line
+    assert 'data-label="Used">never<' in line
+    assert f'href="/admin/people/{grace.id}"' in line
+    program = Program(server, hers["token"])
+    assert program.http.get("/api/me").status_code == 200
+    eventually(lambda: 'data-label="Used">never<' not in row(boss, "/admin/tokens", grace.name))
+    answer = boss.http.post("/admin/tokens", data={"do": "revoke", "number": hers["id"]})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/tokens")
+    eventually(lambda: program.http.get("/api/me").status_code == 401)
+    assert grace.name not in boss.http.get("/admin/tokens").text
+    assert "no such token" in refused(
+        boss.http.post("/admin/tokens", data={"do": "revoke", "number": hers["id"]})
+    )
+
+    name, use = f"Builds {uuid.uuid4().hex[:8]}", f"the nightly one {uuid.uuid4().hex}"
+    form = {"do": "make", "bot": name, "name": use, "read": "yes", "write": "yes", "rooms": "1", "days": ""}
+    for wrong in (
+        {"read": "", "write": ""},
+        {"name": " "},
+        {"bot": ""},
+        {"days": "soon"},
+        {"rooms": "1, x"},
+    ):
+        answer = boss.http.post("/admin/tokens", data={**form, **wrong})
+        assert refused(answer)
+        assert f'value="{wrong.get("name", use)}"' in answer.text  # the form as it was
+    assert boss.http.get("/api/people", params={"q": name}).json() == {"people": []}  # and no bot that stays
+    assert "is no bot" in refused(boss.http.post("/admin/tokens", data={**form, "bot": grace.name}))
+    answer = boss.http.post("/admin/tokens", data=form)
+    assert answer.status_code == 200
+    (made,) = re.findall(r"chat_[\w-]{43}", answer.text)
+    assert made not in boss.http.get("/admin/tokens").text
+    line = row(boss, "/admin/tokens", use)
+    assert name in line
+    assert 'data-label="Until">for ever<' in line
+    bot = Program(server, made)
+    assert bot.say(1, "built")["author"]["name"] == name
+    told = shown(boss, "/admin/audit", about=name)
+    assert f"for {name}: read, write" in told
+    assert f"revoked token {hers['id']}" in shown(boss, "/admin/audit", about=grace.id)
 
 
 def test_reports_of_all_rooms_are_settled_by_forms(server: Server, boss: Member, grace: Person) -> None:

@@ -93,10 +93,17 @@ def test_every_frame_that_a_server_sends_is_as_it_is_described() -> None:
     own = {name for name in made if getattr(frames, name).__module__ == frames.__name__}
     assert own == FRAMES_SENT.keys()
     sent = [getattr(frames, name)(*arguments) for name, arguments in FRAMES_SENT.items()]
-    sent += [frames.PONG, Message(1, 2, "text", ADA, "2026-11-24T09:00:00.123456Z", "hello").json]
+    sent += [frames.person("u1", "ada", "at sea")]
+    sent += [value for value in vars(frames).values() if isinstance(value, bytes)]  # those always the same
+    sent += [Message(1, 2, "text", ADA, "2026-11-24T09:00:00.123456Z", "hello").json]
     sent += [
         msgspec.json.encode({"type": "presence", "room": 1, "count": 1, **more})
-        for more in ({"here": [ADA]}, {"joined": [ADA], "left": []}, {})
+        for more in (
+            {"here": [ADA]},
+            {"here": [{"id": "u1", "name": "ada", "status": "at sea"}]},
+            {"joined": [ADA], "left": []},
+            {},
+        )
     ]
     kinds = set()
     for data in sent:

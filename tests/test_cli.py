@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from chatapp.bus.notices import PeopleChanged, decode
 from tests.clients import Person, Reader, Socket, WebSocketReader, eventually
 from tests.console import Done
+from tests.people import member
 from tests.servers import Server
 
 Command = Callable[..., Done]
@@ -292,6 +294,25 @@ def test_a_command_ends_when_the_workers_have_been_told(one_worker: Server) -> N
     with closing(sqlite3.connect(one_worker.instance / "bus.db")) as bus:
         told = "SELECT count(*) FROM notices WHERE instr(payload, CAST(? AS BLOB)) > 0"
         assert bus.execute(told, (word,)).fetchone() == (1,)
+
+
+def test_a_ban_in_a_terminal_and_its_end_are_told_before_the_command_ends(one_worker: Server) -> None:
+    grace = member(one_worker, "grace")
+
+    def told(*command: str) -> bool:
+        assert one_worker.flask("user", *command).returncode == 0
+        with (
+            closing(sqlite3.connect(one_worker.instance / "bus.db")) as bus,
+            closing(sqlite3.connect(one_worker.instance / "chat.db")) as database,
+        ):
+            ((number,),) = database.execute("SELECT people FROM server")
+            notices = [decode(payload) for (payload,) in bus.execute("SELECT payload FROM notices")]
+        return PeopleChanged(number) in notices
+
+    assert told("ban", grace.id, "--yes")
+    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
+        ((ban,),) = database.execute("SELECT id FROM sanctions WHERE person_id = ?", (grace.id,))
+    assert told("lift", str(ban))
 
 
 # -- what destroys asks --------------------------------------------------------------------------------

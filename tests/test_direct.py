@@ -64,6 +64,26 @@ def test_a_conversation_is_nobody_elses_not_even_the_administrators(
     assert begin(mary, joan, other).json()["id"] != room
 
 
+def test_a_conversation_stays_between_its_people_whatever_a_terminal_says(
+    server: Server, newcomer: Newcomer
+) -> None:
+    mary, joan, other = newcomer("mary"), newcomer("joan"), newcomer("other")
+    room = begin(mary, joan).json()["id"]
+    mary.say(room, "between us")
+    for command in (
+        ("set", room, "--kind", "public"),
+        ("set", room, "--kind", "private"),
+        ("ban", room, joan.name),
+        ("take-in", room, other.id),
+        ("remove", room, joan.id),
+    ):
+        done = server.console("room", *command)
+        assert (done.status, done.err.startswith("Error: ")) == (1, True), command
+    assert rooms(joan)[room]["kind"] == "direct"
+    assert room not in rooms(other)
+    assert [message["body"] for message in joan.read(room)["messages"]] == ["between us"]
+
+
 def test_who_has_no_account_has_no_conversations(newcomer: Newcomer, grace: Person) -> None:
     mary = newcomer("mary")
     assert problem(begin(mary, grace)) == "bad_request"

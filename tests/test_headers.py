@@ -64,6 +64,23 @@ def test_every_answer_has_them(server: Server, ada: Person, board: int) -> None:
     nobody.close()
 
 
+def test_no_page_stays_in_a_cache_and_the_rooms_only_in_the_tab_that_they_are_in(
+    server: Server, ada: Person, board: int
+) -> None:
+    come_back_to = {"/", "/chats/", "/chats/<room_id:room_id>/", "/chats/long_poll/<room_id:room_id>/"}
+    pages = set()
+    for route in routes(server):
+        if route.websocket or route.rule.endswith("/stream"):
+            continue
+        answer = ada.http.request(route.method, route.path(board), headers={"Accept": "text/html"})
+        if not answer.headers.get("Content-Type", "").startswith("text/html"):
+            continue
+        pages.add(route.rule)
+        kept = route.method in ("GET", "HEAD") and route.rule in come_back_to - {"/"}
+        assert answer.headers["Cache-Control"] == ("private, no-cache" if kept else "no-store"), route.name
+    assert {*come_back_to, "/account/", "/sign-in", "/admin/"} <= pages
+
+
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
 @pytest.mark.parametrize(
     ("method", "path", "status"),

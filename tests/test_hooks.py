@@ -41,6 +41,38 @@ def told(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
+def test_hooks_are_made_shown_once_and_revoked_on_the_page_of_the_room(
+    server: Server, grace: Member, room: int
+) -> None:
+    grace.http.headers["Accept"] = "text/html"
+    details, forms = f"/chats/{room}/details/", f"/chats/{room}/hooks"
+    joan = member(server, "joan")
+    assert "webhook" in grace.http.get(details).text
+    assert "webhook" not in joan.http.get(details).text
+    name = "Builds <i>"
+    page = grace.http.post(forms, data={"name": name})
+    found = re.search(rf'class="key">({server.url}/hooks/(\d+)/[\w-]{{43}})<', page.text)
+    assert found, page.text
+    url, number = found.groups()
+    assert page.headers["Cache-Control"] == "no-store"
+    assert told(httpx.post(url, json={"text": "deployed"})) == (200, "ok")
+    assert grace.read(room)["messages"][-1]["author"] == {"id": f"h{number}", "name": name}
+    listed = grace.http.get(details).text
+    assert "Builds &lt;i&gt;" in listed
+    assert url not in listed
+    answer = grace.http.post(forms, data={"name": joan.name})
+    assert answer.status_code == 400
+    assert "somebody&#39;s name" in answer.text
+    assert f'value="{joan.name}"' in answer.text
+    for path in (forms, f"{forms}/{number}/revoke"):
+        assert problem(joan.http.post(path, data={"name": "mine"})) == "forbidden"
+    answer = grace.http.post(f"{forms}/{number}/revoke")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{details}#hooks")
+    assert told(httpx.post(url, json={"text": "more"})) == (404, "no_service")
+    assert f"{forms}/{number}/revoke" not in grace.http.get(details).text
+    assert "no such hook" in grace.http.post(f"{forms}/{number}/revoke").text
+
+
 def test_what_slacks_callers_send_becomes_a_message_under_the_hooks_name(
     server: Server, grace: Member, room: int
 ) -> None:
@@ -96,6 +128,23 @@ def test_what_is_wrong_is_refused_in_slacks_words(server: Server, grace: Member,
     assert grace.http.get(f"/hooks/{hook['id']}/x").status_code == 405
 
 
+def test_what_a_hook_says_is_marked_on_every_page_that_shows_it(
+    server: Server, grace: Member, room: int
+) -> None:
+    hook = make_hook(grace, room, f"Ops {room}")
+    assert told(httpx.post(hook["url"], json={"text": "deployed"})) == (200, "ok")
+    grace.say(room, "good")
+    (seq,) = [each["seq"] for each in grace.read(room)["messages"] if each["body"] == "deployed"]
+    for path in (f"/chats/{room}/", f"/chats/{room}/messages/{seq}/", f"/chats/{room}/report/{seq}"):
+        page = grace.http.get(path).text
+        shown = page.partition("<template")[0]
+        assert shown.count(">app</span>") == 1, path
+        assert re.search(rf"Ops {room}</bdi>\s*<span class=\"guest program\"", shown), path
+    joan = member(server, "joan")
+    assert joan.http.post(f"/api/rooms/{room}/messages/{seq}/report", json={"why": "x"}).status_code < 300
+    assert grace.http.get(f"/chats/{room}/reports/").text.count(">app</span>") == 1
+
+
 def test_a_hook_may_write_as_fast_as_a_person(new_server: Callable[..., Server]) -> None:
     grace = administrator(new_server(rate_messages="3 per 1 hour").start())
     hook = make_hook(grace, grace.make_room())
@@ -144,6 +193,29 @@ def test_who_runs_a_room_makes_and_revokes_its_hooks_and_nobody_else(
     assert set(acts[:2]) <= set(notices)
     with closing(sqlite3.connect(server.instance / "chat.db")) as database:
         assert hook["url"].rpartition("/")[2] not in "\n".join(database.iterdump())
+
+
+@pytest.mark.parametrize("how", ["banned", "disabled", "erased"])
+def test_the_hooks_of_who_is_banned_disabled_or_erased_are_revoked_for_good(
+    how: str, server: Server, grace: Member, room: int
+) -> None:
+    boss, joan = administrator(server), member(server, "joan")
+    joan.http.post(f"/api/rooms/{room}/join").raise_for_status()
+    grace.http.put(f"/api/rooms/{room}/members/{joan.id}", json={"role": "owner"}).raise_for_status()
+    hook, others = make_hook(grace, room), make_hook(joan, room, "Cron")
+    assert told(httpx.post(hook["url"], json={"text": "x"})) == (200, "ok")
+    if how == "banned":
+        boss.http.post("/api/bans", json={"person": grace.id, "seconds": 60}).raise_for_status()
+    elif how == "disabled":
+        boss.change(grace.id, disabled=True).raise_for_status()
+        boss.change(grace.id, disabled=False).raise_for_status()
+    else:
+        assert server.console("user", "erase", grace.name, "--yes").status == 0
+    assert told(httpx.post(hook["url"], json={"text": "x"})) == (404, "no_service")
+    assert told(httpx.post(others["url"], json={"text": "x"})) == (200, "ok")
+    acts = [entry["what"] for entry in joan.http.get(f"/api/rooms/{room}/audit").json()["entries"]]
+    assert acts[0] == "revoked the hook Builds"
+    assert [line["name"] for line in joan.http.get(f"/api/rooms/{room}/hooks").json()["hooks"]] == ["Cron"]
 
 
 def test_hooks_are_made_and_revoked_in_a_terminal_and_end_with_their_room(one_worker: Server) -> None:

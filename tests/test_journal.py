@@ -10,11 +10,11 @@ import gevent
 import pytest
 from sqlalchemy import create_engine
 
-from chatapp import models
+from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal
+from chatapp.journal import Journal, reading, statements
 from chatapp.journal.connections import engine_options, listen
-from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Request
+from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
 from tests.clients import UNIT
 
@@ -97,6 +97,24 @@ def test_a_request_that_no_database_would_take_fails_alone(
     assert [(kept.message.seq, kept.new) for kept in again] == [
         (number + 1, False) for number in range(len(good))
     ]
+
+
+@pytest.mark.parametrize("said", [1, 3, 6, 7, 9, 20])
+def test_what_a_room_does_not_keep_is_removed_some_at_a_time_until_none_is_left(
+    said: int, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "PRUNED_AT_ONCE", 3)
+    keeper.ask(*says(keeper.room, *map(str, range(said))))
+    wanted = Prune(keeper.room, keep=2)
+    first, second = keeper.journal.ask(wanted), keeper.journal.ask(wanted)
+    over = max(0, said - 2)
+    assert (first, second) == (1 + min(3, over), 1 + min(6, over))
+    effect = ChangeRoom({"keep_messages": 1})
+    keeper.ask(Post(keeper.room, ADA, "keeps 1", kind="notice", effects=(effect,)))
+    retention.prune(keeper.journal)
+    left = keeper.journal.read(reading.before, keeper.room, 2**62, 100)
+    assert [message.seq for message in left] == [said + 1]
+    assert retention.prune(keeper.journal) == 0
 
 
 def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
+from tests.people import administrator, member
 from tests.raw_socket import CLOSE, TEXT, RawSocket, nobody_posts, problem
 from tests.servers import Server
 
@@ -162,6 +163,49 @@ def test_visitors_of_one_address_have_one_allowance(
     assert visit({"X-Forwarded-For": f"198.51.100.{board}"}).status_code == 200
     assert post(ada, board).status_code == 201
     assert ada.read(board)["cursor"] == 5
+
+
+def test_what_is_done_to_a_room_counts_as_a_message_for_everybody_but_the_system(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(rate_messages="3 per hour").start()
+    boss, grace = administrator(server), member(server, "grace")
+    board = boss.make_room()
+    path = f"/api/rooms/{board}"
+    for deed in ("join", "leave", "join"):
+        assert grace.http.post(f"{path}/{deed}").status_code == 200
+    assert too_fast(grace.http.post(f"{path}/leave"))
+    assert too_fast(post(grace, board))
+    settings = [{"topic": "ships"}, {"slow_seconds": 1}]
+    assert [boss.http.patch(path, json=setting).status_code for setting in settings] == [200] * 2
+    assert boss.http.delete(f"{path}/members/{grace.id}").status_code == 200
+    assert too_fast(boss.http.patch(path, json={"topic": "sails"}))
+    assert too_fast(boss.http.post(f"{path}/clear"))
+    ban = {"kind": "ban", "person": grace.id}
+    assert too_fast(boss.http.post(f"{path}/sanctions", json=ban))
+    assert boss.read(board)["cursor"] == 6
+    for number in range(4):
+        assert server.console("room", "topic", str(board), f"topic {number}").status == 0
+
+
+def test_a_person_changes_their_account_and_tokens_so_often_in_a_while(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(rate_guests="4 per hour").start()
+    boss, grace = administrator(server), member(server, "grace")
+    token = {"name": "a program", "scopes": ["read"]}
+    assert grace.change(grace.id, name="Grace the first").status_code == 200
+    assert grace.change(grace.id, status="away").status_code == 200
+    made = grace.http.post("/api/tokens", json=token)
+    assert made.status_code == 201
+    assert grace.http.delete(f"/api/tokens/{made.json()['id']}").status_code == 204
+    assert too_fast(grace.change(grace.id, name="Grace the second"))
+    assert too_fast(grace.change(grace.id, status="here"))
+    assert too_fast(grace.http.post("/api/tokens", json=token))
+    page = grace.http.post("/account/name", data={"name": "Grace the second"}, headers=PAGE)
+    assert (page.status_code, int(page.headers["Retry-After"]) >= 1) == (429, True)
+    assert (grace.me()["name"], grace.me()["status"]) == ("Grace the first", "away")
+    assert boss.change(grace.id, name="Grace the third").status_code == 200  # her own allowance
 
 
 # -- connections and guests -----------------------------------------------------------------------------

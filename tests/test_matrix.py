@@ -440,6 +440,8 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/sanctions (a sending out)": over_http(
         "POST", f"{CHAT}/sanctions", data={"kind": "kick", "person": SUBJECT}
     ),
+    "POST /chats/N/hooks": over_http("POST", f"{CHAT}/hooks", data={"name": "a hook"}),
+    "POST /chats/N/hooks/<int:hook>/revoke": over_http("POST", f"{CHAT}/hooks/{NO_NUMBER}/revoke"),
     "POST /chats/N/clear": over_http("POST", f"{CHAT}/clear", data={"sure": "yes"}),
     "POST /chats/N/delete": over_http("POST", f"{CHAT}/delete", data={"sure": "yes"}),
     "POST /chats/N/sanctions/<int:sanction>/lift": over_http("POST", f"{CHAT}/sanctions/{{sanction}}/lift"),
@@ -534,13 +536,24 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /api/audit": over_http("GET", "/api/audit"),
     **{
         f"GET /admin/{section}": over_http("GET", f"/admin/{section}")
-        for section in ("", "people", "rooms", "invitations", "bans", "reports", "audit", "settings")
+        for section in (
+            "",
+            "people",
+            "rooms",
+            "invitations",
+            "bans",
+            "tokens",
+            "reports",
+            "audit",
+            "settings",
+        )
     },
     "GET /admin/people/<person>": over_http("GET", "/admin/people/{somebody}"),
     "POST /admin/people/<person>": over_http("POST", "/admin/people/{somebody}", data={"do": "nothing"}),
     "POST /admin/rooms/N/enter": over_http("POST", f"/admin/rooms/{NO_NUMBER}/enter", data={"why": "so"}),
     "POST /admin/invitations": over_http("POST", "/admin/invitations", data={"uses": "none"}),
     "POST /admin/bans": over_http("POST", "/admin/bans", data={"person": NONSENSE}),
+    "POST /admin/tokens": over_http("POST", "/admin/tokens", data={"name": "a token"}),
     "POST /admin/reports/<int:number>": over_http("POST", "/admin/reports/1", data={"room": "none"}),
     "GET /api/tokens": over_http("GET", "/api/tokens"),
     "POST /api/tokens": over_http("POST", "/api/tokens", json={"name": "a token", "scopes": ["read"]}),

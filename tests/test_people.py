@@ -53,7 +53,8 @@ class House:
         self.journal = Journal(engine, queue_limit=1000)
         self.lines: list[Line] = []
         self.renamed: list[Person] = []
-        self.people = People(self.journal, lambda: self.lines, self.renamed.append)
+        self.said: list[Person] = []
+        self.people = People(self.journal, lambda: self.lines, self.renamed.append, self.said.append)
         self.journal.on_commit = self.committed
         self.room = self.journal.ask(MakeRoom("board"))
 
@@ -123,6 +124,22 @@ def test_whoever_is_somebody_else_now_writes_as_that(house: House) -> None:
     assert (line.identity.name, line.identity.role, line.ended) == ("Grace H", "administrator", None)
     assert [person.name for person in house.renamed] == ["Grace H"]
     assert house.people.name_now(grace.id, "grace") == "Grace H"
+
+
+def test_what_somebody_says_of_themselves_is_known_and_told_when_it_changes(house: House) -> None:
+    grace = house.sign_up("grace", "key 1")
+    house.journal.ask(ChangeAccount(grace.id, {"status": "at sea"}, by=BOSS))
+    assert house.who("key 1")
+    house.journal.ask(ChangeAccount(grace.id, {"name": "Grace H"}, by=BOSS))
+    assert house.who("key 1")
+    assert house.people.statuses == {grace.id: "at sea"}
+    later = People(house.journal, list, house.renamed.append, house.said.append)
+    assert later.signed_in("key 1", "127.0.0.1")
+    assert later.statuses == {grace.id: "at sea"}
+    house.journal.ask(ChangeAccount(grace.id, {"status": ""}, by=BOSS))
+    assert house.who("key 1")
+    assert [person.status for person in house.said] == ["at sea", ""]
+    assert not house.people.statuses.get(grace.id)
 
 
 def test_connections_learn_who_they_are_when_it_changes(house: House) -> None:

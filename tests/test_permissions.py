@@ -300,7 +300,21 @@ def test_a_sanction_holds_until_its_time_or_for_good(until: int, holds: bool) ->
         assert Sanctions([(*row, until), (*row, 0)]).meet(identity("guest")), "of two the longer one"
 
 
-@pytest.mark.parametrize("address", ["", "local", "unix:", "::ffff:192.0.2.7", "2001:db8::7", "192.0.2.700"])
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.0/120"),
+        ("2001:db8::7", "2001:db8::/48"),
+    ],
+)
+def test_an_address_is_in_a_banned_network_however_it_is_written(address: str, network: str) -> None:
+    me = Identity("g1", "guest", "guest", address)
+    assert sanction(network=network).meet(me)
+
+
+@pytest.mark.parametrize("address", ["", "local", "unix:", "::ffff:192.0.3.7", "2001:db8::7", "192.0.2.700"])
 def test_who_comes_from_no_address_of_that_kind_is_in_no_banned_network(address: str) -> None:
     me = structs.replace(identity("guest"), address=address)
     assert not sanction(network="192.0.2.0/24").meet(me)

@@ -239,6 +239,31 @@ def test_a_moderator_dismisses_but_does_not_ban_who_is_no_less(
     assert waiting(joan, room) == []
 
 
+def test_a_moderator_who_is_reported_learns_of_it_from_no_audit_log_either(
+    server: Server, owner: Member, room: int, grace: Person
+) -> None:
+    joan, boss = member(server, "joan"), administrator(server)
+    owner.http.put(f"/api/rooms/{room}/members/{joan.id}", json={"role": "moderator"}).raise_for_status()
+    reported(grace, room, joan.say(room, "I rule here"))
+    (report,) = waiting(owner, room)
+    assert settled(owner, room, report["id"], "dismissed", why="they do").status_code == 204
+    told = f"settled the report of #{report['seq']} of {joan.name}: dismissed"
+
+    def read(who: Person) -> list[str]:
+        return [entry["what"] for entry in who.http.get(f"/api/rooms/{room}/audit").json()["entries"]]
+
+    assert told in read(owner)
+    assert told in owner.http.get(f"/chats/{room}/details/").text
+    assert read(joan) == [each for each in read(owner) if each != told]
+    assert told not in joan.http.get(f"/chats/{room}/details/").text
+    assert told not in server.console("user", "export", joan.name).out
+    assert told in [entry["what"] for entry in audit(boss, room=room)]
+    boss.change(joan.id, role="administrator").raise_for_status()
+    eventually(lambda: joan.http.get("/api/audit").status_code == 200)
+    assert told not in [entry["what"] for entry in audit(joan, room=room)]
+    boss.change(joan.id, role="member").raise_for_status()
+
+
 def test_of_two_moderators_who_settle_a_report_at_once_one_does(
     server: Server, owner: Member, room: int, mallory: Person, grace: Person
 ) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.clients import RESUMING, UNIT, Person, Reader, eventually
+from tests.people import member
 from tests.raw_socket import problem
 from tests.servers import Server
 from tests.test_shell import Shell
@@ -155,6 +156,24 @@ def test_a_private_room_is_listed_to_its_members_only(ada: Person, mallory: Pers
     assert f"/chats/{den}/" not in mallory.http.get("/chats/").text
 
 
+def test_a_guest_is_taken_in_by_name_only_from_the_room_itself(server: Server, mallory: Person) -> None:
+    olive = member(server, "olive")
+    room, elsewhere = olive.make_room(), olive.make_room()
+
+    def take_in() -> int:
+        return form(olive, f"/chats/{room}/members", person=mallory.name)
+
+    with closing(mallory.socket()) as socket:
+        socket.join(elsewhere)
+        eventually(lambda: mallory.http.get(f"/api/rooms/{elsewhere}/presence").json()["count"])
+        assert take_in() == 400  # and not a word about where they are
+        socket.join(room)
+        eventually(lambda: take_in() == 303)
+    listed = olive.http.get(f"/api/rooms/{room}/members").json()["members"]
+    assert mallory.id in [one["id"] for one in listed]
+    assert form(olive, f"/chats/{room}/members", person=member(server, "joan").name) == 303
+
+
 def test_members_read_and_write_in_a_private_room_over_every_transport(
     ada: Person, grace: Person, den: int, on: On
 ) -> None:
@@ -241,6 +260,27 @@ def test_who_is_timed_out_reads_and_does_not_write(server: Server, grace: Person
         assert grace.say(board, "again")["body"] == "again"
 
 
+def test_who_lost_the_answer_and_may_only_read_by_now_still_learns_that_it_is_kept(
+    ada: Person, grace: Person, board: int, on: On
+) -> None:
+    kept = grace.say(board, "before", client_id="once")
+    on(board, f"time_out({grace.name!r})")
+    eventually(lambda: grace.http.post(grace.messages(board), json={"body": "but"}).status_code == 403)
+    assert grace.say(board, "before", client_id="once")["seq"] == kept["seq"]
+    with closing(grace.socket()) as socket:
+        socket.send({"type": "send", "room": board, "body": "before", "client_id": "once"})
+        assert socket.expect(lambda frame: frame["type"] == "ack")["seq"] == kept["seq"]
+        socket.send({"type": "send", "room": board, "body": "but", "client_id": "twice"})
+        assert socket.expect(lambda frame: frame["type"] == "error")["code"] == "forbidden"
+    for fields in ({"client_id": "twice"}, {"client_id": "once", "kind": "reaction", "of": 1, "body": "x"}):
+        answer = grace.http.post(grace.messages(board), json={"body": "but", **fields})
+        assert answer.status_code == (403 if fields["client_id"] == "twice" else 200)
+    assert [m["body"] for m in ada.read(board, after=0)["messages"] if m["kind"] == "text"] == ["before"]
+    on(board, f"ban({grace.name!r})")
+    again = {"body": "before", "client_id": "once"}
+    eventually(lambda: problem(grace.http.post(grace.messages(board), json=again)) == "forbidden")
+
+
 def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_name_in_that_browser(
     server: Server, ada: Person, mallory: Person, board: int, on: On
 ) -> None:
@@ -253,12 +293,26 @@ def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_nam
     assert mallory.http.post("/guests", json={"name": "somebody else"}).status_code == 201
     assert problem(mallory.http.get(mallory.messages(board))) == "forbidden"
     assert ada.read(board)["messages"]
-    for _ in range(2):  # of the person, and of the browser
-        on(board, f"lift(room({board}).sanctions()[0].id)")
+    on(board, f"lift(room({board}).sanctions()[0].id)")  # of the person, and of the browser
     eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
     done = [(entry["what"], entry["why"]) for entry in entries(server, board)]
     assert (f"banned {mallory.name}", "spam") in done
-    assert len([what for what, _ in done if what.endswith("in again")]) == 2
+    assert len([what for what, _ in done if what.endswith("in again")]) == 1
+
+
+def test_a_ban_of_a_guest_their_browser_and_a_network_is_one_and_lifted_as_one(
+    server: Server, ada: Person, mallory: Person, board: int, on: On
+) -> None:
+    mallory.say(board, "spam")
+    on(board, f'ban({mallory.name!r}, network="192.0.2.0/24")')
+    (shown,) = server.console("room", "sanctions", str(board), "--json").json
+    assert (shown["person"], bool(shown["device"]), shown["network"]) == (mallory.id, True, "192.0.2.0/24")
+    assert (
+        f"({mallory.id}, their browser, 192.0.2.0/24)" in server.console("room", "sanctions", str(board)).out
+    )
+    on(board, f"lift({shown['id']})")
+    assert server.console("room", "sanctions", str(board), "--json").json == []
+    eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
 
 
 def test_a_ban_of_a_network_keeps_out_guests_who_come_from_there_and_visitors(

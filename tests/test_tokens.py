@@ -290,6 +290,33 @@ def test_tokens_are_made_and_revoked_in_a_terminal_and_each_act_is_in_the_audit_
     assert f"revoked token {number}" in acts
 
 
+def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> None:
+    grace = member(one_worker, "grace")
+    board, other = grace.make_room("the <board>"), grace.make_room("other")
+    den = grace.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
+    foreign = member(one_worker, "joan").http.post("/api/rooms", json={"name": "hers", "kind": "private"})
+    page = grace.http.get("/account/tokens").text
+    for room in (board, other, den):
+        assert f'name="room" value="{room}"' in page
+    assert f'name="room" value="{foreign.json()["id"]}"' not in page
+    assert "<bdi>the &lt;board&gt;</bdi>" in page
+    form = {"name": "backup", "read": "yes", "room": [board, den]}
+    made = re.search(r"chat_[\w-]{43}", grace.http.post("/account/tokens", data=form).text)
+    assert made
+    bot = Program(one_worker, made[0])
+    assert [room["id"] for room in bot.http.get("/api/rooms").json()["rooms"]] == [board, den]
+    assert problem(bot.http.get(f"/api/rooms/{other}/messages")) == "no_such_room"
+    shown = grace.http.get("/account/tokens").text
+    assert "in <bdi>the &lt;board&gt;</bdi>, <bdi>den</bdi>" in shown
+    # A room that is not to be had any more is no token for all of them, and what was ticked stays so.
+    for rooms in ([foreign.json()["id"]], [board, 999_999], ["all"]):
+        answer = grace.http.post("/account/tokens", data={**form, "room": rooms})
+        assert 400 <= answer.status_code < 500
+        assert "chat_" not in answer.text
+    answer = grace.http.post("/account/tokens", data={"name": "", "read": "yes", "room": [den]})
+    assert f'value="{den}" checked' in answer.text
+
+
 def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) -> None:
     grace = member(one_worker, "grace")
     page = grace.http.post("/account/tokens", data={"name": "<b>backup", "read": "yes", "days": "30"})

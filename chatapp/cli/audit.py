@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from chatapp import auditing
+from chatapp import auditing, text
 from chatapp.cli.commands import as_json, print_json, refusals
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
@@ -28,4 +28,4 @@ def audit(room: int | None, about: str, before: int | None, limit: int, as_json:
         where = f"room {entry.room}" if entry.room is not None else "server"
         why = f" ({entry.why})" if entry.why else ""
         at = f"{entry.at[:19].replace('T', ' ')}Z"
-        click.echo(f"{entry.id:>6}  {at}  {where:<9}  {entry.who} {entry.what}{why}")
+        click.echo(text.escaped(f"{entry.id:>6}  {at}  {where:<9}  {entry.who} {entry.what}{why}"))

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from chatapp.errors import ChatError, NoSuchRoom
-from chatapp.journal.requests import RoomState
+from chatapp.journal.requests import RoomState, Sanction
 from chatapp.shell import handles as shell
 from chatapp.shell.handles import ShellRoom
 
@@ -39,6 +39,12 @@ def find(which: str) -> ShellRoom:
         with suppress(NoSuchRoom):
             return shell.room(int(which))
     return shell.room(which)
+
+
+def targets(sanction: Sanction) -> str:
+    """Whom and what a time-out or a ban is of."""
+    browser = "their browser" if sanction.device else None
+    return ", ".join(filter(None, (sanction.person, browser, sanction.network)))
 
 
 def confirm(question: str, yes: bool) -> None:

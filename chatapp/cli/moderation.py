@@ -5,7 +5,8 @@ from typing import Any
 import click
 import msgspec
 
-from chatapp.cli.commands import as_json, done_with, find, print_json, refusals, which
+from chatapp import text
+from chatapp.cli.commands import as_json, done_with, find, print_json, refusals, targets, which
 from chatapp.cli.rooms import room
 from chatapp.permissions import RANKS
 
@@ -63,7 +64,7 @@ def members(which: str, as_json: bool) -> None:
         print_json([msgspec.to_builtins(member) for member in found])
         return
     for member in found:
-        click.echo(f"{member.id:<18}  {member.role:<9}  {member.name}")
+        click.echo(text.escaped(f"{member.id:<18}  {member.role:<9}  {member.name}"))
 
 
 @room.command("take-in")
@@ -131,10 +132,11 @@ def sanctions(which: str, as_json: bool) -> None:
         print_json([msgspec.to_builtins(sanction) for sanction in found])
         return
     for each in found:
-        target = each.person or each.network or "a browser"
+        target = targets(each)
         until = f"until {each.until[:16].replace('T', ' ')}Z" if each.until else "for good"
         reason = f": {each.reason}" if each.reason else ""
-        click.echo(f"{each.id:>4}  {each.kind:<7}  {each.name} ({target})  {until}, by {each.by}{reason}")
+        line = f"{each.id:>4}  {each.kind:<7}  {each.name} ({target})  {until}, by {each.by}{reason}"
+        click.echo(text.escaped(line))
 
 
 @room.command()
@@ -162,4 +164,4 @@ def audit(which: str, limit: int, as_json: bool) -> None:
         return
     for entry in entries:
         why = f" ({entry.why})" if entry.why else ""
-        click.echo(f"{entry.at[:19].replace('T', ' ')}Z  {entry.who} {entry.what}{why}")
+        click.echo(text.escaped(f"{entry.at[:19].replace('T', ' ')}Z  {entry.who} {entry.what}{why}"))

@@ -6,8 +6,8 @@ import click
 import msgspec
 from flask.cli import AppGroup
 
-from chatapp import accounts
-from chatapp.cli.commands import as_json, confirm, print_json, refusals, yes
+from chatapp import accounts, text
+from chatapp.cli.commands import as_json, confirm, print_json, refusals, targets, yes
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
@@ -119,6 +119,15 @@ def reset_password(which: str, as_json: bool) -> None:
     _link(link, as_json)
 
 
+@user.command("reset-factor")
+@which
+@as_json
+@refusals
+def reset_factor(which: str, as_json: bool) -> None:
+    """Take away the second factor of somebody who has lost it: the password is enough then."""
+    _done(shell.person(which).reset_factor(), as_json, "Took the second factor away of")
+
+
 @user.command("sign-out")
 @which
 @as_json
@@ -155,7 +164,7 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 def ban(which: str, minutes: int, why: str, network: str, yes: bool) -> None:
     """Keep somebody out of the server: a person with an account, or (by the id) a guest."""
     confirm(f"Keep {which} out of this server?", yes)
-    accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network)
+    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network))
     click.echo(f"Banned {which}")
 
 
@@ -169,9 +178,9 @@ def bans(as_json: bool) -> None:
         print_json([msgspec.to_builtins(each) for each in found])
         return
     for each in found:
-        target = each.person or each.network or "a browser"
+        target = targets(each)
         until = f"until {each.until[:16].replace('T', ' ')}Z" if each.until else "for good"
-        click.echo(f"{each.id:>4}  {each.name} ({target})  {until}, by {each.by}")
+        click.echo(text.escaped(f"{each.id:>4}  {each.name} ({target})  {until}, by {each.by}"))
 
 
 @user.command()
@@ -179,7 +188,7 @@ def bans(as_json: bool) -> None:
 @refusals
 def lift(number: int) -> None:
     """Take a ban from the server back, by its number."""
-    accounts.lift_ban(get_hub(), SYSTEM, number)
+    flushed(get_hub(), lambda: accounts.lift_ban(get_hub(), SYSTEM, number))
     click.echo(f"Lifted {number}")
 
 

@@ -59,6 +59,7 @@ def listen(engine: Engine) -> None:
         connection.isolation_level = None  # sqlite3 must not begin transactions of its own
         connection.execute("PRAGMA synchronous=FULL")  # an ack means: on the disk
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what was removed is not in the file any more
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

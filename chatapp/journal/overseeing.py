@@ -73,6 +73,7 @@ def totals(connection: Connection) -> Totals:
     there = ~users.key.startswith(ERASED)
     good = (INVITATIONS.c.uses > 0) & (INVITATIONS.c.expires_at > now)
     columns = SANCTIONS.c
+    deeds = select(columns.at, columns.by_id)  # one may be of a guest, a browser and a network
     in_force = columns.room_id.is_(None) & columns.lifted_at.is_(None)
     in_force &= (columns.until == 0) | (columns.until > now)
     return Totals(
@@ -84,7 +85,7 @@ def totals(connection: Connection) -> Totals:
         rooms={row[0]: row[1] for row in connection.execute(rooms)},
         reports=count(of(REPORTS).where(REPORTS.c.settled_at.is_(None))),
         invitations=count(of(INVITATIONS).where(good)),
-        bans=count(of(SANCTIONS).where(in_force)),
+        bans=count(select(func.count()).select_from(deeds.where(in_force).distinct().subquery())),
     )
 
 

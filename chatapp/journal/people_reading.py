@@ -1,5 +1,6 @@
 """Questions to the database about people, each one indexed."""
 
+import hashlib
 import time
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, SPENT, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -23,12 +24,14 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, RESETS, SPENT, TOKENS = (
         account_rows.Passkey,
         account_rows.Session,
         account_rows.Invitation,
+        account_rows.Erasure,
         account_rows.ResetLink,
         account_rows.Spent,
         account_rows.Token,
     )
 )
 
+SECOND_FACTOR = "secondary"  # the usage of a passkey that is one, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
@@ -61,6 +64,7 @@ def news(connection: Connection, since: int) -> News:
         renamed,
         ended,
         sanctions(connection, "ban", None),
+        erasures(connection, since),
     )
 
 
@@ -69,9 +73,30 @@ def renamed(connection: Connection) -> list[Person]:
     return [Person(*row) for row in connection.execute(_PERSON.where(_U.renamed > 0))]
 
 
+def with_status(connection: Connection) -> list[Person]:
+    """Those who say something of themselves."""
+    return [Person(*row) for row in connection.execute(_PERSON.where(_U.status != ""))]
+
+
 def once_guests(connection: Connection) -> list[str]:
     """Ids of those who were guests before they had an account."""
     return list(connection.scalars(select(_U.person_id).where(_U.person_id.startswith("g"))))
+
+
+def erasure(person_id: str) -> str:
+    """What is kept of the id of somebody who was erased."""
+    return hashlib.sha256(person_id.encode()).hexdigest()
+
+
+def erasures(connection: Connection, since: int = -1) -> list[str]:
+    """Who was erased after the number `since`, as `erasure` has it."""
+    return list(connection.scalars(select(ERASURES.c.key).where(ERASURES.c.changed > since)))
+
+
+def erased(connection: Connection, person_id: str) -> bool:
+    """Whether the person with that id was taken out of the database."""
+    query = select(ERASURES.c.key).where(ERASURES.c.key == erasure(person_id))
+    return connection.scalar(query) is not None
 
 
 def person_of_session(connection: Connection, session: str) -> tuple[int, Person | None]:
@@ -114,6 +139,13 @@ def person_called(connection: Connection, name: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def hook_called(connection: Connection, name: str) -> bool:
+    """Whether a hook in force has that name, or one that passes for it."""
+    names = connection.scalars(select(HOOKS.c.name).where(HOOKS.c.revoked_at.is_(None)).distinct())
+    wanted = key(name)
+    return any(key(each) == wanted for each in names)
+
+
 def find(connection: Connection, name_or_id: str) -> Author | None:
     """Who has that id, or else is called so: a person with an account, or (by the id) a guest."""
     found = person(connection, name_or_id) or person_called(connection, name_or_id)
@@ -140,6 +172,17 @@ def account(connection: Connection, column: str, value: object) -> dict[str, Any
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
     return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
+
+
+def has_factor(connection: Connection, person_id: str) -> bool:
+    """Whether somebody's password alone does not let them in: they have an authenticator, or a passkey that
+    is a second factor.
+    """
+    found = account(connection, "person_id", person_id)
+    return found is not None and (
+        found["tf_primary_method"] is not None
+        or any(each["usage"] == SECOND_FACTOR for each in found["passkeys"])
+    )
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:
@@ -190,10 +233,12 @@ def invitation(connection: Connection, code: str) -> int | None:
     return found
 
 
-def invited_to(connection: Connection, code: str) -> int | None:
-    """The room into which the invitation leads, if any."""
-    room: int | None = connection.scalar(select(INVITATIONS.c.room_id).where(INVITATIONS.c.key == code))
-    return room
+def invited_to(connection: Connection, code: str) -> tuple[int | None, Author]:
+    """The room into which the invitation leads, if any, and who made it. There must be one."""
+    columns = INVITATIONS.c
+    query = select(columns.room_id, columns.by_id, columns.by_name).where(columns.key == code)
+    row = connection.execute(query).one()
+    return row.room_id, Author(row.by_id, row.by_name)
 
 
 def reset_for(connection: Connection, code: str) -> Person | None:
@@ -223,6 +268,8 @@ def identity_now(connection: Connection, identity: Identity) -> Identity:
     signed_in = identity.role in ("member", "administrator")
     if signed_in and (found is None or found.disabled):
         raise SignIn("You are not signed in any more")
+    if identity.role == "guest" and erased(connection, identity.id):
+        raise SignIn("You are not known here any more")
     if identity.role == "guest" and found is not None:
         raise SignIn("You have an account now: sign in")
     if signed_in and found is not None:

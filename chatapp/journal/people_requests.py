@@ -29,7 +29,7 @@ class News(Struct, frozen=True):
 
     `changed`: people as they are now; `renamed`: those of them with a new name; `ended`: keys of
     sessions and tokens.
-    `bans`: those in force on the whole server.
+    `bans`: those in force on the whole server. `erased`: people who are here no more, by the hashes of ids.
     """
 
     number: int
@@ -37,6 +37,7 @@ class News(Struct, frozen=True):
     renamed: list[Person]
     ended: list[str]
     bans: Sanctions
+    erased: list[str]
 
 
 class SessionLine(Struct, frozen=True):
@@ -65,8 +66,9 @@ class SignUp(PeopleRequest, frozen=True):
     """Make an account; the answer is the Person.
 
     `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
-    the login library. `invitation`: the key of one with uses left; `first`: it is the first administrator's,
-    and there must have been none.
+    the login library. `invitation`: the key of one with uses left: where it leads into a room that is still
+    there, and who made it may still take people in there, the person is a member. `first`: it is the first
+    administrator's, and there must have been none. `identity`: `by`, or the guest.
     """
 
     name: str
@@ -183,14 +185,21 @@ class Reset(PeopleRequest, frozen=True):
     uniquifier: str
 
 
+class ResetFactor(PeopleRequest, frozen=True):
+    """Take somebody's second factor away: authenticator, recovery codes, passkeys that are nothing else."""
+
+    person: str
+    by: Author
+    act: Act
+
+
 class Erase(PeopleRequest, frozen=True):
-    """Take a person out of the database. `name`: theirs; `alias`: the author id that what they said gets.
+    """Take a person out of the database. `alias`: the author id that what they said gets.
 
     `keep_messages`: what they said stays, as somebody's without a name; else it goes.
     """
 
     person: str
-    name: str
     alias: str
     keep_messages: bool
     by: Author = SYSTEM_AUTHOR

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from chatapp.errors import BadRequest, Forbidden
+from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
@@ -14,12 +14,11 @@ from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
 from chatapp.journal.statements import impose, lift, note
 from chatapp.journal.token_requests import TokenRequest
-from chatapp.message import Author
+from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.names import key
 
 TAKEN = "That name is taken, or passes for somebody's: choose another one"
-DAY = 86_400_000_000  # microseconds
-ENDED_KEPT, UNUSED_KEPT = 30 * DAY, 400 * DAY  # of sessions; a cookie is good for a year
+ENDED_KEPT, UNUSED_KEPT = 30 * DAY_MICROSECONDS, 400 * DAY_MICROSECONDS  # of sessions; a cookie: a year
 PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
 
 
@@ -39,7 +38,7 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
             seen = update(SESSIONS).where(SESSIONS.c.key.in_(request.keys))
             connection.execute(seen.values(seen_at=at))
         case requests.KeepPasskey():
-            return _keep_passkey(connection, request, at), False
+            return _keep_passkey(connection, request, at)
         case requests.DropPasskey():
             mine = PASSKEYS.c.user_id == _user(connection, request.person)
             connection.execute(delete(PASSKEYS).where(PASSKEYS.c.id == request.id, mine))
@@ -55,9 +54,13 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
             _offer_reset(connection, request, at)
         case requests.Reset():
             return _reset(connection, request, at), True
+        case requests.ResetFactor():
+            _reset_factor(connection, request, at)
         case requests.ImposeEverywhere():
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
+                if sanction.person is not None:
+                    token_statements.revoke_hooks_of(connection, sanction.person, request.by, at)
             note(connection, request.by, request.act, None, at)
             return 0, True
         case requests.LiftEverywhere():
@@ -82,7 +85,9 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
-    if reading.person_called(connection, request.name) is not None:
+    if request.person is not None and reading.erased(connection, request.person):
+        raise SignIn("You are not known here any more")
+    if reading.person_called(connection, request.name) or reading.hook_called(connection, request.name):
         raise BadRequest(TAKEN)
     if request.person is not None and reading.person(connection, request.person) is not None:
         raise BadRequest("You have an account already: sign in")
@@ -126,7 +131,10 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if "name" in columns:
         columns["key"] = key(columns["name"])
         other = reading.person_called(connection, columns["name"])
-        if other is not None and other.id != request.person:
+        anew = columns["key"] != key(before.name)  # whoever has it may write it otherwise
+        if (other is not None and other.id != request.person) or (
+            anew and reading.hook_called(connection, columns["name"])
+        ):
             raise BadRequest(TAKEN)
     if before.role == "administrator" and (
         columns.get("role", "administrator") != "administrator" or columns.get("disabled")
@@ -141,16 +149,32 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         connection.execute(update(MEMBERS).where(mine).values(name=columns["name"]))
     if columns.get("role") == "administrator":
         connection.execute(update(SERVER).values(begun=True))
+    ended = columns.get("password") is not None and _first_way_in(connection, request.person, at)
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
     if "password" in columns:  # a link for a new one, which somebody else may have, is not needed any more
         mine = RESETS.c.user_id == _user(connection, request.person)
         connection.execute(delete(RESETS).where(mine))
-    ended = 0
     if request.end_sessions or columns.get("disabled"):
-        ended = _end_sessions(connection, requests.EndSessions(request.person), at)
+        ended = bool(_end_sessions(connection, requests.EndSessions(request.person), at)) or ended
+    if columns.get("disabled"):
+        token_statements.revoke_hooks_of(connection, request.person, request.by, at)
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
-    return _person(connection, request.person), public or bool(ended)
+    return _person(connection, request.person), public or ended
+
+
+def _first_way_in(connection: Connection, person: str, at: int) -> bool:
+    """Somebody is about to get a password or a passkey: if it is their first, all tokens that there are for
+    them end, for others may have them. Whether there were any.
+    """
+    account = reading.account(connection, "person_id", person)
+    if account is None or account["password"] is not None or account["passkeys"]:
+        return False
+    ended = token_statements.revoke_all(connection, account["id"], at)
+    if ended:
+        said = "is no bot any more: tokens made before the first way to sign in were revoked"
+        note(connection, Author(person, account["name"]), Act(said, person), None, at)
+    return bool(ended)
 
 
 def check_erasable(connection: Connection, request: requests.Erase) -> None:
@@ -203,15 +227,16 @@ def _end_sessions(connection: Connection, request: requests.EndSessions, at: int
     return ended
 
 
-def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int) -> int:
+def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int) -> tuple[int, bool]:
     user = _user(connection, request.person)
     if request.id is not None:
         mine = (PASSKEYS.c.id == request.id) & (PASSKEYS.c.user_id == user)
         connection.execute(update(PASSKEYS).where(mine).values({**request.columns, "used_at": at}))
-        return request.id
+        return request.id, False
+    ended = _first_way_in(connection, request.person, at)
     row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
     made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()
-    return made
+    return made, ended
 
 
 def _take_recovery_code(connection: Connection, request: requests.TakeRecoveryCode) -> int:
@@ -268,11 +293,23 @@ def _reset(connection: Connection, request: requests.Reset, at: int) -> Person:
     if person is None:
         raise Forbidden("This link was used, or its time is over: ask for another one")
     columns = {"password": request.password, "fs_uniquifier": request.uniquifier}
+    _first_way_in(connection, person.id, at)
     connection.execute(delete(RESETS).where(RESETS.c.key == request.key))
     connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(columns))
     _end_sessions(connection, requests.EndSessions(person.id), at)
     note(connection, Author(person.id, person.name), Act("set a new password with a link"), None, at)
     return person
+
+
+def _reset_factor(connection: Connection, request: requests.ResetFactor, at: int) -> None:
+    person = _person(connection, request.person)
+    if not reading.has_factor(connection, person.id):
+        raise BadRequest(f"{person.name} has no second factor")
+    none = dict.fromkeys(("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"))
+    connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(none))
+    mine = PASSKEYS.c.user_id == _user(connection, person.id)
+    connection.execute(delete(PASSKEYS).where(mine, PASSKEYS.c.usage == reading.SECOND_FACTOR))
+    note(connection, request.by, request.act, None, at)
 
 
 def _next(connection: Connection) -> int:

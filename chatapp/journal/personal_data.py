@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, or_, select, update
+from sqlalchemy import Connection, Row, Text, cast, delete, insert, select, update
 
-from chatapp.journal import people_reading
-from chatapp.journal.people_reading import ERASED, PASSKEYS, RESETS, SESSIONS, TOKENS, USERS
+from chatapp.journal import people_reading, sentences, token_statements
+from chatapp.journal.people_reading import (
+    ERASED,
+    ERASURES,
+    INVITATIONS,
+    PASSKEYS,
+    RESETS,
+    SESSIONS,
+    TOKENS,
+    USERS,
+)
 from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import (
     AUDIT,
@@ -17,11 +26,13 @@ from chatapp.journal.reading import (
     REPORTS,
     ROOMS,
     SANCTIONS,
+    report_settled_about,
 )
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
 NAME = "removed person"
+TOGETHER = 5_000_000  # microseconds: the sanctions of one ban are imposed within
 # Of an account: what says nothing about the person, or is a secret that they know and nobody else is to.
 SECRETS = {
     "password",
@@ -57,7 +68,20 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             without={"author_id", "guest"},
             order=(MESSAGES.c.room_id, MESSAGES.c.seq),
         ),
-        "sanctions": _rows(connection, SANCTIONS, SANCTIONS.c.person_id == person, without={"device"}),
+        "sanctions": [
+            _plain({name: value for name, value in row._mapping.items() if name != "device"})
+            for row in sanctions_on(connection, person)
+        ],
+        # Those that they imposed, without on whom.
+        "imposed": _rows(
+            connection,
+            SANCTIONS,
+            SANCTIONS.c.by_id == person,
+            without={"person_id", "device", "network", "name", "by_id", "by_name"},
+        ),
+        "invitations": _rows(
+            connection, INVITATIONS, INVITATIONS.c.by_id == person, without={"key", "by_id", "by_name"}
+        ),
         # Those that they made: who is reported does not see by whom.
         "reports": _rows(
             connection,
@@ -65,17 +89,27 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             REPORTS.c.by_id == person,
             without={"author_id", "author_name", "guest", "body"},
         ),
-        "audit": _rows(connection, AUDIT, (AUDIT.c.who_id == person) | (AUDIT.c.whom == person)),
+        "audit": _rows(
+            connection,
+            AUDIT,
+            (AUDIT.c.who_id == person) | (AUDIT.c.whom == person) & ~report_settled_about(person),
+        ),
     }
 
 
 def rooms_of(connection: Connection, person: str) -> set[int]:
-    """The rooms in whose logs somebody is."""
+    """The rooms that have somebody in their logs or rows."""
     columns = MESSAGES.c
     own = select(columns.room_id).where(columns.author_id == person).distinct()
-    told = select(columns.room_id).where(_of_them(person)).distinct()
+    told = select(columns.room_id).where(_perhaps_of_them(person)).distinct()
     member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
-    return {room for query in (own, told, member) for room in connection.scalars(query)}
+    kept_out = select(SANCTIONS.c.room_id).where(
+        SANCTIONS.c.person_id == person, SANCTIONS.c.room_id.is_not(None)
+    )
+    removed = select(ROOMS.c.id).where(_has(ROOMS.c.removals, person))
+    return {
+        room for query in (own, told, member, kept_out, removed) for room in connection.scalars(query).all()
+    }
 
 
 def erase(connection: Connection, request: Erase, at: int) -> None:
@@ -85,41 +119,119 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     that every reader starts over with them as they are now.
     """
     person, alias = request.person, request.alias
-    for room in rooms_of(connection, person):
+    sanctions = sanctions_on(connection, person)
+    rooms = rooms_of(connection, person)
+    for room in rooms:
         change_room(connection, room, {"epoch": new_epoch()})
-    _take_out_of_logs(connection, request, at)
+    _take_out_of_logs(connection, request, sanctions, at)
+    _take_out_of_audit(connection, request, sanctions)
     _bury_account(connection, request, at)
+    token_statements.revoke_hooks_of(connection, person, request.by, at)
+    conversations = _conversations(connection, person)
     for table in (MEMBERS, READS, GUESTS):
         connection.execute(delete(table).where(table.c.person_id == person))
-    rooms = update(ROOMS).where(
-        ROOMS.c.kind == "direct", ROOMS.c.name.contains(request.name, autoescape=True)
-    )
-    connection.execute(rooms.values(name=NAME))
-    imposed = update(SANCTIONS).where(SANCTIONS.c.person_id == person)
-    connection.execute(imposed.values(person_id=alias, name=NAME, reason="", lifted_at=at))
-    connection.execute(update(SANCTIONS).where(SANCTIONS.c.by_id == person).values(by_id=alias, by_name=NAME))
+    _take_out_of_rooms(connection, request, rooms, conversations)
+    for sanction in sanctions:
+        connection.execute(
+            update(SANCTIONS).where(SANCTIONS.c.id == sanction.id).values(_nobodys(sanction, alias, at))
+        )
     connection.execute(delete(REPORTS).where(REPORTS.c.author_id == person))
     made = update(REPORTS).where(REPORTS.c.by_id == person)
     connection.execute(made.values(by_id=alias, by_name=NAME, why=""))
-    connection.execute(update(HOOKS).where(HOOKS.c.by_id == person).values(by_id=alias, by_name=NAME))
-    connection.execute(update(AUDIT).where(AUDIT.c.who_id == person).values(who_id=alias, who_name=NAME))
-    for entry in connection.execute(select(*AUDIT.c).where(AUDIT.c.whom == person)).all():
-        what = entry.what.replace(request.name, NAME)
-        connection.execute(update(AUDIT).where(AUDIT.c.id == entry.id).values(whom=alias, what=what, why=""))
+    for table in (SANCTIONS, HOOKS, INVITATIONS):
+        connection.execute(update(table).where(table.c.by_id == person).values(by_id=alias, by_name=NAME))
+
+
+def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
+    """The rows of all that was ever imposed on somebody, also those on their browser and network: these do
+    not say whose they are, but were imposed together with one that does, for the same time and reason.
+    """
+    columns = SANCTIONS.c
+    found = {
+        row.id: row for row in connection.execute(select(*columns).where(columns.person_id == person)).all()
+    }
+    for row in list(found.values()):
+        together = select(*columns).where(
+            columns.person_id.is_(None),
+            columns.room_id.is_not_distinct_from(row.room_id),
+            columns.at.between(row.at, row.at + TOGETHER),
+            *(columns[same] == getattr(row, same) for same in ("kind", "name", "until", "reason", "by_id")),
+        )
+        found |= {each.id: each for each in connection.execute(together)}
+    return list(found.values())
+
+
+def _nobodys(sanction: Row[Any], alias: str, at: int) -> dict[str, Any]:
+    """What is left of a sanction. Their id never comes in again; a ban of a browser or a network goes on."""
+    values: dict[str, Any] = {"name": NAME, "reason": ""}
+    if sanction.person_id is not None:
+        values["person_id"] = alias
+    elif sanction.lifted_at is None and (sanction.until == 0 or sanction.until > at):
+        return values
+    return values | {"device": None, "network": None, "lifted_at": sanction.lifted_at or at}
+
+
+def _conversations(connection: Connection, person: str) -> list[int]:
+    query = (
+        select(ROOMS.c.id)
+        .join(MEMBERS, MEMBERS.c.room_id == ROOMS.c.id)
+        .where(ROOMS.c.kind == "direct", MEMBERS.c.person_id == person)
+    )
+    return list(connection.scalars(query))
+
+
+def _take_out_of_rooms(
+    connection: Connection, request: Erase, rooms: set[int], conversations: list[int]
+) -> None:
+    """`conversations`: the direct rooms in which they were; those are named after their people."""
+    for room in conversations:
+        party = connection.scalar(select(ROOMS.c.party).where(ROOMS.c.id == room)) or ""
+        ids = [request.alias if each == request.person else each for each in party.split(" ")]
+        names = connection.scalars(select(MEMBERS.c.name).where(MEMBERS.c.room_id == room)).all()
+        name = ", ".join(sorted([*names, NAME]))
+        change_room(connection, room, {"name": name, "party": " ".join(sorted(ids))})
+    query = select(ROOMS.c.id, ROOMS.c.removals).where(ROOMS.c.id.in_(sorted(rooms)))
+    for room, removals in connection.execute(query).all():
+        if request.person in removals:
+            left = {person: seq for person, seq in removals.items() if person != request.person}
+            change_room(connection, room, {"removals": left})
+
+
+def _take_out_of_audit(connection: Connection, request: Erase, sanctions: list[Row[Any]]) -> None:
+    columns = AUDIT.c
+    mine = update(AUDIT).where(columns.who_id == request.person)
+    connection.execute(mine.values(who_id=request.alias, who_name=NAME))
+    # A ban of a browser or a network that was taken back is noted as one of that.
+    names = {sanction.name for sanction in sanctions}
+    places = {place for each in sanctions for place in (each.device, each.network) if place is not None}
+    query = select(*columns).where(columns.whom.in_([request.person, *sorted(places)]))
+    for entry in connection.execute(query).all():
+        if entry.whom == request.person:
+            about_them = not sentences.about_nobody(entry.what)
+        else:
+            about_them = sentences.name_in(entry.what) in names
+        if about_them:
+            left = {"whom": request.alias, "what": sentences.without_name(entry.what, NAME), "why": ""}
+            connection.execute(update(AUDIT).where(columns.id == entry.id).values(left))
 
 
 def _bury_account(connection: Connection, request: Erase, at: int) -> None:
-    """Of the account only the id is left, so that it is never given again and every process signs it out."""
+    """Of the account only its number is left, so that it is never given again; and of the id its hash, so
+    that no cookie lets them in again.
+    """
     user = connection.scalar(select(USERS.c.id).where(USERS.c.person_id == request.person))
     number = people_reading.number(connection) + 1
+    gone = {"key": people_reading.erasure(request.person), "changed": number}
+    connection.execute(insert(ERASURES).values(gone))
     for table in (PASSKEYS, RESETS):
         connection.execute(delete(table).where(table.c.user_id == user))
     sessions = update(SESSIONS).where(SESSIONS.c.user_id == user)
     connection.execute(sessions.values(device="", address="", ended_at=at, changed=number))
     tokens = update(TOKENS).where(TOKENS.c.user_id == user)
     connection.execute(tokens.values(name="", revoked_at=at, changed=number))
-    blank = {column.name: None for column in USERS.c if column.nullable and column.name != "person_id"}
+    blank = {column.name: None for column in USERS.c if column.nullable}
     left = {
+        "person_id": request.alias,
         "name": NAME,
         "key": f"{ERASED}{request.alias}",
         "fs_uniquifier": request.alias,
@@ -132,7 +244,7 @@ def _bury_account(connection: Connection, request: Erase, at: int) -> None:
     connection.execute(update(USERS).where(USERS.c.id == user).values(blank | left))
 
 
-def _take_out_of_logs(connection: Connection, request: Erase, at: int) -> None:
+def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Row[Any]], at: int) -> None:
     columns, mine = MESSAGES.c, MESSAGES.c.author_id == request.person
     if not request.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
@@ -140,32 +252,42 @@ def _take_out_of_logs(connection: Connection, request: Erase, at: int) -> None:
         connection.execute(update(MESSAGES).where(mine, columns.kind == "edit").values(body=""))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none
-    for notice in connection.execute(select(*columns).where(_of_them(request.person))).all():
+    imposed = {(sanction.room_id, sanction.id) for sanction in sanctions}
+    lifted = columns.room_id.in_(sorted({room for room, _ in imposed if room is not None})) & (
+        (columns.kind == "notice") & cast(columns.detail, Text).contains('"lifted"')
+    )
+    for notice in connection.execute(select(*columns).where(_perhaps_of_them(request.person) | lifted)).all():
+        detail = _nobody_in(notice.detail, request)
+        if detail == notice.detail and (notice.room_id, detail.get("lifted")) not in imposed:
+            continue
         place = update(MESSAGES).where(columns.room_id == notice.room_id, columns.seq == notice.seq)
-        detail = _renamed(notice.detail, request)
-        connection.execute(place.values(body=notice.body.replace(request.name, NAME), detail=detail))
+        connection.execute(place.values(body=sentences.without_name(notice.body, NAME), detail=detail))
     # Without the client_id: it is unique for each author, and they become others.
     names = {"author_id": request.alias, "author_name": NAME, "guest": False, "client_id": None}
     connection.execute(update(MESSAGES).where(mine).values(names))
 
 
-def _of_them(person: str) -> Any:
-    """Notices of what became of somebody: their detail names them."""
-    detail = cast(MESSAGES.c.detail, Text)
-    return (MESSAGES.c.kind == "notice") & or_(detail.contains(f'"{person}"', autoescape=True))
+def _has(column: Any, person: str) -> Any:
+    """Whether JSON has that id as a text somewhere."""
+    return cast(column, Text).contains(f'"{person}"', autoescape=True)
 
 
-def _renamed(value: Any, request: Erase) -> Any:
-    """`value`, plain JSON, with the alias for the id and the common name for the name."""
-    if isinstance(value, dict):
-        return {key: _renamed(part, request) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_renamed(part, request) for part in value]
-    return (
-        {request.person: request.alias, request.name: NAME}.get(value, value)
-        if isinstance(value, str)
-        else value
-    )
+def _perhaps_of_them(person: str) -> Any:
+    """Notices of what became of somebody, whose detail has their id, among others that have it by chance."""
+    return (MESSAGES.c.kind == "notice") & _has(MESSAGES.c.detail, person)
+
+
+def _nobody_in(detail: dict[str, Any], request: Erase) -> dict[str, Any]:
+    """The detail of a notice with the alias for the person whom it is about, if it is about them."""
+    whom = ("removed", "banned", "timeout")
+    left = {
+        key: request.alias if key in whom and value == request.person else value
+        for key, value in detail.items()
+    }
+    member = detail.get("member")
+    if isinstance(member, dict) and member.get("id") == request.person:
+        left["member"] = {**member, "id": request.alias, "name": NAME}
+    return left
 
 
 def _rows(

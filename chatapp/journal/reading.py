@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
-from msgspec import UNSET
-from sqlalchemy import Connection, Row, Table, func, or_, select
+from msgspec import UNSET, structs
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
 
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
-from chatapp.message import Author, Message, format_time
+from chatapp.journal.sentences import REPORT_SETTLED
+from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
@@ -46,7 +47,6 @@ _STATE = select(
     ROOMS.c.rights,
 )
 _COLUMNS = MESSAGES.c
-DAY = 86_400_000_000  # microseconds
 
 
 def states(connection: Connection) -> list[RoomState]:
@@ -118,7 +118,10 @@ def muted(connection: Connection, room: int, person: str) -> bool:
 
 
 def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
-    """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first."""
+    """The sanctions of a room, or of the whole server, that nobody has lifted, the newest first.
+
+    What one deed imposed (on a person, their browser and a network) is one of them, and lifted as one.
+    """
     columns = SANCTIONS.c
     query = select(
         columns.id,
@@ -131,19 +134,36 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
         columns.reason,
         columns.by_name,
         columns.at,
+        columns.by_id,
     ).where(columns.room_id.is_not_distinct_from(room), columns.lifted_at.is_(None))
-    return [
-        Sanction(*row[:6], format_time(row[6]) if row[6] else None, *row[7:9], format_time(row[9]))
-        for row in connection.execute(query.order_by(columns.id.desc()))
-    ]
+    found: dict[tuple[str, int, str], Sanction] = {}
+    for row in connection.execute(query.order_by(columns.id)):
+        deed = (row.kind, row.at, row.by_id)
+        if (first := found.get(deed)) is not None:
+            found[deed] = structs.replace(
+                first,
+                person=first.person or row.person_id,
+                device=first.device or row.device,
+                network=first.network or row.network,
+            )
+            continue
+        until = format_time(row.until) if row.until else None
+        found[deed] = Sanction(*row[:6], until, *row[7:9], format_time(row.at))
+    return list(reversed(found.values()))
 
 
 def audit(
-    connection: Connection, limit: int, before: int = 2**62, room: int | None = None, about: str = ""
+    connection: Connection,
+    asking: str,
+    limit: int,
+    before: int = 2**62,
+    room: int | None = None,
+    about: str = "",
 ) -> list[AuditLine]:
     """The newest `limit` entries of the audit log below the id `before`, the newest first.
 
-    `about`: only those in which this stands somewhere, in capitals or not; all of them are looked through.
+    `asking`: the id of who asks; that somebody reported them is nothing for them. `about`: only those in
+    which this stands somewhere, in capitals or not; all of them are looked through.
     """
     columns = AUDIT.c
     query = select(
@@ -155,7 +175,7 @@ def audit(
         columns.room_id,
         columns.whom,
         columns.why,
-    ).where(columns.id < before)
+    ).where(columns.id < before, ~report_settled_about(asking))
     if room is not None:
         query = query.where(columns.room_id == room)
     if about:
@@ -165,6 +185,11 @@ def audit(
     return [AuditLine(row[0], format_time(row[1]), *row[2:]) for row in rows]
 
 
+def report_settled_about(person: str) -> ColumnElement[bool]:
+    """Entries of the audit log that say how a report of somebody's message was settled."""
+    return and_(AUDIT.c.whom == person, AUDIT.c.what.startswith(REPORT_SETTLED, autoescape=True))
+
+
 def to_prune(connection: Connection, now: int) -> list[Prune]:
     """What retention has to remove at `now` (microseconds since 1970), room by room."""
     columns, found = ROOMS.c, []
@@ -172,7 +197,7 @@ def to_prune(connection: Connection, now: int) -> list[Prune]:
         columns.id, columns.first_seq, columns.last_seq, columns.keep_days, columns.keep_messages
     ).where(columns.keep_days.is_not(None) | columns.keep_messages.is_not(None))
     for room, first, last, days, keep in connection.execute(query).all():
-        before = None if days is None else now - days * DAY
+        before = None if days is None else now - days * DAY_MICROSECONDS
         old = before is not None and _has_older(connection, room, first, before)
         if old or (keep is not None and last - first + 1 > keep):
             found.append(Prune(room, before, keep))

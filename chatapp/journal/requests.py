@@ -55,16 +55,20 @@ class Listed(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """`at`: since when."""
+    """`at`: since when. `status`: what they say of themselves, which stands with the people."""
 
     id: str
     name: str
     role: RoomRole
     at: str
+    status: str = ""
 
 
 class Sanction(Struct, frozen=True):
-    """`until`: None for good. `by`: a name."""
+    """What one deed imposed on a person, their browser and a network, or some of these.
+
+    `until`: None for good. `by`: a name.
+    """
 
     id: int
     kind: Literal["ban", "timeout"]
@@ -133,7 +137,7 @@ class Impose(Struct, frozen=True):
 
 
 class Lift(Struct, frozen=True):
-    """Take a sanction back."""
+    """Take a sanction back, with all that the same deed imposed."""
 
     sanction: int
 
@@ -234,7 +238,7 @@ class Clear(Struct, frozen=True):
 
 class MakeRoom(Struct, frozen=True):
     """`members`: (person, name, role) of those who are in it from the beginning. `party`: of a direct room;
-    where there is one of that party already, it is the answer.
+    where there is one of that party already, it is the answer. `identity` and `verb`: as of PeopleRequest.
     """
 
     name: str
@@ -245,6 +249,8 @@ class MakeRoom(Struct, frozen=True):
     party: str | None = None
     by: Author = SYSTEM_AUTHOR
     act: Act | None = None
+    identity: Identity = SYSTEM
+    verb: Verb = "make_room"
 
 
 class DropRoom(Struct, frozen=True):
@@ -258,40 +264,59 @@ class DropRoom(Struct, frozen=True):
 
 
 class MarkRead(Struct, frozen=True):
-    """Remember how far a person has read; never turns back."""
+    """Remember how far a person has read; never turns back. `identity` was permitted to read the room under
+    the rights numbered `rights`.
+    """
 
     room: int
     person: str
     seq: int
+    identity: Identity = SYSTEM
+    rights: int = 0
 
 
 class NoteGuest(Struct, frozen=True):
-    """Remember who became a guest, in which browser and at which address."""
+    """Remember who became a guest, in which browser and at which address. Refused where the name passes for
+    that of somebody with an account, or of a hook. `identity`: the guest, let in before.
+    """
 
     person: str
     name: str
     device: str
     address: str
+    identity: Identity = SYSTEM
 
 
 class Mute(Struct, frozen=True):
-    """Whether a member wants to hear of a room."""
+    """Whether a member wants to hear of a room. `identity`, `rights`: as of MarkRead."""
 
     room: int
     person: str
     muted: bool
+    identity: Identity = SYSTEM
+    rights: int = 0
 
 
 class Prune(Struct, frozen=True):
-    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages."""
+    """Remove what is older than `before` (microseconds since 1970) and all but the newest `keep` messages:
+    the oldest of them, as many as one transaction removes (`statements.PRUNED_AT_ONCE`); ask again for the
+    rest.
+    """
 
     room: int
     before: int | None = None
     keep: int | None = None
 
 
-class PeopleRequest(Struct, frozen=True):
-    """What is about people rather than rooms: see people_requests.py."""
+class PeopleRequest(Struct, frozen=True, kw_only=True):
+    """What is about people rather than rooms: see people_requests.py.
+
+    `identity` was permitted `verb`; if who anybody is (`identity.people`) has changed since, it is asked
+    again.
+    """
+
+    identity: Identity = SYSTEM
+    verb: Verb = "administer"
 
 
 Request = (

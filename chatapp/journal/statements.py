@@ -21,6 +21,8 @@ from chatapp.journal.reading import (
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
 
+PRUNED_AT_ONCE = 2000  # messages: who writes meanwhile waits for the transaction
+
 
 def new_epoch() -> str:
     """A short random name for one log; it stands in SSE ids behind a dot, so it has none."""
@@ -73,8 +75,8 @@ def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
 
 
 def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> tuple[int, bool]:
-    """Remove the oldest messages; returns the first number that may still be there, and whether any was
-    removed.
+    """Remove the oldest messages, at most PRUNED_AT_ONCE; returns the first number that may still be there,
+    and whether any was removed.
     """
     columns = MESSAGES.c
     first: int = connection.execute(select(ROOMS.c.first_seq).where(ROOMS.c.id == room)).scalar_one()
@@ -84,6 +86,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
         least = max(least, connection.scalar(young.order_by(columns.at).limit(1)) or last_seq + 1)
     if request.keep is not None:
         least = max(least, last_seq + 1 - request.keep)
+    least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
     for table in (MESSAGES, REPORTS):
@@ -152,7 +155,10 @@ def mute(connection: Connection, room: int, person: str, muted: bool) -> None:
 
 
 def impose(connection: Connection, room: int | None, sanction: Impose, by: Author, at: int) -> None:
-    """A later sanction of the same kind on the same one takes the place of the earlier."""
+    """A later sanction of the same kind on the same one takes the place of the earlier.
+
+    `at`: the same for all that one deed imposes, by which they are known to belong together.
+    """
     columns, target = SANCTIONS.c, (sanction.person, sanction.device, sanction.network)
     row = {
         "kind": sanction.kind,
@@ -177,11 +183,19 @@ def impose(connection: Connection, room: int | None, sanction: Impose, by: Autho
 
 
 def lift(connection: Connection, room: int | None, sanction: int, at: int) -> None:
-    """Raises BadRequest where it is not in force (any more)."""
+    """With it all that the same deed imposed: of a guest, the browser and the network.
+
+    Raises BadRequest where it is not in force (any more).
+    """
     columns = SANCTIONS.c
-    mine = (columns.id == sanction) & columns.room_id.is_not_distinct_from(room) & columns.lifted_at.is_(None)
-    if not connection.execute(update(SANCTIONS).where(mine).values(lifted_at=at)).rowcount:
+    in_force = columns.room_id.is_not_distinct_from(room) & columns.lifted_at.is_(None)
+    found = connection.execute(
+        select(columns.kind, columns.at, columns.by_id).where(columns.id == sanction, in_force)
+    ).first()
+    if found is None:
         raise BadRequest("That is not in force (any more)")
+    same = (columns.kind == found.kind) & (columns.at == found.at) & (columns.by_id == found.by_id)
+    connection.execute(update(SANCTIONS).where(same, in_force).values(lifted_at=at))
 
 
 def note(connection: Connection, who: Author, act: Act, room: int | None, at: int) -> None:

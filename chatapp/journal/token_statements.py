@@ -71,8 +71,17 @@ def _revoke(connection: Connection, request: requests.RevokeToken, at: int) -> N
     note(connection, request.by, Act(f"revoked token {request.id}", owner), None, at)
 
 
+def revoke_all(connection: Connection, user: int, at: int) -> int:
+    """All tokens of an account are good no longer; how many there were."""
+    columns = TOKENS.c
+    mine = update(TOKENS).where(columns.user_id == user, columns.revoked_at.is_(None))
+    return connection.execute(mine.values(revoked_at=at, changed=reading.number(connection) + 1)).rowcount
+
+
 def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, at: int) -> None:
-    """Raises BadRequest for a name that passes for a person's, and where there are too many."""
+    """Raises BadRequest for a name that passes for a person's, and where there are too many. (That nobody
+    takes a hook's name later: people_statements.py.)
+    """
     if reading.person_called(connection, request.name) is not None:
         raise BadRequest(f"{request.name} is somebody's name: a hook has one of its own")
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)
@@ -95,3 +104,12 @@ def revoke_hook(connection: Connection, room: int, hook: int, at: int) -> None:
     mine = (columns.id == hook) & (columns.room_id == room) & columns.revoked_at.is_(None)
     if not connection.execute(update(HOOKS).where(mine).values(revoked_at=at)).rowcount:
         raise BadRequest("There is no such hook (any more)")
+
+
+def revoke_hooks_of(connection: Connection, person: str, by: Author, at: int) -> None:
+    """All hooks that somebody made, in whatever rooms; each is noted as revoked by `by`."""
+    columns = HOOKS.c
+    mine = (columns.by_id == person) & columns.revoked_at.is_(None)
+    for hook in connection.execute(select(columns.id, columns.room_id, columns.name).where(mine)).all():
+        connection.execute(update(HOOKS).where(columns.id == hook.id).values(revoked_at=at))
+        note(connection, by, Act(f"revoked the hook {hook.name}", f"h{hook.id}"), hook.room_id, at)

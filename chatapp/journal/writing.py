@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
-from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, SignIn, TooFast
 from chatapp.journal import (
     people_reading,
     people_statements,
@@ -26,9 +26,10 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
-from chatapp.journal.people_requests import Erase
+from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
+    SYSTEM_AUTHOR,
     Act,
     ChangeRoom,
     Clear,
@@ -52,6 +53,7 @@ from chatapp.journal.requests import (
     SetMember,
     Settle,
 )
+from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
@@ -170,12 +172,13 @@ class _Transaction:
                 case Mute():
                     return self._mute(request)
                 case NoteGuest():
-                    statements.note_guest(self._connection, request, now())
-                    return 0
+                    return self._note_guest(request)
                 case Prune():
                     return self._prune(self._room(request.room), request)
                 case Erase():
                     return self._erase(request)
+                case SignUp():
+                    return self._sign_up(request)
                 case PeopleRequest():
                     return self._about_people(request)
         except ChatError as refusal:
@@ -188,12 +191,15 @@ class _Transaction:
 
     def _post(self, post: Post) -> Kept:
         room = self._room(post.room)
+        key = (post.room, post.client_id or "", post.author.id)
+        if post.client_id is not None and key in self._known:
+            # Who lost the answer learns that it is kept, also where they may write no more, but not where
+            # they may not read.
+            self._permit(room, post.identity, "read", post.rights)
+            return Kept(self._known[key], new=False)
         any_author = post.any_author
         if changed := self._permit(room, post.identity, post.verb, post.rights):
             any_author = self._any_author(post, *changed)
-        key = (post.room, post.client_id or "", post.author.id)
-        if post.client_id is not None and key in self._known:
-            return Kept(self._known[key], new=False)
         if room.closed and not post.forced:
             raise RoomClosed()
         original = None if post.of is None else self._check_original(post, post.of, any_author)
@@ -240,6 +246,11 @@ class _Transaction:
             raise Forbidden("They are no less than you here by now")
         return permissions.may(identity, "change_any", rights)
 
+    def _permit_on_server(self, identity: Identity, verb: Verb) -> None:
+        """The same, for what is in no room."""
+        if identity.id != SYSTEM.id and identity.people != self._people_number():
+            permissions.check(people_reading.identity_now(self._connection, identity), verb)
+
     def _people_number(self) -> int:
         if self._people is None:
             self._people = people_reading.number(self._connection)
@@ -247,6 +258,7 @@ class _Transaction:
 
     def _erase(self, request: Erase) -> int:
         """Returns in how many rooms the person was."""
+        self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
         self._lock(rooms - self._rooms.keys())
@@ -261,12 +273,73 @@ class _Transaction:
         self._people_moved = True
         return len(rooms)
 
+    def _check_not_erased(self, person: str) -> None:
+        if people_reading.erased(self._connection, person):
+            raise SignIn("You are not known here any more")
+
     def _about_people(self, request: PeopleRequest) -> Answer:
+        self._permit_on_server(request.identity, request.verb)
+        answer: Answer = self._done_about_people(request)
+        return answer
+
+    def _done_about_people(self, request: PeopleRequest) -> Any:
         answer, moved = people_statements.perform(self._connection, request, now())
         if moved:
             self._people = people_statements.move(self._connection)
             self._people_moved = True
-        return answer  # type: ignore[no-any-return]  # what it is depends on the request
+        return answer
+
+    def _sign_up(self, request: SignUp) -> Person:
+        """With the account comes the place in the room into which the invitation leads."""
+        if request.by is not None:
+            self._permit_on_server(request.identity, request.verb)
+        elif reading.sanctions(self._connection, "ban", None).meet(request.identity):
+            raise Forbidden("You are banned here")
+        person: Person = self._done_about_people(request)
+        if request.invitation is not None:
+            self._take_in(person, request.invitation)
+        return person
+
+    def _take_in(self, person: Person, invitation: str) -> None:
+        """Where the room is gone, or who invited may take nobody in there any more, it is an account all the
+        same.
+        """
+        room_id, inviter = people_reading.invited_to(self._connection, invitation)
+        if room_id is None:
+            return
+        if room_id not in self._rooms:
+            self._lock({room_id})
+        room = self._rooms.get(room_id)
+        if room is None:
+            return
+        rights = reading.rights(self._connection, room.id)
+        if person.id in rights.members or not self._may_invite(inviter, rights):
+            return
+        said = f"took {person.name} in"
+        self._post(
+            Post(
+                room.id,
+                SYSTEM_AUTHOR,
+                said,
+                kind="notice",
+                detail={"member": {"id": person.id, "name": person.name, "role": "member"}},
+                effects=(SetMember(person.id, person.name, "member"),),
+                act=Act(said, person.id),
+                forced=True,
+            )
+        )
+
+    def _may_invite(self, inviter: Author, rights: Rights) -> bool:
+        if rights.kind == "direct":
+            return False
+        if inviter.id == SYSTEM.id:
+            return True
+        who = Identity(inviter.id, inviter.name, "member")
+        try:
+            who = people_reading.identity_now(self._connection, who)
+        except ChatError:  # disabled, erased, banned
+            return False
+        return permissions.may(who, "invite", rights)
 
     def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
         if not room.slow_seconds or post.kind != "text" or any_author:
@@ -283,6 +356,7 @@ class _Transaction:
 
     def _take_effect(self, room: _OpenRoom, post: Post) -> None:
         # A refusal leaves nothing behind: each effect is refused before it writes, and only the first may be.
+        at = now()  # by which those of one deed are known
         for effect in post.effects:
             match effect:
                 case ChangeRoom():
@@ -292,7 +366,7 @@ class _Transaction:
                 case SetMember():
                     statements.set_member(self._connection, room.id, effect, now())
                 case Impose():
-                    statements.impose(self._connection, room.id, effect, post.author, now())
+                    statements.impose(self._connection, room.id, effect, post.author, at)
                 case Lift():
                     statements.lift(self._connection, room.id, effect.sanction, now())
                 case MakeHook():
@@ -381,7 +455,7 @@ class _Transaction:
         if request.deed is not None:
             self._post(request.deed)
         report_statements.settle(self._connection, report, request.outcome, now())
-        said = f"settled the report of #{report.seq} of {report.author.name}: {request.outcome}"
+        said = f"{REPORT_SETTLED}{report.seq} of {report.author.name}: {request.outcome}"
         act = Act(said, report.author.id, request.why)
         statements.note(self._connection, Author.of(request.identity), act, room.id, now())
         return room.id
@@ -398,6 +472,7 @@ class _Transaction:
         return room.last_seq
 
     def _make_room(self, request: MakeRoom) -> int:
+        self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
         room = statements.insert_room(self._connection, request, now())
@@ -418,7 +493,10 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
-        seq = max(0, min(request.seq, self._room(request.room).last_seq))
+        self._check_not_erased(request.person)  # a connection says so when it ends
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        seq = max(0, min(request.seq, room.last_seq))
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
@@ -426,8 +504,22 @@ class _Transaction:
             statements.note(self._connection, request.by, request.act, room, now())
 
     def _mute(self, request: Mute) -> int:
-        statements.mute(self._connection, self._room(request.room).id, request.person, request.muted)
-        return request.room
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        statements.mute(self._connection, room.id, request.person, request.muted)
+        return room.id
+
+    def _note_guest(self, request: NoteGuest) -> int:
+        self._check_not_erased(request.person)
+        self._permit_on_server(request.identity, "read")
+        if people_reading.person_called(self._connection, request.name) is not None:
+            raise BadRequest(
+                f"{request.name} is the name of somebody with an account: choose another one, or sign in"
+            )
+        if people_reading.hook_called(self._connection, request.name):
+            raise BadRequest(f"{request.name} is the name of a program here: choose another one")
+        statements.note_guest(self._connection, request, now())
+        return 0
 
     def _prune(self, room: _OpenRoom, request: Prune) -> int:
         """Returns the room's first number now. It is the same log: who is behind is reset by its cursor."""

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, url_for
 
-from chatapp import access, administration, auth, membership, moderation, posting
+from chatapp import access, administration, auth, hooks, membership, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import reading
+from chatapp.journal import reading, token_reading
 from chatapp.message import Author, Message
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
@@ -163,6 +163,27 @@ def lift(room_id: int, sanction: int) -> Response:
     return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction))
 
 
+@bp.post("/chats/<room_id:room_id>/hooks")
+def make_hook(room_id: int) -> Response:
+    """Make an incoming webhook. Its address is in the answer, and nowhere else."""
+    auth.guard_write()
+    form = auth.checked_form("name")
+    try:
+        made = hooks.make(get_hub(), get_identity(), room_id, form["name"])
+    except ChatError as error:
+        return _refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
+    secret = made.path.rpartition("/")[2]
+    url = url_for("hooks.receive", hook=made.id, secret=secret, _external=True)
+    return _page(room_id, where="hooks", made=url)
+
+
+@bp.post("/chats/<room_id:room_id>/hooks/<int:hook>/revoke")
+def revoke_hook(room_id: int, hook: int) -> Response:
+    """A hook is good no longer."""
+    auth.guard_write()
+    return _done(room_id, "hooks", {}, lambda: hooks.revoke(get_hub(), get_identity(), room_id, hook))
+
+
 @bp.post("/chats/<room_id:room_id>/clear")
 def clear(room_id: int) -> Response:
     """Remove all messages for good; `sure` has to be said."""
@@ -207,18 +228,24 @@ def converse(room_id: int) -> Response:
 
 
 def _change(room_id: int, form: dict[str, str]) -> None:
+    access.enter(get_hub(), get_identity(), room_id, "manage")  # before what is asked for is looked at
     hub, identity = get_hub(), get_identity()
     kind: Any = form["kind"]
     who: Any = form["posting"]
     days, messages = _number(form["keep_days"], "Days"), _number(form["keep_messages"], "Messages")
-    administration.rename(hub, identity, room_id, form["name"])
-    administration.set_topic(hub, identity, room_id, form["topic"])
-    administration.set_posting(hub, identity, room_id, who)
-    administration.set_guests(hub, identity, room_id, bool(form["guests"]))
-    administration.set_pace(hub, identity, room_id, _number(form["slow_seconds"], "Seconds") or 0)
-    administration.set_retention(hub, identity, room_id, days or None, messages or None)
-    administration.set_kind(hub, identity, room_id, kind)
-    (administration.close if form["closed"] else administration.reopen)(hub, identity, room_id)
+    administration.change(
+        hub,
+        identity,
+        room_id,
+        administration.naming(form["name"]),
+        administration.topic_of(form["topic"]),
+        administration.posting_of(who),
+        administration.guests_let_in(bool(form["guests"])),
+        administration.pace_of(_number(form["slow_seconds"], "Seconds") or 0),
+        administration.keeping(days or None, messages or None),
+        administration.kind_of(kind),
+        administration.closing(bool(form["closed"])),
+    )
 
 
 def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object]) -> Response:
@@ -241,11 +268,16 @@ def _refused(error: ChatError, page: Callable[[ChatError], Response]) -> Respons
 
 
 def _page(
-    room_id: int, error: ChatError | None = None, where: str = "", form: dict[str, str] | None = None
+    room_id: int,
+    error: ChatError | None = None,
+    where: str = "",
+    form: dict[str, str] | None = None,
+    made: str = "",
 ) -> Response:
+    """`where`: the part whose form was sent; `made`: what is shown this once."""
     hub, identity = get_hub(), get_identity()
     room = _entered(room_id)
-    members = hub.journal.read(reading.members, room.id)
+    members = membership.members_of(hub, room)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
     html = render_template(
@@ -255,8 +287,10 @@ def _page(
         members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],
-        sanctions=hub.journal.read(reading.sanctions_of, room.id) if runs else [],
-        entries=hub.journal.read(reading.audit, ENTRIES, room=room.id) if runs else [],
+        sanctions=_sanctions(room, identity) if runs else [],
+        entries=hub.journal.read(reading.audit, identity.id, ENTRIES, room=room.id) if runs else [],
+        hooks=hub.journal.read(token_reading.hooks, room.id) if "manage" in own.may else [],
+        made=made,
         may_write_to=not identity.guest and may(identity, "write_to_people"),
         durations=DURATIONS,
         error=str(error) if error else None,
@@ -310,11 +344,22 @@ def _targets(room: Room, identity: Identity) -> list[Author]:
     return [who for who in here if who.id != identity.id and _below(identity, who.id, room)]
 
 
+def _sanctions(room: Room, identity: Identity) -> list[dict[str, Any]]:
+    """What is in force; `below`: whether it may be lifted by who asks."""
+    found = get_hub().journal.read(reading.sanctions_of, room.id)
+    return [
+        {**msgspec.to_builtins(one), "below": not one.person or _below(identity, one.person, room)}
+        for one in found
+    ]
+
+
 def _named(room: Room, person: str) -> str:
-    """The id of `person`: that, the name of an account, or of a guest who is here. Raises BadRequest."""
+    """The id of `person`: that, the name of an account, or of who is in this room. Raises BadRequest.
+
+    Who is elsewhere is not looked for: a moderator would learn from the answer who that is.
+    """
     name = person.strip()
-    everybody = [who for people in get_hub().presence.everywhere().values() for who in people]
-    found = {who.id for who in everybody if who.name == name}
+    found = {who.id for who in get_hub().presence.people(room.id) if who.name == name}
     if len(found) > 1:
         raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
     return found.pop() if found else membership.known(get_hub(), room, name).id

@@ -69,7 +69,8 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("%s %r failed", request.method, request.path)  # decoded: it may have line breaks
+    # Not the address itself: there are some with a secret in it, good for who has it.
+    log.exception("%s %s failed", request.method, request.url_rule or "of what is no page")
     title = "Something went wrong here"
     if for_people():
         return _page(500, "fault", title)

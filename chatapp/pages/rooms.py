@@ -105,7 +105,7 @@ def _show(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
-    own = about(hub, identity, room)
+    own, here = about(hub, identity, room), hub.presence.people(room.id)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(
         "room.html",
@@ -117,8 +117,10 @@ def _show(
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         transport=transport,
-        people=[msgspec.to_builtins(who) for who in hub.presence.people(room.id)],
-        names=hub.people.renamed,
+        people=[hub.presence.plain(who) for who in here],
+        names=hub.people.names_now(
+            {*(each.author.id for each in messages), *room.rights.members, *(who.id for who in here)}
+        ),
         body_limit=hub.config.body_limit,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,

@@ -1,8 +1,10 @@
 """`/account/tokens`: one's tokens, a new one, which is shown this once, and revoking them."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, redirect, render_template, url_for
 
-from chatapp import auth, tokens
+from chatapp import auth, listing, tokens
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.permissions import SCOPES
@@ -23,17 +25,18 @@ def show() -> Response:
 def make() -> Response:
     """Make one, and show it."""
     auth.guard_write()
-    form = auth.checked_form("name", "days", *SCOPES)
+    form, rooms = auth.checked_form("name", "days", *SCOPES), auth.checked_numbers("room")
     try:
         made = tokens.make(
             get_hub(),
             get_identity(),
             name=form["name"],
             scopes=[scope for scope in SCOPES if form[scope]],
+            rooms=rooms or None,
             days=_days(form["days"]),
         )
     except ChatError as error:
-        return _page(error=error, form=form)
+        return _page(error=error, form=form, ticked=rooms)
     return _page(made.token)
 
 
@@ -60,16 +63,22 @@ def _days(text: str) -> int | None:
 
 
 def _page(
-    made: str | None = None, error: ChatError | None = None, form: dict[str, str] | None = None
+    made: str | None = None,
+    error: ChatError | None = None,
+    form: dict[str, str] | None = None,
+    ticked: Sequence[int] = (),
 ) -> Response:
+    hub, identity = get_hub(), get_identity()
+    rooms = [{"id": room.state.id, "name": room.name} for room in listing.rooms(hub, identity)]
     html = render_template(
         "account/tokens.html",
-        tokens=tokens.tokens(get_hub(), get_identity()),
+        tokens=tokens.tokens(hub, identity),
+        rooms=rooms,
+        names={room["id"]: room["name"] for room in rooms},
+        ticked=ticked,
         made=made,
         days=tokens.DAYS,
         error=str(error) if error else None,
         form=form or {},
     )
-    answer = Response(html, error.status, error.headers) if error else Response(html)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return Response(html, error.status, error.headers) if error else Response(html)

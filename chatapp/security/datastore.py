@@ -8,7 +8,7 @@ from typing import Any
 from flask_security.datastore import UserDatastore
 
 from chatapp.errors import Forbidden
-from chatapp.globals import get_hub
+from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import ChangeAccount, DropPasskey, KeepPasskey, TakeRecoveryCode
 from chatapp.message import Author
@@ -38,7 +38,7 @@ class Datastore(UserDatastore):
     def create_webauthn(self, user: User, **columns: Any) -> None:  # type: ignore[override]
         columns["transports"] = [str(each.value) for each in columns.get("transports") or []]
         columns["device_type"] = getattr(columns["device_type"], "value", columns["device_type"])
-        get_hub().journal.ask(KeepPasskey(user.person_id, columns))
+        get_hub().journal.ask(KeepPasskey(user.person_id, columns, **_asked_by(user.person_id)))
 
     def put(self, model: User | Passkey) -> User | Passkey:
         """Keep what has changed. Where the uniquifier has, it is by a new password: the person is signed out
@@ -46,13 +46,14 @@ class Datastore(UserDatastore):
         """
         if isinstance(model, Passkey):
             columns = {name: getattr(model, name) for name in Passkey.COLUMNS}
-            get_hub().journal.ask(KeepPasskey(model.owner, columns, model.id))
+            get_hub().journal.ask(KeepPasskey(model.owner, columns, model.id, **_asked_by(model.owner)))
             return model
         changes = model.changes()
         if changes:
             ends = "fs_uniquifier" in changes
             by = Author(model.person_id, model.username)
-            get_hub().journal.ask(ChangeAccount(model.person_id, changes, ends, by=by))
+            asked_by = _asked_by(model.person_id)
+            get_hub().journal.ask(ChangeAccount(model.person_id, changes, ends, by=by, **asked_by))
             model.stored.update(changes)
             if isinstance(model.mf_recovery_codes, list):
                 model.stored["mf_recovery_codes"] = list(model.mf_recovery_codes)
@@ -68,7 +69,17 @@ class Datastore(UserDatastore):
         return True
 
     def delete(self, model: Passkey) -> None:
-        get_hub().journal.ask(DropPasskey(model.owner, model.id))
+        get_hub().journal.ask(DropPasskey(model.owner, model.id, **_asked_by(model.owner)))
 
     def commit(self) -> None:
         """All is kept already."""
+
+
+def _asked_by(person: str) -> dict[str, Any]:
+    """For whom the journal decides again: who is signed in and changes what is theirs. Who is only about to
+    sign in was let in by nothing that could be withdrawn.
+    """
+    identity = get_identity()
+    if identity.session and identity.id == person:
+        return {"identity": identity, "verb": "read"}
+    return {}

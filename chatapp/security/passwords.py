@@ -19,22 +19,23 @@ LEAST_SCORE = 2  # of 4: somewhat guessable, 10^6 to 10^8 guesses
 LOOKED_AT = 72  # characters that the estimate takes; what is longer and begins well is no worse
 TOO_COMMON = "That password is too easy to guess: several words that do not belong together make a good one"
 
+_turns = BoundedSemaphore(AT_ONCE)
+
 
 class HashesInThreads:
     """The library's hashing context. While a hash is computed the hub goes on, and so do the database's
-    threads, which are the same ones: only AT_ONCE of them hash.
+    threads, which are the same ones: only AT_ONCE of them hash, or estimate how good a password is.
     """
 
     def __init__(self, context: CryptContext) -> None:
         self._context = context
-        self._turns = BoundedSemaphore(AT_ONCE)
 
     def hash(self, secret: str | bytes, **options: Any) -> str:
-        with self._turns:
+        with _turns:
             return in_thread(lambda: str(self._context.hash(secret, **options)))
 
     def verify(self, secret: str | bytes, hash: str) -> bool:
-        with self._turns:
+        with _turns:
             return in_thread(lambda: bool(self._context.verify(secret, hash)))
 
     def __getattr__(self, name: str) -> Any:
@@ -51,7 +52,8 @@ class Passwords(PasswordUtil):
         user = kwargs.get("user")
         own = [current_app.config["SECURITY_TOTP_ISSUER"], getattr(user, "username", kwargs.get("username"))]
         known = [word for word in own if word]
-        estimate = in_thread(lambda: zxcvbn.zxcvbn(normal[:LOOKED_AT], user_inputs=known))
+        with _turns:  # it takes as long as a hash, and the interpreter's lock with it
+            estimate = in_thread(lambda: zxcvbn.zxcvbn(normal[:LOOKED_AT], user_inputs=known))
         return ([TOO_COMMON] if estimate["score"] < LEAST_SCORE else None), normal
 
 

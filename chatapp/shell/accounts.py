@@ -19,6 +19,7 @@ person.disable(), .enable()   shut them out, and let them in again
 person.sessions()             where they are signed in
 person.sign_out()             end all their sessions
 person.reset_password()       a link with which they set a new password, good for a day
+person.reset_factor()         take away a second factor that is lost
 person.ban(why="…")           keep them out of the server; see also flask user bans
 """
 
@@ -84,6 +85,11 @@ class ShellPerson:
     def reset_password(self) -> str:
         """The path of a page on which they set a new password, once, within a day."""
         return "/reset/" + flushed(self._hub, lambda: accounts.offer_reset(self._hub, SYSTEM, self.state))
+
+    def reset_factor(self) -> "ShellPerson":
+        """Take their second factor away, and its recovery codes; passkeys stay."""
+        flushed(self._hub, lambda: accounts.reset_factor(self._hub, SYSTEM, self.state))
+        return self
 
     def ban(self, seconds: int = 0, why: str = "") -> "ShellPerson":
         """Keep them out of the server, for `seconds` (0: until it is lifted)."""

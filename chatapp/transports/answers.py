@@ -9,6 +9,7 @@ from chatapp.journal.requests import AuditLine, Member, ReportLine, Sanction
 from chatapp.journal.token_requests import HookLine, TokenLine
 from chatapp.message import Author, Message
 from chatapp.permissions import Posting, RoomKind, RoomRole
+from chatapp.transports.frames_v1 import Present
 
 
 class Problem(Struct, frozen=True):
@@ -22,11 +23,15 @@ class Problem(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """Messages, oldest first. `reset`: they are all that there is; discard what you show of the room."""
+    """Messages, oldest first. `reset`: they are all that there is; discard what you show of the room.
+
+    `names`: what those of their authors are called now, by id, who had another name before.
+    """
 
     messages: list[Message]
     cursor: int
     epoch: str
+    names: dict[str, str] | UnsetType = UNSET
     reset: bool | UnsetType = UNSET
 
 
@@ -62,7 +67,7 @@ class Presence(Struct, frozen=True):
     type: Literal["presence"]
     room: int
     count: int
-    here: list[Author]
+    here: list[Present]
 
 
 class Members(Struct, frozen=True):

@@ -55,21 +55,35 @@ class ReadUpTo(Struct, frozen=True, tag_field="type", tag="read"):
     seq: int
 
 
+class Present(Struct, frozen=True, omit_defaults=True):
+    """Somebody who is here. `status`: what they say of themselves."""
+
+    id: str
+    name: str
+    guest: bool = False
+    status: str = ""
+
+
 class Presence(Struct, frozen=True, tag_field="type", tag="presence"):
     """Who is here: `here` at first, then who `joined` and `left`; in rooms of more than 100 `count` only."""
 
     room: int
     count: int
-    here: list[Author] | UnsetType = UNSET
-    joined: list[Author] | UnsetType = UNSET
-    left: list[Author] | UnsetType = UNSET
+    here: list[Present] | UnsetType = UNSET
+    joined: list[Present] | UnsetType = UNSET
+    left: list[Present] | UnsetType = UNSET
 
 
 class Renamed(Struct, frozen=True, tag_field="type", tag="person"):
-    """Somebody has a new name."""
+    """Somebody has a new name or, where there is a `status`, says something else of themselves."""
 
     id: str
     name: str
+    status: str | UnsetType = UNSET
+
+
+class RoomsChanged(Struct, frozen=True, tag_field="type", tag="rooms"):
+    """Your list of rooms has changed: ask `GET /api/rooms`."""
 
 
 class Pong(Struct, frozen=True, tag_field="type", tag="pong"):
@@ -87,5 +101,18 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
     retry_after: float | UnsetType = UNSET
 
 
-ServerFrame = Joined | Reset | Left | Ack | TypingNow | ReadUpTo | Presence | Renamed | Pong | Error | Message
+ServerFrame = (
+    Joined
+    | Reset
+    | Left
+    | Ack
+    | TypingNow
+    | ReadUpTo
+    | Presence
+    | Renamed
+    | RoomsChanged
+    | Pong
+    | Error
+    | Message
+)
 SERVER_FRAMES: tuple[type[Struct], ...] = ServerFrame.__args__

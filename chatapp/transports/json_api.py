@@ -1,6 +1,6 @@
 """What the HTTP doors of the API share: bodies in, JSON out, errors as problems (RFC 9457)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -37,11 +37,14 @@ def raw(data: bytes, status: int = 200) -> Response:
     return Response(data, status, mimetype="application/json")
 
 
-def batch(messages: Sequence[Message], cursor: int, epoch: str, reset: bool = False) -> bytes:
-    """A batch of messages, from each message's own JSON."""
+def batch(
+    messages: Sequence[Message], cursor: int, epoch: str, names: Mapping[str, str], reset: bool = False
+) -> bytes:
+    """A batch of messages, from each message's own JSON. `names`: of authors who had another one before."""
     head = b'{"messages":[' + b",".join([message.json for message in messages])
     tail = b'],"cursor":%d,"epoch":%s' % (cursor, msgspec.json.encode(epoch))
-    return head + tail + (b',"reset":true}' if reset else b"}")
+    told = b',"names":' + msgspec.json.encode(names) if names else b""
+    return head + tail + told + (b',"reset":true}' if reset else b"}")
 
 
 def problem(

@@ -1,6 +1,7 @@
 """`/api/rooms/<id>/messages`: long poll, history pages, and posting."""
 
 import re
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
@@ -8,7 +9,7 @@ from chatapp import access, auth, cursor, posting
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
-from chatapp.message import Author
+from chatapp.message import Author, Message
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
@@ -42,7 +43,7 @@ def _batch(room: Room) -> bytes:
         hub.presence.polled(room.id, Author.of(identity))
     epoch = request.args.get("epoch")
     found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
-    return json_api.batch(found.messages, found.cursor, found.epoch, found.reset)
+    return json_api.batch(found.messages, found.cursor, found.epoch, _names(found.messages), found.reset)
 
 
 @bp.post("/api/rooms/<room_id:room_id>/messages")
@@ -60,7 +61,12 @@ def _page_before(room: Room, before: int, limit: int) -> bytes:
         raise BadRequest("before is a message's number")
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
-    return json_api.batch(messages, messages[-1].seq if messages else room.last, room.epoch)
+    end = messages[-1].seq if messages else room.last
+    return json_api.batch(messages, end, room.epoch, _names(messages))
+
+
+def _names(messages: Sequence[Message]) -> dict[str, str]:
+    return get_hub().people.names_now({message.author.id for message in messages})
 
 
 def _limit(text: str | None) -> int | None:

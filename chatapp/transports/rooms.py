@@ -59,28 +59,30 @@ def make() -> Response:
 
 @bp.patch("/api/rooms/<room_id:room_id>")
 def change(room_id: int) -> Response:
-    """Change what the room is; the room as it is now."""
+    """Change what the room is, if all that is asked for can be; the room as it is now."""
     auth.guard_write()
     hub, identity, wanted = get_hub(), get_identity(), json_api.body(Settings)
     state = permitted(hub, identity, room_id, "manage").state
+    changes: list[administration.Change] = []
     if wanted.name is not UNSET:
-        administration.rename(hub, identity, room_id, wanted.name)
+        changes.append(administration.naming(wanted.name))
     if wanted.topic is not UNSET:
-        administration.set_topic(hub, identity, room_id, wanted.topic)
+        changes.append(administration.topic_of(wanted.topic))
     if wanted.posting is not UNSET:
-        administration.set_posting(hub, identity, room_id, wanted.posting)
+        changes.append(administration.posting_of(wanted.posting))
     if not isinstance(wanted.guests, UnsetType):
-        administration.set_guests(hub, identity, room_id, wanted.guests)
+        changes.append(administration.guests_let_in(wanted.guests))
     if not isinstance(wanted.slow_seconds, UnsetType):
-        administration.set_pace(hub, identity, room_id, wanted.slow_seconds)
+        changes.append(administration.pace_of(wanted.slow_seconds))
     if wanted.keep_days is not UNSET or wanted.keep_messages is not UNSET:
         days = state.keep_days if isinstance(wanted.keep_days, UnsetType) else wanted.keep_days
         keep = state.keep_messages if isinstance(wanted.keep_messages, UnsetType) else wanted.keep_messages
-        administration.set_retention(hub, identity, room_id, days, keep)
+        changes.append(administration.keeping(days, keep))
     if wanted.kind is not UNSET:
-        administration.set_kind(hub, identity, room_id, wanted.kind)
+        changes.append(administration.kind_of(wanted.kind))
     if not isinstance(wanted.closed, UnsetType):
-        (administration.close if wanted.closed else administration.reopen)(hub, identity, room_id)
+        changes.append(administration.closing(wanted.closed))
+    administration.change(hub, identity, room_id, *changes)
     return json_api.answer(listing.one(hub, identity, room_id).plain)
 
 

@@ -52,7 +52,7 @@ class Session:
         self._hub, self._server = hub, server
         self._connection = Connection(hub, server.socket, identity, WEBSOCKET, many_rooms=True)
         self._budget = FrameBudget(hub.limiter.frames)
-        self._reads = Reads(hub, identity)
+        self._reads = Reads(hub, lambda: self._connection.identity)
         self._typed: dict[int, float] = {}
         self._in_flight = 0
         self._answered = Event()

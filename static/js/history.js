@@ -2,6 +2,7 @@
 // down again. Without a script the link "Older messages" does the first.
 
 import { Problem, request, roomPath } from "./api.js";
+import { learnNames } from "./names.js";
 
 const PAGE = 50; // messages a request
 const ENOUGH = 15; // rows that a load shall bring: fifty reactions are no page
@@ -115,7 +116,8 @@ export class History {
   }
 
   async #page(query) {
-    const { messages } = await request(roomPath(this.#room, `/messages?${new URLSearchParams({ ...query, limit: PAGE })}`));
+    const { messages, names = {} } = await request(roomPath(this.#room, `/messages?${new URLSearchParams({ ...query, limit: PAGE })}`));
+    learnNames(names);
     return messages;
   }
 }

@@ -2,6 +2,7 @@
 
 import { Problem, request, roomPath } from "./api.js";
 import { closedBy, CLOSED } from "./closing.js";
+import { learnNames } from "./names.js";
 import { write } from "./writes.js";
 
 const WAIT = 25; // s that a request waits in the server
@@ -86,7 +87,8 @@ export class LongPollTransport {
     return roomPath(this.#room, `/messages?${query}`);
   }
 
-  #hear({ messages, cursor, epoch, reset }) {
+  #hear({ messages, names = {}, cursor, epoch, reset }) {
+    learnNames(names);
     this.#cursor = cursor;
     this.#epoch = epoch;
     if (reset) this.onmessage({ type: "reset", room: this.#room, cursor, epoch });

@@ -26,6 +26,7 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   fillFace(part("face"), author, { own, letters: 2 });
   part("author").textContent = author.name;
   part("guest").hidden = !message.author.guest;
+  part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message);
   part("edited").hidden = !message.edited_at;

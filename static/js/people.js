@@ -37,11 +37,11 @@ export class People {
     this.#show();
   }
 
-  /** Somebody has a new name. */
-  renamed({ id, name }) {
+  /** Somebody has a new name or, where there is one, another status. */
+  changed({ id, ...news }) {
     const person = this.#here.get(id);
     if (!person) return;
-    this.#here.set(id, { ...person, name });
+    this.#here.set(id, { ...person, ...news });
     this.#show();
   }
 
@@ -71,6 +71,8 @@ export class People {
     const guest = person.guest ?? person.id.startsWith("g");
     fillFace(row.querySelector(".face"), person, { own: person.id === this.#me?.id });
     row.querySelector(".name").textContent = person.name;
+    row.querySelector(".says").textContent = person.status ?? "";
+    row.querySelector(".says").title = person.status ?? "";
     row.querySelector(".guest").hidden = !guest;
     row.querySelector(".part").hidden = !this.#parts.has(person.id);
     row.querySelector(".part").textContent = this.#parts.get(person.id) ?? "";

@@ -96,7 +96,7 @@ function listen() {
   connection.addEventListener("rooms", () => rooms.refresh());
   connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
-  connection.addEventListener("person", ({ detail: frame }) => renamed(frame));
+  connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
   log.addEventListener("change", () => {
@@ -189,9 +189,9 @@ function end({ code, reason }) {
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
-function renamed(person) {
+function changed(person) {
   learnNames({ [person.id]: person.name });
-  people.renamed(person);
+  people.changed(person);
   log.renamed(person);
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -15,6 +16,7 @@ from tests.browser.transports import (
     TRANSPORTS,
 )
 from tests.clients import Person
+from tests.people import administrator
 from tests.servers import Server
 
 
@@ -54,6 +56,21 @@ def test_who_reads_without_a_name_sees_what_is_said(
     ada.say("hello")
     expect(mallory.get_by_text("hello", exact=True)).to_be_visible()
     expect(mallory.get_by_label("Your name")).to_be_visible()
+
+
+def test_what_a_program_says_is_marked_as_a_guests_words_are(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    boss = administrator(server)
+    hook = boss.http.post(f"/api/rooms/{board}/hooks", json={"name": f"Ops {board}"}).json()
+    ada = in_room("ada")
+    httpx.post(hook["url"], json={"text": "deployed"}).raise_for_status()
+    ada.say("good")
+    ada.shows("deployed", "good")
+    expect(ada.row("deployed").locator(".program")).to_have_text("app")
+    expect(ada.row("deployed").get_by_text("guest", exact=True)).to_be_hidden()
+    expect(ada.row("good").get_by_text("guest", exact=True)).to_be_visible()
+    expect(ada.row("good").locator(".program")).to_be_hidden()
 
 
 def test_many_messages_in_a_row_stay_in_order_for_both(in_room: OpenPage) -> None:

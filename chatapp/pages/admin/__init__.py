@@ -8,6 +8,7 @@ from chatapp.pages.admin import people as people
 from chatapp.pages.admin import reports as reports
 from chatapp.pages.admin import rooms as rooms
 from chatapp.pages.admin import settings as settings
+from chatapp.pages.admin import tokens as tokens
 from chatapp.pages.admin.section import bp
 
 __all__ = ["bp"]

@@ -58,6 +58,8 @@ def _do(found: Person, form: dict[str, str]) -> str:
             accounts.enable(hub, identity, found)
         case "sign-out":
             accounts.sign_out(hub, identity, found)
+        case "reset-factor":
+            accounts.reset_factor(hub, identity, found)
         case "reset":
             code = accounts.offer_reset(hub, identity, found)
             return url_for("account.reset_form", code=code, _external=True)
@@ -83,6 +85,7 @@ def _page(
         person=found,
         sessions=accounts.sessions(get_hub(), get_identity(), found),
         roles=accounts.ROLES,
+        has_factor=get_hub().journal.read(people_reading.has_factor, found.id),
         form=form or {},
         link=link,
     )

@@ -21,6 +21,7 @@ SECTIONS = {
     "rooms": "Rooms",
     "invitations": "Invitations",
     "bans": "Bans",
+    "tokens": "Tokens",
     "reports": "Reports",
     "audit": "Audit log",
     "settings": "Settings",

@@ -1,0 +1,57 @@
+"""`/admin/tokens`: everybody's tokens, and new ones for bots."""
+
+import re
+
+from flask import Response
+
+from chatapp import auth, tokens
+from chatapp.errors import BadRequest, ChatError
+from chatapp.globals import get_hub, get_identity
+from chatapp.pages.admin.invitations import whole
+from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.permissions import SCOPES
+
+
+@bp.get("/tokens", endpoint="tokens")
+def everybodys() -> Response:
+    """Those that nobody has revoked, and a form that makes one for a bot."""
+    return _page()
+
+
+@bp.post("/tokens")
+def change_tokens() -> Response:
+    """Make one, or revoke one. A new one is in the answer, and nowhere else."""
+    auth.guard_write()
+    form = auth.checked_form("do", "number", "bot", "name", "rooms", "days", *SCOPES)
+    try:
+        if form["do"] == "revoke":
+            tokens.revoke(get_hub(), get_identity(), whole(form["number"], "The number"))
+            return back_to("tokens")
+        made = _make(form)
+    except ChatError as error:
+        return _page(error, form)
+    return _page(made=made)
+
+
+def _make(form: dict[str, str]) -> str:
+    hub, identity = get_hub(), get_identity()
+    # What the form says is looked at before there is a bot, which would stay.
+    name, bot = form["name"].strip(), form["bot"].strip()
+    scopes = [scope for scope in SCOPES if form[scope]]
+    rooms = [whole(one, "A room") for one in re.split(r"[\s,]+", form["rooms"].strip()) if one] or None
+    days = whole(form["days"], "Days") if form["days"].strip() else None
+    if not (name and bot and scopes):
+        raise BadRequest("Say whose the token is, what it is for, and what it may do")
+    person = tokens.bot(hub, identity, bot)
+    return tokens.make(hub, identity, person, name=name, scopes=scopes, rooms=rooms, days=days).token
+
+
+def _page(error: ChatError | None = None, form: dict[str, str] | None = None, made: str = "") -> Response:
+    return page(
+        "tokens",
+        error=error,
+        tokens=tokens.tokens(get_hub(), get_identity(), everybodys=True),
+        days=tokens.DAYS,
+        form=form or {},
+        made=made,
+    )

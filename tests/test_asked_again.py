@@ -1,0 +1,412 @@
+"""What is asked about people and in no room: whoever lost the right while it was on its way is refused.
+
+As in test_in_flight.py: whatever a test asks at once is one transaction, in this order.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import insert
+
+from chatapp import accounts, administration, membership, tokens
+from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
+from chatapp.hub import Hub
+from chatapp.journal import people_reading, reading, token_reading
+from chatapp.journal.people_requests import (
+    ChangeAccount,
+    DropPasskey,
+    EndSessions,
+    Erase,
+    ImposeEverywhere,
+    Invite,
+    KeepPasskey,
+    LiftEverywhere,
+    OfferReset,
+    OpenSession,
+    Person,
+    ResetFactor,
+    SignUp,
+    TakeInvitationBack,
+)
+from chatapp.journal.requests import (
+    Act,
+    ChangeRoom,
+    DropRoom,
+    Impose,
+    MakeHook,
+    MakeRoom,
+    MarkRead,
+    Mute,
+    NoteGuest,
+    Post,
+    Request,
+    RevokeHook,
+    SetMember,
+)
+from chatapp.journal.token_requests import MakeToken, RevokeToken
+from chatapp.message import Author
+from chatapp.permissions import SYSTEM, Identity, Rights
+from chatapp.reads import Reads
+from tests.test_people import BOSS, House
+
+GUEST = Identity("g7", "mallory", "guest", "192.0.2.7", "a browser")
+FAR = 4_102_444_800_000_000  # the year 2100
+
+
+class Office(House):
+    """A house with two administrators, ada and the boss, and grace, who is a member of its room with ada."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(path)
+        for name in ("boss", "ada"):
+            self.journal.ask(SignUp(name, uniquifier=name, role="administrator"))
+        self.boss, self.ada = self.called("boss"), self.called("ada")
+        self.grace = self.sign_up("grace", "grace's session")
+        self.journal.ask(OpenSession("ada's session", self.ada.id, "Firefox", "127.0.0.1"))
+        parts = (SetMember(self.ada.id, "ada", "owner"), SetMember(self.grace.id, "grace", "member"))
+        self.journal.ask(Post(self.room, BOSS, "done", "notice", effects=parts))
+        self.asked: list[Any] = []
+
+    def called(self, name: str) -> Person:
+        found = self.journal.read(people_reading.person_called, name)
+        assert found is not None
+        return found
+
+    @property
+    def identity(self) -> Identity:
+        """Ada, as the doors know her now."""
+        found = self.who("ada's session")
+        assert found is not None
+        assert found.role == "administrator"
+        return found
+
+    @property
+    def acts(self) -> list[str]:
+        return [line.what for line in self.journal.read(reading.audit, 100)]
+
+    @property
+    def hub(self) -> Hub:
+        """As much of one as is needed to ask; what is asked of the journal is in `asked`."""
+
+        def ask(request: Any) -> Any:
+            self.asked.append(request)
+            return self.journal.ask(request)
+
+        return cast(
+            Hub,
+            SimpleNamespace(
+                journal=SimpleNamespace(ask=ask, read=self.journal.read),
+                limiter=SimpleNamespace(room=lambda address: None),
+                check_open=lambda: None,
+                rooms_changed=lambda *people: None,
+            ),
+        )
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path / "chat.db")
+
+
+def ban(**whom: str) -> ImposeEverywhere:
+    return ImposeEverywhere((Impose("ban", "somebody", **whom),), BOSS, Act("banned somebody"))  # type: ignore[arg-type]
+
+
+LOST: dict[str, tuple[Callable[[Office], Any], type[ChatError]]] = {
+    "is no administrator any more": (lambda it: ChangeAccount(it.ada.id, {"role": "member"}), Forbidden),
+    "is disabled": (lambda it: ChangeAccount(it.ada.id, {"disabled": True}), SignIn),
+    "is signed out": (lambda it: EndSessions(it.ada.id), SignIn),
+    "is banned": (lambda it: ban(person=it.ada.id), Forbidden),
+}
+# By whom: the request of an administrator about grace.
+ADMINISTERS: dict[str, Callable[[Office, Identity], Request]] = {
+    "a role": lambda it, by: ChangeAccount(it.grace.id, {"role": "administrator"}, identity=by),
+    "a sign-out": lambda it, by: EndSessions(it.grace.id, act=Act("signed out"), identity=by),
+    "an invitation": lambda it, by: Invite("a code", FAR, 1, identity=by),
+    "an invitation taken back": lambda it, by: TakeInvitationBack(1, identity=by),
+    "a link for a password": lambda it, by: OfferReset("a code", it.grace.id, FAR, identity=by),
+    "a ban": lambda it, by: ImposeEverywhere(
+        (Impose("ban", "grace", person=it.grace.id),), BOSS, Act("banned grace"), identity=by
+    ),
+    "a ban lifted": lambda it, by: LiftEverywhere(1, BOSS, Act("lifted"), identity=by),
+    "a bot": lambda it, by: SignUp("Builds", uniquifier="b", by=Author.of(by), identity=by),
+    "a bot's token": lambda it, by: MakeToken(
+        "a token", it.grace.id, "builds", ("write",), bot=True, identity=by
+    ),
+    "a token revoked": lambda it, by: RevokeToken(1, identity=by),
+    "a second factor": lambda it, by: ResetFactor(
+        it.grace.id, BOSS, Act("took the factor away"), identity=by
+    ),
+    "an erasure": lambda it, by: Erase(it.grace.id, "grace", "x1", True, identity=by),
+}
+
+
+def prepare(office: Office) -> None:
+    """What can be taken back: an invitation, a ban and a token, each with the number 1, and a factor."""
+    office.journal.ask(Invite("another code", FAR, 1))
+    office.journal.ask(ban(person="g99"))
+    office.journal.ask(MakeToken("another token", office.grace.id, "x", ("read",)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"tf_primary_method": "authenticator"}))
+
+
+@pytest.mark.parametrize("what", ADMINISTERS)
+@pytest.mark.parametrize("lost", LOST)
+def test_what_an_administrator_asked_for_and_lost_the_right_to_is_not_done(
+    lost: str, what: str, office: Office
+) -> None:
+    prepare(office)
+    loses, refusal = LOST[lost]
+    request = ADMINISTERS[what](office, office.identity)
+    before = office.acts
+    *_, answer = office.ask_together(loses(office), request)
+    assert type(answer) is refusal
+    assert set(office.acts) - set(before) <= {"banned somebody"}, "nothing of it is noted"
+    assert office.called("grace") == office.grace
+    assert office.journal.read(people_reading.person_called, "Builds") is None
+    assert [line.id for line in office.journal.read(people_reading.invitations)] == [1]
+    assert [line.id for line in office.journal.read(token_reading.tokens)] == [1]
+    assert office.journal.read(people_reading.reset_for, "a code") is None
+    assert office.who("grace's session") is not None
+    assert office.journal.read(people_reading.has_factor, office.grace.id)
+
+
+@pytest.mark.parametrize("what", ADMINISTERS)
+def test_who_has_the_right_still_is_asked_again_and_does_it(what: str, office: Office) -> None:
+    prepare(office)
+    request = ADMINISTERS[what](office, office.identity)
+    *_, answer = office.ask_together(ChangeAccount(office.boss.id, {"status": "away"}), request)
+    assert not isinstance(answer, ChatError)
+
+
+OWN: dict[str, Callable[[Office, Identity], Request]] = {
+    "a status": lambda it, by: ChangeAccount(it.ada.id, {"status": "here"}, identity=by, verb="read"),
+    "a password": lambda it, by: ChangeAccount(it.ada.id, {"password": "x"}, True, identity=by, verb="read"),
+    "a sign-out of the others": lambda it, by: EndSessions(
+        it.ada.id, but="another session", identity=by, verb="read"
+    ),
+    "a passkey": lambda it, by: KeepPasskey(it.ada.id, {}, identity=by, verb="read"),
+    "a passkey dropped": lambda it, by: DropPasskey(it.ada.id, 1, identity=by, verb="read"),
+    "a token": lambda it, by: MakeToken(
+        "a token", it.ada.id, "x", ("read",), identity=by, verb="change_self"
+    ),
+    "a room": lambda it, by: MakeRoom("den", identity=by),
+    "a private room": lambda it, by: MakeRoom("den", kind="private", identity=by, verb="make_private_room"),
+    "a conversation": lambda it, by: MakeRoom(
+        "ada, grace", kind="direct", party="u2 u3", identity=by, verb="write_to_people"
+    ),
+    "a position": lambda it, by: MarkRead(it.room, it.ada.id, 1, by, 2),
+    "a wish not to hear": lambda it, by: Mute(it.room, it.ada.id, True, by, 2),
+}
+
+
+@pytest.mark.parametrize("what", OWN)
+@pytest.mark.parametrize("lost", [lost for lost in LOST if "administrator" not in lost])
+def test_what_somebody_asked_for_themselves_and_is_out_since_is_not_done(
+    lost: str, what: str, office: Office
+) -> None:
+    loses, refusal = LOST[lost]
+    request = OWN[what](office, office.identity)
+    *_, answer = office.ask_together(loses(office), request)
+    assert type(answer) is refusal
+    assert [state.name for state in office.journal.read(reading.states)] == ["board"]
+    assert office.called("ada").status == ""
+    assert office.journal.read(token_reading.tokens) == []
+    assert office.journal.read(reading.read_positions, office.ada.id) == {}
+    assert not office.journal.read(reading.muted, office.room, office.ada.id)
+
+
+@pytest.mark.parametrize("what", ["a position", "a wish not to hear"])
+def test_who_was_removed_from_a_room_neither_reads_nor_mutes_it(what: str, office: Office) -> None:
+    request = OWN[what](office, office.identity)
+    out = (ChangeRoom({"kind": "private"}), SetMember(office.ada.id, "ada", None))
+    inside = SetMember(office.grace.id, "grace", "owner")
+    removal = Post(office.room, BOSS, "did it", "notice", effects=(inside, *out), identity=SYSTEM)
+    *_, answer = office.ask_together(removal, request)
+    assert isinstance(answer, ChatError)
+    assert office.journal.read(reading.read_positions, office.ada.id) == {}
+
+
+@pytest.mark.parametrize("whom", [{"person": "g7"}, {"device": "a browser"}, {"network": "192.0.2.0/24"}])
+def test_what_a_guest_asked_for_and_is_banned_since_is_not_done(whom: dict[str, str], office: Office) -> None:
+    guest = office.people.guest(GUEST)
+    assert guest is not None
+    wanted: tuple[Request, ...] = (
+        NoteGuest(guest.id, guest.name, guest.device, guest.address, guest),
+        MakeRoom("den", identity=guest),
+        SignUp("mallory", uniquifier="m", person=guest.id, identity=guest, verb="read"),
+    )
+    _, *answers = office.ask_together(ban(**whom), *wanted)
+    assert [type(answer) for answer in answers] == [Forbidden] * 3
+    assert office.journal.read(people_reading.find, guest.id) is None
+
+
+def test_all_that_is_asked_says_who_asks(office: Office) -> None:
+    """So that the journal can ask again. Each verb on people, as the doors call it."""
+    ada, grace, hub = office.identity, office.grace, office.hub
+    accounts.set_role(hub, ada, grace, "administrator")
+    accounts.set_role(hub, ada, office.called("grace"), "member")
+    accounts.set_status(hub, ada, office.ada, "here")
+    accounts.sign_out(hub, ada, grace)
+    accounts.sign_out(hub, ada, office.ada, but=ada.session)
+    accounts.invite(hub, ada)
+    accounts.take_invitation_back(hub, ada, 1)
+    accounts.offer_reset(hub, ada, grace)
+    accounts.ban(hub, ada, grace.id)
+    accounts.lift_ban(hub, ada, 1)
+    bot = tokens.bot(hub, ada, "Builds")
+    made = tokens.make(hub, ada, bot, name="builds", scopes=["write"])
+    own = tokens.make(hub, ada, name="mine", scopes=["read"])
+    for token in (made, own):
+        tokens.revoke(hub, ada, token.id)
+    administration.make_room(hub, ada, "den", kind="private")
+    membership.begin_conversation(hub, ada, [grace.id])
+    accounts.erase(hub, ada, grace.id, keep_messages=True)
+    assert len(office.asked) == 18
+    assert [request.identity for request in office.asked] == [ada] * 18
+    verbs = {"administer", "read", "change_self", "make_private_room", "write_to_people"}
+    assert {request.verb for request in office.asked} == verbs
+
+
+def test_to_sign_out_is_no_right_that_is_lost(office: Office) -> None:
+    ada = office.identity
+    accounts.disable(office.hub, SYSTEM, office.ada)
+    assert accounts.sign_out(office.hub, ada, office.ada, only=ada.session) == 0
+
+
+def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -> None:
+    kept: list[MarkRead] = []
+    room = SimpleNamespace(id=office.room, last=9, rights=Rights(number=4))
+    hub = cast(
+        Hub,
+        SimpleNamespace(
+            room=lambda number: room,
+            read=lambda *told: None,
+            journal=SimpleNamespace(submit=lambda request, answer: kept.append(request)),
+        ),
+    )
+    now = [office.identity]
+    reads = Reads(hub, lambda: now[0])
+    reads.read(office.room, 1)
+    now[0] = Identity(now[0].id, "ada", "member", session="ada's session", people=99)
+    reads.read(office.room, 2)
+    now[0] = Identity("", "", "banned")
+    with pytest.raises(SignIn):
+        reads.read(office.room, 3)
+    reads.keep()
+    assert [(each.seq, each.identity.role, each.rights) for each in kept] == [
+        (1, "administrator", 4),
+        (2, "member", 4),
+    ]
+
+
+# -- a name that two take at once ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["joan", "Jоan"])
+def test_a_guest_does_not_come_in_under_a_name_that_somebody_just_took(name: str, office: Office) -> None:
+    guest = Identity("g8", name, "guest", "192.0.2.8", "another browser")
+    wanted = NoteGuest(guest.id, name, guest.device, guest.address, guest)
+    _, late = office.ask_together(SignUp("joan", uniquifier="j"), wanted)
+    assert isinstance(late, BadRequest)
+    assert office.journal.read(people_reading.find, guest.id) is None
+
+
+@pytest.mark.parametrize("name", ["builds", "Вuilds"])
+def test_a_hooks_name_is_nobodys_until_it_is_revoked(name: str, office: Office) -> None:
+    guest = Identity("g8", name, "guest", "192.0.2.8", "another browser")
+    taking: list[Request] = [
+        NoteGuest(guest.id, name, guest.device, guest.address, guest),
+        ChangeAccount(office.grace.id, {"name": name}),
+        SignUp(name, uniquifier="b"),
+    ]
+    made = Post(office.room, BOSS, "did it", "notice", effects=(MakeHook("a hook", "Builds"),))
+    _, *answers = office.ask_together(made, *taking)
+    assert [type(answer) for answer in answers] == [BadRequest] * 3
+    revoked = Post(office.room, BOSS, "did it", "notice", effects=(RevokeHook(1),))
+    _, noted, renamed, signed_up = office.ask_together(revoked, *taking)
+    assert noted == 0
+    assert isinstance(renamed, Person)
+    assert isinstance(signed_up, BadRequest)  # it is grace's now
+
+
+def test_who_shared_a_hooks_name_before_may_write_it_otherwise(office: Office) -> None:
+    """As a database may have it that is older than the rule."""
+    joan = office.sign_up("joan", "joan's session")
+    engine = office.journal._connections._engine
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(
+            insert(reading.HOOKS).values(
+                room_id=office.room, key="k", name="joan", by_id="u1", by_name="boss", made_at=1
+            )
+        )
+    assert office.journal.ask(ChangeAccount(joan.id, {"name": "Joan"})).name == "Joan"
+
+
+# -- an invitation that leads into a room --------------------------------------------------------------------
+
+
+def invited(office: Office, room: int | None = None, by: Person | None = None) -> SignUp:
+    """The request of who uses an invitation that ada made."""
+    maker = by or office.ada
+    room = office.room if room is None else room
+    office.journal.ask(Invite("a code", FAR, 1, room=room, by=Author(maker.id, maker.name)))
+    return SignUp("joan", uniquifier="joan", invitation="a code")
+
+
+def members(office: Office) -> Iterable[str]:
+    return [member.name for member in office.journal.read(reading.members, office.room)]
+
+
+def test_an_account_and_its_place_in_the_room_are_one_transaction(office: Office) -> None:
+    request, commits = invited(office), list[Any]()
+    office.journal.on_commit = commits.append
+    joan = office.journal.ask(request)
+    assert "joan" in members(office)
+    assert office.acts[:2] == ["took joan in", f"made an account: {joan.name} (member)"]
+    (together,) = commits
+    (kept,) = [each for each in together if getattr(each, "room", None) == office.room]
+    assert [message.detail["member"]["id"] for message in kept.messages] == [joan.id]
+    assert [message.seq for message in kept.messages] == [2]
+
+
+LEADS_NOWHERE: dict[str, Callable[[Office], Request]] = {
+    "the room is gone": lambda it: DropRoom(it.room),
+    "who invited is no member of the private room": lambda it: Post(
+        it.room,
+        BOSS,
+        "did it",
+        "notice",
+        effects=(
+            SetMember(it.grace.id, "grace", "owner"),
+            ChangeRoom({"kind": "private"}),
+            SetMember(it.ada.id, "ada", None),
+        ),
+    ),
+    "who invited is disabled": lambda it: ChangeAccount(it.ada.id, {"disabled": True}),
+    "who invited is banned": lambda it: ban(person=it.ada.id),
+}
+
+
+@pytest.mark.parametrize("why", LEADS_NOWHERE)
+def test_where_an_invitation_leads_nowhere_any_more_it_is_an_account_all_the_same(
+    why: str, office: Office
+) -> None:
+    request = invited(office)
+    *_, joan = office.ask_together(LEADS_NOWHERE[why](office), request)
+    assert isinstance(joan, Person)
+    assert "joan" not in members(office)
+    assert "took joan in" not in office.acts
+
+
+def test_nobody_is_invited_into_a_conversation(office: Office) -> None:
+    parts = tuple((each.id, each.name, "member") for each in (office.ada, office.grace))
+    room = office.journal.ask(MakeRoom("ada, grace", kind="direct", members=parts, party="u2 u3"))  # type: ignore[arg-type]
+    live = SimpleNamespace(rights=Rights(kind="direct"))
+    hub = cast(Hub, SimpleNamespace(journal=office.journal, room=lambda number: live))
+    with pytest.raises(BadRequest):
+        accounts.invite(hub, SYSTEM, room=room)
+    office.journal.ask(invited(office, room, Person("system", "system", "administrator")))
+    assert len(office.journal.read(reading.members, room)) == 2
