@@ -1,18 +1,21 @@
 """What long-lived connections need of gunicorn, each line with its reason. gunicorn reads this by itself.
 
-Nothing of the application may be imported at the top: the workers must patch the standard library first.
+Nothing of the application may be imported in the master: the workers must patch the standard library first, and
+take up its newest code after SIGHUP.
 """
 
 import contextlib
 import ctypes
 import errno
+import gc
+import importlib
 import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
+import traceback
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -36,6 +39,30 @@ control_socket_disable = True
 # One line per start, stop and error, no line per request.
 accesslog = None
 
+# Imported once, by the master: a worker then starts in half the time, and they share the memory. None of them may
+# keep what gevent replaces in the workers, nor wait while it holds a lock that it made here: tests/test_libraries.py.
+LIBRARIES = (
+    "argon2",
+    "confusable_homoglyphs.confusables",
+    "cryptography.fernet",
+    "flask",
+    "flask_migrate",
+    "flask_security",
+    "flask_sock",
+    "flask_sqlalchemy",
+    "flask_wtf",
+    "limits",
+    "msgspec",
+    "nh3",
+    "prometheus_client",
+    "qrcode.image.svg",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm",
+    "webauthn",
+    "websockets.server",
+    "zxcvbn",
+)
+
 M_ARENA_MAX = -8  # malloc.h
 APP_LOAD_ERROR = 4  # a worker's exit status, as wsgi.py has it
 DRAIN_SECONDS = 2.0
@@ -58,16 +85,16 @@ def on_starting(server):
     if stray:
         _give_up(f"{stray[0]!r} says nothing to the server: name the address with -b 127.0.0.1:8080")
     logging.getLogger("gunicorn.error").addFilter(_Refusals(server))
-    if "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ:
-        return  # the sockets are inherited from an older master or from systemd
+    inherited = "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ  # from an older master or from systemd
     for address in server.cfg.address:
-        if isinstance(address, tuple) and not server.cfg.reuse_port:
+        if isinstance(address, tuple) and not server.cfg.reuse_port and not inherited:
             _check_free(*address)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.freeze()  # or each worker's first collection would write to all the pages that it shares with the others
     if server.cfg.workers > 1:
         # One worker says by itself what is wrong with the installation; several would all say it.
-        status = subprocess.run([sys.executable, "-c", "import wsgi"], check=False).returncode
-        if status:
-            sys.exit(status)
+        _try_out()
 
 
 def post_fork(server, worker):
@@ -134,6 +161,27 @@ def worker_exit(server, worker):
     if in_worker and not worker.booted and worker.age > server.cfg.workers:
         time.sleep(AGAIN_SECONDS)
         os._exit(1)
+
+
+def _try_out():
+    """Load the application in a process of its own, and end with its status where it does not load."""
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            sys.path.insert(0, os.getcwd())
+            importlib.import_module("wsgi")
+            status = 0
+        except SystemExit as ending:
+            status = ending.code
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        sys.exit(status)
 
 
 def _check_free(host, port):
