@@ -202,19 +202,19 @@ def sign_out(
     hub: Hub, identity: Identity, person: Person, only: str | None = None, but: str | None = None
 ) -> int:
     """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
-    if identity.id != person.id:
-        _administer(identity)
     own = identity.id == person.id
-    act = None if own else Act(f"signed {person.name} out", person.id)
+    leaves = own and only == identity.session  # nobody loses the right to end the very session that they have
+    verb: Verb = "read" if own else "administer"
+    if not leaves:
+        check(identity, verb)
     request = EndSessions(
         person.id,
         only,
         but,
         by=Author.of(identity),
-        act=act,
-        # To end the very session that one has is nobody's right to lose.
-        identity=SYSTEM if own and only == identity.session else identity,
-        verb="read" if own else "administer",
+        act=None if own else Act(f"signed {person.name} out", person.id),
+        identity=SYSTEM if leaves else identity,
+        verb=verb,
     )
     ended: int = hub.journal.ask(request)
     return ended

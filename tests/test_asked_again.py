@@ -85,7 +85,7 @@ class Office(House):
 
     @property
     def acts(self) -> list[str]:
-        return [line.what for line in self.journal.read(reading.audit, 100)]
+        return [line.what for line in self.journal.read(reading.audit, self.boss.id, 100)]
 
     @property
     def hub(self) -> Hub:
@@ -99,7 +99,7 @@ class Office(House):
             Hub,
             SimpleNamespace(
                 journal=SimpleNamespace(ask=ask, read=self.journal.read),
-                limiter=SimpleNamespace(room=lambda address: None),
+                limiter=SimpleNamespace(room=lambda address: None, account=lambda identity: None),
                 check_open=lambda: None,
                 rooms_changed=lambda *people: None,
             ),
@@ -140,7 +140,7 @@ ADMINISTERS: dict[str, Callable[[Office, Identity], Request]] = {
     "a second factor": lambda it, by: ResetFactor(
         it.grace.id, BOSS, Act("took the factor away"), identity=by
     ),
-    "an erasure": lambda it, by: Erase(it.grace.id, "grace", "x1", True, identity=by),
+    "an erasure": lambda it, by: Erase(it.grace.id, "x1", True, identity=by),
 }
 
 

@@ -64,13 +64,14 @@ def test_hooks_are_made_shown_once_and_revoked_on_the_page_of_the_room(
     assert answer.status_code == 400
     assert "somebody&#39;s name" in answer.text
     assert f'value="{joan.name}"' in answer.text
-    for path in (forms, f"{forms}/{number}/revoke"):
+    revoke = f"/chats/{room}/hooks/{number}/revoke"
+    for path in (forms, revoke):
         assert problem(joan.http.post(path, data={"name": "mine"})) == "forbidden"
-    answer = grace.http.post(f"{forms}/{number}/revoke")
+    answer = grace.http.post(revoke)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{details}#hooks")
     assert told(httpx.post(url, json={"text": "more"})) == (404, "no_service")
-    assert f"{forms}/{number}/revoke" not in grace.http.get(details).text
-    assert "no such hook" in grace.http.post(f"{forms}/{number}/revoke").text
+    assert revoke not in grace.http.get(details).text
+    assert "no such hook" in grace.http.post(revoke).text
 
 
 def test_what_slacks_callers_send_becomes_a_message_under_the_hooks_name(
