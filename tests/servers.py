@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import zygote
 from tests.console import Console, Done
+from tests.zygote import Born
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -35,7 +37,7 @@ class Server:
         self.port = 0
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Born | None = None
         self._console: Console | None = None
 
     @property
@@ -71,14 +73,7 @@ class Server:
     def start(self, *arguments: str) -> "Server":
         command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
         bind = ["-b", f"127.0.0.1:{self.port}"]
-        self._process = subprocess.Popen(
-            [*command, *bind, *arguments],
-            cwd=self.root,
-            env=self.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._process = self._run([*command, *bind, *arguments])
         heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
         threading.Thread(target=self._read_log, args=(self._process, heard), daemon=True).start()
         try:
@@ -142,7 +137,19 @@ class Server:
             timeout=60,
         )
 
-    def _read_log(self, process: "subprocess.Popen[str]", heard: "queue.Queue[bool]") -> None:
+    def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
+        if "LD_PRELOAD" not in self.environ:
+            return zygote.start(self.root, command, self.environ)
+        return subprocess.Popen(
+            command,
+            cwd=self.root,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _read_log(self, process: "subprocess.Popen[str] | Born", heard: "queue.Queue[bool]") -> None:
         assert process.stdout is not None
         booted = 0
         for line in process.stdout:

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.servers import ROOT
 
 IN_THE_MASTER = """
