@@ -34,6 +34,7 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
+        self.under: list[str] = []  # the command that starts gunicorn, if it is not to be forked
         self.port = 0
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
@@ -138,10 +139,10 @@ class Server:
         )
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
-        if "LD_PRELOAD" not in self.environ:
+        if not self.under and "LD_PRELOAD" not in self.environ:
             return zygote.start(self.root, command, self.environ)
         return subprocess.Popen(
-            command,
+            [*self.under, *command],
             cwd=self.root,
             env=self.environ,
             stdout=subprocess.PIPE,

@@ -17,7 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from chatapp import accepted
 from chatapp.errors import TooFast
 from chatapp.held import LIMIT, SHARE, Held
-from tests import servers
 from tests.clients import UNIT, Person, eventually
 from tests.raw_socket import RawSocket, nobody_gets, problem
 from tests.servers import Server
@@ -40,10 +39,11 @@ LIMITS = [
 
 
 def test_when_no_more_files_can_be_opened_newcomers_wait_and_those_who_are_there_go_on(
-    new_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_server: Callable[..., Server],
 ) -> None:
-    monkeypatch.setattr(servers, "BIN", _with_few_files(tmp_path, 150))
-    server = new_server().start()
+    server = new_server()
+    server.under = ["sh", "-c", 'ulimit -n 150; exec "$@"', "-"]
+    server.start()
     ada, grace = Person(server, "ada"), Person(server, "grace")
     hers, his = ada.socket(), grace.socket()
     for socket in (hers, his):
@@ -286,14 +286,6 @@ def test_a_flood_by_one_person_leaves_everybody_elses_messages_alone(
 
 
 # -- within ---------------------------------------------------------------------------------------------
-
-
-def _with_few_files(folder: Path, count: int) -> Path:
-    """A folder with a gunicorn that may open so many files."""
-    gunicorn = folder / "gunicorn"
-    gunicorn.write_text(f'#!/bin/sh\nulimit -n {count}\nexec {servers.BIN}/gunicorn "$@"\n')
-    gunicorn.chmod(0o755)
-    return folder
 
 
 def _served(crowd: list[RawSocket]) -> list[RawSocket]:
