@@ -128,6 +128,7 @@ def test_whoever_is_somebody_else_now_writes_as_that(house: House) -> None:
 
 def test_what_somebody_says_of_themselves_is_known_and_told_when_it_changes(house: House) -> None:
     grace = house.sign_up("grace", "key 1")
+    assert house.who("key 1"), "from now on it is known here who they are"
     house.journal.ask(ChangeAccount(grace.id, {"status": "at sea"}, by=BOSS))
     assert house.who("key 1")
     house.journal.ask(ChangeAccount(grace.id, {"name": "Grace H"}, by=BOSS))

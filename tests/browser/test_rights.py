@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.people import Member, member
 from tests.servers import Server
 
@@ -118,7 +118,8 @@ def test_what_somebody_says_of_themselves_shows_beside_their_name_and_long_words
         words = "<b>back</b> " + "on the second of next month " * 3
         grace.change(grace.id, status=words.strip()).raise_for_status()
         expect(says).to_have_text(words.strip())
-        assert says.evaluate("it => it.scrollWidth > it.clientWidth && it.clientHeight < 30")
+        is_cut = "it => it.scrollWidth > it.clientWidth && it.clientHeight < 30"
+        eventually(lambda: says.evaluate(is_cut), "in one line, and cut")
         grace.change(grace.id, status="").raise_for_status()
         expect(says).to_be_hidden()
 
