@@ -149,7 +149,7 @@ def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Per
     """Give somebody another password, as its hash; they are signed out everywhere."""
     columns = {"password": hash, "fs_uniquifier": secrets.token_hex(16)}
     changed = _change(hub, identity, person, "set a new password", columns, end_sessions=True)
-    letters.tell(hub, person.id, "password")
+    letters.tell(hub, person.id, "new password")
     return changed
 
 
@@ -274,7 +274,7 @@ def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
 def reset(hub: Hub, code: str, hash: str) -> Person:
     """Set a new password, as its hash, with such a code. Raises Forbidden where it is good no longer."""
     person: Person = hub.journal.ask(Reset(hashed(code), hash, secrets.token_hex(16)))
-    letters.tell(hub, person.id, "password")
+    letters.tell(hub, person.id, "new password")
     return person
 
 

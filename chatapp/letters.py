@@ -6,9 +6,9 @@ from chatapp.hub import Hub
 from chatapp.journal import people_reading
 from chatapp.mail import Mail
 
-Change = Literal["password", "factor", "address", "no address"]
+Change = Literal["new password", "factor", "address", "no address"]
 SAID: Final[dict[Change, str]] = {
-    "password": "has a new password, and is signed out everywhere else.",
+    "new password": "has a new password, and is signed out everywhere else.",
     "factor": "has a second factor less than before.",
     "address": "has another e-mail address now. From here on mails go to that one.",
     "no address": "has no e-mail address any more. This is the last mail about it.",

@@ -89,7 +89,9 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "TWO_FACTOR_RESCUE_EMAIL": False,
         "TOTP_SECRETS": {"1": digest.hex()},
-        "TOTP_ISSUER": config.site_name,
+        "TOTP_ISSUER": config.site_name.replace(
+            ":", " "
+        ),  # which ends an issuer, in an authenticator's address
         "MULTI_FACTOR_RECOVERY_CODES": True,
         "MULTI_FACTOR_RECOVERY_CODES_N": 8,
         "MULTI_FACTOR_RECOVERY_CODES_KEYS": [base64.urlsafe_b64encode(digest)],

@@ -59,7 +59,7 @@ class Datastore(UserDatastore):
             if isinstance(model.mf_recovery_codes, list):
                 model.stored["mf_recovery_codes"] = list(model.mf_recovery_codes)
             if ends:
-                letters.tell(get_hub(), model.person_id, "password")
+                letters.tell(get_hub(), model.person_id, "new password")
             if "tf_primary_method" in changes and changes["tf_primary_method"] is None:
                 letters.tell(get_hub(), model.person_id, "factor")
         return model
