@@ -328,6 +328,15 @@ def test_a_site_name_with_a_line_break_is_one_line_of_a_header(
     assert mail["From"].addresses[0].display_name == "The Mill Bcc: mallory@example.org"
 
 
+def test_a_code_for_an_address_is_tried_so_often_from_one_address(
+    new_server: Callable[..., Server], post: MailServer
+) -> None:
+    server = new_server(rate_sign_ins="2 per hour", **post.settings).start()
+    with closing(Person(server)) as thief:
+        tried = [thief.http.post(f"/email/{'x' * 32}").status_code for _ in range(21)]
+    assert tried == [403] * 20 + [429]
+
+
 # -- a new password ----------------------------------------------------------------------------------------
 
 

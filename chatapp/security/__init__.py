@@ -89,9 +89,8 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "TWO_FACTOR_RESCUE_EMAIL": False,
         "TOTP_SECRETS": {"1": digest.hex()},
-        "TOTP_ISSUER": config.site_name.replace(
-            ":", " "
-        ),  # which ends an issuer, in an authenticator's address
+        # A colon ends an issuer in an authenticator's address.
+        "TOTP_ISSUER": config.site_name.replace(":", " "),
         "MULTI_FACTOR_RECOVERY_CODES": True,
         "MULTI_FACTOR_RECOVERY_CODES_N": 8,
         "MULTI_FACTOR_RECOVERY_CODES_KEYS": [base64.urlsafe_b64encode(digest)],
