@@ -9,6 +9,7 @@ from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
+from chatapp.permissions import check
 from chatapp.security import BLUEPRINT, said_lately
 
 bp = Blueprint("addresses", __name__)
@@ -22,7 +23,8 @@ def show() -> Response:
     """The address of who is signed in, and the one that is to be confirmed yet."""
     _check_open()
     if not get_identity().session:
-        return _to(f"{BLUEPRINT}.login", next=url_for("addresses.show"))
+        return redirect(url_for(f"{BLUEPRINT}.login", next=url_for("addresses.show")))  # type: ignore[return-value]
+    _me()
     return _page() if said_lately() else _verify()
 
 
@@ -117,15 +119,16 @@ def _me() -> Person:
     identity = get_identity()
     if not identity.session:
         raise SignIn()
+    check(identity, "read")  # who is banned would be asked who they are, for ever
     return accounts.person(get_hub(), identity.id)
 
 
 def _verify() -> Response:
-    return _to(f"{BLUEPRINT}.verify", next=url_for("addresses.show"))
+    return redirect(url_for(f"{BLUEPRINT}.verify", next=url_for("addresses.show")))  # type: ignore[return-value]
 
 
-def _to(endpoint: str, next: str | None = None) -> Response:
-    return redirect(url_for(endpoint, next=next), 303)  # type: ignore[return-value]
+def _to(endpoint: str) -> Response:
+    return redirect(url_for(endpoint), 303)  # type: ignore[return-value]
 
 
 def _wanted(code: str) -> tuple[Person, str]:
