@@ -1,7 +1,9 @@
 """What mails say, and to whom they go. Nobody's words stand in a header: names are in the text alone."""
 
+from contextlib import suppress
 from typing import Final, Literal
 
+from chatapp.errors import ChatError
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
 from chatapp.mail import Mail
@@ -18,11 +20,14 @@ NOTHING = "If that was not you, do nothing: nothing comes of it."
 
 def tell(hub: Hub, person: str, change: Change) -> None:
     """Let somebody (by their id) know of a change to their account that they may not have made, if they have
-    an address. To be called when it is kept. Switches. Raises NotKept.
+    an address. To be called when it is kept: it stays so, also where nobody can be told. Switches.
     """
-    if hub.mail.open and (address := hub.journal.read(people_reading.address_of, person)):
+    if not hub.mail.open:
+        return
+    with suppress(ChatError):  # the journal has said why
         found = hub.journal.read(people_reading.person, person)
-        if found is not None:
+        address = hub.journal.read(people_reading.address_of, person)
+        if found is not None and address is not None:
             tell_at(hub, address, found.name, change)
 
 
