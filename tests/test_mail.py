@@ -197,12 +197,9 @@ def test_an_address_belongs_to_one_account_and_who_asks_for_it_is_not_told_whose
     assert "belongs to another account" in told
     assert grace.name in told
     assert "/email/" not in told
-    assert given(address.upper().replace("MILL.EXAMPLE", "Mill.Example"))[0] == 303  # compared as the same
-    assert "belongs to another account" in said_in(post.next_to(f"{mary_upper(address)}"))
-
-
-def mary_upper(address: str) -> str:
-    return address.upper().replace("MILL.EXAMPLE", "mill.example")
+    in_capitals = f"{grace.id.upper()}@mill.example"
+    assert given(in_capitals.replace("mill", "Mill"))[0] == 303
+    assert "belongs to another account" in said_in(post.next_to(in_capitals))
 
 
 def test_of_two_who_are_about_to_confirm_one_address_the_first_has_it(
@@ -450,20 +447,21 @@ def test_no_answer_waits_for_the_mail_server_nor_does_anybody_else(
             connection.close()
 
 
+CLAIMS = ["Host", "X-Forwarded-Host", "X-Forwarded-Server", "X-Host", "Forwarded", "X-Original-URL"]
+
+
 @pytest.mark.parametrize(
-    "header", ["Host", "X-Forwarded-Host", "X-Forwarded-Server", "X-Host", "Forwarded", "X-Original-URL"]
+    ("proxies", "header"),
+    [*(("0", claim) for claim in CLAIMS), ("1", "Host"), ("1", "X-Forwarded-Host")],
 )
-@pytest.mark.parametrize("proxies", ["0", "1"])
 def test_a_mailed_link_leads_to_this_server_whatever_the_request_says_that_it_is(
-    header: str,
     proxies: str,
+    header: str,
     server: Server,
     post: MailServer,
     grace: Member,
     new_server: Callable[..., Server],
 ) -> None:
-    if proxies == "1" and header not in ("Host", "X-Forwarded-Host"):
-        pytest.skip("a proxy says it with one header")
     if proxies == "1":
         server = new_server(trusted_proxies="1", **post.settings).start()
         grace = member(server, "grace")
@@ -631,11 +629,9 @@ def a_mail(to: str = "grace@mill.example") -> mail.Mail:
 
 
 def test_the_password_for_the_mail_server_goes_over_no_network_in_the_clear(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(mail, "PAUSES", ())
-    monkeypatch.setattr(mail.log, "propagate", True)
-    monkeypatch.setattr("logging.Logger.propagate", True, raising=False)
     post = MailServer(host="127.0.0.2").start()  # not quite this machine, as far as the program knows
     try:
         box = outbox(f"smtp://{USER}:sesame@127.0.0.2:{post.port}")
