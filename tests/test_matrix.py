@@ -497,7 +497,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /first/": over_http("GET", "/first/"),
     **{
         f"{method} {path}/<code>": over_http(method, f"{path}/{NONSENSE}")
-        for path in ("/first", "/invitations", "/reset", "/email")
+        for path in ("/first", "/invitations", "/reset")
         for method in ("GET", "POST")
     },
     "POST /sign-up": over_http("POST", "/sign-up", data={"name": "somebody new", "password": NONSENSE}),
@@ -505,6 +505,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /account/status": over_http("POST", "/account/status", data={"status": "away"}),
     "POST /account/sessions/end": over_http("POST", "/account/sessions/end", data={"key": NONSENSE}),
     "POST /account/sessions/end-others": over_http("POST", "/account/sessions/end-others"),
+    **{f"{method} /email/<code>": over_http(method, f"/email/{NONSENSE}") for method in ("GET", "POST")},
     "GET /account/email": over_http("GET", "/account/email"),
     "POST /account/email": over_http("POST", "/account/email", data={"email": "{me}@mill.example"}),
     "POST /account/email/remove": over_http("POST", "/account/email/remove"),
