@@ -15,7 +15,7 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, admin, api_docs, details, errors, guests, health, metrics, rooms
+from chatapp.pages import account, addresses, admin, api_docs, details, errors, guests, health, metrics, rooms
 from chatapp.pages import reports as report_pages
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
@@ -111,6 +111,7 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        addresses,
         report_pages,
         admin,
         token_pages,
@@ -139,5 +140,6 @@ def _for_every_page() -> dict[str, object]:
         "csrf_token": generate_csrf,
         "guests_allowed": settings.guests,
         "sign_up": settings.sign_up,
+        "mail": globals.get_hub().mail.open,
         "guest_code_required": bool(settings.guest_code),
     }

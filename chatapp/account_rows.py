@@ -23,7 +23,8 @@ class User(Base):
 
     `person_id`: the author id, `u<number>` or, of somebody who was a guest first, the guest's. `key`: the
     name as names are compared (names.py). `changed` and `renamed`: the numbers (`Server.people`) of the last
-    change and of the last new name. The columns from `password` on are the login library's.
+    change and of the last new name. The columns from `password` to `mf_recovery_codes` are the login
+    library's. `email`: an address that is confirmed; `email_key`: as addresses are compared.
 
     AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and an author's id is for ever.
     """
@@ -47,6 +48,8 @@ class User(Base):
     tf_primary_method: Mapped[str | None] = mapped_column(Text)
     tf_totp_secret: Mapped[str | None] = mapped_column(Text)
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    email: Mapped[str | None] = mapped_column(Text)
+    email_key: Mapped[str | None] = mapped_column(Text, unique=True, index=True)
 
 
 class Passkey(Base):
@@ -121,6 +124,17 @@ class ResetLink(Base):
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class AddressLink(Base):
+    """A link with which somebody confirms, once, that `email` is theirs. `key`: the hash of its code."""
+
+    __tablename__ = "address_links"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    email: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -10,7 +10,7 @@ import time
 from ipaddress import ip_network
 from typing import Any
 
-from chatapp import text
+from chatapp import letters, text
 from chatapp.access import enter
 from chatapp.errors import BadRequest
 from chatapp.hub import Hub
@@ -148,7 +148,9 @@ def enable(hub: Hub, identity: Identity, person: Person) -> Person:
 def set_password(hub: Hub, identity: Identity, person: Person, hash: str) -> Person:
     """Give somebody another password, as its hash; they are signed out everywhere."""
     columns = {"password": hash, "fs_uniquifier": secrets.token_hex(16)}
-    return _change(hub, identity, person, "set a new password", columns, end_sessions=True)
+    changed = _change(hub, identity, person, "set a new password", columns, end_sessions=True)
+    letters.tell(hub, person.id, "new password")
+    return changed
 
 
 def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
@@ -162,6 +164,7 @@ def reset_factor(hub: Hub, identity: Identity, person: Person) -> Person:
         raise BadRequest("Your own second factor is changed at /account/")
     act = Act(f"took the second factor of {person.name} away", person.id)
     hub.journal.ask(ResetFactor(person.id, Author.of(identity), act, identity=identity))
+    letters.tell(hub, person.id, "factor")
     return person
 
 
@@ -241,7 +244,9 @@ def invite(
         raise BadRequest("A conversation with more people is another one: nobody is invited into it")
     code = new_code()
     by = Author.of(identity)
-    hub.journal.ask(Invite(hashed(code), _in(days * DAY_SECONDS), uses, note, room, by, identity=identity))
+    hub.journal.ask(
+        Invite(hashed(code), in_seconds(days * DAY_SECONDS), uses, note, room, by, identity=identity)
+    )
     return code
 
 
@@ -261,7 +266,7 @@ def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
     """The code of a link with which somebody sets a new password, once, within a day."""
     _administer(identity)
     code = new_code()
-    until = _in(RESET_SECONDS)
+    until = in_seconds(RESET_SECONDS)
     hub.journal.ask(OfferReset(hashed(code), person.id, until, Author.of(identity), identity=identity))
     return code
 
@@ -269,6 +274,7 @@ def offer_reset(hub: Hub, identity: Identity, person: Person) -> str:
 def reset(hub: Hub, code: str, hash: str) -> Person:
     """Set a new password, as its hash, with such a code. Raises Forbidden where it is good no longer."""
     person: Person = hub.journal.ask(Reset(hashed(code), hash, secrets.token_hex(16)))
+    letters.tell(hub, person.id, "new password")
     return person
 
 
@@ -276,7 +282,7 @@ def spend(hub: Hub, secret: str, seconds: int) -> bool:
     """Whether this is the first time, in any worker, that `secret` is used. `seconds`: how long it would be
     good. Switches. Raises NotKept.
     """
-    return bool(hub.journal.ask(Spend(hashed(secret), _in(seconds))))
+    return bool(hub.journal.ask(Spend(hashed(secret), in_seconds(seconds))))
 
 
 # -- bans from the whole server ------------------------------------------------------------------------------
@@ -293,7 +299,7 @@ def ban(
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
     _between(seconds, 0, 366 * DAY_SECONDS, "seconds")
-    until, why = _in(seconds) if seconds else 0, text.reason(why)
+    until, why = in_seconds(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
@@ -324,7 +330,8 @@ def _administer(identity: Identity) -> None:
     check(identity, "administer")
 
 
-def _in(seconds: int) -> int:
+def in_seconds(seconds: int) -> int:
+    """So many seconds from now, in microseconds since 1970."""
     return time.time_ns() // 1000 + seconds * 1_000_000
 
 

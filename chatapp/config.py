@@ -10,7 +10,8 @@ import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from limits import RateLimitItem, parse
 
@@ -23,6 +24,21 @@ CODE_POINT = 12
 ENVELOPE = 1024  # bytes beside the body in a frame or a request that sends a message
 # Scheme, host and port, and nothing with which it would be more than one word in a header.
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+
+# Nothing with which it would be more than one word in a header.
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+MAIL_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class MailServer(NamedTuple):
+    """Where mails are handed over. `scheme`: smtps is TLS from the first byte on. `user`: "" for nobody."""
+
+    scheme: Literal["smtp", "smtps"]
+    host: str
+    port: int
+    user: str
+    password: str
 
 
 def setting(default: Any, meaning: str, *, secret: bool = False, found: bool = False) -> Any:
@@ -55,6 +71,11 @@ class Config:
     rate_sign_ins: str = setting(
         "10 per 5 minutes", "attempts to sign in to one account, or ten times as many from one address"
     )
+    public_url: str = setting("", "the server's address for links in mails, as https://chat.example.org")
+    mail_url: str = setting(
+        "", "the mail server, as smtp://user:password@host:587; empty: no mail is sent", secret=True
+    )
+    mail_from: str = setting("", "the address from which mails come")
     sign_up: str = setting("invitation", "who may make an account: open, invitation or closed")
     body_limit: int = setting(4000, "longest message, in Unicode code points")
     frame_limit: int = setting(65_536, "largest WebSocket message from a client, in bytes")
@@ -88,6 +109,60 @@ class Config:
                     )
         if self.sign_up not in SIGN_UP:
             raise SetupError(f"{PREFIX}SIGN_UP={self.sign_up!r}: write one of {', '.join(SIGN_UP)}")
+
+        self._check_mail()
+
+    def _check_mail(self) -> None:
+        if self.public_url and not ORIGIN.fullmatch(self.public_url.rstrip("/")):
+            raise SetupError(
+                f"{PREFIX}PUBLIC_URL={self.public_url!r} is no address of a server: "
+                "write https://chat.example.org"
+            )
+        if self.mail_from and not MAIL_ADDRESS.fullmatch(self.mail_from):
+            raise SetupError(
+                f"{PREFIX}MAIL_FROM={self.mail_from!r} is no address: write chat@example.org, without a name"
+            )
+        if self.mail_server is None:
+            return
+        for name, sample in (("mail_from", "chat@example.org"), ("public_url", "https://chat.example.org")):
+            if not getattr(self, name):
+                raise SetupError(
+                    f"{PREFIX}MAIL_URL needs {PREFIX}{name.upper()} as well: give one like {sample}"
+                )
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where mails are handed over, None where none are sent. SetupError, without what is given (there is
+        a password in it), where that reads wrong.
+        """
+        if not self.mail_url:
+            return None
+        try:
+            parts = urlsplit(self.mail_url)
+            scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+        except ValueError:
+            scheme = host = ""
+        plain = host.isascii() and host.isprintable() and " " not in host
+        if (
+            scheme not in MAIL_PORTS
+            or not (host and plain)
+            or port == 0
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.fragment
+            or bool(parts.username) != bool(parts.password)
+        ):
+            raise SetupError(
+                f"{PREFIX}MAIL_URL is no address of a mail server: write smtp://user:password@host:587, or "
+                "smtps://…; what is special in a password is written as %XX"
+            )
+        return MailServer(
+            "smtps" if scheme == "smtps" else "smtp",
+            host,
+            port or MAIL_PORTS[scheme],
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+        )
 
     def _check_sizes(self) -> None:
         """The longest message has to fit through every door: who sent it again would never learn why."""

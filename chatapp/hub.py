@@ -30,6 +30,7 @@ from chatapp.journal.people_requests import Person
 from chatapp.journal.requests import Commit, PeopleMoved
 from chatapp.limiter import Limiter
 from chatapp.live_rooms import LiveRooms
+from chatapp.mail import Outbox
 from chatapp.message import Author
 from chatapp.outlet import Outlet
 from chatapp.people import People
@@ -46,6 +47,7 @@ class Hub:
     def __init__(self, config: Config, journal: Journal, bus: Bus) -> None:
         self.config, self.journal, self.bus = config, journal, bus
         self.limiter = Limiter(config)
+        self.mail = Outbox(config)
         self.presence = Presence(bus, self._tell_presence, lambda who: self.people.statuses.get(who, ""))
         self.heartbeat = Heartbeat(config.heartbeat)
         self.people = People(
@@ -79,12 +81,14 @@ class Hub:
         self.draining.set()  # from here on nothing new is accepted
         for room in self.rooms:
             room.ring()
+        mails = gevent.spawn(self.mail.flush, seconds / 2)
         # Senders get their answers before their sockets are closed, unless the disk takes too long.
         if not self.journal.finish(seconds / 2):
             log.error("the journal did not finish within %s s: some senders get no answer", seconds / 2)
         for connection in self.heartbeat.connections:
             connection.dismiss(Draining())
         self.bus.flush(seconds / 2)
+        mails.join()
         self.presence.stop()  # it would renew the leases that are given up now
         if self._presence is not None:
             self._presence.join(seconds / 2)

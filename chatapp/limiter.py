@@ -56,6 +56,10 @@ class Limiter:
             self._hit(self._sign_ins, "sign-ins to", account)
         self._hit(many, "sign-ins from", address)
 
+    def mail(self, account: str) -> None:
+        """Count a mail to `account` that anybody may have asked for. Raises TooFast."""
+        self._hit(self._sign_ins, "mails to", account)
+
     def room(self, address: str) -> None:
         """Count a new room from `address`. Raises TooFast."""
         self._hit(self._guests, "rooms", address)

@@ -6,6 +6,8 @@ The rules are those of docs/protocol.md. All lengths are Unicode code points.
 import re
 import unicodedata
 
+from email_validator import EmailNotValidError, validate_email
+
 from chatapp import names
 from chatapp.errors import BadRequest, TooLong
 
@@ -16,6 +18,7 @@ CLIENT_ID_LIMIT = 64
 REACTION_LIMIT = 16
 STATUS_LIMIT = 100
 REASON_LIMIT = 250
+ADDRESS_LIMIT = 254  # RFC 5321, 4.5.3.1.3, as corrected by erratum 1690 of RFC 3696
 
 # General category Cc but newline and tab; surrogates cannot be encoded as UTF-8.
 _FORBIDDEN_IN_BODY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -92,6 +95,25 @@ def reason(value: object) -> str:
 def note(value: object) -> str:
     """`value` trimmed, if it may be what something is for; it may be empty. Raises BadRequest."""
     return "" if value in (None, "") else _line(value, REASON_LIMIT, "A note", least=0)
+
+
+def mail_address(value: object) -> str:
+    """`value` trimmed, if it may be somebody's e-mail address; its domain as DNS has it. Raises BadRequest.
+
+    What stands before the @ is ASCII: not every mail server takes more. No network is asked.
+    """
+    try:
+        found = validate_email(
+            value.strip() if isinstance(value, str) else "",
+            allow_smtputf8=False,
+            check_deliverability=False,
+            globally_deliverable=False,  # within one's own network there are names without a dot
+        )
+    except EmailNotValidError:
+        raise BadRequest("That is no e-mail address") from None
+    if found.ascii_email is None or len(found.ascii_email) > ADDRESS_LIMIT:
+        raise BadRequest("That is no e-mail address")
+    return found.ascii_email
 
 
 def escaped(words: str) -> str:

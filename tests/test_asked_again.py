@@ -100,6 +100,7 @@ class Office(House):
             SimpleNamespace(
                 journal=SimpleNamespace(ask=ask, read=self.journal.read),
                 limiter=SimpleNamespace(room=lambda address: None, account=lambda identity: None),
+                mail=SimpleNamespace(open=False),
                 check_open=lambda: None,
                 rooms_changed=lambda *people: None,
             ),

@@ -31,6 +31,7 @@ from chatapp.message import Author
 from chatapp.permissions import SCOPES, RoomKind, RoomRole, Scope
 from chatapp.transports.requests_v1 import FRAMES
 from tests.clients import Person, Socket, eventually
+from tests.mail_server import SETTINGS
 from tests.people import Member, administrator, member
 from tests.servers import ROOT, Server
 
@@ -504,6 +505,12 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /account/status": over_http("POST", "/account/status", data={"status": "away"}),
     "POST /account/sessions/end": over_http("POST", "/account/sessions/end", data={"key": NONSENSE}),
     "POST /account/sessions/end-others": over_http("POST", "/account/sessions/end-others"),
+    **{f"{method} /email/<code>": over_http(method, f"/email/{NONSENSE}") for method in ("GET", "POST")},
+    "GET /account/email": over_http("GET", "/account/email"),
+    "POST /account/email": over_http("POST", "/account/email", data={"email": "{me}@mill.example"}),
+    "POST /account/email/remove": over_http("POST", "/account/email/remove"),
+    "GET /sign-in/forgotten": over_http("GET", "/sign-in/forgotten"),
+    "POST /sign-in/forgotten": over_http("POST", "/sign-in/forgotten", data={"who": NONSENSE}),
     **{
         f"{method} {path}": over_http(method, path)
         for path in (
@@ -631,7 +638,9 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         # One of its own for the doors of the server: they end with signing everybody out.
         name = "closed" if closed else "server" if heading == "server" else "rooms"
         if name not in made:
-            settings = {"guests": "false"} if closed else {}
+            # Doors that are there where a mail server is set: it takes no mail.
+            mail = {"mail_url": "smtp://127.0.0.1:9", **SETTINGS}
+            settings = {"guests": "false"} if closed else mail if name == "server" else {}
             server = Server(tmp_path_factory.mktemp(name) / "instance", **settings).start()
             made[name] = World(server, tables()[heading].columns)
         return made[name]

@@ -35,7 +35,12 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
     "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
     "sign_up": ("open", "open", "open"),
+    "public_url": ("https://one.example", "https://one.example", "https://one.example"),
+    "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
+    "mail_from": ("chat@one.example", "chat@one.example", "chat@one.example"),
 }
+# What a setting needs beside it.
+WITH = {"CHATAPP_PUBLIC_URL": "https://chat.example", "CHATAPP_MAIL_FROM": "chat@chat.example"}
 # What the environment may say instead of a value of each kind, and what it means.
 WORDS = {
     "1": True,
@@ -91,7 +96,15 @@ def other(item: Any) -> Any:
         return "99 per day"
     if item.name == "sign_up":
         return "closed"
-    return "https://three.example" if item.name in ("origins", "frame_ancestors") else "sqlite:////elsewhere"
+    if item.name in ("origins", "frame_ancestors", "public_url"):
+        return "https://three.example"
+    others = {"mail_url": "smtp://three.example:25", "mail_from": "chat@three.example"}
+    return others.get(item.name, "sqlite:////elsewhere")
+
+
+def beside(item: Any) -> dict[str, str]:
+    """What else has to be set."""
+    return WITH if item.name == "mail_url" else {}
 
 
 @pytest.fixture
@@ -131,22 +144,22 @@ def test_nothing_set_gives_what_the_protocol_promises(
 @every_setting
 def test_a_setting_is_taken_from_the_environment(item: Any, load: Callable[..., config.Config]) -> None:
     text, _, meant = sample(item)
-    assert getattr(load({variable(item.name): text}), item.name) == meant
+    assert getattr(load({variable(item.name): text, **beside(item)}), item.name) == meant
 
 
 @every_setting
 def test_a_setting_is_taken_from_config_py(item: Any, load: Callable[..., config.Config]) -> None:
     text, value, meant = sample(item)
     for written in (value, text):
-        assert getattr(load({}, f"{variable(item.name)} = {written!r}"), item.name) == meant
+        assert getattr(load(beside(item), f"{variable(item.name)} = {written!r}"), item.name) == meant
 
 
 @every_setting
 def test_the_environment_wins_over_config_py(item: Any, load: Callable[..., config.Config]) -> None:
     text, _, meant = sample(item)
     in_file = f"{variable(item.name)} = {other(item)!r}"
-    assert getattr(load({}, in_file), item.name) != meant
-    assert getattr(load({variable(item.name): text}, in_file), item.name) == meant
+    assert getattr(load(beside(item), in_file), item.name) != meant
+    assert getattr(load({variable(item.name): text, **beside(item)}, in_file), item.name) == meant
 
 
 @pytest.mark.parametrize(("word", "meant"), WORDS.items())
@@ -191,6 +204,34 @@ WRONG_TEXT = {
     "rate_guests": ["10 per"],
     "rate_sign_ins": ["often"],
     "sign_up": ["perhaps"],
+    "public_url": [
+        "chat.example",
+        "ftp://chat.example",
+        "https://chat.example/chats",
+        "https://",
+        "https://a b",
+    ],
+    "mail_url": [
+        "chat.example",
+        "http://chat.example",
+        "smtp://",
+        "smtp://chat.example:many",
+        "smtp://chat.example:0",
+        "smtp://chat.example:99999",
+        "smtp://chat.example/inbox",
+        "smtp://chat.example?x=y",
+        "smtp://somebody@chat.example",
+        "smtp://:sesame@chat.example",
+        "smtp://somebody:ses/ame@chat.example",
+        "smtp://[::1",
+    ],
+    "mail_from": [
+        "chat",
+        "chat@",
+        "@chat.example",
+        "The Chat <chat@chat.example>",
+        "chat@chat.example\r\nX: y",
+    ],
     "body_limit": ["", "many", "0", "-5", "4e3", "4000.0", "9" * 5000],
     "heartbeat": ["0", "nan", "inf"],
     "backlog": ["0", "1,000"],
@@ -230,6 +271,45 @@ def test_a_value_of_the_wrong_type_in_config_py_is_refused_in_one_line_that_name
     name: str, value: str, load: Callable[..., config.Config]
 ) -> None:
     assert variable(name) in refusal(load, {}, f"{variable(name)} = {value}")
+
+
+MAIL = "smtp://somebody:sesame@chat.example"
+
+
+@pytest.mark.parametrize("missing", sorted(WITH))
+def test_mail_needs_a_sender_and_an_address_for_links(
+    missing: str, load: Callable[..., config.Config]
+) -> None:
+    given = {name: value for name, value in WITH.items() if name != missing}
+    said = refusal(load, {"CHATAPP_MAIL_URL": MAIL, **given})
+    assert missing in said
+    assert "sesame" not in said
+    assert load({"CHATAPP_MAIL_URL": MAIL, **WITH}).mail_server is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["smtp://somebody:sesame@chat.example:x", "smtp://a:sesame/x@chat.example", "x://a:sesame@b.example"],
+)
+def test_what_is_said_of_a_wrong_mail_server_has_no_password(
+    url: str, load: Callable[..., config.Config]
+) -> None:
+    assert "sesame" not in refusal(load, {"CHATAPP_MAIL_URL": url, **WITH})
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("smtp://chat.example", ("smtp", "chat.example", 587, "", "")),
+        ("smtps://chat.example", ("smtps", "chat.example", 465, "", "")),
+        ("smtp://chat.example:25/", ("smtp", "chat.example", 25, "", "")),
+        ("smtp://ada%40mill:a%2Fb%3A%40c@[::1]:26", ("smtp", "::1", 26, "ada@mill", "a/b:@c")),
+    ],
+)
+def test_a_mail_server_is_an_address_with_what_is_special_in_it_escaped(
+    url: str, meant: tuple[object, ...], load: Callable[..., config.Config]
+) -> None:
+    assert load({"CHATAPP_MAIL_URL": url, **WITH}).mail_server == meant
 
 
 @pytest.mark.parametrize("name", ["frame_limit", "request_limit"])

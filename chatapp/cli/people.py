@@ -60,11 +60,15 @@ def show(which: str, as_json: bool) -> None:
     found = shell.person(which)
     state, sessions = found.state, found.sessions()
     if as_json:
-        print_json({**_fields(found), "sessions": [_session(each) for each in sessions]})
+        print_json(
+            {**_fields(found), "email": found.email, "sessions": [_session(each) for each in sessions]}
+        )
         return
     click.echo(f"{state.id} {state.name}" + (" (disabled)" if state.disabled else ""))
     click.echo(f"role    {state.role}")
     click.echo(f"status  {state.status or '-'}")
+    if found.email is not None:
+        click.echo(f"e-mail  {found.email}")
     for each in sessions:
         click.echo(f"signed in  {each.seen_at[:16].replace('T', ' ')}Z  {each.address}  {each.device}")
 

@@ -16,7 +16,7 @@ from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, SPENT, TOKENS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, ADDRESSES, SPENT, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -26,6 +26,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, SPENT, TOKENS 
         account_rows.Invitation,
         account_rows.Erasure,
         account_rows.ResetLink,
+        account_rows.AddressLink,
         account_rows.Spent,
         account_rows.Token,
     )
@@ -248,6 +249,47 @@ def reset_for(connection: Connection, code: str) -> Person | None:
     )
     row = connection.execute(query).first()
     return Person(*row) if row else None
+
+
+def address_key(address: str) -> str:
+    """An e-mail address as addresses are compared: few servers tell Ada@ from ada@, and nobody should."""
+    return address.lower()
+
+
+def address_of(connection: Connection, person_id: str) -> str | None:
+    """Somebody's e-mail address, once it is confirmed."""
+    found: str | None = connection.scalar(select(_U.email).where(_U.person_id == person_id))
+    return found
+
+
+def person_reached(connection: Connection, address: str) -> Person | None:
+    """Whose address that is, confirmed."""
+    row = connection.execute(_PERSON.where(_U.email_key == address_key(address))).first()
+    return Person(*row) if row else None
+
+
+def address_to_confirm(connection: Connection, person_id: str) -> str | None:
+    """The address for which somebody was mailed a link that is still good."""
+    columns = ADDRESSES.c
+    query = (
+        select(columns.email)
+        .join(USERS, columns.user_id == _U.id)
+        .where(_U.person_id == person_id, columns.expires_at > time.time_ns() // 1000)
+    )
+    found: str | None = connection.scalar(query)
+    return found
+
+
+def address_link(connection: Connection, code: str) -> tuple[Person, str] | None:
+    """Whose address the link confirms, and which one, if it is still good."""
+    columns = ADDRESSES.c
+    query = (
+        _PERSON.join(ADDRESSES, columns.user_id == _U.id)
+        .add_columns(columns.email)
+        .where(columns.key == code, columns.expires_at > time.time_ns() // 1000)
+    )
+    row = connection.execute(query).first()
+    return (Person(*row[:5]), row.email) if row else None
 
 
 def identity_now(connection: Connection, identity: Identity) -> Identity:

@@ -185,6 +185,30 @@ class Reset(PeopleRequest, frozen=True):
     uniquifier: str
 
 
+class OfferAddress(PeopleRequest, frozen=True):
+    """Make a link with which somebody confirms that an e-mail address is theirs; earlier ones are good no
+    longer.
+    """
+
+    key: str
+    person: str
+    address: str
+    expires_at: int
+
+
+class ConfirmAddress(PeopleRequest, frozen=True):
+    """Set an address with such a link, once. Answers the Person, and the address that they had before."""
+
+    key: str
+
+
+class DropAddress(PeopleRequest, frozen=True):
+    """Forget somebody's address, also one that is to be confirmed yet. Answers which one it was, if any."""
+
+    person: str
+    by: Author
+
+
 class ResetFactor(PeopleRequest, frozen=True):
     """Take somebody's second factor away: authenticator, recovery codes, passkeys that are nothing else."""
 

@@ -8,7 +8,16 @@ from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
-from chatapp.journal.people_reading import INVITATIONS, PASSKEYS, RESETS, SERVER, SESSIONS, SPENT, USERS
+from chatapp.journal.people_reading import (
+    ADDRESSES,
+    INVITATIONS,
+    PASSKEYS,
+    RESETS,
+    SERVER,
+    SESSIONS,
+    SPENT,
+    USERS,
+)
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, guest
 from chatapp.journal.requests import Act, PeopleRequest
@@ -54,6 +63,12 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
             _offer_reset(connection, request, at)
         case requests.Reset():
             return _reset(connection, request, at), True
+        case requests.OfferAddress():
+            _offer_address(connection, request, at)
+        case requests.ConfirmAddress():
+            return _confirm_address(connection, request, at), False
+        case requests.DropAddress():
+            return _drop_address(connection, request, at), False
         case requests.ResetFactor():
             _reset_factor(connection, request, at)
         case requests.ImposeEverywhere():
@@ -151,9 +166,8 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
         connection.execute(update(SERVER).values(begun=True))
     ended = columns.get("password") is not None and _first_way_in(connection, request.person, at)
     connection.execute(update(USERS).where(USERS.c.person_id == request.person).values(columns))
-    if "password" in columns:  # a link for a new one, which somebody else may have, is not needed any more
-        mine = RESETS.c.user_id == _user(connection, request.person)
-        connection.execute(delete(RESETS).where(mine))
+    if "password" in columns:
+        _end_links(connection, request.person)
     if request.end_sessions or columns.get("disabled"):
         ended = bool(_end_sessions(connection, requests.EndSessions(request.person), at)) or ended
     if columns.get("disabled"):
@@ -161,6 +175,13 @@ def _change(connection: Connection, request: requests.ChangeAccount, at: int) ->
     if request.act is not None:
         note(connection, request.by, request.act, None, at)
     return _person(connection, request.person), public or ended
+
+
+def _end_links(connection: Connection, person: str) -> None:
+    """With a new password the links end that are about: who made somebody set it may have asked for them."""
+    user = _user(connection, person)
+    for table in (RESETS, ADDRESSES):
+        connection.execute(delete(table).where(table.c.user_id == user))
 
 
 def _first_way_in(connection: Connection, person: str, at: int) -> bool:
@@ -294,11 +315,52 @@ def _reset(connection: Connection, request: requests.Reset, at: int) -> Person:
         raise Forbidden("This link was used, or its time is over: ask for another one")
     columns = {"password": request.password, "fs_uniquifier": request.uniquifier}
     _first_way_in(connection, person.id, at)
-    connection.execute(delete(RESETS).where(RESETS.c.key == request.key))
+    _end_links(connection, person.id)
     connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(columns))
     _end_sessions(connection, requests.EndSessions(person.id), at)
     note(connection, Author(person.id, person.name), Act("set a new password with a link"), None, at)
     return person
+
+
+def _offer_address(connection: Connection, request: requests.OfferAddress, at: int) -> None:
+    columns, user = ADDRESSES.c, _user(connection, request.person)
+    connection.execute(delete(ADDRESSES).where((columns.user_id == user) | (columns.expires_at < at)))
+    row = {
+        "key": request.key,
+        "user_id": user,
+        "email": request.address,
+        "expires_at": request.expires_at,
+    }
+    connection.execute(insert(ADDRESSES).values(row))
+
+
+def _confirm_address(
+    connection: Connection, request: requests.ConfirmAddress, at: int
+) -> tuple[Person, str | None]:
+    found = reading.address_link(connection, request.key)
+    if found is None:
+        raise Forbidden("This link was used, or its time is over: ask for another one")
+    person, address = found
+    owner = reading.person_reached(connection, address)
+    if owner is not None and owner.id != person.id:
+        raise BadRequest("That address belongs to another account by now")
+    before = reading.address_of(connection, person.id)
+    connection.execute(delete(ADDRESSES).where(ADDRESSES.c.key == request.key))
+    columns = {"email": address, "email_key": reading.address_key(address)}
+    connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(columns))
+    note(connection, Author(person.id, person.name), Act("set an e-mail address", person.id), None, at)
+    return person, before if before != address else None
+
+
+def _drop_address(connection: Connection, request: requests.DropAddress, at: int) -> str | None:
+    user = _user(connection, request.person)
+    connection.execute(delete(ADDRESSES).where(ADDRESSES.c.user_id == user))
+    before = reading.address_of(connection, request.person)
+    if before is not None:
+        none = {"email": None, "email_key": None}
+        connection.execute(update(USERS).where(USERS.c.id == user).values(none))
+        note(connection, request.by, Act("took an e-mail address away", request.person), None, at)
+    return before
 
 
 def _reset_factor(connection: Connection, request: requests.ResetFactor, at: int) -> None:

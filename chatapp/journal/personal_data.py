@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, Text, cast, delete, insert, select, upda
 
 from chatapp.journal import people_reading, sentences, token_statements
 from chatapp.journal.people_reading import (
+    ADDRESSES,
     ERASED,
     ERASURES,
     INVITATIONS,
@@ -41,6 +42,7 @@ SECRETS = {
     "tf_totp_secret",
     "mf_recovery_codes",
     "key",
+    "email_key",
 }
 
 
@@ -55,6 +57,9 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
         "passkeys": [
             _plain({"name": key["name"], "made_at": key["made_at"]}) for key in account.get("passkeys", ())
         ],
+        "addresses_to_confirm": _rows(
+            connection, ADDRESSES, ADDRESSES.c.user_id == user, without={"key", "user_id"}
+        ),
         "sessions": _rows(connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id"}),
         "tokens": _rows(connection, TOKENS, TOKENS.c.user_id == user, without={"key", "user_id", "changed"}),
         "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key"}),
@@ -223,7 +228,7 @@ def _bury_account(connection: Connection, request: Erase, at: int) -> None:
     number = people_reading.number(connection) + 1
     gone = {"key": people_reading.erasure(request.person), "changed": number}
     connection.execute(insert(ERASURES).values(gone))
-    for table in (PASSKEYS, RESETS):
+    for table in (PASSKEYS, RESETS, ADDRESSES):
         connection.execute(delete(table).where(table.c.user_id == user))
     sessions = update(SESSIONS).where(SESSIONS.c.user_id == user)
     connection.execute(sessions.values(device="", address="", ended_at=at, changed=number))

@@ -84,6 +84,7 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
         has_password=row.get("password") is not None,
         has_factor=row.get("tf_primary_method") is not None,
         passkeys=row.get("passkeys", []),
+        address=row.get("email"),
         error=str(error) if error else None,
         form=form or {},
     )

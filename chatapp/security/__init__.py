@@ -13,7 +13,7 @@ from typing import Any
 import flask_login
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask_security import Security, user_authenticated
-from flask_security.utils import set_request_attr
+from flask_security.utils import check_and_update_authn_fresh, set_request_attr
 
 from chatapp import auth, names
 from chatapp.accounts import hashed, new_code, sign_out
@@ -33,7 +33,7 @@ BLUEPRINT = "security"
 # What the library's flows keep in the cookie that outlives signing in.
 KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
 CODE = "security.two_factor_token_validation"  # while signing in: setting one up is elsewhere
-# Second factors by mail and the help desk: nothing here sends mail.
+# Second factors by mail and the help desk: a mailbox is no second factor to a password that it resets.
 CLOSED = {"security.two_factor_rescue"}
 # Writes of somebody who is signed in that say no secret.
 NOTHING_TO_GUESS = {
@@ -89,7 +89,8 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
         "TWO_FACTOR_RESCUE_EMAIL": False,
         "TOTP_SECRETS": {"1": digest.hex()},
-        "TOTP_ISSUER": config.site_name,
+        # A colon ends an issuer in an authenticator's address.
+        "TOTP_ISSUER": config.site_name.replace(":", " "),
         "MULTI_FACTOR_RECOVERY_CODES": True,
         "MULTI_FACTOR_RECOVERY_CODES_N": 8,
         "MULTI_FACTOR_RECOVERY_CODES_KEYS": [base64.urlsafe_b64encode(digest)],
@@ -122,6 +123,14 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
     settings = {f"SECURITY_{name}": value for name, value in own.items()}
     # Whether a write may be what it says it is, is ours to decide for every door (auth.guard_write).
     return {**settings, "WTF_CSRF_ENABLED": False, "REMEMBER_COOKIE_NAME": "unused"}
+
+
+def said_lately() -> bool:
+    """Whether who is signed in has said who they are within FRESH, as the library asks it before it changes
+    somebody's ways in. Switches.
+    """
+    known = flask_login.current_user.is_authenticated  # loads what the next line looks at
+    return bool(known and check_and_update_authn_fresh(FRESH, timedelta(0)))
 
 
 def _load(user_id: str) -> User | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_security.datastore import UserDatastore
 
+from chatapp import letters
 from chatapp.errors import Forbidden
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
@@ -57,6 +58,10 @@ class Datastore(UserDatastore):
             model.stored.update(changes)
             if isinstance(model.mf_recovery_codes, list):
                 model.stored["mf_recovery_codes"] = list(model.mf_recovery_codes)
+            if ends:
+                letters.tell(get_hub(), model.person_id, "new password")
+            if "tf_primary_method" in changes and changes["tf_primary_method"] is None:
+                letters.tell(get_hub(), model.person_id, "factor")
         return model
 
     def mf_delete_recovery_code(self, user: User, idx: int) -> bool:  # type: ignore[override]
@@ -70,6 +75,8 @@ class Datastore(UserDatastore):
 
     def delete(self, model: Passkey) -> None:
         get_hub().journal.ask(DropPasskey(model.owner, model.id, **_asked_by(model.owner)))
+        if model.usage == people_reading.SECOND_FACTOR:
+            letters.tell(get_hub(), model.owner, "factor")
 
     def commit(self) -> None:
         """All is kept already."""

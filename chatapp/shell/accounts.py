@@ -13,6 +13,7 @@ VERBS = """\
 What can be done with a person:
 
 person.name, .role, .status   as they are now
+person.email                  their e-mail address, if they have confirmed one
 person.rename(name)           give them another name
 person.role = "administrator" or "member"
 person.disable(), .enable()   shut them out, and let them in again
@@ -49,6 +50,11 @@ class ShellPerson:
     @property
     def status(self) -> str:
         return self.state.status
+
+    @property
+    def email(self) -> str | None:
+        """Their address, None where they have none that is confirmed."""
+        return self._hub.journal.read(people_reading.address_of, self.id)
 
     @property
     def role(self) -> str:

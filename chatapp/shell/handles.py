@@ -20,6 +20,7 @@ from chatapp.posting import Draft
 T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
+MAIL_SECONDS = 10.0
 VERBS = """\
 What can be done with a room:
 
@@ -306,7 +307,8 @@ def _folded(name: str) -> str:
 
 
 def flushed(hub: Hub, verb: Callable[[], T]) -> T:
-    # This process waits at a prompt or ends: let the notice out while we are at it.
+    # This process waits at a prompt or ends: let notices and mails out while we are at it.
     done = verb()
     hub.bus.flush(FLUSH_SECONDS)
+    hub.mail.flush(MAIL_SECONDS)
     return done
