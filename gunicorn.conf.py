@@ -1,7 +1,7 @@
 """What long-lived connections need of gunicorn, each line with its reason. gunicorn reads this by itself.
 
-Nothing of the application may be imported in the master: the workers must patch the standard library first, and
-take up its newest code after SIGHUP.
+Nothing of the application may be imported in the master: the workers must patch the standard library first,
+and take up its newest code after SIGHUP.
 """
 
 import contextlib
@@ -39,8 +39,9 @@ control_socket_disable = True
 # One line per start, stop and error, no line per request.
 accesslog = None
 
-# Imported once, by the master: a worker then starts in half the time, and they share the memory. None of them may
-# keep what gevent replaces in the workers, nor wait while it holds a lock that it made here: tests/test_libraries.py.
+# Imported once, by the master: a worker then starts in half the time, and they share the memory. None of them
+# may keep what gevent replaces in the workers, nor wait while it holds a lock that it made here:
+# tests/test_libraries.py.
 LIBRARIES = (
     "argon2",
     "confusable_homoglyphs.confusables",
@@ -85,13 +86,14 @@ def on_starting(server):
     if stray:
         _give_up(f"{stray[0]!r} says nothing to the server: name the address with -b 127.0.0.1:8080")
     logging.getLogger("gunicorn.error").addFilter(_Refusals(server))
-    inherited = "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ  # from an older master or from systemd
+    # From an older master, or from systemd.
+    inherited = "GUNICORN_FD" in os.environ or "LISTEN_FDS" in os.environ
     for address in server.cfg.address:
         if isinstance(address, tuple) and not server.cfg.reuse_port and not inherited:
             _check_free(*address)
     for name in LIBRARIES:
         importlib.import_module(name)
-    gc.freeze()  # or each worker's first collection would write to all the pages that it shares with the others
+    gc.freeze()  # or each worker's first collection would write to all the pages that they share
     if server.cfg.workers > 1:
         # One worker says by itself what is wrong with the installation; several would all say it.
         _try_out()

@@ -2,6 +2,7 @@
 
 A lock that was made before is of the kind that holds up the whole thread: greenlets of one worker would wait for
 each other for ever, if one of them could be switched away while it holds it. Those that are listed cannot.
+Looked at are modules, their classes, and the objects in them.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from tests.servers import ROOT
 
 IN_THE_MASTER = """
-import _thread, importlib, json, runpy, sys, threading
+import _thread, importlib, json, runpy, sys, threading, types
 
 kinds = (type(_thread.allocate_lock()), type(_thread.RLock()), _thread._local)
 for name in runpy.run_path("gunicorn.conf.py")["LIBRARIES"]:
@@ -25,15 +26,34 @@ from gevent import monkey
 monkey.patch_all()
 replaced = {id(value) for names in monkey.saved.values() for value in names.values() if callable(value)}
 kept = set()
+
+
+def is_kept(value):
+    return id(value) in replaced or isinstance(value, kinds)
+
+
+def inside_of(value):
+    if isinstance(value, types.FunctionType):
+        return []
+    try:
+        return list(object.__getattribute__(value, "__dict__").values())
+    except AttributeError:  # it has none
+        return list(vars(value).values()) if isinstance(value, type) else []
+
+
 for name, module in list(sys.modules.items()):
     if name.partition(".")[0] in {*sys.stdlib_module_names, "__main__", "gevent", "greenlet", "gunicorn"}:
         continue
     for word, value in list(vars(module).items()):
+        if isinstance(value, types.ModuleType):
+            continue
         own = isinstance(value, type) and id(value) not in replaced
-        inside = vars(value).values() if own else ()
         bases = value.__mro__[1:] if own else ()
-        if any(id(each) in replaced or isinstance(each, kinds) for each in (value, *inside, *bases)):
-            kept.add(f"{value.__module__}.{value.__name__}" if own else f"{name}.{word}")
+        if any(is_kept(each) for each in (value, *bases)):
+            kept.add(f"{name}.{word}")
+        elif any(map(is_kept, inside_of(value))):
+            whose = value if own else type(value)
+            kept.add(f"{whose.__module__}.{whose.__name__}")
 print(json.dumps(sorted(kept)))
 """
 WHAT_IS_NEW = """
@@ -45,8 +65,10 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - befor
 CANNOT_SWITCH = {
     # Under their locks a dictionary or a list is changed, a number is added, or a class is made ready.
     "cryptography.hazmat.bindings.openssl.binding.Binding",
+    "jinja2.utils.LRUCache",
     "jinja2.utils.Lock",
     "prometheus_client.metrics.Lock",
+    "prometheus_client.registry.CollectorRegistry",
     "prometheus_client.registry.Lock",
     "prometheus_client.values.Lock",
     "sqlalchemy.orm.collections.__instrumentation_mutex",
