@@ -1,12 +1,16 @@
 """The docs and the tests know every door: what is added must be described and tried."""
 
 import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from chatapp.errors import ChatError
 from chatapp.transports.requests_v1 import FRAMES
+from tests import test_matrix
 from tests.servers import ROOT, Server
 
 DOCS = {
@@ -67,3 +71,21 @@ def test_what_security_md_names_as_a_test_is_one() -> None:
     assert len(named) > 10
     found = {path.name for path in Path(ROOT, "tests").rglob("test_*.py")}
     assert [name for name in named if name.rpartition("/")[2] not in found] == []
+
+
+def test_the_counts_of_the_hostile_suite_and_of_the_matrix_are_true() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/hostile"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    counted = Counter(re.findall(r"^tests/hostile/(\w+\.py)::", listed, re.MULTILINE))
+    assert dict(re.findall(r"^\| `(\w+\.py)` \| (\d+) \|", DOCS["security.md"], re.MULTILINE)) == {
+        file: str(count) for file, count in counted.items()
+    }
+    matrix = test_matrix.tables().values()
+    cells = sum(len(row) for table in matrix for row in table.rows.values())
+    doors = len({row for table in matrix for row in table.rows})
+    assert f"| {cells:,} cells | {doors} doors" in DOCS["security.md"]
