@@ -7,6 +7,7 @@ import pytest
 
 from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
+from tests.mail_server import MailServer
 from tests.servers import Server
 
 LOG_LINES = 40
@@ -58,6 +59,14 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield make
     for server in made:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def post() -> Iterator[MailServer]:
+    """A mail server, which keeps what it is given."""
+    server = MailServer().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

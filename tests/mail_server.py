@@ -1,9 +1,7 @@
 """A mail server on this machine, as the chat has one set: what it took is looked at by tests."""
 
 import re
-import socket
 import ssl
-import subprocess
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from tests.addresses import free_port
 from tests.clients import eventually
 
 USER, PASSWORD = "chat", "s3cret/@:word"
@@ -96,13 +95,6 @@ class MailServer:
         return eventually(lambda: self.to(address)[seen:], f"a mail to {address}", seconds=60)[0]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def link_in(mail: EmailMessage) -> str:
     """The path of the one link of a mail."""
     [link] = re.findall(r"https?://\S+", said_in(mail))
@@ -112,22 +104,3 @@ def link_in(mail: EmailMessage) -> str:
 
 def said_in(mail: EmailMessage) -> str:
     return str(mail.get_content())
-
-
-def make_certificate(folder: Path) -> None:
-    """`mail.pem` and `mail.key` of this machine, which signs for itself."""
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-out", str(folder / "mail.pem"), "-keyout", str(folder / "mail.key")]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from tests.addresses import free_port, make_certificate
 from tests.clients import UNIT, eventually
 from tests.servers import ROOT, Server
 
@@ -22,9 +23,9 @@ class Nginx:
     """
 
     def __init__(self, server: Server, folder: Path, patience: int) -> None:
-        self.server, self.port, self.tls_port = server, _free_port(), _free_port()
+        self.server, self.port, self.tls_port = server, free_port(), free_port()
         self._folder, self._log = folder, folder / "error.log"
-        _make_certificate(folder)
+        make_certificate(folder, "chat")
         configuration = folder / "nginx.conf"
         configuration.write_text(self._configuration(patience))
         self._process = subprocess.Popen([str(NGINX), "-e", str(self._log), "-c", str(configuration)])
@@ -71,27 +72,3 @@ class Nginx:
         assert self._process.poll() is None, self._log.read_text()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _make_certificate(folder: Path) -> None:
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    files = ["-out", str(folder / "chat.pem"), "-keyout", str(folder / "chat.key")]
-    subprocess.run([*command, *files], check=True, capture_output=True)

@@ -20,6 +20,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from chatapp import mail
 from chatapp.config import Config
+from tests.addresses import free_port, make_certificate
 from tests.clients import Person, eventually
 from tests.factors import Authenticator
 from tests.mail_server import (
@@ -30,9 +31,7 @@ from tests.mail_server import (
     SETTINGS,
     USER,
     MailServer,
-    free_port,
     link_in,
-    make_certificate,
     said_in,
 )
 from tests.people import PASSWORD, Member, administrator, member
@@ -40,13 +39,6 @@ from tests.servers import Server
 
 NEW = "twelve green tractors sing"
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def post() -> Iterator[MailServer]:
-    server = MailServer().start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -597,7 +589,7 @@ def test_what_the_mail_server_puts_off_is_tried_again_and_what_it_refuses_for_go
 def test_a_mail_server_is_believed_with_a_certificate_that_is_trusted_and_gets_the_password_over_tls(
     new_server: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_certificate(tmp_path)
+    make_certificate(tmp_path, "mail")
     post = MailServer(tls=tmp_path).start()
     url = f"smtp://{USER}:{quote(MAIL_PASSWORD, safe='')}@127.0.0.1:{post.port}"
     try:

@@ -19,13 +19,6 @@ NEW = "twelve green tractors sing"
 
 
 @pytest.fixture(scope="module")
-def post() -> Iterator[MailServer]:
-    server = MailServer().start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def mailing(tmp_path_factory: pytest.TempPathFactory, post: MailServer) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("mailing") / "instance", **post.settings).start()
     yield server
