@@ -14,6 +14,7 @@ _SCOPE = "(?:read|write|manage)"
 _SENTENCES = [
     re.compile(sentence, re.DOTALL)
     for sentence in (
+        "(took the second factor of )(.+)( away)",
         "(took )(.+)( in)",
         "(is called )(.+)( now)",
         r"(made an account: )(.+)( \((?:member|administrator)\))",
