@@ -35,6 +35,7 @@ from chatapp.journal.requests import (
     Act,
     ChangeRoom,
     DropRoom,
+    Effect,
     Impose,
     MakeHook,
     MakeRoom,
@@ -300,6 +301,48 @@ def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -
         (1, "administrator", 4),
         (2, "member", 4),
     ]
+
+
+ABOUT_GRACE: dict[str, Callable[[Office], Request]] = {
+    "a part": lambda it: deed(it, "made grace an owner", SetMember(it.grace.id, "grace", "owner")),
+    "a time-out": lambda it: deed(it, "let grace only read", Impose("timeout", "grace", it.grace.id)),
+    "a ban": lambda it: deed(
+        it, "banned grace", SetMember(it.grace.id, "grace", None), Impose("ban", "grace", it.grace.id)
+    ),
+    "sending out": lambda it: deed(it, "removed grace"),
+    "a conversation": lambda it: MakeRoom(
+        "ada, grace",
+        kind="direct",
+        members=((it.ada.id, "ada", "member"), (it.grace.id, "grace", "member")),
+        party=f"{it.ada.id} {it.grace.id}",
+    ),
+    "a ban from the server": lambda it: ImposeEverywhere(
+        (Impose("ban", "grace", it.grace.id), Impose("ban", "grace", device="a browser")),
+        BOSS,
+        Act("banned grace from the server", it.grace.id),
+    ),
+}
+
+
+def deed(office: Office, said: str, *effects: Effect) -> Post:
+    """One of the boss about grace."""
+    whom = office.grace.id
+    detail = {"removed": whom}
+    return Post(
+        office.room, BOSS, said, "notice", detail=detail, effects=effects, act=Act(said, whom), over=whom
+    )
+
+
+@pytest.mark.parametrize("what", ABOUT_GRACE)
+def test_a_deed_about_who_was_just_erased_does_not_put_them_back(what: str, office: Office) -> None:
+    erasure = Erase(office.grace.id, "x1", True)
+    _, answer = office.ask_together(erasure, ABOUT_GRACE[what](office))
+    assert type(answer) is BadRequest
+    with office.journal._connections._engine.connect() as connection:
+        left = list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+    words = [f"'{office.grace.id}'", f'"{office.grace.id}"', "grace"]
+    left = [line.replace("grace''s session", "") for line in left]
+    assert [line for line in left if any(word in line for word in words)] == []
 
 
 # -- a name that two take at once ----------------------------------------------------------------------------

@@ -57,6 +57,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.ResetFactor():
             _reset_factor(connection, request, at)
         case requests.ImposeEverywhere():
+            if any(each.person and reading.erased(connection, each.person) for each in request.sanctions):
+                raise BadRequest("There is nobody with that id (any more)")
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
                 if sanction.person is not None:

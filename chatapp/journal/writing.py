@@ -202,6 +202,7 @@ class _Transaction:
             any_author = self._any_author(post, *changed)
         if room.closed and not post.forced:
             raise RoomClosed()
+        self._check_nobody_erased(_concerned(post))
         original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
         self._take_effect(room, post)
@@ -276,6 +277,11 @@ class _Transaction:
     def _check_not_erased(self, person: str) -> None:
         if people_reading.erased(self._connection, person):
             raise SignIn("You are not known here any more")
+
+    def _check_nobody_erased(self, people: Iterable[str]) -> None:
+        """A deed about somebody that comes behind their erasure would put them back."""
+        if any(people_reading.erased(self._connection, person) for person in people):
+            raise BadRequest("There is nobody with that id (any more)")
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         self._permit_on_server(request.identity, request.verb)
@@ -475,6 +481,7 @@ class _Transaction:
         self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
+        self._check_nobody_erased(person for person, *_ in request.members)
         room = statements.insert_room(self._connection, request, now())
         self._note(request, room)
         self._rooms[room] = _OpenRoom(
@@ -552,3 +559,9 @@ class _Transaction:
             ]
             self._connection.execute(_ADVANCE, rows)
         return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]
+
+
+def _concerned(post: Post) -> set[str]:
+    """Ids of whom a deed is about."""
+    people = {effect.person for effect in post.effects if isinstance(effect, SetMember | Impose)}
+    return {person for person in (*people, post.over) if person is not None}
