@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from chatapp import accounts, administration, membership, tokens
 from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
 from chatapp.hub import Hub
-from chatapp.journal import people_reading, reading, token_reading
+from chatapp.journal import people_reading, personal_data, reading, token_reading
 from chatapp.journal.people_requests import (
     ChangeAccount,
     DropPasskey,
@@ -343,6 +343,19 @@ def test_a_deed_about_who_was_just_erased_does_not_put_them_back(what: str, offi
     words = [f"'{office.grace.id}'", f'"{office.grace.id}"', "grace"]
     left = [line.replace("grace''s session", "") for line in left]
     assert [line for line in left if any(word in line for word in words)] == []
+
+
+def test_of_two_guests_with_one_name_each_has_their_own_network(office: Office) -> None:
+    for person in ("g1", "g2"):
+        office.journal.ask(NoteGuest(person, "mallory", f"browser of {person}", "192.0.2.1"))
+    for person, network in (("g1", "192.0.2.0/24"), ("g2", "198.51.100.0/24")):
+        bans = (Impose("ban", "mallory", person), Impose("ban", "mallory", network=network))
+        office.journal.ask(ImposeEverywhere(bans, BOSS, Act("banned mallory from the server", person)))
+    kept = office.journal.read(personal_data.export, "g1")
+    assert [each["network"] for each in kept["sanctions"]] == [None, "192.0.2.0/24"]
+    office.journal.ask(Erase("g1", "x1", True))
+    bans = {ban.name: (ban.person, ban.network) for ban in office.journal.read(reading.sanctions_of, None)}
+    assert bans == {"mallory": ("g2", "198.51.100.0/24"), personal_data.NAME: (None, "192.0.2.0/24")}
 
 
 # -- a name that two take at once ----------------------------------------------------------------------------

@@ -26,13 +26,13 @@ from chatapp.journal.reading import (
     REPORTS,
     ROOMS,
     SANCTIONS,
+    of_one_deed,
     report_settled_about,
 )
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
 NAME = "removed person"
-TOGETHER = 5_000_000  # microseconds: the sanctions of one ban are imposed within
 # Of an account: what says nothing about the person, or is a secret that they know and nobody else is to.
 SECRETS = {
     "password",
@@ -144,7 +144,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
 
 def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
     """The rows of all that was ever imposed on somebody, also those on their browser and network: these do
-    not say whose they are, but were imposed together with one that does, for the same time and reason.
+    not say whose they are, but were imposed by one deed with one that does.
     """
     columns = SANCTIONS.c
     found = {
@@ -154,8 +154,7 @@ def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
         together = select(*columns).where(
             columns.person_id.is_(None),
             columns.room_id.is_not_distinct_from(row.room_id),
-            columns.at.between(row.at, row.at + TOGETHER),
-            *(columns[same] == getattr(row, same) for same in ("kind", "name", "until", "reason", "by_id")),
+            of_one_deed(row.kind, row.at, row.by_id),
         )
         found |= {each.id: each for each in connection.execute(together)}
     return list(found.values())

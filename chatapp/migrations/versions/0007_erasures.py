@@ -1,4 +1,6 @@
-"""Who was taken out of the database, as the hash of their id."""
+"""Who was taken out of the database, as the hash of their id; and one time for all that one deed imposed, by
+which it is known whose browser and network a ban is of.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +9,8 @@ revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
+
+TOGETHER = 5_000_000  # microseconds, within which the sanctions of one deed were imposed
 
 
 def upgrade() -> None:
@@ -17,6 +21,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_erasures"),
     )
     op.create_index("ix_erasures_changed", "erasures", ["changed"])
+    _give_one_time()
+
+
+def _give_one_time() -> None:
+    """In the order of their numbers: the person, then their browser, then the network."""
+    database = op.get_bind()
+    query = "SELECT id, at, person_id, kind, room_id, name, until, reason, by_id FROM sanctions ORDER BY id"
+    times: dict[tuple[object, ...], int] = {}
+    for number, at, person, *deed in database.execute(sa.text(query)).all():
+        if person is not None:
+            times[tuple(deed)] = at
+        elif 0 < at - times.get(tuple(deed), at) < TOGETHER:
+            one = {"id": number, "at": times[tuple(deed)]}
+            database.execute(sa.text("UPDATE sanctions SET at = :at WHERE id = :id"), one)
 
 
 def downgrade() -> None:
