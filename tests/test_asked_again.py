@@ -358,6 +358,20 @@ def test_of_two_guests_with_one_name_each_has_their_own_network(office: Office) 
     assert bans == {"mallory": ("g2", "198.51.100.0/24"), personal_data.NAME: (None, "192.0.2.0/24")}
 
 
+def test_of_the_audit_log_nothing_of_others_is_given_out(office: Office) -> None:
+    grace, boss = Author(office.grace.id, "grace"), Author(office.boss.id, "boss")
+    for by, whom, name in ((boss, grace.id, "grace"), (grace, "g7", "mallory")):
+        ban = Impose("ban", name, whom)
+        act = Act(f"banned {name} from the server, and all guests from 192.0.2.0/24", whom, f"{name}'s fault")
+        office.journal.ask(ImposeEverywhere((ban,), by, act))
+    made, suffered, did = office.journal.read(personal_data.export, grace.id)["audit"]
+    assert (made["what"], made["whom"]) == ("made an account: grace (member)", grace.id)
+    assert (suffered["whom"], suffered["why"]) == (grace.id, "grace's fault")
+    assert not {"who_id", "who_name"} & suffered.keys()
+    assert did["what"] == "banned somebody from the server, and all guests from a network"
+    assert not {"whom", "why"} & did.keys()
+
+
 # -- a name that two take at once ----------------------------------------------------------------------------
 
 

@@ -89,12 +89,22 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             REPORTS.c.by_id == person,
             without={"author_id", "author_name", "guest", "body"},
         ),
-        "audit": _rows(
-            connection,
-            AUDIT,
-            (AUDIT.c.who_id == person) | (AUDIT.c.whom == person) & ~report_settled_about(person),
-        ),
+        "audit": _audit_of(connection, person),
     }
+
+
+def _audit_of(connection: Connection, person: str) -> list[dict[str, Any]]:
+    """What somebody did, without to whom and why; and what was done to them, without by whom."""
+    columns = AUDIT.c
+    theirs = (columns.who_id == person) | (columns.whom == person) & ~report_settled_about(person)
+    entries = _rows(connection, AUDIT, theirs, order=(columns.id,))
+    for entry in entries:
+        if entry["who_id"] != person:
+            del entry["who_id"], entry["who_name"]
+        elif entry["whom"] != person:
+            del entry["whom"], entry["why"]
+            entry["what"] = sentences.without_name(entry["what"], "somebody")
+    return entries
 
 
 def rooms_of(connection: Connection, person: str) -> set[int]:
