@@ -244,6 +244,31 @@ def test_what_a_guest_asked_for_and_is_banned_since_is_not_done(whom: dict[str, 
     assert office.journal.read(people_reading.find, guest.id) is None
 
 
+NOT_A_GUEST: dict[str, Callable[[Office], Request]] = {
+    "has an account": lambda it: SignUp("joan", uniquifier="j", person=GUEST.id),
+    "is erased": lambda it: Erase(GUEST.id, "x1", True),
+}
+
+
+@pytest.mark.parametrize("why", NOT_A_GUEST)
+def test_who_is_a_guest_no_longer_is_told_to_sign_in_by_whatever_they_asked_for(
+    why: str, office: Office
+) -> None:
+    office.journal.ask(NoteGuest(GUEST.id, GUEST.name, GUEST.device, GUEST.address))
+    guest = office.people.guest(GUEST)
+    assert guest is not None
+    wanted: tuple[Request, ...] = (
+        NoteGuest(guest.id, guest.name, guest.device, guest.address, guest),
+        MarkRead(office.room, guest.id, 1, guest, 2),
+        MakeRoom("den", identity=guest),
+        SignUp("mallory", uniquifier="m", person=guest.id, identity=guest, verb="read"),
+    )
+    _, *answers = office.ask_together(NOT_A_GUEST[why](office), *wanted)
+    assert [type(answer) for answer in answers] == [SignIn] * 4
+    assert office.journal.read(reading.read_positions, guest.id) == {}
+    assert office.journal.read(reading.guest, guest.id) is None
+
+
 def test_all_that_is_asked_says_who_asks(office: Office) -> None:
     """So that the journal can ask again. Each verb on people, as the doors call it."""
     ada, grace, hub = office.identity, office.grace, office.hub
