@@ -29,7 +29,6 @@ from chatapp.journal import (
 from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
-    SYSTEM_AUTHOR,
     Act,
     ChangeRoom,
     Clear,
@@ -52,6 +51,7 @@ from chatapp.journal.requests import (
     RevokeHook,
     SetMember,
     Settle,
+    giving_part,
 )
 from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
@@ -314,19 +314,7 @@ class _Transaction:
         rights = reading.rights(self._connection, room.id)
         if person.id in rights.members or not self._may_invite(inviter, rights):
             return
-        said = f"took {person.name} in"
-        self._post(
-            Post(
-                room.id,
-                SYSTEM_AUTHOR,
-                said,
-                kind="notice",
-                detail={"member": {"id": person.id, "name": person.name, "role": "member"}},
-                effects=(SetMember(person.id, person.name, "member"),),
-                act=Act(said, person.id),
-                forced=True,
-            )
-        )
+        self._post(giving_part(room.id, Author(person.id, person.name), "member", new=True))
 
     def _may_invite(self, inviter: Author, rights: Rights) -> bool:
         if rights.kind == "direct":
