@@ -49,6 +49,7 @@ from chatapp.journal.requests import (
 )
 from chatapp.journal.token_requests import MakeToken, RevokeToken
 from chatapp.message import Author
+from chatapp.names import key
 from chatapp.permissions import SYSTEM, Identity, Rights
 from chatapp.reads import Reads
 from tests.test_people import BOSS, House
@@ -434,7 +435,13 @@ def test_who_shared_a_hooks_name_before_may_write_it_otherwise(office: Office) -
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         connection.execute(
             insert(reading.HOOKS).values(
-                room_id=office.room, key="k", name="joan", by_id="u1", by_name="boss", made_at=1
+                room_id=office.room,
+                key="k",
+                name="joan",
+                name_key=key("joan"),
+                by_id="u1",
+                by_name="boss",
+                made_at=1,
             )
         )
     assert office.journal.ask(ChangeAccount(joan.id, {"name": "Joan"})).name == "Joan"

@@ -57,7 +57,7 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
         ],
         "sessions": _rows(connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id"}),
         "tokens": _rows(connection, TOKENS, TOKENS.c.user_id == user, without={"key", "user_id", "changed"}),
-        "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key"}),
+        "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key", "name_key"}),
         "guest": _rows(connection, GUESTS, GUESTS.c.person_id == person),
         "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id"}),
         "read": _rows(connection, READS, READS.c.person_id == person, without={"person_id"}),

@@ -1,9 +1,11 @@
-"""Who was taken out of the database, as the hash of their id; and one time for all that one deed imposed, by
-which it is known whose browser and network a ban is of.
+"""Who was taken out of the database, as the hash of their id; one time for all that one deed imposed, by
+which it is known whose browser and network a ban is of; and the names of hooks as names are compared.
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+from chatapp import names
 
 revision = "0007"
 down_revision = "0006"
@@ -22,6 +24,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_erasures_changed", "erasures", ["changed"])
     _give_one_time()
+    op.add_column("hooks", sa.Column("name_key", sa.Text(), nullable=False, server_default=""))
+    op.create_index("ix_hooks_name_key", "hooks", ["name_key"])
+    database = op.get_bind()
+    for hook, name in database.execute(sa.text("SELECT id, name FROM hooks")).all():
+        compared = {"id": hook, "key": names.key(name)}
+        database.execute(sa.text("UPDATE hooks SET name_key = :key WHERE id = :id"), compared)
 
 
 def _give_one_time() -> None:
@@ -38,4 +46,6 @@ def _give_one_time() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_hooks_name_key", "hooks")
+    op.drop_column("hooks", "name_key")
     op.drop_table("erasures")
