@@ -37,7 +37,8 @@ def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     room = permitted(hub, identity, room_id, "join")
     effect = SetMember(identity.id, identity.name, "member", new=True)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
-    notice = keep(hub, identity, room, "join", "became a member", detail, effect)
+    act = Act("became a member", identity.id)
+    notice = keep(hub, identity, room, "join", act.what, detail, effect, act=act)
     hub.rooms_changed(identity.id)
     return notice
 
@@ -52,7 +53,8 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
         raise BadRequest("A conversation is not left: mute it")
     effect = SetMember(identity.id, identity.name, None)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": None}}
-    notice = keep(hub, identity, room, "leave", "left", detail, effect)
+    act = Act("left", identity.id)
+    notice = keep(hub, identity, room, "leave", act.what, detail, effect, act=act)
     hub.rooms_changed(identity.id)
     return notice
 

@@ -575,6 +575,9 @@ def test_a_guest_who_is_banned_is_out_also_under_another_name_until_it_is_lifted
     assert (ban["person"], bool(ban["device"])) == (mallory.id, True)
     assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 204
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
+    assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 400
+    newest = boss.http.get("/api/audit", params={"limit": 1}).json()["entries"][0]
+    assert (newest["what"], newest["whom"]) == ("let mallory q into the server again", mallory.id)
 
 
 # -- people, as others see them ----------------------------------------------------------------------------

@@ -216,6 +216,7 @@ def test_no_name_id_browser_or_address_of_who_was_erased_is_left_in_the_database
         "let removed person only read",
         "let removed person write again",
         "let removed person in again",
+        "let removed person into the server again",
         "is called removed person now",
         "made removed person administrator",
         "made an account: removed person (member)",

@@ -23,7 +23,7 @@ _SENTENCES = [
         "(disabled |enabled |removed )(.+)()",
         "(signed )(.+)( out)",
         f"(let )(.+?)( only read(?:{_TIME})?)",
-        "(let )(.+)( (?:in|write) again)",
+        "(let )(.+)( (?:in|into the server|write) again)",
         r"(deleted #\d+ of )(.+)()",
         rf"({REPORT_SETTLED}\d+ of )(.+)(: (?:dismissed|deleted|timed out|banned))",
         "(banned )(.+)( from the server)",
