@@ -617,6 +617,10 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     assert joan.sign_in().status_code == 200
     flask("enable", name)
     assert joan.sign_in().status_code == 302
+    flask("ban", name, "--why", "spam", "--yes")
+    (line,) = [line for line in flask("bans").splitlines() if name in line]
+    assert line.endswith("for good, by system: spam")
+    flask("lift", line.split()[0])
     path = flask("invite", "--uses", "2").split()[-1]
     assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
     refused = server.console("user", "create", name.upper())

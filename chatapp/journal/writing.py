@@ -248,7 +248,7 @@ class _Transaction:
         return permissions.may(identity, "change_any", rights)
 
     def _permit_on_server(self, identity: Identity, verb: Verb) -> None:
-        """The same, for what is in no room."""
+        """Decide again what was permitted in no room, if people have changed since."""
         if identity.id != SYSTEM.id and identity.people != self._people_number():
             permissions.check(people_reading.identity_now(self._connection, identity), verb)
 
