@@ -170,8 +170,8 @@ class Token(Base):
 
 
 class Hook(Base):
-    """An address at which programs post into a room. `key`: the hash of the secret in it. Its author id is
-    `h<id>`, for ever: AUTOINCREMENT.
+    """An address at which programs post into a room. `key`: the hash of the secret in it; `name_key`: the
+    name as names are compared (names.py). Its author id is `h<id>`, for ever: AUTOINCREMENT.
     """
 
     __tablename__ = "hooks"
@@ -181,6 +181,7 @@ class Hook(Base):
     room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), index=True)
     key: Mapped[str] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text, index=True)
     by_id: Mapped[str] = mapped_column(Text)
     by_name: Mapped[str] = mapped_column(Text)
     made_at: Mapped[int] = mapped_column(BigInteger)

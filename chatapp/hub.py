@@ -51,7 +51,11 @@ class Hub:
         self.presence = Presence(bus, self._tell_presence, lambda who: self.people.statuses.get(who, ""))
         self.heartbeat = Heartbeat(config.heartbeat)
         self.people = People(
-            journal, lambda: self.heartbeat.connections, self._tell_renamed, self._tell_status
+            journal,
+            lambda: self.heartbeat.connections,
+            self._tell_renamed,
+            self._tell_status,
+            lambda: self.presence.end(self.people.erased),
         )
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
         self.turnstile = Turnstile()  # for requests that waited

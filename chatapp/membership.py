@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from chatapp import text
-from chatapp.deeds import keep, permitted
+from chatapp.deeds import keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading
-from chatapp.journal.requests import Act, MakeRoom, Member, Mute, SetMember
+from chatapp.journal.requests import Act, MakeRoom, Member, Mute, SetMember, giving_part
 from chatapp.message import Author, Message
 from chatapp.permissions import RANKS, Identity, RoomRole, Verb, check, outranks
 from chatapp.room import Room
@@ -37,7 +37,8 @@ def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
     room = permitted(hub, identity, room_id, "join")
     effect = SetMember(identity.id, identity.name, "member", new=True)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": "member"}}
-    notice = keep(hub, identity, room, "join", "became a member", detail, effect)
+    act = Act("became a member", identity.id)
+    notice = keep(hub, identity, room, "join", act.what, detail, effect, act=act)
     hub.rooms_changed(identity.id)
     return notice
 
@@ -52,7 +53,8 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
         raise BadRequest("A conversation is not left: mute it")
     effect = SetMember(identity.id, identity.name, None)
     detail = {"member": {"id": identity.id, "name": identity.name, "role": None}}
-    notice = keep(hub, identity, room, "leave", "left", detail, effect)
+    act = Act("left", identity.id)
+    notice = keep(hub, identity, room, "leave", act.what, detail, effect, act=act)
     hub.rooms_changed(identity.id)
     return notice
 
@@ -77,10 +79,18 @@ def take_in(
     person = known(hub, room, person_id)
     if person.guest and role != "member":
         raise BadRequest("Guests have no part in running a room")
-    said = f"took {person.name} in" if now is None and role == "member" else f"made {person.name} {_a(role)}"
-    detail = {"member": {"id": person.id, "name": person.name, "role": role}}
-    effect, act = SetMember(person.id, person.name, role, new=verb == "invite"), Act(said, person.id)
-    notice = keep(hub, identity, room, verb, said, detail, effect, act=act)
+    notice = perform(
+        hub,
+        giving_part(
+            room.id,
+            person,
+            role,
+            new=verb == "invite",
+            identity=identity,
+            verb=verb,
+            rights=room.rights.number,
+        ),
+    )
     hub.rooms_changed(person.id)
     return notice
 
@@ -157,7 +167,3 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted), identity, room.rights.number))
     hub.rooms_changed(identity.id)
-
-
-def _a(role: RoomRole) -> str:
-    return {"member": "a member", "moderator": "a moderator", "owner": "an owner"}[role]

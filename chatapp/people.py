@@ -50,7 +50,8 @@ class Follower(Protocol):
 
 class People:
     """`followers()`: all who are pushed to; `on_renamed(person)`, `on_status(person)`: somebody has a new
-    name, or says something else of themselves. None of them may switch.
+    name, or says something else of themselves; `on_erased()`: `erased` holds for more people. None of them
+    may switch.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class People:
         followers: Callable[[], Iterable[Follower]],
         on_renamed: Callable[[Person], None],
         on_status: Callable[[Person], None],
+        on_erased: Callable[[], None],
     ) -> None:
         self._journal, self._followers = journal, followers
-        self._on_renamed, self._on_status = on_renamed, on_status
+        self._on_renamed, self._on_status, self._on_erased = on_renamed, on_status, on_erased
         self.number = -1  # up to which changes are known here
         self._wanted = 0  # and up to which there are some
         self._reading = BoundedSemaphore(1)
@@ -222,6 +224,7 @@ class People:
         self._erased.update(news.erased)
         if news.erased:
             self.renamed = {id: name for id, name in self.renamed.items() if not self.erased(id)}
+            self.statuses = {id: status for id, status in self.statuses.items() if not self.erased(id)}
         for key in news.ended:
             self._sessions.pop(key, None)
             self._holders.pop(key, None)
@@ -247,6 +250,8 @@ class People:
             self._on_renamed(person)
         for person in said:
             self._on_status(person)
+        if news.erased:
+            self._on_erased()
 
     def _look_at(self, follower: Follower, changed: dict[str, Person], ended: set[str]) -> None:
         identity = follower.identity

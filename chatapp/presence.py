@@ -87,6 +87,13 @@ class Presence:
         """This person asked for news of this room."""
         self._entry(room, who).until = time.monotonic() + POLL_SECONDS
 
+    def end(self, gone: Callable[[str], bool]) -> None:
+        """Those whose id is `gone` are here no longer for having polled; readers leave by themselves."""
+        for room, people in self._local.items():
+            for person in filter(gone, people):
+                people[person].until = 0
+                self._dirty.add((room, person))
+
     def rang(self, room: int) -> None:
         """Another process says that somebody came or went."""
         self._rung.add(room)

@@ -575,6 +575,9 @@ def test_a_guest_who_is_banned_is_out_also_under_another_name_until_it_is_lifted
     assert (ban["person"], bool(ban["device"])) == (mallory.id, True)
     assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 204
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)
+    assert boss.http.delete(f"/api/bans/{ban['id']}").status_code == 400
+    newest = boss.http.get("/api/audit", params={"limit": 1}).json()["entries"][0]
+    assert (newest["what"], newest["whom"]) == ("let mallory q into the server again", mallory.id)
 
 
 # -- people, as others see them ----------------------------------------------------------------------------
@@ -614,6 +617,10 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     assert joan.sign_in().status_code == 200
     flask("enable", name)
     assert joan.sign_in().status_code == 302
+    flask("ban", name, "--why", "spam", "--yes")
+    (line,) = [line for line in flask("bans").splitlines() if name in line]
+    assert line.endswith("for good, by system: spam")
+    flask("lift", line.split()[0])
     path = flask("invite", "--uses", "2").split()[-1]
     assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
     refused = server.console("user", "create", name.upper())

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from chatapp import accounts, administration, membership, tokens
 from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
 from chatapp.hub import Hub
-from chatapp.journal import people_reading, reading, token_reading
+from chatapp.journal import people_reading, personal_data, reading, token_reading
 from chatapp.journal.people_requests import (
     ChangeAccount,
     DropPasskey,
@@ -35,6 +35,7 @@ from chatapp.journal.requests import (
     Act,
     ChangeRoom,
     DropRoom,
+    Effect,
     Impose,
     MakeHook,
     MakeRoom,
@@ -48,6 +49,7 @@ from chatapp.journal.requests import (
 )
 from chatapp.journal.token_requests import MakeToken, RevokeToken
 from chatapp.message import Author
+from chatapp.names import key
 from chatapp.permissions import SYSTEM, Identity, Rights
 from chatapp.reads import Reads
 from tests.test_people import BOSS, House
@@ -244,6 +246,31 @@ def test_what_a_guest_asked_for_and_is_banned_since_is_not_done(whom: dict[str, 
     assert office.journal.read(people_reading.find, guest.id) is None
 
 
+NOT_A_GUEST: dict[str, Callable[[Office], Request]] = {
+    "has an account": lambda it: SignUp("joan", uniquifier="j", person=GUEST.id),
+    "is erased": lambda it: Erase(GUEST.id, "x1", True),
+}
+
+
+@pytest.mark.parametrize("why", NOT_A_GUEST)
+def test_who_is_a_guest_no_longer_is_told_to_sign_in_by_whatever_they_asked_for(
+    why: str, office: Office
+) -> None:
+    office.journal.ask(NoteGuest(GUEST.id, GUEST.name, GUEST.device, GUEST.address))
+    guest = office.people.guest(GUEST)
+    assert guest is not None
+    wanted: tuple[Request, ...] = (
+        NoteGuest(guest.id, guest.name, guest.device, guest.address, guest),
+        MarkRead(office.room, guest.id, 1, guest, 2),
+        MakeRoom("den", identity=guest),
+        SignUp("mallory", uniquifier="m", person=guest.id, identity=guest, verb="read"),
+    )
+    _, *answers = office.ask_together(NOT_A_GUEST[why](office), *wanted)
+    assert [type(answer) for answer in answers] == [SignIn] * 4
+    assert office.journal.read(reading.read_positions, guest.id) == {}
+    assert office.journal.read(reading.guest, guest.id) is None
+
+
 def test_all_that_is_asked_says_who_asks(office: Office) -> None:
     """So that the journal can ask again. Each verb on people, as the doors call it."""
     ada, grace, hub = office.identity, office.grace, office.hub
@@ -303,6 +330,75 @@ def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -
     ]
 
 
+ABOUT_GRACE: dict[str, Callable[[Office], Request]] = {
+    "a part": lambda it: deed(it, "made grace an owner", SetMember(it.grace.id, "grace", "owner")),
+    "a time-out": lambda it: deed(it, "let grace only read", Impose("timeout", "grace", it.grace.id)),
+    "a ban": lambda it: deed(
+        it, "banned grace", SetMember(it.grace.id, "grace", None), Impose("ban", "grace", it.grace.id)
+    ),
+    "sending out": lambda it: deed(it, "removed grace"),
+    "a conversation": lambda it: MakeRoom(
+        "ada, grace",
+        kind="direct",
+        members=((it.ada.id, "ada", "member"), (it.grace.id, "grace", "member")),
+        party=f"{it.ada.id} {it.grace.id}",
+    ),
+    "a ban from the server": lambda it: ImposeEverywhere(
+        (Impose("ban", "grace", it.grace.id), Impose("ban", "grace", device="a browser")),
+        BOSS,
+        Act("banned grace from the server", it.grace.id),
+    ),
+}
+
+
+def deed(office: Office, said: str, *effects: Effect) -> Post:
+    """One of the boss about grace."""
+    whom = office.grace.id
+    detail = {"removed": whom}
+    return Post(
+        office.room, BOSS, said, "notice", detail=detail, effects=effects, act=Act(said, whom), over=whom
+    )
+
+
+@pytest.mark.parametrize("what", ABOUT_GRACE)
+def test_a_deed_about_who_was_just_erased_does_not_put_them_back(what: str, office: Office) -> None:
+    erasure = Erase(office.grace.id, "x1", True)
+    _, answer = office.ask_together(erasure, ABOUT_GRACE[what](office))
+    assert type(answer) is BadRequest
+    with office.journal._connections._engine.connect() as connection:
+        left = list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+    words = [f"'{office.grace.id}'", f'"{office.grace.id}"', "grace"]
+    left = [line.replace("grace''s session", "") for line in left]
+    assert [line for line in left if any(word in line for word in words)] == []
+
+
+def test_of_two_guests_with_one_name_each_has_their_own_network(office: Office) -> None:
+    for person in ("g1", "g2"):
+        office.journal.ask(NoteGuest(person, "mallory", f"browser of {person}", "192.0.2.1"))
+    for person, network in (("g1", "192.0.2.0/24"), ("g2", "198.51.100.0/24")):
+        bans = (Impose("ban", "mallory", person), Impose("ban", "mallory", network=network))
+        office.journal.ask(ImposeEverywhere(bans, BOSS, Act("banned mallory from the server", person)))
+    kept = office.journal.read(personal_data.export, "g1")
+    assert [each["network"] for each in kept["sanctions"]] == [None, "192.0.2.0/24"]
+    office.journal.ask(Erase("g1", "x1", True))
+    bans = {ban.name: (ban.person, ban.network) for ban in office.journal.read(reading.sanctions_of, None)}
+    assert bans == {"mallory": ("g2", "198.51.100.0/24"), personal_data.NAME: (None, "192.0.2.0/24")}
+
+
+def test_of_the_audit_log_nothing_of_others_is_given_out(office: Office) -> None:
+    grace, boss = Author(office.grace.id, "grace"), Author(office.boss.id, "boss")
+    for by, whom, name in ((boss, grace.id, "grace"), (grace, "g7", "mallory")):
+        ban = Impose("ban", name, whom)
+        act = Act(f"banned {name} from the server, and all guests from 192.0.2.0/24", whom, f"{name}'s fault")
+        office.journal.ask(ImposeEverywhere((ban,), by, act))
+    made, suffered, did = office.journal.read(personal_data.export, grace.id)["audit"]
+    assert (made["what"], made["whom"]) == ("made an account: grace (member)", grace.id)
+    assert (suffered["whom"], suffered["why"]) == (grace.id, "grace's fault")
+    assert not {"who_id", "who_name"} & suffered.keys()
+    assert did["what"] == "banned somebody from the server, and all guests from a network"
+    assert not {"whom", "why"} & did.keys()
+
+
 # -- a name that two take at once ----------------------------------------------------------------------------
 
 
@@ -340,7 +436,13 @@ def test_who_shared_a_hooks_name_before_may_write_it_otherwise(office: Office) -
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         connection.execute(
             insert(reading.HOOKS).values(
-                room_id=office.room, key="k", name="joan", by_id="u1", by_name="boss", made_at=1
+                room_id=office.room,
+                key="k",
+                name="joan",
+                name_key=key("joan"),
+                by_id="u1",
+                by_name="boss",
+                made_at=1,
             )
         )
     assert office.journal.ask(ChangeAccount(joan.id, {"name": "Joan"})).name == "Joan"

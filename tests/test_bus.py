@@ -11,6 +11,7 @@ import gevent
 import pytest
 
 from chatapp.bus import Bus, Committed, Lease, Notice, PresenceChanged, ReadUpTo, Typing, open_bus
+from chatapp.bus import sqlite as bus_of_files
 from chatapp.bus.notices import decode, encode
 from chatapp.errors import SetupError
 from chatapp.message import Author, Message
@@ -417,3 +418,29 @@ def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
         assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 21))
         assert socket.of("reset") == []
         socket.close()
+
+
+def test_what_was_told_long_ago_is_not_in_the_file_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_of_files, "KEEP_SECONDS", 0)
+    broker = SqliteBroker(tmp_path)
+    bus = open_bus(broker.url)
+    bus.prepare()
+
+    def in_the_file(word: bytes) -> bool:
+        with closing(broker._connect()) as other:
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        return word in broker.path.read_bytes()
+
+    bus.publish(Typing(1, Author("g1", "Zwentibold")))
+    assert bus.flush(UNIT)
+    bus.hold([Lease(1, Author("g2", "Wunibald"), time.monotonic() + 50)], [])
+    assert in_the_file(b"Zwentibold")
+    assert in_the_file(b"Wunibald")
+    bus.hold([], [(1, "g2")])
+    bus.publish(Typing(1, Author("g3", "Kunigunde")))
+    assert bus.flush(UNIT)
+    assert not in_the_file(b"Zwentibold")
+    assert not in_the_file(b"Wunibald")
+    bus.close()

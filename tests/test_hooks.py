@@ -189,9 +189,9 @@ def test_who_runs_a_room_makes_and_revokes_its_hooks_and_nobody_else(
         assert told(httpx.post(hook["url"], json={"text": "x"})) == (404, "no_service")
     assert grace.http.get(path).json() == {"hooks": []}
     acts = [entry["what"] for entry in grace.http.get(f"/api/rooms/{room}/audit").json()["entries"]]
-    assert acts[:2] == ["revoked the hook Builds", "let the hook Builds write here"]
+    assert acts[:3] == ["revoked the hook Builds", "became a member", "let the hook Builds write here"]
     notices = [each["body"] for each in grace.read(room)["messages"] if each["kind"] == "notice"]
-    assert set(acts[:2]) <= set(notices)
+    assert set(acts[:3]) <= set(notices)
     with closing(sqlite3.connect(server.instance / "chat.db")) as database:
         assert hook["url"].rpartition("/")[2] not in "\n".join(database.iterdump())
 

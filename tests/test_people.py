@@ -12,6 +12,7 @@ from chatapp.journal.connections import engine_options, listen
 from chatapp.journal.people_requests import (
     ChangeAccount,
     EndSessions,
+    Erase,
     ImposeEverywhere,
     OpenSession,
     Person,
@@ -54,9 +55,15 @@ class House:
         self.lines: list[Line] = []
         self.renamed: list[Person] = []
         self.said: list[Person] = []
-        self.people = People(self.journal, lambda: self.lines, self.renamed.append, self.said.append)
+        self.erasures = 0
+        self.people = People(
+            self.journal, lambda: self.lines, self.renamed.append, self.said.append, self.one_more_erased
+        )
         self.journal.on_commit = self.committed
         self.room = self.journal.ask(MakeRoom("board"))
+
+    def one_more_erased(self) -> None:
+        self.erasures += 1
 
     def committed(self, commits: list[Commit | PeopleMoved]) -> None:
         for commit in commits:
@@ -134,12 +141,26 @@ def test_what_somebody_says_of_themselves_is_known_and_told_when_it_changes(hous
     house.journal.ask(ChangeAccount(grace.id, {"name": "Grace H"}, by=BOSS))
     assert house.who("key 1")
     assert house.people.statuses == {grace.id: "at sea"}
-    later = People(house.journal, list, house.renamed.append, house.said.append)
+    later = People(house.journal, list, house.renamed.append, house.said.append, house.one_more_erased)
     assert later.signed_in("key 1", "127.0.0.1")
     assert later.statuses == {grace.id: "at sea"}
     house.journal.ask(ChangeAccount(grace.id, {"status": ""}, by=BOSS))
     assert house.who("key 1")
     assert [person.status for person in house.said] == ["at sea", ""]
+
+
+def test_of_who_was_erased_neither_name_nor_status_is_remembered(house: House) -> None:
+    grace = house.sign_up("grace", "key 1")
+    assert house.who("key 1")
+    house.journal.ask(ChangeAccount(grace.id, {"status": "at sea", "name": "Grace H"}, by=BOSS))
+    assert house.who("key 1")
+    assert (house.people.renamed, house.people.statuses) == ({grace.id: "Grace H"}, {grace.id: "at sea"})
+    house.sign_up("joan", "key 2")
+    house.journal.ask(Erase(grace.id, "x1", True))
+    assert house.who("key 2")
+    assert (house.people.renamed, house.people.statuses) == ({}, {})
+    assert house.people.erased(grace.id)
+    assert house.erasures == 1
     assert not house.people.statuses.get(grace.id)
 
 

@@ -1,6 +1,8 @@
 """What is kept of somebody: given out on their wish, and taken out of the database."""
 
+import ast
 import json
+import re
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,11 +12,11 @@ from typing import Any
 import pytest
 
 from chatapp import names
-from chatapp.journal.sentences import without_name
+from chatapp.journal.sentences import REPORT_SETTLED, name_in, without_name
 from tests.clients import Person, eventually
 from tests.people import Member, administrator, member
 from tests.raw_socket import problem
-from tests.servers import Server
+from tests.servers import ROOT, Server
 
 
 @pytest.fixture
@@ -214,6 +216,7 @@ def test_no_name_id_browser_or_address_of_who_was_erased_is_left_in_the_database
         "let removed person only read",
         "let removed person write again",
         "let removed person in again",
+        "let removed person into the server again",
         "is called removed person now",
         "made removed person administrator",
         "made an account: removed person (member)",
@@ -276,6 +279,7 @@ def test_whose_name_stands_in_other_names_and_words_is_erased_and_they_stay(
         ("let in only read for 1 day", "let X only read for 1 day"),
         ("let 陳 write again", "let X write again"),
         ("took in in", "took X in"),
+        ("took the second factor of in in away", "took the second factor of X away"),
         ("deleted #7 of of", "deleted #7 of X"),
         ("settled the report of #7 of a: deleted: dismissed", "settled the report of #7 of X: dismissed"),
         ("set the topic: banned ed", "set the topic: banned ed"),
@@ -287,6 +291,49 @@ def test_in_a_sentence_about_somebody_what_stands_in_the_names_place_is_the_name
     said: str, left: str
 ) -> None:
     assert without_name(said, "X") == left
+
+
+# What stands in those sentences beside the name.
+SAMPLES = {
+    "REPORT_SETTLED": REPORT_SETTLED,
+    "_a(role)": "a member",
+    "role": "member",
+    "request.role": "member",
+    "', '.join(request.scopes)": "read, write",
+    "request.outcome": "timed out",
+    "'in' if found.kind == 'ban' else 'write'": "write",
+}
+
+
+def sentences_with_a_name(source: str) -> Iterator[str]:
+    """What acts say of somebody, in the functions of a module; "Wunibald" is in the place of the name."""
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        said: list[ast.AST] = []
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Act", "_change"):
+                said += node.args[:1] if ast.unparse(node.func) == "Act" else node.args[3:4]
+            if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == ["said"]:
+                said.append(node.value)
+        for text in (part for each in said for part in ast.walk(each) if isinstance(part, ast.JoinedStr)):
+            words = [
+                str(part.value) if isinstance(part, ast.Constant) else shown(ast.unparse(part.value))  # type: ignore[attr-defined]
+                for part in text.values
+            ]
+            if "Wunibald" in words and "the hook" not in words[0]:
+                yield "".join(words)
+
+
+def shown(value: str) -> str:
+    return "Wunibald" if re.search(r"\bname\b", value) else SAMPLES.get(value, "7")
+
+
+def test_every_sentence_of_the_program_that_names_somebody_is_known() -> None:
+    sources = (path.read_text("utf-8") for path in sorted((ROOT / "chatapp").rglob("*.py")))
+    said = {sentence for source in sources for sentence in sentences_with_a_name(source)}
+    assert {"took Wunibald in", "signed Wunibald out", "took the second factor of Wunibald away"} <= said
+    assert {sentence for sentence in said if name_in(sentence) != "Wunibald"} == set()
 
 
 # -- and it stays so -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from gevent.event import Event
 from chatapp.bus import Lease
 from chatapp.config import Config
 from chatapp.hub import Hub
+from chatapp.journal import people_reading
 from chatapp.message import Author
 from tests.clients import UNIT
 
@@ -58,3 +59,19 @@ def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_no
     assert bus.noted == ["has 1", "closed"]
     assert hub._presence is not None
     assert hub._presence.dead
+
+
+def test_who_was_erased_is_not_here_any_more_for_having_asked_for_news() -> None:
+    bus: Any = SlowBus()
+    bus.may_have.set()
+    journal: Any = SimpleNamespace(finish=lambda seconds: True, version=lambda: 1)
+    hub = Hub(Config(), journal, bus)
+    for person in ("u1", "u2"):
+        hub.presence.polled(1, Author(person, person))
+    hub.presence.gather()
+    assert [who.id for who in hub.presence.people(1)] == ["u1", "u2"]
+    hub.people._erased = {people_reading.erasure("u1")}
+    hub.people._on_erased()
+    assert [who.id for who in hub.presence.people(1)] == ["u2"]
+    hub.presence.gather()
+    assert hub.presence.frame(1)["here"] == [{"id": "u2", "name": "u2"}]

@@ -370,11 +370,12 @@ def test_slow_mode_counts_what_is_sent_at_once(ada: Person, board: int, on: On) 
 
 
 def test_a_member_leaves_and_a_private_room_is_out_of_their_sight(
-    ada: Person, grace: Person, den: int, on: On
+    server: Server, ada: Person, grace: Person, den: int, on: On
 ) -> None:
     on(den, f"take_in({grace.id!r})")
     eventually(lambda: grace.http.get(grace.messages(den)).status_code == 200)
     assert grace.http.post(f"/api/rooms/{den}/leave").json()["body"] == "left"
+    assert ("left", grace.id) in [(entry["what"], entry["whom"]) for entry in entries(server, den)]
     assert problem(grace.http.get(grace.messages(den))) == "no_such_room"
     shown = ada.http.get(f"/api/rooms/{den}/members").json()["members"]
     assert [member["id"] for member in shown] == [ada.id]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from chatapp import models, schema
+from chatapp import models, names, schema
 from tests.clients import Person
 from tests.servers import ROOT, Server
 
@@ -130,6 +130,43 @@ def test_a_database_of_version_0_1_is_brought_up_with_its_messages_in_public_roo
         assert grace.say(1, "and after it")["seq"] == 2
     old.kill()
     assert version(old.instance / "chat.db") == [(NEWEST,)]
+
+
+def test_what_one_deed_imposed_has_one_time_after_the_upgrade(old: Server) -> None:
+    assert old.flask("db", "downgrade", "0006").returncode == 0
+    rows = [
+        # at, person, device, network, name
+        (1_000_000, "g1", None, None, "mallory"),
+        (1_000_002, None, "a browser", None, "mallory"),
+        (1_000_300, "g2", None, None, "mallory"),
+        (1_000_301, None, "another", None, "mallory"),
+        (1_000_303, None, None, "192.0.2.0/24", "mallory"),
+        (1_000_304, None, "a third", None, "eve"),
+        (9_000_000, None, "a fourth", None, "mallory"),
+    ]
+    with closing(sqlite3.connect(old.instance / "chat.db")) as database, database:
+        database.executemany(
+            "INSERT INTO sanctions (at, person_id, device, network, name, kind, until, reason, by_id, by_name)"
+            " VALUES (?, ?, ?, ?, ?, 'ban', 0, '', 'u1', 'ada')",
+            rows,
+        )
+    assert old.flask("db", "upgrade").returncode == 0
+    times = [row[0] for row in ask(old.instance / "chat.db", "SELECT at FROM sanctions ORDER BY id")]
+    assert times == [1_000_000, 1_000_000, 1_000_300, 1_000_300, 1_000_300, 1_000_304, 9_000_000]
+
+
+def test_the_names_of_hooks_are_compared_after_the_upgrade_as_before(old: Server) -> None:
+    assert old.flask("db", "downgrade", "0006").returncode == 0
+    with closing(sqlite3.connect(old.instance / "chat.db")) as database, database:
+        database.execute(
+            "INSERT INTO hooks (room_id, key, name, by_id, by_name, made_at)"
+            " VALUES (1, 'k', 'Builds', 'u1', 'ada', 1)"
+        )
+    with closing(Person(old.start(), "grace")) as grace:
+        answer = grace.http.post("/guests", json={"name": "Вui1ds"})
+        assert answer.status_code == 400, answer.text
+    old.kill()
+    assert ask(old.instance / "chat.db", "SELECT name_key FROM hooks") == [(names.key("builds"),)]
 
 
 def test_before_a_migration_the_database_is_copied_and_the_copy_can_be_gone_back_to(

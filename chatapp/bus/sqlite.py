@@ -29,7 +29,7 @@ BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds 
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
 LONGEST_LEASE = 2 * LEASE_SECONDS  # with room for processes that have waited for the lock
 FETCH = 500  # notices read and handed on before others have their turn
-PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones
+PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones, or less in KEEP_SECONDS
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS notices (
@@ -51,6 +51,7 @@ class SqliteBus(Bus):
         self._opened: int | None = None  # which file the connection is to
         self._turn = BoundedSemaphore(1)  # one native thread at a time on the connection
         self._unpruned = PRUNE_EVERY
+        self._pruned_at = 0.0
 
     def prepare(self) -> None:
         try:
@@ -62,9 +63,10 @@ class SqliteBus(Bus):
 
     def _send(self, payloads: list[bytes]) -> None:
         self._unpruned += len(payloads)
-        prune = self._unpruned >= PRUNE_EVERY
+        now = time.monotonic()
+        prune = self._unpruned >= PRUNE_EVERY or now - self._pruned_at >= KEEP_SECONDS
         if prune:
-            self._unpruned = 0
+            self._unpruned, self._pruned_at = 0, now
 
         def job(connection: sqlite3.Connection) -> None:
             now = time.monotonic()
@@ -163,6 +165,7 @@ def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA secure_delete=ON")  # notices have messages in them, leases names
     connection.executescript(SCHEMA)
     return connection
 

@@ -47,6 +47,13 @@ def targets(sanction: Sanction) -> str:
     return ", ".join(filter(None, (sanction.person, browser, sanction.network)))
 
 
+def terms(sanction: Sanction) -> str:
+    """How long it holds, by whom and why."""
+    until = f"until {sanction.until[:16].replace('T', ' ')}Z" if sanction.until else "for good"
+    reason = f": {sanction.reason}" if sanction.reason else ""
+    return f"{until}, by {sanction.by}{reason}"
+
+
 def confirm(question: str, yes: bool) -> None:
     if not yes:
         click.confirm(question, abort=True)

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from chatapp import text
-from chatapp.cli.commands import as_json, done_with, find, print_json, refusals, targets, which
+from chatapp.cli.commands import as_json, done_with, find, print_json, refusals, targets, terms, which
 from chatapp.cli.rooms import room
 from chatapp.permissions import RANKS
 
@@ -132,10 +132,7 @@ def sanctions(which: str, as_json: bool) -> None:
         print_json([msgspec.to_builtins(sanction) for sanction in found])
         return
     for each in found:
-        target = targets(each)
-        until = f"until {each.until[:16].replace('T', ' ')}Z" if each.until else "for good"
-        reason = f": {each.reason}" if each.reason else ""
-        line = f"{each.id:>4}  {each.kind:<7}  {each.name} ({target})  {until}, by {each.by}{reason}"
+        line = f"{each.id:>4}  {each.kind:<7}  {each.name} ({targets(each)})  {terms(each)}"
         click.echo(text.escaped(line))
 
 

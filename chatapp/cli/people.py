@@ -7,7 +7,7 @@ import msgspec
 from flask.cli import AppGroup
 
 from chatapp import accounts, text
-from chatapp.cli.commands import as_json, confirm, print_json, refusals, targets, yes
+from chatapp.cli.commands import as_json, confirm, print_json, refusals, targets, terms, yes
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
@@ -182,9 +182,7 @@ def bans(as_json: bool) -> None:
         print_json([msgspec.to_builtins(each) for each in found])
         return
     for each in found:
-        target = targets(each)
-        until = f"until {each.until[:16].replace('T', ' ')}Z" if each.until else "for good"
-        click.echo(text.escaped(f"{each.id:>4}  {each.name} ({target})  {until}, by {each.by}"))
+        click.echo(text.escaped(f"{each.id:>4}  {each.name} ({targets(each)})  {terms(each)}"))
 
 
 @user.command()

@@ -142,9 +142,8 @@ def person_called(connection: Connection, name: str) -> Person | None:
 
 def hook_called(connection: Connection, name: str) -> bool:
     """Whether a hook in force has that name, or one that passes for it."""
-    names = connection.scalars(select(HOOKS.c.name).where(HOOKS.c.revoked_at.is_(None)).distinct())
-    wanted = key(name)
-    return any(key(each) == wanted for each in names)
+    query = select(HOOKS.c.id).where(HOOKS.c.name_key == key(name), HOOKS.c.revoked_at.is_(None))
+    return connection.scalar(query.limit(1)) is not None
 
 
 def find(connection: Connection, name_or_id: str) -> Author | None:

@@ -68,7 +68,8 @@ class SignUp(PeopleRequest, frozen=True):
     `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
     the login library. `invitation`: the key of one with uses left: where it leads into a room that is still
     there, and who made it may still take people in there, the person is a member. `first`: it is the first
-    administrator's, and there must have been none. `identity`: `by`, or the guest.
+    administrator's, and there must have been none. `identity`: `by`, or the guest; of who is neither it is
+    SYSTEM, which is not asked again.
     """
 
     name: str

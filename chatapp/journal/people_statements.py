@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from chatapp.errors import BadRequest, Forbidden, SignIn
+from chatapp.errors import BadRequest, Forbidden
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
@@ -72,6 +72,8 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.ResetFactor():
             _reset_factor(connection, request, at)
         case requests.ImposeEverywhere():
+            if any(each.person and reading.erased(connection, each.person) for each in request.sanctions):
+                raise BadRequest("There is nobody with that id (any more)")
             for sanction in request.sanctions:
                 impose(connection, None, sanction, request.by, at)
                 if sanction.person is not None:
@@ -100,12 +102,8 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
-    if request.person is not None and reading.erased(connection, request.person):
-        raise SignIn("You are not known here any more")
     if reading.person_called(connection, request.name) or reading.hook_called(connection, request.name):
         raise BadRequest(TAKEN)
-    if request.person is not None and reading.person(connection, request.person) is not None:
-        raise BadRequest("You have an account already: sign in")
     if request.invitation is not None:
         _use_invitation(connection, request.invitation)
     row = {

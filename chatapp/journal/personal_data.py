@@ -27,13 +27,13 @@ from chatapp.journal.reading import (
     REPORTS,
     ROOMS,
     SANCTIONS,
+    of_one_deed,
     report_settled_about,
 )
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
 NAME = "removed person"
-TOGETHER = 5_000_000  # microseconds: the sanctions of one ban are imposed within
 # Of an account: what says nothing about the person, or is a secret that they know and nobody else is to.
 SECRETS = {
     "password",
@@ -62,7 +62,7 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
         ),
         "sessions": _rows(connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id"}),
         "tokens": _rows(connection, TOKENS, TOKENS.c.user_id == user, without={"key", "user_id", "changed"}),
-        "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key"}),
+        "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key", "name_key"}),
         "guest": _rows(connection, GUESTS, GUESTS.c.person_id == person),
         "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id"}),
         "read": _rows(connection, READS, READS.c.person_id == person, without={"person_id"}),
@@ -94,12 +94,22 @@ def export(connection: Connection, person: str) -> dict[str, Any]:
             REPORTS.c.by_id == person,
             without={"author_id", "author_name", "guest", "body"},
         ),
-        "audit": _rows(
-            connection,
-            AUDIT,
-            (AUDIT.c.who_id == person) | (AUDIT.c.whom == person) & ~report_settled_about(person),
-        ),
+        "audit": _audit_of(connection, person),
     }
+
+
+def _audit_of(connection: Connection, person: str) -> list[dict[str, Any]]:
+    """What somebody did, without to whom and why; and what was done to them, without by whom."""
+    columns = AUDIT.c
+    theirs = (columns.who_id == person) | (columns.whom == person) & ~report_settled_about(person)
+    entries = _rows(connection, AUDIT, theirs, order=(columns.id,))
+    for entry in entries:
+        if entry["who_id"] != person:
+            del entry["who_id"], entry["who_name"]
+        elif entry["whom"] != person:
+            del entry["whom"], entry["why"]
+            entry["what"] = sentences.without_name(entry["what"], "somebody")
+    return entries
 
 
 def rooms_of(connection: Connection, person: str) -> set[int]:
@@ -149,7 +159,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
 
 def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
     """The rows of all that was ever imposed on somebody, also those on their browser and network: these do
-    not say whose they are, but were imposed together with one that does, for the same time and reason.
+    not say whose they are, but were imposed by one deed with one that does.
     """
     columns = SANCTIONS.c
     found = {
@@ -159,8 +169,7 @@ def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
         together = select(*columns).where(
             columns.person_id.is_(None),
             columns.room_id.is_not_distinct_from(row.room_id),
-            columns.at.between(row.at, row.at + TOGETHER),
-            *(columns[same] == getattr(row, same) for same in ("kind", "name", "until", "reason", "by_id")),
+            of_one_deed(row.kind, row.at, row.by_id),
         )
         found |= {each.id: each for each in connection.execute(together)}
     return list(found.values())

@@ -152,6 +152,12 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
     return list(reversed(found.values()))
 
 
+def of_one_deed(kind: str, at: int, by: str) -> ColumnElement[bool]:
+    """The sanctions that were imposed by one deed: on a person, their browser and a network."""
+    columns = SANCTIONS.c
+    return and_(columns.kind == kind, columns.at == at, columns.by_id == by)
+
+
 def audit(
     connection: Connection,
     asking: str,

@@ -196,6 +196,37 @@ class Post(Struct, frozen=True):
     forced: bool = False
 
 
+def giving_part(
+    room: int,
+    person: Author,
+    role: RoomRole,
+    *,
+    new: bool,
+    identity: Identity = SYSTEM,
+    verb: Verb = "invite",
+    rights: int = 0,
+) -> Post:
+    """The deed of who takes somebody in as a member (`new`), or gives them another part in a room."""
+    said = f"took {person.name} in" if new else f"made {person.name} {_a(role)}"
+    return Post(
+        room,
+        Author.of(identity),
+        said,
+        kind="notice",
+        detail={"member": {"id": person.id, "name": person.name, "role": role}},
+        effects=(SetMember(person.id, person.name, role, new=new),),
+        act=Act(said, person.id),
+        identity=identity,
+        verb=verb,
+        rights=rights,
+        forced=True,
+    )
+
+
+def _a(role: RoomRole) -> str:
+    return {"member": "a member", "moderator": "a moderator", "owner": "an owner"}[role]
+
+
 class Report(Struct, frozen=True):
     """Bring a text before those who moderate; who has done so already has done it. `rights` as in Post."""
 

@@ -14,6 +14,7 @@ _SCOPE = "(?:read|write|manage)"
 _SENTENCES = [
     re.compile(sentence, re.DOTALL)
     for sentence in (
+        "(took the second factor of )(.+)( away)",
         "(took )(.+)( in)",
         "(is called )(.+)( now)",
         r"(made an account: )(.+)( \((?:member|administrator)\))",
@@ -22,7 +23,7 @@ _SENTENCES = [
         "(disabled |enabled |removed )(.+)()",
         "(signed )(.+)( out)",
         f"(let )(.+?)( only read(?:{_TIME})?)",
-        "(let )(.+)( (?:in|write) again)",
+        "(let )(.+)( (?:in|into the server|write) again)",
         r"(deleted #\d+ of )(.+)()",
         rf"({REPORT_SETTLED}\d+ of )(.+)(: (?:dismissed|deleted|timed out|banned))",
         "(banned )(.+)( from the server)",

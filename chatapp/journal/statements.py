@@ -17,6 +17,7 @@ from chatapp.journal.reading import (
     REPORTS,
     ROOMS,
     SANCTIONS,
+    of_one_deed,
 )
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
 from chatapp.message import Author, Message
@@ -194,7 +195,7 @@ def lift(connection: Connection, room: int | None, sanction: int, at: int) -> No
     ).first()
     if found is None:
         raise BadRequest("That is not in force (any more)")
-    same = (columns.kind == found.kind) & (columns.at == found.at) & (columns.by_id == found.by_id)
+    same = of_one_deed(found.kind, found.at, found.by_id)
     connection.execute(update(SANCTIONS).where(same, in_force).values(lifted_at=at))
 
 

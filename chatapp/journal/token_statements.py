@@ -14,6 +14,7 @@ from chatapp.journal.reading import HOOKS
 from chatapp.journal.requests import Act, MakeHook
 from chatapp.journal.statements import note
 from chatapp.message import Author
+from chatapp.names import key
 
 TOKENS_LIMIT = 100  # of one person
 HOOKS_LIMIT = 100  # of one room
@@ -91,6 +92,7 @@ def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, 
         "room_id": room,
         "key": request.key,
         "name": request.name,
+        "name_key": key(request.name),
         "by_id": by.id,
         "by_name": by.name,
         "made_at": at,

@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
-from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, SignIn, TooFast
+from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
     people_reading,
     people_statements,
@@ -29,7 +29,6 @@ from chatapp.journal import (
 from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
-    SYSTEM_AUTHOR,
     Act,
     ChangeRoom,
     Clear,
@@ -52,6 +51,7 @@ from chatapp.journal.requests import (
     RevokeHook,
     SetMember,
     Settle,
+    giving_part,
 )
 from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import Author, Message, format_time
@@ -202,6 +202,7 @@ class _Transaction:
             any_author = self._any_author(post, *changed)
         if room.closed and not post.forced:
             raise RoomClosed()
+        self._check_nobody_erased(_concerned(post))
         original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
         self._take_effect(room, post)
@@ -247,7 +248,7 @@ class _Transaction:
         return permissions.may(identity, "change_any", rights)
 
     def _permit_on_server(self, identity: Identity, verb: Verb) -> None:
-        """The same, for what is in no room."""
+        """Decide again what was permitted in no room, if people have changed since."""
         if identity.id != SYSTEM.id and identity.people != self._people_number():
             permissions.check(people_reading.identity_now(self._connection, identity), verb)
 
@@ -273,9 +274,10 @@ class _Transaction:
         self._people_moved = True
         return len(rooms)
 
-    def _check_not_erased(self, person: str) -> None:
-        if people_reading.erased(self._connection, person):
-            raise SignIn("You are not known here any more")
+    def _check_nobody_erased(self, people: Iterable[str]) -> None:
+        """A deed about somebody that comes behind their erasure would put them back."""
+        if any(people_reading.erased(self._connection, person) for person in people):
+            raise BadRequest("There is nobody with that id (any more)")
 
     def _about_people(self, request: PeopleRequest) -> Answer:
         self._permit_on_server(request.identity, request.verb)
@@ -291,10 +293,7 @@ class _Transaction:
 
     def _sign_up(self, request: SignUp) -> Person:
         """With the account comes the place in the room into which the invitation leads."""
-        if request.by is not None:
-            self._permit_on_server(request.identity, request.verb)
-        elif reading.sanctions(self._connection, "ban", None).meet(request.identity):
-            raise Forbidden("You are banned here")
+        self._permit_on_server(request.identity, request.verb)
         person: Person = self._done_about_people(request)
         if request.invitation is not None:
             self._take_in(person, request.invitation)
@@ -315,19 +314,7 @@ class _Transaction:
         rights = reading.rights(self._connection, room.id)
         if person.id in rights.members or not self._may_invite(inviter, rights):
             return
-        said = f"took {person.name} in"
-        self._post(
-            Post(
-                room.id,
-                SYSTEM_AUTHOR,
-                said,
-                kind="notice",
-                detail={"member": {"id": person.id, "name": person.name, "role": "member"}},
-                effects=(SetMember(person.id, person.name, "member"),),
-                act=Act(said, person.id),
-                forced=True,
-            )
-        )
+        self._post(giving_part(room.id, Author(person.id, person.name), "member", new=True))
 
     def _may_invite(self, inviter: Author, rights: Rights) -> bool:
         if rights.kind == "direct":
@@ -475,6 +462,7 @@ class _Transaction:
         self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
             return there
+        self._check_nobody_erased(person for person, *_ in request.members)
         room = statements.insert_room(self._connection, request, now())
         self._note(request, room)
         self._rooms[room] = _OpenRoom(
@@ -493,7 +481,6 @@ class _Transaction:
 
     def _mark_read(self, request: MarkRead) -> int:
         """Returns how far the person has read now."""
-        self._check_not_erased(request.person)  # a connection says so when it ends
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         seq = max(0, min(request.seq, room.last_seq))
@@ -510,7 +497,6 @@ class _Transaction:
         return room.id
 
     def _note_guest(self, request: NoteGuest) -> int:
-        self._check_not_erased(request.person)
         self._permit_on_server(request.identity, "read")
         if people_reading.person_called(self._connection, request.name) is not None:
             raise BadRequest(
@@ -552,3 +538,9 @@ class _Transaction:
             ]
             self._connection.execute(_ADVANCE, rows)
         return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]
+
+
+def _concerned(post: Post) -> set[str]:
+    """Ids of whom a deed is about."""
+    people = {effect.person for effect in post.effects if isinstance(effect, SetMember | Impose)}
+    return {person for person in (*people, post.over) if person is not None}
