@@ -188,6 +188,16 @@ def test_what_is_done_to_a_room_counts_as_a_message_for_everybody_but_the_system
         assert server.console("room", "topic", str(board), f"topic {number}").status == 0
 
 
+def test_of_settings_that_are_too_many_for_the_rate_none_is_made(server: Server) -> None:
+    grace = member(server, "grace")
+    board = grace.make_room()
+    many = {"topic": "ships", "slow_seconds": 1, "guests": False, "closed": True}
+    assert too_fast(grace.http.patch(f"/api/rooms/{board}", json=many))
+    assert grace.read(board)["cursor"] == 0
+    (line,) = [each for each in grace.http.get("/api/rooms").json()["rooms"] if each["id"] == board]
+    assert (line["topic"], line["closed"]) == ("", False)
+
+
 def test_a_person_changes_their_account_and_tokens_so_often_in_a_while(
     new_server: Callable[..., Server],
 ) -> None:

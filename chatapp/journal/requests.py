@@ -196,6 +196,19 @@ class Post(Struct, frozen=True):
     forced: bool = False
 
 
+class Deeds(Struct, frozen=True):
+    """Keep several notices with their effects, all or none; each only sets columns of the room, which is
+    never refused. `identity`, `verb` and `rights` as in Post, for all of them. The answer is the number of
+    the last.
+    """
+
+    room: int
+    posts: tuple[Post, ...]
+    identity: Identity
+    verb: Verb
+    rights: int
+
+
 class Report(Struct, frozen=True):
     """Bring a text before those who moderate; who has done so already has done it. `rights` as in Post."""
 
@@ -320,7 +333,18 @@ class PeopleRequest(Struct, frozen=True, kw_only=True):
 
 
 Request = (
-    Post | Report | Settle | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
+    Post
+    | Deeds
+    | Report
+    | Settle
+    | Clear
+    | MakeRoom
+    | DropRoom
+    | MarkRead
+    | Mute
+    | Prune
+    | NoteGuest
+    | PeopleRequest
 )
 
 
