@@ -23,8 +23,9 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
     people = called(hub, room, name)
     for person in people:
         _check_rank(identity, person, name, room)
+    hub.limiter.message(identity)  # once for all of them: nobody stays because the others were too many
     for person in people:
-        _send_out(hub, identity, room, person, name)
+        hub.journal.ask(_sending_out(identity, room, person, name))
     return people
 
 
@@ -32,7 +33,7 @@ def send_out(hub: Hub, identity: Identity, room_id: int, person: str, why: str =
     """Send one person out of the room, by their id; they may come back."""
     room = permitted(hub, identity, room_id, "moderate")
     name = _target(hub, identity, room, "moderate", person)
-    return _send_out(hub, identity, room, person, name, why)
+    return perform(hub, _sending_out(identity, room, person, name, why))
 
 
 def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = "") -> Message:
@@ -156,10 +157,10 @@ def told(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def _send_out(hub: Hub, identity: Identity, room: Room, person: str, name: str, why: str = "") -> Message:
+def _sending_out(identity: Identity, room: Room, person: str, name: str, why: str = "") -> Post:
     said = f"removed {name}"
     act = Act(said, person, text.reason(why))
-    return keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
+    return deed(identity, room, "moderate", said, {"removed": person}, act=act, over=person)
 
 
 def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -> str:
