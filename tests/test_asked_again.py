@@ -256,8 +256,7 @@ def test_all_that_is_asked_says_who_asks(office: Office) -> None:
     accounts.offer_reset(hub, ada, grace)
     accounts.ban(hub, ada, grace.id)
     accounts.lift_ban(hub, ada, 1)
-    bot = tokens.bot(hub, ada, "Builds")
-    made = tokens.make(hub, ada, bot, name="builds", scopes=["write"])
+    made = tokens.make(hub, ada, bot="Builds", name="builds", scopes=["write"])
     own = tokens.make(hub, ada, name="mine", scopes=["read"])
     for token in (made, own):
         tokens.revoke(hub, ada, token.id)

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -269,6 +270,18 @@ def test_a_bot_is_an_account_of_its_own_that_nobody_signs_in_to(server: Server, 
     grace = member(server, "grace")
     wanted = {"name": "x", "scopes": ["read"], "bot": grace.name}
     assert problem(ada.http.post("/api/tokens", json=wanted)) == "forbidden"  # she is somebody
+
+
+def test_a_token_that_is_refused_leaves_no_bot_behind(one_worker: Server) -> None:
+    ada, name, nowhere = administrator(one_worker), f"Builds {uuid.uuid4().hex[:8]}", 999_999_999
+    wanted = {"name": "a test", "scopes": ["read"], "bot": name}
+    for wrong in ({"rooms": [nowhere]}, {"rooms": []}, {"scopes": []}, {"days": 0}, {"name": ""}):
+        answer = ada.http.post("/api/tokens", json={**wanted, **wrong})
+        assert problem(answer) in ("bad_request", "no_such_room")
+    form = {"do": "make", "bot": name, "name": "a test", "read": "yes", "rooms": str(nowhere)}
+    assert ada.http.post("/admin/tokens", data=form).status_code == 404
+    assert one_worker.console("token", "create", name, "--bot", "--room", nowhere).status != 0
+    assert ada.http.get("/api/people", params={"q": name}).json() == {"people": []}
 
 
 def test_tokens_are_made_and_revoked_in_a_terminal_and_each_act_is_in_the_audit_log(
