@@ -201,10 +201,13 @@ def sessions(hub: Hub, identity: Identity, person: Person) -> list[SessionLine]:
 def sign_out(
     hub: Hub, identity: Identity, person: Person, only: str | None = None, but: str | None = None
 ) -> int:
-    """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
+    """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers.
+
+    Raises Forbidden for a token that may not change who it is of.
+    """
     own = identity.id == person.id
     leaves = own and only == identity.session  # nobody loses the right to end the very session that they have
-    verb: Verb = "read" if own else "administer"
+    verb: Verb = "change_self" if own else "administer"
     if not leaves:
         check(identity, verb)
     request = EndSessions(
