@@ -24,7 +24,7 @@ from chatapp.permissions import SCOPES, SYSTEM, Identity, Scope, check
 PREFIX = "chat_"  # so that whoever finds one knows what it is
 NAME_LIMIT = 80
 DAYS, DAYS_LIMIT = 90, 3660
-ROOMS_LIMIT = 100
+ROOMS_LIMIT = 50  # each is a field of the form in which they are ticked: auth.FIELDS_LIMIT
 _TOKEN = re.compile(r"chat_[\w-]{43}", re.ASCII)  # PREFIX, and 32 bytes in base 64
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatapp import tokens
 from tests.clients import Person, Socket, eventually
 from tests.people import Member, administrator, member
 from tests.programs import Program, make_token, program
@@ -328,6 +329,18 @@ def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> N
         assert "chat_" not in answer.text
     answer = grace.http.post("/account/tokens", data={"name": "", "read": "yes", "room": [den]})
     assert f'value="{den}" checked' in answer.text
+
+
+def test_all_rooms_that_a_token_may_have_are_ticked_in_one_form(one_worker: Server) -> None:
+    grace = member(one_worker, "grace")
+    ticked = [grace.make_room()] * tokens.ROOMS_LIMIT
+    answer = grace.http.post("/account/tokens", data={"name": "backup", "read": "yes", "room": ticked})
+    assert answer.status_code == 200
+    assert re.search(r"chat_[\w-]{43}", answer.text)
+    answer = grace.http.post(
+        "/account/tokens", data={"name": "backup", "read": "yes", "room": [*ticked, ticked[0]]}
+    )
+    assert f"1 to {tokens.ROOMS_LIMIT} of them" in answer.text
 
 
 def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) -> None:
