@@ -103,12 +103,13 @@ def banning(
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
-    """Take a time-out or a ban back, with all that it was of: a guest, their browser, a network.
+    """Take a time-out or a ban back, by any of its numbers, with all that it was of: a guest, their browser,
+    a network.
 
     For who may impose it by their rank: Forbidden. Raises BadRequest where it is not in force.
     """
     room = permitted(hub, identity, room_id, "moderate")
-    found = next((one for one in hub.journal.read(reading.sanctions_of, room.id) if one.id == sanction), None)
+    found = hub.journal.read(reading.sanction, room.id, sanction)
     if found is None:
         raise BadRequest("That is not in force (any more)")
     if found.person:
