@@ -7,7 +7,6 @@ hash.
 import hashlib
 import secrets
 import time
-from ipaddress import ip_network
 from typing import Any
 
 from chatapp import text
@@ -237,8 +236,8 @@ def invite(
 ) -> str:
     """The code of a new invitation: it is shown once. `note`: what it is for, among administrators."""
     _administer(identity)
-    _between(uses, 1, USES_LIMIT, "uses")
-    _between(days, 1, INVITATION_DAYS_LIMIT, "days")
+    text.check_between(uses, 1, USES_LIMIT, "uses")
+    text.check_between(days, 1, INVITATION_DAYS_LIMIT, "days")
     note = text.note(note)
     if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: nobody is invited into it")
@@ -295,14 +294,14 @@ def ban(
         raise BadRequest(f"There is nobody called {name_or_id!r}")
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
-    _between(seconds, 0, 366 * DAY_SECONDS, "seconds")
+    text.check_between(seconds, 0, 366 * DAY_SECONDS, "seconds")
     until, why = _in(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
     said = f"banned {whom.name} from the server"
     if network:
-        network = _network(network)
+        network = text.network(network)
         targets.append({"network": network})
         said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
@@ -329,18 +328,6 @@ def _administer(identity: Identity) -> None:
 
 def _in(seconds: int) -> int:
     return time.time_ns() // 1000 + seconds * 1_000_000
-
-
-def _between(value: object, least: int, most: int, what: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadRequest(f"{what}: a whole number from {least} to {most}")
-
-
-def _network(network: str) -> str:
-    try:
-        return str(ip_network(network, strict=False))
-    except ValueError:
-        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None
 
 
 # -- what is kept of somebody --------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from chatapp.deeds import deed, keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, Deeds, DropRoom, MakeRoom, Post, SetMember
-from chatapp.message import Author, Message
+from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, Verb, check
 from chatapp.room import Room
 
-SLOW_LIMIT = 86_400  # seconds
+SLOW_LIMIT = DAY_SECONDS
 KEEP_LIMIT = 10**9
 
 
@@ -166,7 +166,7 @@ def set_pace(hub: Hub, identity: Identity, room: int, seconds: int) -> Message |
 
 
 def pace_of(seconds: int) -> Change:
-    _between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds,")
+    text.check_between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds")
     said = f"set a pause of {seconds} s between messages" if seconds else "ended the pause between messages"
     return Change(said, {"slow_seconds": seconds})
 
@@ -181,7 +181,7 @@ def set_retention(
 def keeping(days: int | None, messages: int | None) -> Change:
     for value, what in ((days, "Days"), (messages, "Messages")):
         if value is not None:
-            _between(value, 1, KEEP_LIMIT, what)
+            text.check_between(value, 1, KEEP_LIMIT, what)
     parts = [f"{days} days" if days else "", f"{messages} messages" if messages else ""]
     kept = " and at most ".join(filter(None, parts))
     said = f"keeps {kept} of this room" if kept else "keeps all messages of this room"
@@ -221,8 +221,3 @@ def _deed(identity: Identity, room: Room, change: Change) -> Post | None:
 def _check_kind(room: Room, change: Change) -> None:
     if "kind" in change.columns and room.rights.kind == "direct":
         raise BadRequest("A conversation stays with the people who are in it")
-
-
-def _between(value: object, least: int, most: int, what: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadRequest(f"{what} are a whole number from {least} to {most}")

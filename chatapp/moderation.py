@@ -1,7 +1,6 @@
 """Keeping the peace in a room: sending somebody out, time-outs, bans, and taking them back."""
 
 import time
-from ipaddress import ip_network
 
 from chatapp import text
 from chatapp.deeds import deed, keep, perform, permitted
@@ -10,11 +9,11 @@ from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import Act, AuditLine, Impose, Lift, Post, Sanction, SetMember
 from chatapp.membership import known
-from chatapp.message import Message
+from chatapp.message import DAY_SECONDS, Message
 from chatapp.permissions import Identity, Verb, outranks
 from chatapp.room import Room
 
-LONGEST = 366 * 86_400  # seconds; longer is for good
+LONGEST = 366 * DAY_SECONDS  # seconds; longer is for good
 
 
 def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
@@ -95,7 +94,7 @@ def banning(
     if device := hub.journal.read(reading.device_of, person):
         effects.append(Impose("ban", name, device=device, until=until, reason=because))
     if network:
-        effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
+        effects.append(Impose("ban", name, network=text.network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     act = Act(said, person, because)
@@ -151,7 +150,7 @@ def called(hub: Hub, room: Room, name: str) -> list[str]:
 
 def told(seconds: int) -> str:
     """A time as it is said: "10 minutes"."""
-    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+    for size, unit in ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''}"
@@ -183,10 +182,3 @@ def _until(seconds: int) -> int:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST:
         raise BadRequest(f"seconds are a whole number from 0 (no end) to {LONGEST}")
     return time.time_ns() // 1000 + seconds * 1_000_000 if seconds else 0
-
-
-def _network(network: str) -> str:
-    try:
-        return str(ip_network(network, strict=False))
-    except ValueError:
-        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None

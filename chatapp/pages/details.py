@@ -13,7 +13,7 @@ from chatapp import access, administration, auth, hooks, membership, moderation,
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
-from chatapp.message import Author, Message
+from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.errors import for_people
@@ -22,7 +22,13 @@ from chatapp.posting import Draft
 from chatapp.room import Room
 
 # What the form for a time-out or a ban offers: seconds (0: until it is lifted), in words.
-DURATIONS = ((600, "10 minutes"), (3600, "1 hour"), (86_400, "1 day"), (604_800, "1 week"), (0, "no end"))
+DURATIONS = (
+    (600, "10 minutes"),
+    (3600, "1 hour"),
+    (DAY_SECONDS, "1 day"),
+    (7 * DAY_SECONDS, "1 week"),
+    (0, "no end"),
+)
 ENTRIES = 50  # of the audit log on the page
 
 bp = Blueprint("details", __name__)
