@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from chatapp import access, administration, auth, hooks, membership, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
@@ -178,9 +178,7 @@ def make_hook(room_id: int) -> Response:
         made = hooks.make(get_hub(), get_identity(), room_id, form["name"])
     except ChatError as error:
         return _refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
-    secret = made.path.rpartition("/")[2]
-    url = url_for("hooks.receive", hook=made.id, secret=secret, _external=True)
-    return _page(room_id, where="hooks", made=url)
+    return _page(room_id, where="hooks", made=made.address(request.url_root))
 
 
 @bp.post("/chats/<room_id:room_id>/hooks/<int:hook>/revoke")
