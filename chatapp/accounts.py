@@ -7,7 +7,6 @@ hash.
 import hashlib
 import secrets
 import time
-from ipaddress import ip_network
 from typing import Any
 
 from chatapp import letters, text
@@ -204,10 +203,13 @@ def sessions(hub: Hub, identity: Identity, person: Person) -> list[SessionLine]:
 def sign_out(
     hub: Hub, identity: Identity, person: Person, only: str | None = None, but: str | None = None
 ) -> int:
-    """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers."""
+    """End somebody's sessions: all, the one `only`, or all but `but`. Their sockets end in all workers.
+
+    Raises Forbidden for a token that may not change who it is of.
+    """
     own = identity.id == person.id
     leaves = own and only == identity.session  # nobody loses the right to end the very session that they have
-    verb: Verb = "read" if own else "administer"
+    verb: Verb = "change_self" if own else "administer"
     if not leaves:
         check(identity, verb)
     request = EndSessions(
@@ -237,8 +239,8 @@ def invite(
 ) -> str:
     """The code of a new invitation: it is shown once. `note`: what it is for, among administrators."""
     _administer(identity)
-    _between(uses, 1, USES_LIMIT, "uses")
-    _between(days, 1, INVITATION_DAYS_LIMIT, "days")
+    text.check_between(uses, 1, USES_LIMIT, "uses")
+    text.check_between(days, 1, INVITATION_DAYS_LIMIT, "days")
     note = text.note(note)
     if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: nobody is invited into it")
@@ -298,14 +300,14 @@ def ban(
         raise BadRequest(f"There is nobody called {name_or_id!r}")
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
-    _between(seconds, 0, 366 * DAY_SECONDS, "seconds")
+    text.check_between(seconds, 0, 366 * DAY_SECONDS, "seconds")
     until, why = in_seconds(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
     said = f"banned {whom.name} from the server"
     if network:
-        network = _network(network)
+        network = text.network(network)
         targets.append({"network": network})
         said += f", and all guests from {network}"
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
@@ -336,18 +338,6 @@ def _administer(identity: Identity) -> None:
 def in_seconds(seconds: int) -> int:
     """So many seconds from now, in microseconds since 1970."""
     return time.time_ns() // 1000 + seconds * 1_000_000
-
-
-def _between(value: object, least: int, most: int, what: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadRequest(f"{what}: a whole number from {least} to {most}")
-
-
-def _network(network: str) -> str:
-    try:
-        return str(ip_network(network, strict=False))
-    except ValueError:
-        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None
 
 
 # -- what is kept of somebody --------------------------------------------------------------------------------

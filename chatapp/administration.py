@@ -11,15 +11,15 @@ from typing import Any
 from msgspec import Struct
 
 from chatapp import access, text
-from chatapp.deeds import keep, permitted
+from chatapp.deeds import deed, keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden
 from chatapp.hub import Hub
-from chatapp.journal.requests import Act, ChangeRoom, Clear, DropRoom, MakeRoom, SetMember
-from chatapp.message import Author, Message
+from chatapp.journal.requests import Act, ChangeRoom, Clear, Deeds, DropRoom, MakeRoom, Post, SetMember
+from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, Verb, check
 from chatapp.room import Room
 
-SLOW_LIMIT = 86_400  # seconds
+SLOW_LIMIT = DAY_SECONDS
 KEEP_LIMIT = 10**9
 
 
@@ -81,12 +81,15 @@ class Change(Struct, frozen=True):
 
 
 def change(hub: Hub, identity: Identity, room_id: int, *changes: Change) -> None:
-    """Make several, each with its own notice; where one of them cannot be, none is made."""
+    """Make several in one transaction, each with its own notice; where one of them cannot be, or they are too
+    many for the rate of messages, none is made.
+    """
     room = permitted(hub, identity, room_id, "manage")
-    for each in changes:
-        _check_kind(room, each)
-    for each in changes:
-        _change(hub, identity, room_id, each)
+    posts = [post for each in changes if (post := _deed(identity, room, each)) is not None]
+    for _ in posts:
+        hub.limiter.message(identity)
+    if posts:
+        hub.journal.ask(Deeds(room.id, tuple(posts), identity, "manage", room.rights.number))
 
 
 def rename(hub: Hub, identity: Identity, room: int, name: object) -> Message | None:
@@ -163,7 +166,7 @@ def set_pace(hub: Hub, identity: Identity, room: int, seconds: int) -> Message |
 
 
 def pace_of(seconds: int) -> Change:
-    _between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds,")
+    text.check_between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds")
     said = f"set a pause of {seconds} s between messages" if seconds else "ended the pause between messages"
     return Change(said, {"slow_seconds": seconds})
 
@@ -178,7 +181,7 @@ def set_retention(
 def keeping(days: int | None, messages: int | None) -> Change:
     for value, what in ((days, "Days"), (messages, "Messages")):
         if value is not None:
-            _between(value, 1, KEEP_LIMIT, what)
+            text.check_between(value, 1, KEEP_LIMIT, what)
     parts = [f"{days} days" if days else "", f"{messages} messages" if messages else ""]
     kept = " and at most ".join(filter(None, parts))
     said = f"keeps {kept} of this room" if kept else "keeps all messages of this room"
@@ -201,20 +204,20 @@ def drop(hub: Hub, identity: Identity, room_id: int) -> None:
 
 
 def _change(hub: Hub, identity: Identity, room_id: int, change: Change) -> Message | None:
-    room = permitted(hub, identity, room_id, "manage")
+    post = _deed(identity, permitted(hub, identity, room_id, "manage"), change)
+    return None if post is None else perform(hub, post)
+
+
+def _deed(identity: Identity, room: Room, change: Change) -> Post | None:
+    """None where it is so already. Raises BadRequest where it cannot be."""
     _check_kind(room, change)
     said, columns, state = change.said, change.columns, room.state
     # Two who make the same change at once are both told of: that is true, and harmless.
     if all(getattr(state, column) == value for column, value in columns.items()):
         return None
-    return keep(hub, identity, room, "manage", said, columns, ChangeRoom(columns), act=Act(said))
+    return deed(identity, room, "manage", said, columns, ChangeRoom(columns), act=Act(said))
 
 
 def _check_kind(room: Room, change: Change) -> None:
     if "kind" in change.columns and room.rights.kind == "direct":
         raise BadRequest("A conversation stays with the people who are in it")
-
-
-def _between(value: object, least: int, most: int, what: str) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadRequest(f"{what} are a whole number from {least} to {most}")

@@ -33,6 +33,10 @@ class MadeHook(Struct, frozen=True):
     name: str
     path: str
 
+    def address(self, root: str) -> str:
+        """What programs are told, on the server whose own address is `root`."""
+        return root.rstrip("/") + self.path
+
 
 def make(hub: Hub, identity: Identity, room_id: int, name: object) -> MadeHook:
     """Make a hook for a room; its readers are told. Raises BadRequest, also for a name that is somebody's."""

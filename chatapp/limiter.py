@@ -65,7 +65,7 @@ class Limiter:
         self._hit(self._guests, "rooms", address)
 
     def account(self, identity: Identity) -> None:
-        """Count a change that `identity` makes to an account or to tokens. Raises TooFast."""
+        """Count a change that `identity` makes to an account, or a token that they make. Raises TooFast."""
         if identity.id != "system":
             self._hit(self._guests, "accounts by", identity.id)
 

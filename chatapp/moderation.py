@@ -1,7 +1,6 @@
 """Keeping the peace in a room: sending somebody out, time-outs, bans, and taking them back."""
 
 import time
-from ipaddress import ip_network
 
 from chatapp import text
 from chatapp.deeds import deed, keep, perform, permitted
@@ -10,11 +9,11 @@ from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import Act, AuditLine, Impose, Lift, Post, Sanction, SetMember
 from chatapp.membership import known
-from chatapp.message import Message
+from chatapp.message import DAY_SECONDS, Message
 from chatapp.permissions import Identity, Verb, outranks
 from chatapp.room import Room
 
-LONGEST = 366 * 86_400  # seconds; longer is for good
+LONGEST = 366 * DAY_SECONDS  # seconds; longer is for good
 
 
 def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
@@ -23,8 +22,9 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
     people = called(hub, room, name)
     for person in people:
         _check_rank(identity, person, name, room)
+    hub.limiter.message(identity)  # once for all of them: nobody stays because the others were too many
     for person in people:
-        _send_out(hub, identity, room, person, name)
+        hub.journal.ask(_sending_out(identity, room, person, name))
     return people
 
 
@@ -32,7 +32,7 @@ def send_out(hub: Hub, identity: Identity, room_id: int, person: str, why: str =
     """Send one person out of the room, by their id; they may come back."""
     room = permitted(hub, identity, room_id, "moderate")
     name = _target(hub, identity, room, "moderate", person)
-    return _send_out(hub, identity, room, person, name, why)
+    return perform(hub, _sending_out(identity, room, person, name, why))
 
 
 def time_out(hub: Hub, identity: Identity, room_id: int, person: str, seconds: int, why: str = "") -> Message:
@@ -94,7 +94,7 @@ def banning(
     if device := hub.journal.read(reading.device_of, person):
         effects.append(Impose("ban", name, device=device, until=until, reason=because))
     if network:
-        effects.append(Impose("ban", name, network=_network(network), until=until, reason=because))
+        effects.append(Impose("ban", name, network=text.network(network), until=until, reason=because))
     said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     act = Act(said, person, because)
@@ -102,12 +102,13 @@ def banning(
 
 
 def lift(hub: Hub, identity: Identity, room_id: int, sanction: int) -> Message:
-    """Take a time-out or a ban back, with all that it was of: a guest, their browser, a network.
+    """Take a time-out or a ban back, by any of its numbers, with all that it was of: a guest, their browser,
+    a network.
 
     For who may impose it by their rank: Forbidden. Raises BadRequest where it is not in force.
     """
     room = permitted(hub, identity, room_id, "moderate")
-    found = next((one for one in hub.journal.read(reading.sanctions_of, room.id) if one.id == sanction), None)
+    found = hub.journal.read(reading.sanction, room.id, sanction)
     if found is None:
         raise BadRequest("That is not in force (any more)")
     if found.person:
@@ -149,17 +150,17 @@ def called(hub: Hub, room: Room, name: str) -> list[str]:
 
 def told(seconds: int) -> str:
     """A time as it is said: "10 minutes"."""
-    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+    for size, unit in ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{seconds} seconds"
 
 
-def _send_out(hub: Hub, identity: Identity, room: Room, person: str, name: str, why: str = "") -> Message:
+def _sending_out(identity: Identity, room: Room, person: str, name: str, why: str = "") -> Post:
     said = f"removed {name}"
     act = Act(said, person, text.reason(why))
-    return keep(hub, identity, room, "moderate", said, {"removed": person}, act=act, over=person)
+    return deed(identity, room, "moderate", said, {"removed": person}, act=act, over=person)
 
 
 def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -> str:
@@ -181,10 +182,3 @@ def _until(seconds: int) -> int:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST:
         raise BadRequest(f"seconds are a whole number from 0 (no end) to {LONGEST}")
     return time.time_ns() // 1000 + seconds * 1_000_000 if seconds else 0
-
-
-def _network(network: str) -> str:
-    try:
-        return str(ip_network(network, strict=False))
-    except ValueError:
-        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None

@@ -66,14 +66,15 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
 def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> tuple[int, Rights]:
     """The rights of the room, and under which number of theirs the message is permitted.
 
-    Who may only read may have written before, and lost the answer: what has a client_id the journal decides,
-    which knows what is kept; no rights have the number UNDECIDED.
+    Who may only read here may have written before, and lost the answer: what has a client_id the journal
+    decides, which knows what is kept; no rights have the number UNDECIDED. Who may write in no room, as with
+    a token that only reads, has not.
     """
     try:
         rights = enter(hub, identity, room, verb).rights
         return rights.number, rights
     except Forbidden:
-        if draft.client_id is None:
+        if draft.client_id is None or not may(identity, verb):
             raise
     return UNDECIDED, enter(hub, identity, room).rights
 

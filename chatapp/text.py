@@ -1,10 +1,11 @@
-"""What people may write: message bodies, names, topics. Each rule in one place.
+"""What people may write: message bodies, names, topics, numbers. Each rule in one place.
 
 The rules are those of docs/protocol.md. All lengths are Unicode code points.
 """
 
 import re
 import unicodedata
+from ipaddress import ip_network
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -119,6 +120,20 @@ def mail_address(value: object) -> str:
 def escaped(words: str) -> str:
     """`words` for a terminal: what would move its cursor or turn its text is shown instead of done."""
     return _FORBIDDEN_IN_NAME.sub(lambda found: found[0].encode("unicode_escape").decode(), words)
+
+
+def network(value: str) -> str:
+    """A network or an address, as it is kept. Raises BadRequest."""
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None
+
+
+def check_between(value: object, least: int, most: int, what: str) -> None:
+    """Raises BadRequest for what is no whole number from `least` to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRequest(f"{what}: a whole number from {least} to {most}")
 
 
 def _line(value: object, limit: int, what: str, least: int = 1) -> str:

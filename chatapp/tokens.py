@@ -24,7 +24,7 @@ from chatapp.permissions import SCOPES, SYSTEM, Identity, Scope, check
 PREFIX = "chat_"  # so that whoever finds one knows what it is
 NAME_LIMIT = 80
 DAYS, DAYS_LIMIT = 90, 3660
-ROOMS_LIMIT = 100
+ROOMS_LIMIT = 50  # each is a field of the form in which they are ticked: auth.FIELDS_LIMIT
 _TOKEN = re.compile(r"chat_[\w-]{43}", re.ASCII)  # PREFIX, and 32 bytes in base 64
 
 
@@ -46,19 +46,20 @@ def make(
     identity: Identity,
     person: Person | None = None,
     *,
+    bot: object = None,
     name: object,
     scopes: Sequence[Scope],
     rooms: Sequence[int] | None = None,
     days: int | None = DAYS,
 ) -> MadeToken:
-    """Make a token for `identity` itself or, for whom administers, for a bot.
+    """Make a token for `identity` itself or, for whom administers, for `person` or for the bot called `bot`,
+    which is made if there is none, and not where the token is refused.
 
     `scopes`: at least one; `rooms`: None for all; `days`: until it expires, None for never. Raises
     BadRequest, NoSuchRoom (of rooms that the maker may not read), SignIn, Forbidden and TooFast.
     """
     _check_signed_in(identity)
-    own = person is None or person.id == identity.id
-    if not own:
+    if bot is not None or (person is not None and person.id != identity.id):
         check(identity, "administer")
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_LIMIT or not name.isprintable():
         raise BadRequest(f"Say in one line of 1 to {NAME_LIMIT} characters what the token is for")
@@ -72,6 +73,9 @@ def make(
         for room in rooms:
             enter(hub, identity, room)
     hub.limiter.account(identity)
+    if bot is not None:
+        person = _bot(hub, identity, bot)
+    own = person is None or person.id == identity.id
     token = PREFIX + secrets.token_urlsafe(32)
     request = MakeToken(
         accounts.hashed(token),
@@ -89,16 +93,6 @@ def make(
     return MadeToken(made, token, request.person)
 
 
-def bot(hub: Hub, identity: Identity, name: object) -> Person:
-    """The bot of that name, made if there is none. For administrators."""
-    _check_signed_in(identity)
-    check(identity, "administer")
-    if not isinstance(name, str):
-        raise BadRequest("A bot's name is a string")
-    found = hub.journal.read(people_reading.person_called, name.strip())
-    return found or accounts.sign_up(hub, name, by=identity)
-
-
 def tokens(hub: Hub, identity: Identity, *, everybodys: bool = False) -> list[TokenLine]:
     """One's own tokens or, for who administers, everybody's: those not revoked, the newest first."""
     _check_signed_in(identity)
@@ -110,10 +104,9 @@ def tokens(hub: Hub, identity: Identity, *, everybodys: bool = False) -> list[To
 def revoke(hub: Hub, identity: Identity, token: int) -> None:
     """One's own or, for who administers, anybody's token is good no longer: in all workers, on open sockets.
 
-    Raises BadRequest where there is none, and TooFast.
+    Raises BadRequest where there is none. It counts towards no rate: whoever lost a token ends it at once.
     """
     _check_signed_in(identity)
-    hub.limiter.account(identity)
     administers = identity.id == SYSTEM.id or identity.role == "administrator"
     request = RevokeToken(
         token,
@@ -123,6 +116,13 @@ def revoke(hub: Hub, identity: Identity, token: int) -> None:
         verb="administer" if administers else "change_self",
     )
     hub.journal.ask(request)
+
+
+def _bot(hub: Hub, identity: Identity, name: object) -> Person:
+    if not isinstance(name, str):
+        raise BadRequest("A bot's name is a string")
+    found = hub.journal.read(people_reading.person_called, name.strip())
+    return found or accounts.sign_up(hub, name, by=identity)
 
 
 def _check_signed_in(identity: Identity) -> None:

@@ -372,6 +372,29 @@ def test_reports_of_all_rooms_are_settled_by_forms(server: Server, boss: Member,
     assert grace.read(room, after=0)["messages"][-1]["kind"] == "delete"
 
 
+def test_an_administrator_who_is_reported_sees_it_in_no_count(
+    server: Server, boss: Member, grace: Person
+) -> None:
+    with closing(member(server, "joan")) as joan:
+        name = f"board {uuid.uuid4().hex[:8]}"
+        room = grace.make_room(name)
+        boss.change(joan.id, role="administrator").raise_for_status()
+        waiting = re.compile(r"Reports that wait (\d+)")
+
+        def counted(who: Member) -> tuple[int, bool]:
+            return int(waiting.findall(shown(who, "/admin/"))[0]), "report" in row(who, "/admin/rooms", name)
+
+        eventually(lambda: waiting.search(plain(joan.http.get("/admin/"))))
+        to_joan, to_boss = counted(joan), counted(boss)
+        assert not to_joan[1]
+        said = joan.say(room, "I rule here")
+        path = f"/api/rooms/{room}/messages/{said['seq']}/report"
+        grace.http.post(path, json={"why": "no"}).raise_for_status()
+        assert counted(boss) == (to_boss[0] + 1, True)
+        assert counted(joan) == to_joan
+        boss.change(joan.id, role="member").raise_for_status()
+
+
 # -- the audit log and the settings --------------------------------------------------------------------
 
 

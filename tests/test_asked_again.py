@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from sqlalchemy import insert
 
 from chatapp import accounts, administration, membership, tokens
@@ -50,7 +51,7 @@ from chatapp.journal.requests import (
 from chatapp.journal.token_requests import MakeToken, RevokeToken
 from chatapp.message import Author
 from chatapp.names import key
-from chatapp.permissions import SYSTEM, Identity, Rights
+from chatapp.permissions import SYSTEM, Identity, Rights, Scope
 from chatapp.reads import Reads
 from tests.test_people import BOSS, House
 
@@ -284,8 +285,7 @@ def test_all_that_is_asked_says_who_asks(office: Office) -> None:
     accounts.offer_reset(hub, ada, grace)
     accounts.ban(hub, ada, grace.id)
     accounts.lift_ban(hub, ada, 1)
-    bot = tokens.bot(hub, ada, "Builds")
-    made = tokens.make(hub, ada, bot, name="builds", scopes=["write"])
+    made = tokens.make(hub, ada, bot="Builds", name="builds", scopes=["write"])
     own = tokens.make(hub, ada, name="mine", scopes=["read"])
     for token in (made, own):
         tokens.revoke(hub, ada, token.id)
@@ -302,6 +302,13 @@ def test_to_sign_out_is_no_right_that_is_lost(office: Office) -> None:
     ada = office.identity
     accounts.disable(office.hub, SYSTEM, office.ada)
     assert accounts.sign_out(office.hub, ada, office.ada, only=ada.session) == 0
+
+
+def test_a_token_that_does_not_change_its_owner_ends_no_session(office: Office) -> None:
+    reader = structs.replace(office.identity, session="", token="t", scopes=frozenset[Scope]({"read"}))
+    with pytest.raises(Forbidden):
+        accounts.sign_out(office.hub, reader, office.ada)
+    assert office.asked == []
 
 
 def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.clients import Person, eventually
 from tests.people import administrator, member
+from tests.programs import program
 from tests.raw_socket import CLOSE, TEXT, RawSocket, nobody_posts, problem
 from tests.servers import Server
 
@@ -128,6 +129,13 @@ def test_a_socket_that_says_too_much_is_told_how_long_to_wait_and_stays_open(
     assert ada.read(board)["cursor"] == 3
 
 
+def test_what_a_token_does_not_allow_spends_nothing_of_its_owner(server: Server) -> None:
+    boss = administrator(server)
+    board, reader = boss.make_room(), program(boss, "read")
+    assert [post(reader, board, client_id=str(number)).status_code for number in range(4)] == [403] * 4
+    assert post(boss, board).status_code == 201
+
+
 def test_a_repeat_of_a_known_client_id_counts(ada: Person) -> None:
     board = ada.make_room()
     statuses = [post(ada, board, client_id="one").status_code for _ in range(4)]
@@ -188,7 +196,27 @@ def test_what_is_done_to_a_room_counts_as_a_message_for_everybody_but_the_system
         assert server.console("room", "topic", str(board), f"topic {number}").status == 0
 
 
-def test_a_person_changes_their_account_and_tokens_so_often_in_a_while(
+def test_of_settings_that_are_too_many_for_the_rate_none_is_made(server: Server) -> None:
+    grace = member(server, "grace")
+    board = grace.make_room()
+    many = {"topic": "ships", "slow_seconds": 1, "guests": False, "closed": True}
+    assert too_fast(grace.http.patch(f"/api/rooms/{board}", json=many))
+    assert grace.read(board)["cursor"] == 0
+    (line,) = [each for each in grace.http.get("/api/rooms").json()["rooms"] if each["id"] == board]
+    assert (line["topic"], line["closed"]) == ("", False)
+
+
+def test_who_sends_out_everybody_of_a_name_sends_out_all_of_them(server: Server, guest: Guests) -> None:
+    boss = administrator(server)
+    board, spammers = boss.make_room(), [guest("spam") for _ in range(5)]
+    for spammer in spammers:
+        assert post(spammer, board).status_code == 201
+    answer = boss.http.post(f"/api/rooms/{board}/kick", json={"name": "spam"})
+    assert (answer.status_code, answer.json()) == (200, {"removed": sorted(each.id for each in spammers)})
+    assert boss.read(board)["cursor"] == 10
+
+
+def test_a_person_changes_their_account_and_makes_tokens_so_often_in_a_while(
     new_server: Callable[..., Server],
 ) -> None:
     server = new_server(rate_guests="4 per hour").start()
@@ -198,7 +226,10 @@ def test_a_person_changes_their_account_and_tokens_so_often_in_a_while(
     assert grace.change(grace.id, status="away").status_code == 200
     made = grace.http.post("/api/tokens", json=token)
     assert made.status_code == 201
-    assert grace.http.delete(f"/api/tokens/{made.json()['id']}").status_code == 204
+    lost = grace.http.post("/api/tokens", json=token)
+    assert lost.status_code == 201
+    for each in (made, lost):
+        assert grace.http.delete(f"/api/tokens/{each.json()['id']}").status_code == 204  # at any time
     assert too_fast(grace.change(grace.id, name="Grace the second"))
     assert too_fast(grace.change(grace.id, status="here"))
     assert too_fast(grace.http.post("/api/tokens", json=token))

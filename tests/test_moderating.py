@@ -118,6 +118,17 @@ def test_where_one_setting_cannot_be_no_other_is_made(wrong: str, boss: Member) 
     assert boss.read(room)["cursor"] == len(SETTINGS)
 
 
+def test_who_makes_a_room_private_that_they_are_not_in_makes_all_other_changes_too(
+    boss: Member, grace: Member
+) -> None:
+    room = grace.make_room()
+    wanted = {"kind": "private", "closed": True, "topic": "ships"}
+    assert boss.http.patch(f"/api/rooms/{room}", json=wanted).status_code == 204
+    (line,) = [each for each in grace.http.get("/api/rooms").json()["rooms"] if each["id"] == room]
+    assert {name: line[name] for name in wanted} == wanted
+    assert problem(boss.http.patch(f"/api/rooms/{room}", json={"closed": False})) == "no_such_room"
+
+
 def test_a_time_out_is_lifted_by_who_outranks_the_one_it_is_of(
     one_worker: Server, boss: Member, grace: Member
 ) -> None:

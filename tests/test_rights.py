@@ -300,8 +300,9 @@ def test_who_is_banned_neither_reads_nor_writes_nor_comes_back_under_another_nam
     assert len([what for what, _ in done if what.endswith("in again")]) == 1
 
 
+@pytest.mark.parametrize("later", [0, 2], ids=["by its number", "by that of the network"])
 def test_a_ban_of_a_guest_their_browser_and_a_network_is_one_and_lifted_as_one(
-    server: Server, ada: Person, mallory: Person, board: int, on: On
+    later: int, server: Server, ada: Person, mallory: Person, board: int, on: On
 ) -> None:
     mallory.say(board, "spam")
     on(board, f'ban({mallory.name!r}, network="192.0.2.0/24")')
@@ -310,7 +311,7 @@ def test_a_ban_of_a_guest_their_browser_and_a_network_is_one_and_lifted_as_one(
     assert (
         f"({mallory.id}, their browser, 192.0.2.0/24)" in server.console("room", "sanctions", str(board)).out
     )
-    on(board, f"lift({shown['id']})")
+    on(board, f"lift({shown['id'] + later})")
     assert server.console("room", "sanctions", str(board), "--json").json == []
     eventually(lambda: mallory.http.get(mallory.messages(board)).status_code == 200)
 

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatapp import tokens
 from tests.clients import Person, Socket, eventually
 from tests.people import Member, administrator, member
 from tests.programs import Program, make_token, program
@@ -271,6 +273,18 @@ def test_a_bot_is_an_account_of_its_own_that_nobody_signs_in_to(server: Server, 
     assert problem(ada.http.post("/api/tokens", json=wanted)) == "forbidden"  # she is somebody
 
 
+def test_a_token_that_is_refused_leaves_no_bot_behind(one_worker: Server) -> None:
+    ada, name, nowhere = administrator(one_worker), f"Builds {uuid.uuid4().hex[:8]}", 999_999_999
+    wanted = {"name": "a test", "scopes": ["read"], "bot": name}
+    for wrong in ({"rooms": [nowhere]}, {"rooms": []}, {"scopes": []}, {"days": 0}, {"name": ""}):
+        answer = ada.http.post("/api/tokens", json={**wanted, **wrong})
+        assert problem(answer) in ("bad_request", "no_such_room")
+    form = {"do": "make", "bot": name, "name": "a test", "read": "yes", "rooms": str(nowhere)}
+    assert ada.http.post("/admin/tokens", data=form).status_code == 404
+    assert one_worker.console("token", "create", name, "--bot", "--room", nowhere).status != 0
+    assert ada.http.get("/api/people", params={"q": name}).json() == {"people": []}
+
+
 def test_tokens_are_made_and_revoked_in_a_terminal_and_each_act_is_in_the_audit_log(
     one_worker: Server,
 ) -> None:
@@ -315,6 +329,18 @@ def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> N
         assert "chat_" not in answer.text
     answer = grace.http.post("/account/tokens", data={"name": "", "read": "yes", "room": [den]})
     assert f'value="{den}" checked' in answer.text
+
+
+def test_all_rooms_that_a_token_may_have_are_ticked_in_one_form(one_worker: Server) -> None:
+    grace = member(one_worker, "grace")
+    ticked = [grace.make_room()] * tokens.ROOMS_LIMIT
+    answer = grace.http.post("/account/tokens", data={"name": "backup", "read": "yes", "room": ticked})
+    assert answer.status_code == 200
+    assert re.search(r"chat_[\w-]{43}", answer.text)
+    answer = grace.http.post(
+        "/account/tokens", data={"name": "backup", "read": "yes", "room": [*ticked, ticked[0]]}
+    )
+    assert f"1 to {tokens.ROOMS_LIMIT} of them" in answer.text
 
 
 def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) -> None:

@@ -48,17 +48,26 @@ def create(
 ) -> None:
     """Make a token for PERSON, a name or an id. With --days 0 it never expires. It is shown this once."""
     hub = get_hub()
-    found = tokens.bot(hub, SYSTEM, person) if bot else accounts.person(hub, person)
+    whose = None if bot else accounts.person(hub, person)
     made = flushed(
         hub,
         lambda: tokens.make(
-            hub, SYSTEM, found, name=name, scopes=scopes, rooms=rooms or None, days=days or None
+            hub,
+            SYSTEM,
+            whose,
+            bot=person if bot else None,
+            name=name,
+            scopes=scopes,
+            rooms=rooms or None,
+            days=days or None,
         ),
     )
     if as_json:
         print_json(msgspec.to_builtins(made))
     else:
-        click.echo(f"Token {made.id} of {found.name}, shown this once:\n{made.token}")
+        click.echo(
+            f"Token {made.id} of {accounts.person(hub, made.person).name}, shown this once:\n{made.token}"
+        )
 
 
 @token.command()

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
@@ -59,8 +59,8 @@ class GuestLine(Struct, frozen=True):
     at: str
 
 
-def totals(connection: Connection) -> Totals:
-    """How many of what there is now."""
+def totals(connection: Connection, asking: str) -> Totals:
+    """How many of what there is now; of reports those that are not about the person who asks."""
     now = time.time_ns() // 1000
 
     def count(query: Select[Any]) -> int:
@@ -83,7 +83,7 @@ def totals(connection: Connection) -> Totals:
         sessions=count(of(SESSIONS).where(SESSIONS.c.ended_at.is_(None))),
         guests=count(of(GUESTS)),
         rooms={row[0]: row[1] for row in connection.execute(rooms)},
-        reports=count(of(REPORTS).where(REPORTS.c.settled_at.is_(None))),
+        reports=count(of(REPORTS).where(_waiting(asking))),
         invitations=count(of(INVITATIONS).where(good)),
         bans=count(select(func.count()).select_from(deeds.where(in_force).distinct().subquery())),
     )
@@ -115,18 +115,14 @@ def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLin
 
 
 def rooms(connection: Connection, asking: str) -> list[RoomLine]:
-    """All rooms, also those that the person who asks is not in, by id."""
+    """All rooms, also those that the person who asks is not in, by id; reports are counted as in `totals`."""
     columns = ROOMS.c
     members = {
         row[0]: row[1]
         for row in connection.execute(select(MEMBERS.c.room_id, func.count()).group_by(MEMBERS.c.room_id))
     }
     mine = set(connection.scalars(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == asking)))
-    waiting = (
-        select(REPORTS.c.room_id, func.count())
-        .where(REPORTS.c.settled_at.is_(None))
-        .group_by(REPORTS.c.room_id)
-    )
+    waiting = select(REPORTS.c.room_id, func.count()).where(_waiting(asking)).group_by(REPORTS.c.room_id)
     reports = {row[0]: row[1] for row in connection.execute(waiting)}
     query = select(
         columns.id,
@@ -159,3 +155,7 @@ def guests(connection: Connection, limit: int) -> list[GuestLine]:
     query = select(columns.person_id, columns.name, columns.address, columns.at)
     rows = connection.execute(query.order_by(columns.at.desc()).limit(limit))
     return [GuestLine(*row[:3], format_time(row[3])) for row in rows]
+
+
+def _waiting(asking: str) -> ColumnElement[bool]:
+    return REPORTS.c.settled_at.is_(None) & (REPORTS.c.author_id != asking)

@@ -1,5 +1,6 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -122,6 +123,16 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
 
     What one deed imposed (on a person, their browser and a network) is one of them, and lifted as one.
     """
+    return [imposed for imposed, _ in reversed(_imposed(connection, room))]
+
+
+def sanction(connection: Connection, room: int | None, number: int) -> Sanction | None:
+    """The one of them that has that number, whichever of the numbers that it is of."""
+    return next((imposed for imposed, numbers in _imposed(connection, room) if number in numbers), None)
+
+
+def _imposed(connection: Connection, room: int | None) -> list[tuple[Sanction, set[int]]]:
+    """What each deed imposed, and the numbers of all that it was of; the oldest first."""
     columns = SANCTIONS.c
     query = select(
         columns.id,
@@ -137,8 +148,10 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
         columns.by_id,
     ).where(columns.room_id.is_not_distinct_from(room), columns.lifted_at.is_(None))
     found: dict[tuple[str, int, str], Sanction] = {}
+    numbers: dict[tuple[str, int, str], set[int]] = defaultdict(set)
     for row in connection.execute(query.order_by(columns.id)):
         deed = (row.kind, row.at, row.by_id)
+        numbers[deed].add(row.id)
         if (first := found.get(deed)) is not None:
             found[deed] = structs.replace(
                 first,
@@ -149,7 +162,7 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
             continue
         until = format_time(row.until) if row.until else None
         found[deed] = Sanction(*row[:6], until, *row[7:9], format_time(row.at))
-    return list(reversed(found.values()))
+    return [(imposed, numbers[deed]) for deed, imposed in found.items()]
 
 
 def of_one_deed(kind: str, at: int, by: str) -> ColumnElement[bool]:

@@ -227,6 +227,19 @@ def _a(role: RoomRole) -> str:
     return {"member": "a member", "moderator": "a moderator", "owner": "an owner"}[role]
 
 
+class Deeds(Struct, frozen=True):
+    """Keep several notices with their effects, all or none; each only sets columns of the room, which is
+    never refused. `identity`, `verb` and `rights` as in Post, for all of them. The answer is the number of
+    the last.
+    """
+
+    room: int
+    posts: tuple[Post, ...]
+    identity: Identity
+    verb: Verb
+    rights: int
+
+
 class Report(Struct, frozen=True):
     """Bring a text before those who moderate; who has done so already has done it. `rights` as in Post."""
 
@@ -351,7 +364,18 @@ class PeopleRequest(Struct, frozen=True, kw_only=True):
 
 
 Request = (
-    Post | Report | Settle | Clear | MakeRoom | DropRoom | MarkRead | Mute | Prune | NoteGuest | PeopleRequest
+    Post
+    | Deeds
+    | Report
+    | Settle
+    | Clear
+    | MakeRoom
+    | DropRoom
+    | MarkRead
+    | Mute
+    | Prune
+    | NoteGuest
+    | PeopleRequest
 )
 
 

@@ -33,6 +33,7 @@ from chatapp.journal.requests import (
     ChangeRoom,
     Clear,
     Commit,
+    Deeds,
     DropRoom,
     Impose,
     Kept,
@@ -157,6 +158,8 @@ class _Transaction:
             match request:
                 case Post():
                     return self._post(request)
+                case Deeds():
+                    return self._deeds(self._room(request.room), request)
                 case Report():
                     return self._report(self._room(request.room), request)
                 case Settle():
@@ -215,6 +218,14 @@ class _Transaction:
         if post.detail is not None and "removed" in post.detail:
             statements.remember_removal(self._connection, room.id, post.detail["removed"], room.last_seq)
         return Kept(message, new=True)
+
+    def _deeds(self, room: _OpenRoom, request: Deeds) -> int:
+        """Asked once for all of them: the first may end the right by which the others are done."""
+        self._permit(room, request.identity, request.verb, request.rights)
+        for post in request.posts:
+            self._take_effect(room, post)
+            self._number(room, post)
+        return room.last_seq
 
     def _permit(
         self, room: _OpenRoom, identity: Identity, verb: Verb, number: int

@@ -6,7 +6,7 @@ from chatapp.errors import ChatError
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import RoomState
-from chatapp.message import format_time
+from chatapp.message import DAY_SECONDS, format_time
 from chatapp.moderation import told
 from chatapp.permissions import Identity, Rights, RoomRole, Verb, check, may
 from chatapp.room import Room
@@ -100,6 +100,6 @@ def _writers(state: RoomState) -> str:
 
 
 def _kept(state: RoomState) -> str:
-    days = f"for {told(state.keep_days * 86_400)}" if state.keep_days else ""
+    days = f"for {told(state.keep_days * DAY_SECONDS)}" if state.keep_days else ""
     newest = f"the newest {state.keep_messages:,}" if state.keep_messages else ""
     return ", ".join(filter(None, (days, newest))) or "for ever"

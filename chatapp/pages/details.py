@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from chatapp import access, administration, auth, hooks, membership, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
-from chatapp.message import Author, Message
+from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.errors import for_people
@@ -22,7 +22,13 @@ from chatapp.posting import Draft
 from chatapp.room import Room
 
 # What the form for a time-out or a ban offers: seconds (0: until it is lifted), in words.
-DURATIONS = ((600, "10 minutes"), (3600, "1 hour"), (86_400, "1 day"), (604_800, "1 week"), (0, "no end"))
+DURATIONS = (
+    (600, "10 minutes"),
+    (3600, "1 hour"),
+    (DAY_SECONDS, "1 day"),
+    (7 * DAY_SECONDS, "1 week"),
+    (0, "no end"),
+)
 ENTRIES = 50  # of the audit log on the page
 
 bp = Blueprint("details", __name__)
@@ -172,9 +178,7 @@ def make_hook(room_id: int) -> Response:
         made = hooks.make(get_hub(), get_identity(), room_id, form["name"])
     except ChatError as error:
         return _refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
-    secret = made.path.rpartition("/")[2]
-    url = url_for("hooks.receive", hook=made.id, secret=secret, _external=True)
-    return _page(room_id, where="hooks", made=url)
+    return _page(room_id, where="hooks", made=made.address(request.url_root))
 
 
 @bp.post("/chats/<room_id:room_id>/hooks/<int:hook>/revoke")

@@ -108,7 +108,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "reports_api.of_room": Operation({200: answers.Reports}),
     "reports_api.report": Operation({204: None}, reports.NewReport),
     "reports_api.settle": Operation({204: None}, reports.Settlement),
-    "rooms_api.change": Operation({200: answers.Room}, rooms.Settings),
+    "rooms_api.change": Operation({200: answers.Room, 204: None}, rooms.Settings),
     "rooms_api.clear": Operation({204: None}),
     "rooms_api.drop": Operation({204: None}),
     "rooms_api.index": Operation({200: answers.Rooms}),

@@ -1,7 +1,7 @@
 """`/hooks/<id>/<secret>`, which takes what Slack's incoming webhooks take; and `/api/rooms/<id>/hooks`."""
 
 import msgspec
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 from msgspec import Struct
 
 from chatapp import auth, hooks
@@ -78,9 +78,7 @@ def make(room_id: int) -> Response:
     """Make a hook; 201 with its address, which is never shown again."""
     auth.guard_write()
     made = hooks.make(get_hub(), get_identity(), room_id, json_api.body(NewHook).name)
-    secret = made.path.rpartition("/")[2]
-    url = url_for("hooks.receive", hook=made.id, secret=secret, _external=True)
-    return json_api.answer({"id": made.id, "name": made.name, "url": url}, 201)
+    return json_api.answer({"id": made.id, "name": made.name, "url": made.address(request.url_root)}, 201)
 
 
 @bp.delete("/api/rooms/<room_id:room_id>/hooks/<int:hook>")

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chatapp import access, administration, auth, listing, reads
 from chatapp.deeds import permitted
-from chatapp.errors import SignIn
+from chatapp.errors import NoSuchRoom, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import Author
 from chatapp.permissions import check
@@ -59,7 +59,9 @@ def make() -> Response:
 
 @bp.patch("/api/rooms/<room_id:room_id>")
 def change(room_id: int) -> Response:
-    """Change what the room is, if all that is asked for can be; the room as it is now."""
+    """Change what the room is, if all that is asked for can be; the room as it is now, 204 where it is
+    private now and the asker no member.
+    """
     auth.guard_write()
     hub, identity, wanted = get_hub(), get_identity(), json_api.body(Settings)
     state = permitted(hub, identity, room_id, "manage").state
@@ -83,7 +85,10 @@ def change(room_id: int) -> Response:
     if not isinstance(wanted.closed, UnsetType):
         changes.append(administration.closing(wanted.closed))
     administration.change(hub, identity, room_id, *changes)
-    return json_api.answer(listing.one(hub, identity, room_id).plain)
+    try:
+        return json_api.answer(listing.one(hub, identity, room_id).plain)
+    except NoSuchRoom:
+        return Response(status=204)
 
 
 @bp.delete("/api/rooms/<room_id:room_id>")

@@ -36,9 +36,14 @@ def make() -> Response:
     """Make a token; 201 with it, which is never shown again."""
     auth.guard_write()
     hub, identity, wanted = get_hub(), get_identity(), json_api.body(NewToken)
-    person = tokens.bot(hub, identity, wanted.bot) if wanted.bot is not None else None
     made = tokens.make(
-        hub, identity, person, name=wanted.name, scopes=wanted.scopes, rooms=wanted.rooms, days=wanted.days
+        hub,
+        identity,
+        bot=wanted.bot,
+        name=wanted.name,
+        scopes=wanted.scopes,
+        rooms=wanted.rooms,
+        days=wanted.days,
     )
     return json_api.answer(made, 201)
 

@@ -11,6 +11,7 @@ from tests.browser.faults import locked, processes, stopped
 from tests.browser.transports import LONG_POLL, TRANSPORTS
 from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.clients import Person, eventually
+from tests.people import member
 from tests.servers import Server
 
 over_each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -139,3 +140,26 @@ def test_what_one_leaves_unsent_by_going_back_is_sent_from_there(
         expect(ada.page.get_by_role("heading", name="New room")).to_be_visible()
         assert ada.page.evaluate("globalThis.isTheSame"), "the browser loaded it anew"
     eventually(lambda: [each["body"] for each in grace.read(board)["messages"]] == ["one", "two"])
+
+
+def test_after_signing_out_the_way_back_shows_nothing_of_a_private_room(
+    visitor: OpenBrowser, server: Server
+) -> None:
+    joan = member(server, "Joan")
+    den = joan.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
+    joan.say(den, "a secret")
+    page = visitor(server)
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill(joan.name)
+    page.get_by_label("Password", exact=True).fill(joan.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+    page.goto(f"/chats/{den}/")
+    expect(page.get_by_text("a secret")).to_be_visible()
+    page.goto("/account/")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    page.evaluate("history.go(-2)")
+    expect(page).to_have_url(f"{server.url}/chats/{den}/")
+    expect(page.get_by_text("a secret")).to_have_count(0)
+    joan.close()

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from chatapp.globals import get_hub
+from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing
 from chatapp.pages.admin.section import bp, page
 
@@ -12,4 +12,4 @@ def overview() -> Response:
     """The server in numbers."""
     hub = get_hub()
     here = {person.id for people in hub.presence.everywhere().values() for person in people}
-    return page("overview", totals=hub.journal.read(overseeing.totals), here=len(here))
+    return page("overview", totals=hub.journal.read(overseeing.totals, get_identity().id), here=len(here))

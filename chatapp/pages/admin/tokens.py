@@ -35,15 +35,13 @@ def change_tokens() -> Response:
 
 def _make(form: dict[str, str]) -> str:
     hub, identity = get_hub(), get_identity()
-    # What the form says is looked at before there is a bot, which would stay.
     name, bot = form["name"].strip(), form["bot"].strip()
     scopes = [scope for scope in SCOPES if form[scope]]
     rooms = [whole(one, "A room") for one in re.split(r"[\s,]+", form["rooms"].strip()) if one] or None
     days = whole(form["days"], "Days") if form["days"].strip() else None
     if not (name and bot and scopes):
         raise BadRequest("Say whose the token is, what it is for, and what it may do")
-    person = tokens.bot(hub, identity, bot)
-    return tokens.make(hub, identity, person, name=name, scopes=scopes, rooms=rooms, days=days).token
+    return tokens.make(hub, identity, bot=bot, name=name, scopes=scopes, rooms=rooms, days=days).token
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None, made: str = "") -> Response:
