@@ -7,12 +7,13 @@ import { fillShortTime } from "./times.js";
 
 const REFRESH = 10_000; // ms
 
-let shown = null;
+let shown = null; // what the server said last
 
 const me = document.body.dataset.identity;
 
 showTimes();
 if (me) sendLeftovers(me);
+refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && refresh());
@@ -20,12 +21,21 @@ addEventListener("pageshow", ({ persisted }) => persisted && refresh());
 async function refresh() {
   if (document.hidden) return;
   try {
-    const rooms = JSON.stringify(await request("/api/rooms"));
-    if (shown !== null && rooms !== shown) await takeListAnew();
-    shown = rooms;
+    const { rooms } = await request("/api/rooms");
+    const said = JSON.stringify(rooms);
+    if (shown === null ? countsOtherwise(rooms) : said !== shown) await takeListAnew();
+    shown = said;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
+}
+
+/** Whether the list that came with the page is behind. */
+function countsOtherwise(rooms) {
+  return rooms.some(({ id, unread }) => {
+    const number = document.querySelector(`.room-card[data-room="${id}"] .unread-number`);
+    return number && Number(number.textContent.replaceAll(/\D/g, "")) !== unread;
+  });
 }
 
 /** The server has the markup; the forms beside the list keep what is written in them. */
