@@ -455,6 +455,19 @@ def test_a_room_is_cleared_and_deleted_by_forms_that_ask_whether_one_is_sure(
     expect(mallory.page.get_by_role("heading", name="board is gone")).to_be_visible()
 
 
+def test_the_address_of_a_new_webhook_and_what_refuses_one_are_in_view(
+    browser_of: OpenBrowser, ada: Member, board: int
+) -> None:
+    page = browser_of(ada)
+    page.goto(f"/chats/{board}/details/")
+    page.get_by_label("A new one, by name").fill(ada.name)
+    page.get_by_role("button", name="Make webhook").click()
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    page.get_by_label("A new one, by name").fill("Builds")
+    page.get_by_role("button", name="Make webhook").click()
+    expect(page.get_by_role("status").locator(".key")).to_be_in_viewport()
+
+
 def test_details_offer_nothing_that_one_may_not_do(
     visitor: OpenBrowser, person: OpenBrowser, board: int
 ) -> None:
