@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
@@ -34,6 +34,10 @@ WAYS_ON = {
     "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
     "what you sent just now may not be.",
 }
+# The same for every room that there is not and that one may not know of.
+SIGNED_OUT = (
+    "It was deleted, its address is not quite right, or it is there for those only who are signed in."
+)
 OTHERWISE = "Nothing was changed. All rooms are as they were."
 
 
@@ -92,8 +96,13 @@ def _page(
     way_on = WAYS_ON.get(code, OTHERWISE)
     if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
         way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
+    sign_in = ""
+    if code == "no_such_room" and not get_identity().session:
+        way_on = f"{SIGNED_OUT} All other rooms are as they were."
+        sign_in = request.path if request.method == "GET" else url_for("rooms.index")
     html = render_template(
         "error.html",
+        sign_in=sign_in,
         status=status,
         code=code,
         title=TITLES.get(code, title),
