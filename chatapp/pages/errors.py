@@ -6,7 +6,8 @@ from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
-from chatapp.globals import get_identity
+from chatapp.globals import get_hub, get_identity
+from chatapp.message import format_time
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,9 @@ def _refused(error: ChatError) -> Response:
     if not for_people():
         return json_api.refusal(error)
     if isinstance(error, Forbidden) and get_identity().role == "banned":
-        return Response(render_template("banned.html"), error.status)
+        until = get_hub().people.banned_until(get_identity())
+        html = render_template("banned.html", until=format_time(until) if until else None)
+        return Response(html, error.status)
     return _page(error.status, error.code, error.title, str(error), error.headers)
 
 

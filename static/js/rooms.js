@@ -23,19 +23,22 @@ async function refresh() {
   try {
     const { rooms } = await request("/api/rooms");
     const said = JSON.stringify(rooms);
-    if (shown === null ? countsOtherwise(rooms) : said !== shown) await takeListAnew();
+    if (shown === null) showRead(rooms);
+    else if (said !== shown) await takeListAnew();
     shown = said;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
 }
 
-/** Whether the list that came with the page is behind. */
-function countsOtherwise(rooms) {
-  return rooms.some(({ id, unread }) => {
-    const number = document.querySelector(`.room-card[data-room="${id}"] .unread-number`);
-    return number && Number(number.textContent.replaceAll(/\D/g, "")) !== unread;
-  });
+/** What was read since the list was made is unread no more: in place, for somebody may be about to press there. */
+function showRead(rooms) {
+  for (const { id, unread } of rooms) {
+    const card = document.querySelector(`.room-card[data-room="${id}"]`);
+    if (unread > 0 || !card) continue;
+    card.classList.remove("unread");
+    card.querySelector(".count").hidden = true;
+  }
 }
 
 /** The server has the markup; the forms beside the list keep what is written in them. */
