@@ -152,7 +152,7 @@ class People:
         return now
 
     def banned_until(self, identity: Identity) -> int:
-        """When the ban of `identity`, who is banned, ends, in microseconds since 1970; 0: when it is lifted."""
+        """When the ban of `identity` ends, in microseconds since 1970; 0: when it is lifted."""
         if not (identity.session or identity.token):  # as which their browser and their address count
             identity = structs.replace(identity, role="guest")
         return self._bans.until(identity) or 0
