@@ -153,6 +153,12 @@ class People:
             raise Forbidden("You are banned here")
         return now
 
+    def banned_until(self, identity: Identity) -> int:
+        """When the ban of `identity` ends, in microseconds since 1970; 0: when it is lifted."""
+        if not (identity.session or identity.token):  # as which their browser and their address count
+            identity = structs.replace(identity, role="guest")
+        return self._bans.until(identity) or 0
+
     def name_now(self, person: str, name: str) -> str:
         """What somebody is called who wrote as `name`."""
         return self.renamed.get(person, name)

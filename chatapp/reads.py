@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+
+import gevent
 
 from chatapp.access import enter
-from chatapp.errors import ChatError, SignIn
+from chatapp.errors import ChatError, NotKept, SignIn, TooFast
 from chatapp.hub import Hub
 from chatapp.journal.requests import MarkRead
 from chatapp.outlet import Outlet
@@ -27,14 +28,21 @@ def mark(hub: Hub, identity: Identity, room_id: int, seq: int) -> None:
 
 
 class Reads:
-    """The read positions that one connection told; the newest of each room is kept in the end."""
+    """The read positions that one connection told; the newest of each room is kept, whatever happens.
+
+    The server owns a position once it was told: it keeps one at once where it has kept none of that room for
+    KEEP_SECONDS, else when these are over, and at the latest when the connection ends. What the database
+    failed to keep is tried again. So whoever told a position once need not repeat it, unless the line broke.
+    """
 
     def __init__(self, hub: Hub, who: Callable[[], Identity]) -> None:
         """`who()`: the connection's person as they are now."""
         self._hub, self._who = hub, who
         self._told: dict[int, int] = {}
         self._unkept: dict[int, MarkRead] = {}
-        self._kept_at: dict[int, float] = {}
+        self._tried_at: dict[int, float] = {}
+        self._due: dict[int, gevent.Greenlet[[int], None]] = {}
+        self._ended = False
 
     def read(self, room_id: int, seq: int, but: Outlet | None = None) -> None:
         """This person has read a room up to `seq`; `but` is who says so. May switch.
@@ -54,17 +62,40 @@ class Reads:
         # What it was permitted by goes along: the journal looks whether that still holds.
         self._unkept[room.id] = MarkRead(room.id, identity.id, seq, identity, room.rights.number)
         self._hub.read(room, identity.id, seq, but)
-        now = time.monotonic()
-        if now - self._kept_at.get(room.id, -KEEP_SECONDS) >= KEEP_SECONDS:
-            self._kept_at[room.id] = now
-            self._keep_one(room.id)
+        self._keep_in_time(room.id)
 
     def keep(self) -> None:
         """Keep what is not kept yet: the connection ends."""
+        self._ended = True
+        for due in self._due.values():
+            due.kill(block=False)
         for room in list(self._unkept):
+            self._keep_one(room)
+
+    def _keep_in_time(self, room: int) -> None:
+        if room in self._due:
+            return
+        wait = self._tried_at.get(room, -KEEP_SECONDS) + KEEP_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._keep_one(room)
+        else:
+            self._due[room] = gevent.spawn_later(wait, self._keep_when_due, room)
+
+    def _keep_when_due(self, room: int) -> None:
+        del self._due[room]
+        if room in self._unkept:
             self._keep_one(room)
 
     def _keep_one(self, room: int) -> None:
         request = self._unkept.pop(room)
-        with suppress(ChatError):  # a position that is lost shows a few messages as unread
-            self._hub.journal.submit(request, lambda answer: None)
+        self._tried_at[room] = time.monotonic()
+        try:
+            self._hub.journal.submit(request, lambda answer: self._kept(request, answer))
+        except ChatError as refusal:
+            self._kept(request, refusal)
+
+    def _kept(self, request: MarkRead, answer: object) -> None:
+        """The journal's answer. Never switches."""
+        if isinstance(answer, NotKept | TooFast) and not self._ended:
+            self._unkept.setdefault(request.room, request)  # not where there is a newer one by now
+            self._keep_in_time(request.room)

@@ -293,6 +293,11 @@ def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Ser
     bans = [each for each in boss.http.get("/admin/bans").text.split("<tr") if mallory.name in each]
     (ban,) = bans  # of the guest and of the browser
     assert all(words in ban for words in ("spam", "until", f"{mallory.id}, their browser"))
+    until = re.search(r'datetime="([^"]{16})', ban.partition("until")[2])
+    page = mallory.http.get("/chats/", headers={"Accept": "text/html"})
+    assert page.status_code == 403
+    assert until
+    assert f'until <time datetime="{until[1]}' in page.text
     number = re.search(r'name="number" value="(\d+)"', ban)[1]
     assert boss.http.post("/admin/bans", data={"do": "lift", "number": number}).status_code == 303
     eventually(lambda: mallory.http.get("/api/rooms/1/messages").status_code == 200)

@@ -8,12 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import gevent
 import pytest
 from msgspec import structs
 from sqlalchemy import insert
 
 from chatapp import accounts, administration, membership, tokens
-from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn
+from chatapp.errors import BadRequest, ChatError, Forbidden, NotKept, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, personal_data, reading, token_reading
 from chatapp.journal.people_requests import (
@@ -404,6 +405,27 @@ def test_of_the_audit_log_nothing_of_others_is_given_out(office: Office) -> None
     assert not {"who_id", "who_name"} & suffered.keys()
     assert did["what"] == "banned somebody from the server, and all guests from a network"
     assert not {"whom", "why"} & did.keys()
+
+
+def test_what_was_read_is_kept_by_the_next_try_where_the_database_failed(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.reads.KEEP_SECONDS", 0.01)
+    tried: list[int] = []
+
+    def submit(request: MarkRead, answer: Callable[[object], None]) -> None:
+        tried.append(request.seq)
+        answer(NotKept() if len(tried) < 3 else request.seq)
+
+    room = SimpleNamespace(id=office.room, last=9, rights=Rights())
+    journal = SimpleNamespace(submit=submit)
+    hub = cast(Hub, SimpleNamespace(room=lambda number: room, read=lambda *told: None, journal=journal))
+    reads = Reads(hub, lambda: office.identity)
+    reads.read(office.room, 7)
+    while len(tried) < 3:
+        gevent.sleep(0.01)
+    reads.keep()
+    assert tried == [7, 7, 7]
 
 
 # -- a name that two take at once ----------------------------------------------------------------------------

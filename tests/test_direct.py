@@ -1,5 +1,6 @@
 """Direct conversations: a room of two or a few people, found again, and nobody else's."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -48,6 +49,24 @@ def test_two_people_talk_in_a_room_of_their_own_which_is_the_same_whoever_begins
         socket.join(room["id"])
         mary.say(room["id"], "between us")
         socket.expect(lambda frame: frame["type"] == "message" and frame["body"] == "between us")
+
+
+def test_who_is_signed_out_is_offered_to_sign_in_whether_the_room_is_there_or_not(
+    server: Server, newcomer: Newcomer
+) -> None:
+    mary, joan = newcomer("mary"), newcomer("joan")
+    room = begin(mary, joan).json()["id"]
+    pages = []
+    for number in (room, 999_999):
+        path, headers = f"/chats/{number}/", {"Accept": "text/html"}
+        with httpx.Client(base_url=server.url, verify=False) as nobody:
+            answer = nobody.get(path, headers=headers)
+        assert answer.status_code == 404
+        page = answer.text.replace("%2F", "/")
+        assert f'href="/sign-in?next={path}"' in page
+        pages.append(re.sub(r'content="[^"]*"', "", page).replace(path, "PATH"))
+        assert "Sign in" not in mary.http.get("/chats/999998/", headers=headers).text
+    assert pages[0] == pages[1]
 
 
 def test_a_conversation_is_nobody_elses_not_even_the_administrators(

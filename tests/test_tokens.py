@@ -314,6 +314,9 @@ def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> N
         assert f'name="room" value="{room}"' in page
     assert f'name="room" value="{foreign.json()["id"]}"' not in page
     assert "<bdi>the &lt;board&gt;</bdi>" in page
+    joan = member(one_worker, "joan")
+    assert grace.http.post("/api/direct", json={"people": [joan.id]}).status_code in (200, 201)
+    assert f"Conversation with <bdi>{joan.name}</bdi>" in grace.http.get("/account/tokens").text
     form = {"name": "backup", "read": "yes", "room": [board, den]}
     made = re.search(r"chat_[\w-]{43}", grace.http.post("/account/tokens", data=form).text)
     assert made

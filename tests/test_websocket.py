@@ -324,6 +324,23 @@ def test_a_room_need_not_be_joined_to_be_read_and_a_position_never_turns_back(
     assert [frame["seq"] for frame in other.of("read")] == [2, 3]
 
 
+def test_the_last_that_was_read_is_kept_while_the_socket_stays(
+    ada: Person, grace: Person, board: int, open_socket: Opener
+) -> None:
+    for number in range(3):
+        ada.say(board, f"word {number}")
+
+    def unread() -> int:
+        rooms = grace.http.get("/api/rooms").json()["rooms"]
+        return next(room["unread"] for room in rooms if room["id"] == board)
+
+    socket = open_socket(grace)
+    for seq in (1, 2, 3):  # two of them too soon to be kept at once
+        socket.send({"type": "read", "room": board, "seq": seq})
+    eventually(lambda: unread() == 0)
+    _pong(socket)
+
+
 def test_what_was_read_on_a_socket_is_read_in_the_list(
     ada: Person, grace: Person, board: int, open_socket: Opener
 ) -> None:

@@ -2,11 +2,12 @@
 
 import logging
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
-from chatapp.globals import get_identity
+from chatapp.globals import get_hub, get_identity
+from chatapp.message import format_time
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ WAYS_ON = {
     "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
     "what you sent just now may not be.",
 }
+# The same for every room that there is not and that one may not know of.
+SIGNED_OUT = (
+    "It was deleted, its address is not quite right, or it is there for those only who are signed in."
+)
 OTHERWISE = "Nothing was changed. All rooms are as they were."
 
 
@@ -47,7 +52,9 @@ def _refused(error: ChatError) -> Response:
     if not for_people():
         return json_api.refusal(error)
     if isinstance(error, Forbidden) and get_identity().role == "banned":
-        return Response(render_template("banned.html"), error.status)
+        until = get_hub().people.banned_until(get_identity())
+        html = render_template("banned.html", until=format_time(until) if until else None)
+        return Response(html, error.status)
     return _page(error.status, error.code, error.title, str(error), error.headers)
 
 
@@ -92,8 +99,13 @@ def _page(
     way_on = WAYS_ON.get(code, OTHERWISE)
     if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
         way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
+    sign_in = ""
+    if code == "no_such_room" and not get_identity().session:
+        way_on = f"{SIGNED_OUT} All other rooms are as they were."
+        sign_in = request.path if request.method == "GET" else url_for("rooms.index")
     html = render_template(
         "error.html",
+        sign_in=sign_in,
         status=status,
         code=code,
         title=TITLES.get(code, title),

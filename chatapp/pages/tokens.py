@@ -69,7 +69,10 @@ def _page(
     ticked: Sequence[int] = (),
 ) -> Response:
     hub, identity = get_hub(), get_identity()
-    rooms = [{"id": room.state.id, "name": room.name} for room in listing.rooms(hub, identity)]
+    rooms = [
+        {"id": room.state.id, "name": room.name, "kind": room.state.kind}
+        for room in listing.rooms(hub, identity)
+    ]
     html = render_template(
         "account/tokens.html",
         tokens=tokens.tokens(hub, identity),

@@ -17,9 +17,12 @@ export function roomPath(room, rest = "") {
   return `/api/rooms/${room}${rest}`;
 }
 
-/** The answer's JSON, or null where it has none. Throws Problem, and AbortError where `signal` ended it. */
-export async function request(path, { json, signal, limit = REQUEST_LIMIT } = {}) {
-  const answer = await exchange(path, json, signal, limit);
+/**
+ * The answer's JSON, or null where it has none; `outlives`: it goes out also while the page is left. Throws
+ * Problem, and AbortError where `signal` ended it.
+ */
+export async function request(path, { json, signal, limit = REQUEST_LIMIT, outlives = false } = {}) {
+  const answer = await exchange(path, json, signal, limit, outlives);
   const body = await answer.json().catch(() => null);
   signal?.throwIfAborted();
   if (answer.ok && (body || answer.status === 204)) return body;
@@ -32,9 +35,9 @@ export async function request(path, { json, signal, limit = REQUEST_LIMIT } = {}
   });
 }
 
-async function exchange(path, json, signal, limit) {
+async function exchange(path, json, signal, limit, keepalive) {
   const timeout = AbortSignal.timeout(limit);
-  const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+  const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout, keepalive };
   if (json !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json", "X-CSRF-Token": CSRF_TOKEN };

@@ -42,7 +42,7 @@ export function showEnding({ code, reason, room, by, member }) {
   section.querySelector(".again").textContent = again ?? "";
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
-  section.querySelector(".ways").hidden = banned;
+  if (banned) section.querySelector(".primary").textContent = "Until when";
   if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();

@@ -1,5 +1,8 @@
 // What has been read: the newest message counts as read once it is in view of somebody. Until
 // then the title counts, a button leads down, and a line "New" stands where the reading stopped.
+//
+// The server owns a position that came to it, and keeps it. Until then this page does: the newest is told in
+// the end, however many came before it, and again over the next line where this one broke, or if it was refused.
 
 const READ_PAUSE = 5_000; // ms between two reports to the server
 
@@ -21,7 +24,8 @@ export class Reading extends EventTarget {
     this.#connection = connection;
     this.#room = room;
     document.addEventListener("visibilitychange", () => this.look());
-    connection.addEventListener("state", () => this.look());
+    connection.addEventListener("state", () => this.#lineChanged());
+    connection.addEventListener("error", ({ detail: { re } }) => re === "read" && (this.#told = 0));
     addEventListener("pagehide", () => this.#tell()); // what was read since the last report
   }
 
@@ -50,6 +54,12 @@ export class Reading extends EventTarget {
       this.#show();
     }
     this.#tellSoon();
+  }
+
+  /** What was told over a line that broke may not have come: it is told again over the next one. */
+  #lineChanged() {
+    if (this.#connection.state !== "live") this.#told = 0;
+    this.look();
   }
 
   #show() {

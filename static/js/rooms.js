@@ -7,12 +7,13 @@ import { fillShortTime } from "./times.js";
 
 const REFRESH = 10_000; // ms
 
-let shown = null;
+let shown = null; // what the server said last
 
 const me = document.body.dataset.identity;
 
 showTimes();
 if (me) sendLeftovers(me);
+refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && refresh());
@@ -20,11 +21,23 @@ addEventListener("pageshow", ({ persisted }) => persisted && refresh());
 async function refresh() {
   if (document.hidden) return;
   try {
-    const rooms = JSON.stringify(await request("/api/rooms"));
-    if (shown !== null && rooms !== shown) await takeListAnew();
-    shown = rooms;
+    const { rooms } = await request("/api/rooms");
+    const said = JSON.stringify(rooms);
+    if (shown === null) showRead(rooms);
+    else if (said !== shown) await takeListAnew();
+    shown = said;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+  }
+}
+
+/** What was read since the list was made is unread no more: in place, for somebody may be about to press there. */
+function showRead(rooms) {
+  for (const { id, unread } of rooms) {
+    const card = document.querySelector(`.room-card[data-room="${id}"]`);
+    if (unread > 0 || !card) continue;
+    card.classList.remove("unread");
+    card.querySelector(".count").hidden = true;
   }
 }
 

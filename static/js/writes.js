@@ -8,11 +8,11 @@ export async function write(frame) {
   try {
     if (type === "send") return acknowledgement(frame, await request(roomPath(room, "/messages"), { json: said(frame) }));
     if (type === "typing") await request(roomPath(room, "/typing"), { json: {} });
-    if (type === "read") await request(roomPath(room, "/read"), { json: { seq: frame.seq } });
+    if (type === "read") await request(roomPath(room, "/read"), { json: { seq: frame.seq }, outlives: true });
     return null;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return type === "send" ? refusal(frame, error) : null;
+    return type === "typing" ? null : refusal(frame, error);
   }
 }
 

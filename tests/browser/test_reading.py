@@ -163,3 +163,17 @@ def test_a_message_read_here_is_read_on_every_device(in_room: OpenPage, server: 
         ada.page.reload()
     with opened.value.expect_event("framesent", lambda frame: '"read"' in frame and '"seq":1' in frame):
         grace.say("one")
+
+
+def test_what_was_read_is_not_unread_on_the_page_of_all_rooms(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    grace.say("one")
+    expect(ada.row("one")).to_be_in_viewport()
+    grace.say("two", "three")
+    expect(ada.row("three")).to_be_in_viewport()
+    ada.page.goto("/chats/")
+    card = ada.page.locator(f'.room-card[data-room="{board}"]')
+    expect(card).to_be_visible()
+    expect(card.locator(".count")).to_be_hidden()

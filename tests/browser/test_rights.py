@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person, eventually
-from tests.people import Member, member
+from tests.people import Member, administrator, member
 from tests.servers import Server
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
@@ -453,6 +453,30 @@ def test_a_room_is_cleared_and_deleted_by_forms_that_ask_whether_one_is_sure(
     page.get_by_role("button", name="Delete this room").click()
     expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
     expect(mallory.page.get_by_role("heading", name="board is gone")).to_be_visible()
+
+
+def test_the_address_of_a_new_webhook_and_what_refuses_one_are_in_view(
+    browser_of: OpenBrowser, ada: Member, board: int
+) -> None:
+    page = browser_of(ada)
+    page.goto(f"/chats/{board}/details/")
+    page.get_by_label("A new one, by name").fill(ada.name)
+    page.get_by_role("button", name="Make webhook").click()
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    page.get_by_label("A new one, by name").fill("Builds")
+    page.get_by_role("button", name="Make webhook").click()
+    expect(page.get_by_role("status").locator(".key")).to_be_in_viewport()
+
+
+def test_a_long_name_without_a_space_makes_the_administrators_table_no_wider(
+    browser_of: OpenBrowser, server: Server, ada: Member
+) -> None:
+    room = ask(ada, "POST", "", name="Donaudampfschifffahrtsgesellschaft" * 2, kind="private")["id"]
+    page = browser_of(administrator(server), viewport={"width": 1280, "height": 800})
+    page.goto("/admin/rooms")
+    expect(page.get_by_text("Donaudampfschifffahrtsgesellschaft" * 2, exact=True)).to_be_visible()
+    assert page.evaluate(SIDEWAYS) == 0
+    ask(ada, "DELETE", f"/{room}")
 
 
 def test_details_offer_nothing_that_one_may_not_do(
