@@ -71,7 +71,9 @@ class Config:
     rate_sign_ins: str = setting(
         "10 per 5 minutes", "attempts to sign in to one account, or ten times as many from one address"
     )
-    public_url: str = setting("", "the server's address for links in mails, as https://chat.example.org")
+    public_url: str = setting(
+        "", "the server's address for links in mails and in a terminal, as https://chat.example.org"
+    )
     mail_url: str = setting(
         "", "the mail server, as smtp://user:password@host:587; empty: no mail is sent", secret=True
     )
@@ -129,6 +131,12 @@ class Config:
                 raise SetupError(
                     f"{PREFIX}MAIL_URL needs {PREFIX}{name.upper()} as well: give one like {sample}"
                 )
+
+    def link(self, path: str) -> str:
+        """The address of `path` on this server, as it is set: never as somebody's request says that it is.
+        Where it is not set, the path alone.
+        """
+        return self.public_url.rstrip("/") + path
 
     @property
     def mail_server(self) -> MailServer | None:

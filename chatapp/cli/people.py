@@ -7,7 +7,7 @@ import msgspec
 from flask.cli import AppGroup
 
 from chatapp import accounts, text
-from chatapp.cli.commands import as_json, confirm, print_json, refusals, targets, yes
+from chatapp.cli.commands import as_json, confirm, print_json, print_link, refusals, targets, yes
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
@@ -16,7 +16,6 @@ from chatapp.shell.handles import flushed
 
 user = AppGroup("user", help="People with an account: beside a running server, or without one.")
 which = click.argument("which", metavar="PERSON")
-ADDRESS = "Put your server's address in front:"
 
 
 @user.command("list")
@@ -48,7 +47,7 @@ def create(name: str, role: Any, password: str | None, as_json: bool) -> None:
         return
     click.echo(f"Made {made!r}")
     if link:
-        click.echo(f"A page on which they set a password, within a day. {ADDRESS}\n{link}")
+        print_link(link, "A page on which they set a password, within a day.")
 
 
 @user.command()
@@ -236,7 +235,7 @@ def _link(link: str, as_json: bool) -> None:
     if as_json:
         print_json({"link": link})
     else:
-        click.echo(f"{ADDRESS}\n{link}")
+        print_link(link)
 
 
 def _fields(found: ShellPerson) -> dict[str, Any]:
