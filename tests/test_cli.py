@@ -81,10 +81,10 @@ def test_create_makes_a_room_that_list_shows_and_people_can_use(
     assert made.status == 0
     assert name in made.out
     head, *rows = room("list").out.splitlines()
-    assert head.split() == ["room", "newest", "name", "topic"]
+    assert head.split() == ["room", "newest", "kind", "name", "topic"]
     row = next(row for row in rows if name in row)
     number = int(row.split()[0])
-    assert re.fullmatch(rf" *{number} +#0 +{name} +All that is new", row)
+    assert re.fullmatch(rf" *{number} +#0 +public +{name} +All that is new", row)
     listed = {each["id"]: each for each in ada.http.get("/api/rooms").json()["rooms"]}[number]
     assert (listed["name"], listed["topic"]) == (name, "All that is new")
     assert ada.say(number, "first")["seq"] == 1
@@ -105,6 +105,18 @@ def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
 
 
 @only_one_worker
+def test_list_and_show_say_which_rooms_are_public_private_and_conversations(
+    room: Command, name: str, number: int, server: Server
+) -> None:
+    joan, mary = member(server, "joan"), member(server, "mary")
+    talk = joan.http.post("/api/direct", json={"people": [mary.id]}).json()["id"]
+    for which, kind in ((number, "public"), (number, "private"), (talk, "direct")):
+        if kind == "private":
+            assert room("set", which, "--kind", kind).status == 0
+        assert re.search(rf"^ *{which}  #\d+ +{kind} ", room("list").out, re.MULTILINE)
+        assert f"\nkind    {kind}\n" in room("show", which).out
+
+
 def test_show_tells_what_people_changed(room: Command, number: int, ada: Person) -> None:
     for change in (
         {"kind": "edit", "of": 1, "body": "one\nand a half"},
