@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -267,6 +268,40 @@ def test_a_command_is_seen_by_readers_of_every_worker(
         )
         reader.close()
         assert reader.seqs == [6]
+
+
+def test_somebody_is_taken_in_and_removed_by_name_and_the_command_says_what_it_did(
+    room: Command, name: str, number: int, server: Server
+) -> None:
+    joan = member(server, "joan")
+
+    def part() -> str | None:
+        return next((each["role"] for each in room("members", number, "--json").json), None)
+
+    for arguments, said, then in (
+        ((), "is a member now of", "member"),
+        ((), "has a part already in", "member"),
+        (("--role", "owner"), "is an owner now of", "owner"),
+        (("--role", "owner"), "is an owner already of", "owner"),
+        ((), "has a part already in", "owner"),
+    ):
+        done = room("take-in", number, joan.name, *arguments)
+        assert done.out.startswith(f"{joan.name} {said} <Room {number} "), done
+        assert part() == then
+    assert room("remove", number, joan.name).out.startswith(f"Removed {joan.name} from <Room {number} ")
+    assert part() is None
+
+
+@pytest.mark.parametrize("verb", ["timeout", "ban"])
+def test_how_long_something_lasts_is_given_in_minutes_in_seconds_or_both(
+    verb: str, room: Command, number: int
+) -> None:
+    lasting = {("--seconds", "60"): 60, ("--minutes", "2"): 120, ("--minutes", "1", "--seconds", "30"): 90}
+    for arguments, length in lasting.items():
+        before = datetime.now(UTC)
+        assert room(verb, number, "ada", *arguments).status == 0
+        until = datetime.fromisoformat(room("sanctions", number, "--json").json[0]["until"])
+        assert before <= until - timedelta(seconds=length) <= datetime.now(UTC)
 
 
 # -- for scripts ---------------------------------------------------------------------------------------

@@ -17,6 +17,10 @@ from chatapp.shell.handles import ShellRoom
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+minutes = click.option("--minutes", type=click.IntRange(0), default=0, help="For how long (0: until lifted).")
+seconds = click.option(
+    "--seconds", type=click.IntRange(0), default=0, help="The same in seconds; both add up."
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 which = click.argument("which", metavar="ROOM")
 

@@ -7,7 +7,17 @@ import msgspec
 from flask.cli import AppGroup
 
 from chatapp import accounts, text
-from chatapp.cli.commands import as_json, confirm, print_json, print_link, refusals, targets, yes
+from chatapp.cli.commands import (
+    as_json,
+    confirm,
+    minutes,
+    print_json,
+    print_link,
+    refusals,
+    seconds,
+    targets,
+    yes,
+)
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
@@ -159,15 +169,16 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 
 @user.command()
 @which
-@click.option("--minutes", type=click.IntRange(0), default=0, help="For how long (0: until lifted).")
+@minutes
+@seconds
 @click.option("--why", default="", help="The reason, for the audit log.")
 @click.option("--network", default="", help="Also all guests who come from there, as 192.0.2.0/24.")
 @yes
 @refusals
-def ban(which: str, minutes: int, why: str, network: str, yes: bool) -> None:
+def ban(which: str, minutes: int, seconds: int, why: str, network: str, yes: bool) -> None:
     """Keep somebody out of the server: a person with an account, or (by the id) a guest."""
     confirm(f"Keep {which} out of this server?", yes)
-    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network))
+    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60 + seconds, why, network))
     click.echo(f"Banned {which}")
 
 
