@@ -477,6 +477,9 @@ def test_settings_are_shown_with_value_and_default_but_never_a_secret(
     database = row(boss, "/admin/settings", "CHATAPP_DATABASE_URL")
     assert f"sqlite:///{server.instance}/chat.db" in database
     assert "changed" not in database
+    for name, default in (("INSTANCE_PATH", "instance in the checkout"), ("BUS_URL", "sqlite:///…/bus.db")):
+        line = row(boss, "/admin/settings", f"<code>CHATAPP_{name}<")
+        assert f'data-label="Default">{default}<' in line
     key = (server.instance / "secret_key").read_text().strip()
     for name in PAGES:
         text = boss.http.get(f"/admin/{name}").text
