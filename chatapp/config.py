@@ -41,8 +41,8 @@ class MailServer(NamedTuple):
     password: str
 
 
-def setting(default: Any, meaning: str, *, secret: bool = False, found: bool = False) -> Any:
-    """`secret`: its value is never shown. `found`: where it is not given, the server finds it out."""
+def setting(default: Any, meaning: str, *, secret: bool = False, found: str = "") -> Any:
+    """`secret`: its value is never shown. `found`: what it is where it is not given."""
     return field(default=default, metadata={"meaning": meaning, "secret": secret, "found": found})
 
 
@@ -50,12 +50,18 @@ def setting(default: Any, meaning: str, *, secret: bool = False, found: bool = F
 class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
-    instance_path: str = setting("", "folder of the database, the secret key and config.py", found=True)
+    instance_path: str = setting(
+        "", "folder of the database, the secret key and config.py", found="instance in the checkout"
+    )
     database_url: str = setting(
-        "", "SQLAlchemy URL of the journal (default: chat.db in the instance folder)", found=True
+        "",
+        "SQLAlchemy URL of the journal (default: chat.db in the instance folder)",
+        found="sqlite:///…/chat.db",
     )
     bus_url: str = setting(
-        "", "URL of the bus between processes (default: bus.db in the instance folder)", found=True
+        "",
+        "URL of the bus between processes (default: bus.db in the instance folder)",
+        found="sqlite:///…/bus.db",
     )
     site_name: str = setting("Chat", "the installation's name, shown on every page")
     guests: bool = setting(True, "whether people without an account may come in as guests")
@@ -71,7 +77,9 @@ class Config:
     rate_sign_ins: str = setting(
         "10 per 5 minutes", "attempts to sign in to one account, or ten times as many from one address"
     )
-    public_url: str = setting("", "the server's address for links in mails, as https://chat.example.org")
+    public_url: str = setting(
+        "", "the server's address for links in mails and in a terminal, as https://chat.example.org"
+    )
     mail_url: str = setting(
         "", "the mail server, as smtp://user:password@host:587; empty: no mail is sent", secret=True
     )
@@ -129,6 +137,12 @@ class Config:
                 raise SetupError(
                     f"{PREFIX}MAIL_URL needs {PREFIX}{name.upper()} as well: give one like {sample}"
                 )
+
+    def link(self, path: str) -> str:
+        """The address of `path` on this server, as it is set: never as somebody's request says that it is.
+        Where it is not set, the path alone.
+        """
+        return self.public_url.rstrip("/") + path
 
     @property
     def mail_server(self) -> MailServer | None:

@@ -42,7 +42,7 @@ Your account on {hub.config.site_name},
 
 If that was you, all is well. If not, somebody else may have your password or your device. Set a new password:
 
-  {link(hub, "/account/password")}
+  {hub.config.link("/account/password")}
 
 If you cannot sign in any more, ask whoever runs {hub.config.site_name} for help.
 """
@@ -58,7 +58,7 @@ Somebody who is signed in on {hub.config.site_name} as
 
 says that this is their address. If that was you, confirm it on this page, within a day:
 
-  {link(hub, f"/email/{code}")}
+  {hub.config.link(f"/email/{code}")}
 
 {NOTHING}
 """
@@ -90,16 +90,11 @@ Somebody says that they have forgotten the password of your account on {hub.conf
 
 If that was you, set a new one on this page, once, within a day:
 
-  {link(hub, f"/reset/{code}")}
+  {hub.config.link(f"/reset/{code}")}
 
 {NOTHING}
 """
     return Mail(address, f"A new password on {_site(hub)}", body)
-
-
-def link(hub: Hub, path: str) -> str:
-    """An address on this server, as it is set: never as somebody's request says that it is."""
-    return hub.config.public_url.rstrip("/") + path
 
 
 def _site(hub: Hub) -> str:

@@ -628,6 +628,28 @@ def test_people_are_run_from_a_terminal(server: Server) -> None:
     assert refused.err.startswith("Error: That name is taken")
 
 
+def test_links_in_a_terminal_are_whole_where_the_server_knows_its_address(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(public_url="https://chat.example/")
+    invited = server.console("user", "invite").out
+    assert re.fullmatch(r"https://chat\.example/invitations/\S+\n", invited)
+    made = server.console("user", "create", "joan").out.splitlines()
+    assert made[1] == "A page on which they set a password, within a day."
+    reset = r"https://chat\.example/reset/\S+"
+    assert re.fullmatch(reset, made[2])
+    assert re.fullmatch(reset, server.console("user", "reset-password", "joan", "--json").json["link"])
+    assert re.search(
+        r"\nhttps://chat\.example/hooks/1/\S+\n", server.console("room", "hook", "create", "1", "CI").out
+    )
+
+
+def test_without_its_address_a_terminal_says_what_to_put_in_front(server: Server) -> None:
+    said, link = server.console("user", "invite").out.splitlines()
+    assert said == "Put your server's address in front, or set CHATAPP_PUBLIC_URL:"
+    assert link.startswith("/invitations/")
+
+
 # -- doors that lead nowhere -------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatapp.pages.admin.section import FEW_ROOMS
 from tests.clients import Person, eventually
 from tests.people import PASSWORD, Member, administrator, member
 from tests.programs import Program, make_token
@@ -259,6 +260,73 @@ def test_in_a_conversation_administrators_settle_what_is_reported_and_nobody_els
     assert problem(boss.http.get(f"/api/rooms/{talk}/messages")) == "no_such_room"
 
 
+# -- rooms to choose from ------------------------------------------------------------------------------
+
+
+def test_rooms_are_chosen_and_told_by_name_but_those_that_the_administrator_is_not_in(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server().start()
+    boss, grace, joan = administrator(server), member(server, "grace"), member(server, "joan")
+
+    def room(owner: Member, name: str, kind: str) -> int:
+        return owner.http.post("/api/rooms", json={"name": name, "kind": kind}).json()["id"]
+
+    board, twin = room(grace, "A board", "public"), room(grace, "A board", "public")
+    own, hers = room(boss, "Staff <i>", "private"), room(grace, "Hers alone", "private")
+    talk = grace.http.post("/api/direct", json={"people": [joan.id]}).json()["id"]
+    bodies = [
+        html.unescape(boss.http.get(f"/admin/{name}").text) for name in ("invitations", "tokens", "audit")
+    ]
+    invitations, tokens, audit = bodies
+    for number, name in {
+        1: "Lobby",
+        board: f"A board ({board})",
+        twin: f"A board ({twin})",
+        own: "Staff <i>",
+    }.items():
+        assert f'<option value="{number}" dir="auto">{name}</option>' in invitations
+        assert re.search(rf'name="room" value="{number}"> <bdi>{re.escape(name)}</bdi>', tokens)
+        assert f'<option value="{number}" dir="auto">{name}</option>' in audit
+    for number in (hers, talk):
+        assert f'value="{number}"' not in invitations + tokens
+        assert f'<option value="{number}" dir="auto">room {number}</option>' in audit
+    for form in (body.partition("<table")[0] for body in bodies):  # what was done in them the log tells
+        assert "Hers alone" not in form
+        assert joan.name not in form
+
+    form = {"uses": "1", "days": "1"}
+    answer = boss.http.post("/admin/invitations", data={"do": "invite", "room": str(own), **form})
+    assert link_in(answer)
+    assert 'data-label="Room"><bdi>Staff &lt;i&gt;</bdi>' in row(boss, "/admin/invitations", 'Uses left">1<')
+    made = {
+        "do": "make",
+        "bot": "Builds",
+        "name": "nightly",
+        "read": "yes",
+        "days": "",
+        "room": ["1", str(own)],
+    }
+    assert boss.http.post("/admin/tokens", data={**made, "days": "soon"}).text.count(" checked") == 3
+    assert boss.http.post("/admin/tokens", data=made).status_code == 200
+    line = row(boss, "/admin/tokens", "nightly")
+    assert 'data-label="Rooms"><bdi>Lobby</bdi>, <bdi>Staff &lt;i&gt;</bdi>' in line
+    chosen = boss.http.get("/admin/audit", params={"room": own}).text
+    assert f'<option value="{own}" selected dir="auto">' in chosen
+    assert f'room={own}"><bdi>Staff &lt;i&gt;</bdi></a>' in chosen
+    assert '<option value="99" selected>room 99</option>' in boss.http.get("/admin/audit?room=99").text
+
+
+def test_where_rooms_are_many_they_are_given_by_number(server: Server, boss: Member, grace: Person) -> None:
+    while len(boss.http.get("/api/rooms").json()["rooms"]) <= FEW_ROOMS:
+        grace.make_room()
+    for name in ("invitations", "tokens", "audit"):
+        page = boss.http.get(f"/admin/{name}").text
+        assert "by number" in page
+        assert '<option value="1"' not in page
+        assert 'type="checkbox" name="room"' not in page
+
+
 # -- invitations, bans, reports ------------------------------------------------------------------------
 
 
@@ -315,7 +383,7 @@ def test_tokens_of_everybody_are_seen_and_revoked_and_those_of_bots_made_by_form
     line = row(boss, "/admin/tokens", grace.name)
     assert "backup &lt;i&gt;" in line
     assert 'data-label="May">read, write<' in line
-    assert 'data-label="Rooms">1<' in line
+    assert 'data-label="Rooms"><bdi>Lobby' in line
     assert 'data-label="Used">never<' in line
     assert f'href="/admin/people/{grace.id}"' in line
     program = Program(server, hers["token"])
@@ -437,6 +505,9 @@ def test_settings_are_shown_with_value_and_default_but_never_a_secret(
     database = row(boss, "/admin/settings", "CHATAPP_DATABASE_URL")
     assert f"sqlite:///{server.instance}/chat.db" in database
     assert "changed" not in database
+    for name, default in (("INSTANCE_PATH", "instance in the checkout"), ("BUS_URL", "sqlite:///…/bus.db")):
+        line = row(boss, "/admin/settings", f"<code>CHATAPP_{name}<")
+        assert f'data-label="Default">{default}<' in line
     key = (server.instance / "secret_key").read_text().strip()
     for name in PAGES:
         text = boss.http.get(f"/admin/{name}").text

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -81,10 +82,10 @@ def test_create_makes_a_room_that_list_shows_and_people_can_use(
     assert made.status == 0
     assert name in made.out
     head, *rows = room("list").out.splitlines()
-    assert head.split() == ["room", "newest", "name", "topic"]
+    assert head.split() == ["room", "newest", "kind", "name", "topic"]
     row = next(row for row in rows if name in row)
     number = int(row.split()[0])
-    assert re.fullmatch(rf" *{number} +#0 +{name} +All that is new", row)
+    assert re.fullmatch(rf" *{number} +#0 +public +{name} +All that is new", row)
     listed = {each["id"]: each for each in ada.http.get("/api/rooms").json()["rooms"]}[number]
     assert (listed["name"], listed["topic"]) == (name, "All that is new")
     assert ada.say(number, "first")["seq"] == 1
@@ -105,6 +106,18 @@ def test_show_tells_where_a_room_is_who_is_here_and_what_was_said(
 
 
 @only_one_worker
+def test_list_and_show_say_which_rooms_are_public_private_and_conversations(
+    room: Command, name: str, number: int, server: Server
+) -> None:
+    joan, mary = member(server, "joan"), member(server, "mary")
+    talk = joan.http.post("/api/direct", json={"people": [mary.id]}).json()["id"]
+    for which, kind in ((number, "public"), (number, "private"), (talk, "direct")):
+        if kind == "private":
+            assert room("set", which, "--kind", kind).status == 0
+        assert re.search(rf"^ *{which}  #\d+ +{kind} ", room("list").out, re.MULTILINE)
+        assert f"\nkind    {kind}\n" in room("show", which).out
+
+
 def test_show_tells_what_people_changed(room: Command, number: int, ada: Person) -> None:
     for change in (
         {"kind": "edit", "of": 1, "body": "one\nand a half"},
@@ -255,6 +268,40 @@ def test_a_command_is_seen_by_readers_of_every_worker(
         )
         reader.close()
         assert reader.seqs == [6]
+
+
+def test_somebody_is_taken_in_and_removed_by_name_and_the_command_says_what_it_did(
+    room: Command, name: str, number: int, server: Server
+) -> None:
+    joan = member(server, "joan")
+
+    def part() -> str | None:
+        return next((each["role"] for each in room("members", number, "--json").json), None)
+
+    for arguments, said, then in (
+        ((), "is a member now of", "member"),
+        ((), "has a part already in", "member"),
+        (("--role", "owner"), "is an owner now of", "owner"),
+        (("--role", "owner"), "is an owner already of", "owner"),
+        ((), "has a part already in", "owner"),
+    ):
+        done = room("take-in", number, joan.name, *arguments)
+        assert done.out.startswith(f"{joan.name} {said} <Room {number} "), done
+        assert part() == then
+    assert room("remove", number, joan.name).out.startswith(f"Removed {joan.name} from <Room {number} ")
+    assert part() is None
+
+
+@pytest.mark.parametrize("verb", ["timeout", "ban"])
+def test_how_long_something_lasts_is_given_in_minutes_in_seconds_or_both(
+    verb: str, room: Command, number: int
+) -> None:
+    lasting = {("--seconds", "60"): 60, ("--minutes", "2"): 120, ("--minutes", "1", "--seconds", "30"): 90}
+    for arguments, length in lasting.items():
+        before = datetime.now(UTC)
+        assert room(verb, number, "ada", *arguments).status == 0
+        until = datetime.fromisoformat(room("sanctions", number, "--json").json[0]["until"])
+        assert before <= until - timedelta(seconds=length) <= datetime.now(UTC)
 
 
 # -- for scripts ---------------------------------------------------------------------------------------

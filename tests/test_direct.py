@@ -45,6 +45,7 @@ def test_two_people_talk_in_a_room_of_their_own_which_is_the_same_whoever_begins
     assert begin(joan, mary).json()["id"] == room["id"]
     assert (room["kind"], room["name"]) == ("direct", joan.name)
     assert rooms(joan)[room["id"]]["name"] == mary.name
+    assert "Nothing said with <bdi" in joan.http.get(f"/chats/{room['id']}/").text
     with closing(joan.socket()) as socket:
         socket.join(room["id"])
         mary.say(room["id"], "between us")

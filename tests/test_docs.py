@@ -66,6 +66,11 @@ def test_links_between_the_docs_lead_somewhere() -> None:
             assert (base / target).exists(), f"{name} links to {target}"
 
 
+def test_the_readme_leads_to_every_page_of_the_docs() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in readme] == []
+
+
 def test_what_security_md_names_as_a_test_is_one() -> None:
     named = re.findall(r"`((?:tests/)?(?:\w+/)?test_\w+\.py)`", DOCS["SECURITY.md"] + DOCS["security.md"])
     assert len(named) > 10

@@ -62,6 +62,38 @@ def test_what_is_kept_of_somebody_is_printed_without_secrets(
     assert grace.id not in json.dumps(kept)
 
 
+def test_what_is_kept_of_somebody_is_written_as_the_protocol_writes_and_rooms_have_their_names(
+    server: Server, mary: Member
+) -> None:
+    boss, joan = administrator(server), member(server, "joan")
+    den = done(boss.http.post("/api/rooms", json={"name": "the den", "kind": "private"}))["id"]
+    left = done(boss.http.post("/api/rooms", json={"name": "the attic", "kind": "private"}))["id"]
+    board = boss.make_room("a board")
+    talk = done(mary.http.post("/api/direct", json={"people": [joan.id]}))["id"]
+    for room in (den, left):
+        assert server.console("room", "take-in", room, mary.id).status == 0
+        mary.say(room, "hello")
+    assert server.console("room", "remove", left, mary.id).status == 0
+    for room, seconds in ((den, "3600"), (board, "0")):
+        assert server.console("room", "take-in", room, mary.id).status == 0
+        assert server.console("room", "timeout", room, mary.name, "--seconds", seconds).status == 0
+    token = {"name": "a program", "scopes": ["read"], "rooms": [board]}
+    assert mary.http.post("/api/tokens", json=token).status_code == 201
+
+    kept: dict[str, Any] = json.loads(server.console("user", "export", mary.name).out)
+    names = {each["room_id"]: each["room"] for each in kept["rooms"]}
+    assert names == {den: "the den", board: "a board", talk: "conversation"}
+    assert {each["room"] for each in kept["messages"] if each["room_id"] == left} == {None}
+    assert kept["tokens"][0]["rooms"] == [{"room_id": board, "room": "a board"}]
+    lasting = {each["room"]: each["until"] for each in kept["sanctions"]}
+    assert lasting["a board"] is None
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", lasting["the den"])
+    assert kept["account"].keys() == {
+        *("person_id", "name", "role", "status", "disabled", "made_at", "email", "second_factor")
+    }
+    assert joan.name not in json.dumps(kept)
+
+
 @pytest.mark.parametrize("messages", ["keep", "remove"])
 def test_who_is_erased_is_nowhere_any_more_and_what_they_said_stays_without_a_name_or_goes(
     messages: str, server: Server, mary: Member, grace: Person

@@ -348,6 +348,7 @@ def test_all_rooms_that_a_token_may_have_are_ticked_in_one_form(one_worker: Serv
 
 def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) -> None:
     grace = member(one_worker, "grace")
+    account = grace.http.get("/account/").text
     page = grace.http.post("/account/tokens", data={"name": "<b>backup", "read": "yes", "days": "30"})
     token = re.search(r"chat_[\w-]{43}", page.text)
     assert token
@@ -358,6 +359,10 @@ def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) ->
     shown = grace.http.get("/account/tokens").text
     assert "&lt;b&gt;backup" in shown
     assert token[0] not in shown
+    programs = account.partition("Programs that act for you")
+    assert "No tokens" in programs[2]
+    assert "oken" not in programs[0].partition("How you sign in")[2]
+    assert "<span>1 token</span>" in grace.http.get("/account/").text
     number = re.search(r'name="token" value="(\d+)"', shown)
     assert number
     assert grace.http.post("/account/tokens/revoke", data={"token": number[1]}).status_code == 303

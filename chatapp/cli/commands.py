@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from chatapp.errors import ChatError, NoSuchRoom
+from chatapp.globals import get_hub
 from chatapp.journal.requests import RoomState, Sanction
 from chatapp.shell import handles as shell
 from chatapp.shell.handles import ShellRoom
@@ -16,6 +17,10 @@ from chatapp.shell.handles import ShellRoom
 F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+minutes = click.option("--minutes", type=click.IntRange(0), default=0, help="For how long (0: until lifted).")
+seconds = click.option(
+    "--seconds", type=click.IntRange(0), default=0, help="The same in seconds; both add up."
+)
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 which = click.argument("which", metavar="ROOM")
 
@@ -78,6 +83,19 @@ def done_with(found: ShellRoom, as_json: bool, done: str) -> None:
 def fields_of(found: ShellRoom) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(found.state)
     return fields
+
+
+def print_link(link: str, said: str = "") -> None:
+    """What a link is for, and in a line of its own the link: half of one where the server is not told its
+    address.
+    """
+    half = (
+        ""
+        if get_hub().config.public_url
+        else "Put your server's address in front, or set CHATAPP_PUBLIC_URL:"
+    )
+    for line in filter(None, (" ".join(filter(None, (said, half))), link)):
+        click.echo(line)
 
 
 def print_json(value: Any) -> None:

@@ -6,13 +6,23 @@ import click
 import msgspec
 
 from chatapp import text
-from chatapp.cli.commands import as_json, done_with, find, print_json, refusals, targets, terms, which
+from chatapp.cli.commands import (
+    as_json,
+    done_with,
+    find,
+    minutes,
+    print_json,
+    refusals,
+    seconds,
+    targets,
+    terms,
+    which,
+)
 from chatapp.cli.rooms import room
 from chatapp.permissions import RANKS
 
 name = click.argument("name")
 why = click.option("--why", default="", help="The reason, for the audit log.")
-minutes = click.option("--minutes", type=click.IntRange(0), default=0, help="For how long (0: until lifted).")
 
 
 @room.command("set")
@@ -70,14 +80,18 @@ def members(which: str, as_json: bool) -> None:
 @room.command("take-in")
 @which
 @click.argument("person")
-@click.option("--role", type=click.Choice(list(RANKS)), default="member", show_default=True)
+@click.option("--role", type=click.Choice(list(RANKS)), help="Their part; without it, who has one keeps it.")
 @as_json
 @refusals
 def take_in(which: str, person: str, role: Any, as_json: bool) -> None:
-    """Make PERSON, an id, a member of a room, or give them another part in it."""
+    """Make PERSON, a name or an id, a member of a room, or give them another part in it."""
     found = find(which)
-    notice = found.take_in(person, role)
-    done_with(found, as_json, "Already so:" if notice is None else "Changed")
+    part = f"{'an' if role == 'owner' else 'a'} {role or 'member'}"
+    if found.take_in(person, role) is not None:
+        said = f"{person} is {part} now of"
+    else:
+        said = f"{person} is {part} already of" if role else f"{person} has a part already in"
+    done_with(found, as_json, said)
 
 
 @room.command()
@@ -86,24 +100,25 @@ def take_in(which: str, person: str, role: Any, as_json: bool) -> None:
 @as_json
 @refusals
 def remove(which: str, person: str, as_json: bool) -> None:
-    """End the membership of PERSON, an id."""
+    """End the membership of PERSON, a name or an id."""
     found = find(which)
     found.remove(person)
-    done_with(found, as_json, "Removed from")
+    done_with(found, as_json, f"Removed {person} from")
 
 
 @room.command()
 @which
 @name
 @minutes
+@seconds
 @why
 @click.option("--network", default="", help="Also all guests who come from there, as 192.0.2.0/24.")
 @as_json
 @refusals
-def ban(which: str, name: str, minutes: int, why: str, network: str, as_json: bool) -> None:
+def ban(which: str, name: str, minutes: int, seconds: int, why: str, network: str, as_json: bool) -> None:
     """Keep everybody called NAME out of a room; of guests, their browser."""
     found = find(which)
-    found.ban(name, minutes * 60, why, network)
+    found.ban(name, minutes * 60 + seconds, why, network)
     done_with(found, as_json, f"Banned {name} from")
 
 
@@ -111,13 +126,14 @@ def ban(which: str, name: str, minutes: int, why: str, network: str, as_json: bo
 @which
 @name
 @minutes
+@seconds
 @why
 @as_json
 @refusals
-def timeout(which: str, name: str, minutes: int, why: str, as_json: bool) -> None:
+def timeout(which: str, name: str, minutes: int, seconds: int, why: str, as_json: bool) -> None:
     """Let everybody called NAME only read in a room."""
     found = find(which)
-    found.time_out(name, minutes * 60, why)
+    found.time_out(name, minutes * 60 + seconds, why)
     done_with(found, as_json, f"{name} may only read in")
 
 

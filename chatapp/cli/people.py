@@ -7,7 +7,18 @@ import msgspec
 from flask.cli import AppGroup
 
 from chatapp import accounts, text
-from chatapp.cli.commands import as_json, confirm, print_json, refusals, targets, terms, yes
+from chatapp.cli.commands import (
+    as_json,
+    confirm,
+    minutes,
+    print_json,
+    print_link,
+    refusals,
+    seconds,
+    targets,
+    terms,
+    yes,
+)
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 from chatapp.shell import accounts as shell
@@ -16,7 +27,6 @@ from chatapp.shell.handles import flushed
 
 user = AppGroup("user", help="People with an account: beside a running server, or without one.")
 which = click.argument("which", metavar="PERSON")
-ADDRESS = "Put your server's address in front:"
 
 
 @user.command("list")
@@ -48,7 +58,7 @@ def create(name: str, role: Any, password: str | None, as_json: bool) -> None:
         return
     click.echo(f"Made {made!r}")
     if link:
-        click.echo(f"A page on which they set a password, within a day. {ADDRESS}\n{link}")
+        print_link(link, "A page on which they set a password, within a day.")
 
 
 @user.command()
@@ -160,15 +170,16 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 
 @user.command()
 @which
-@click.option("--minutes", type=click.IntRange(0), default=0, help="For how long (0: until lifted).")
+@minutes
+@seconds
 @click.option("--why", default="", help="The reason, for the audit log.")
 @click.option("--network", default="", help="Also all guests who come from there, as 192.0.2.0/24.")
 @yes
 @refusals
-def ban(which: str, minutes: int, why: str, network: str, yes: bool) -> None:
+def ban(which: str, minutes: int, seconds: int, why: str, network: str, yes: bool) -> None:
     """Keep somebody out of the server: a person with an account, or (by the id) a guest."""
     confirm(f"Keep {which} out of this server?", yes)
-    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60, why, network))
+    flushed(get_hub(), lambda: accounts.ban(get_hub(), SYSTEM, which, minutes * 60 + seconds, why, network))
     click.echo(f"Banned {which}")
 
 
@@ -234,7 +245,7 @@ def _link(link: str, as_json: bool) -> None:
     if as_json:
         print_json({"link": link})
     else:
-        click.echo(f"{ADDRESS}\n{link}")
+        print_link(link)
 
 
 def _fields(found: ShellPerson) -> dict[str, Any]:

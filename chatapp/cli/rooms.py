@@ -27,17 +27,19 @@ room = AppGroup("room", help="Run the rooms: beside a running server, or without
 @as_json
 @refusals
 def list_rooms(as_json: bool) -> None:
-    """List all rooms, each with the number of its newest message."""
+    """List all rooms, each with the number of its newest message and its kind: public, private or direct."""
     found = shell.rooms()
     if as_json:
         print_json([fields_of(each) for each in found])
         return
     states = [each.state for each in found]
-    rows = [("room", "newest", "name", "topic")]
-    rows += [(str(state.id), f"#{state.last_seq}", name_of(state), state.topic) for state in states]
-    width = max(len(row[2]) for row in rows)
-    for number, newest, name, topic in rows:
-        click.echo(f"{number:>4}  {newest:<9}  {name:<{width}}  {topic}".rstrip())
+    rows = [("room", "newest", "kind", "name", "topic")]
+    rows += [
+        (str(state.id), f"#{state.last_seq}", state.kind, name_of(state), state.topic) for state in states
+    ]
+    width = max(len(row[3]) for row in rows)
+    for number, newest, kind, name, topic in rows:
+        click.echo(f"{number:>4}  {newest:<9}  {kind:<7}  {name:<{width}}  {topic}".rstrip())
 
 
 @room.command()
@@ -68,6 +70,7 @@ def show(which: str, messages: int, as_json: bool) -> None:
         return
     state = found.state
     click.echo(f"{state.id} {name_of(state)}")
+    click.echo(f"kind    {state.kind}")
     click.echo(f"topic   {state.topic or '-'}")
     click.echo(f"newest  #{state.last_seq}, epoch {state.epoch}")
     click.echo(f"here    {', '.join(who.name for who in found.people()) or 'nobody'}")

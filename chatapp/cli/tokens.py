@@ -7,7 +7,7 @@ import msgspec
 from flask.cli import AppGroup
 
 from chatapp import accounts, hooks, tokens
-from chatapp.cli.commands import as_json, find, print_json, refusals, which
+from chatapp.cli.commands import as_json, find, print_json, print_link, refusals, which
 from chatapp.cli.rooms import room
 from chatapp.globals import get_hub
 from chatapp.permissions import SCOPES, SYSTEM
@@ -107,10 +107,11 @@ def create_hook(which: str, name: str, as_json: bool) -> None:
     """Make a hook that posts into a room as NAME; its address is shown this once."""
     hub = get_hub()
     made = flushed(hub, lambda: hooks.make(hub, SYSTEM, find(which).id, name))
+    link = hub.config.link(made.path)
     if as_json:
-        print_json(msgspec.to_builtins(made))
+        print_json({**msgspec.to_builtins(made), "link": link})
     else:
-        click.echo(f"Hook {made.id}, shown this once. Put your server's address in front:\n{made.path}")
+        print_link(link, f"Hook {made.id}, shown this once.")
 
 
 @hook.command("revoke")

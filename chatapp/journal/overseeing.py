@@ -1,6 +1,7 @@
 """Questions to the database of whoever runs the server: all rooms, all people, how many of what."""
 
 import time
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
@@ -48,6 +49,17 @@ class RoomLine(Struct, frozen=True):
     last_at: str | None
     reports: int
     mine: bool
+
+
+class RoomName(Struct, frozen=True):
+    """What a room is called before who runs the server: "room 7" where they are not in it and it is not
+    public, "board (7)" where another one has that name. `known`: whether it is called by its name.
+    """
+
+    id: int
+    kind: RoomKind
+    name: str
+    known: bool
 
 
 class GuestLine(Struct, frozen=True):
@@ -112,6 +124,21 @@ def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLin
         AccountLine(Person(*row[:5]), format_time(row[5]), row[6], format_time(row[7]) if row[7] else None)
         for row in connection.execute(query.limit(limit))
     ]
+
+
+def room_names(connection: Connection, asking: str) -> list[RoomName]:
+    """All rooms, by id, as they are called before the person who asks."""
+    mine = set(connection.scalars(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == asking)))
+    query = select(ROOMS.c.id, ROOMS.c.kind, ROOMS.c.name).order_by(ROOMS.c.id)
+    found = [(row, row.kind == "public" or row.id in mine) for row in connection.execute(query)]
+    names = Counter(row.name for row, known in found if known)
+
+    def called(room: int, name: str, known: bool) -> str:
+        if not known:
+            return f"room {room}"
+        return name if names[name] == 1 else f"{name} ({room})"
+
+    return [RoomName(row.id, row.kind, called(row.id, row.name, known), known) for row, known in found]
 
 
 def rooms(connection: Connection, asking: str) -> list[RoomLine]:

@@ -36,7 +36,12 @@ from chatapp.message import format_time
 NAME = "removed person"
 # Of an account: what says nothing about the person, or is a secret that they know and nobody else is to.
 SECRETS = {
+    "id",
+    "changed",
+    "renamed",
+    "passkeys",
     "password",
+    "tf_primary_method",
     "fs_uniquifier",
     "fs_webauthn_user_handle",
     "tf_totp_secret",
@@ -47,24 +52,36 @@ SECRETS = {
 
 
 def export(connection: Connection, person: str) -> dict[str, Any]:
-    """Everything that is kept of somebody, as plain values; times as in the protocol."""
+    """Everything that is kept of somebody, as plain values; times as in the protocol, and beside the number
+    of a room its name: `room`, see `_room_names`.
+    """
+    names = _room_names(connection, person)
+    return {
+        part: [_named(row, names) for row in kept] if isinstance(kept, list) else kept
+        for part, kept in _kept(connection, person).items()
+    }
+
+
+def _kept(connection: Connection, person: str) -> dict[str, Any]:
     account = people_reading.account(connection, "person_id", person) or {}
     user = account.get("id")
     return {
-        "account": _plain(
-            {name: value for name, value in account.items() if name not in SECRETS | {"passkeys"}}
-        ),
+        "account": _plain({name: value for name, value in account.items() if name not in SECRETS})
+        | ({"second_factor": account["tf_primary_method"] is not None} if account else {}),
         "passkeys": [
             _plain({"name": key["name"], "made_at": key["made_at"]}) for key in account.get("passkeys", ())
         ],
         "addresses_to_confirm": _rows(
             connection, ADDRESSES, ADDRESSES.c.user_id == user, without={"key", "user_id"}
         ),
-        "sessions": _rows(connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id"}),
+        "sessions": _rows(
+            connection, SESSIONS, SESSIONS.c.user_id == user, without={"key", "user_id", "changed"}
+        ),
         "tokens": _rows(connection, TOKENS, TOKENS.c.user_id == user, without={"key", "user_id", "changed"}),
         "hooks": _rows(connection, HOOKS, HOOKS.c.by_id == person, without={"key", "name_key"}),
         "guest": _rows(connection, GUESTS, GUESTS.c.person_id == person),
-        "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id"}),
+        # Without their name, which the table of members has beside each: `name` there is no room's.
+        "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id", "name"}),
         "read": _rows(connection, READS, READS.c.person_id == person, without={"person_id"}),
         "messages": _rows(
             connection,
@@ -110,6 +127,31 @@ def _audit_of(connection: Connection, person: str) -> list[dict[str, Any]]:
             del entry["whom"], entry["why"]
             entry["what"] = sentences.without_name(entry["what"], "somebody")
     return entries
+
+
+def _room_names(connection: Connection, person: str) -> dict[int, str]:
+    """What rooms are called that somebody knows of: public ones and those that they are in. The name of a
+    conversation is those of its people, so it is left out.
+    """
+    member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
+    columns = ROOMS.c
+    known = (columns.kind == "public") | ((columns.kind == "private") & columns.id.in_(member))
+    conversation = (columns.kind == "direct") & columns.id.in_(member)
+    named = {row.id: row.name for row in connection.execute(select(columns.id, columns.name).where(known))}
+    return named | dict.fromkeys(connection.scalars(select(columns.id).where(conversation)), "conversation")
+
+
+def _named(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
+    """A row with the name of its room behind its number, and the rooms of a token as such pairs."""
+    named: dict[str, Any] = {}
+    for column, value in row.items():
+        if column == "rooms" and value is not None:
+            named[column] = [{"room_id": room, "room": names.get(room)} for room in value]
+            continue
+        named[column] = value
+        if column == "room_id":
+            named["room"] = names.get(value)
+    return named
 
 
 def rooms_of(connection: Connection, person: str) -> set[int]:
@@ -315,7 +357,8 @@ def _rows(
 def _plain(row: Any) -> dict[str, Any]:
     """A row with its times as people and the protocol write them."""
     return {
-        name: _time(value) if name == "at" or name.endswith("_at") else value for name, value in row.items()
+        name: _time(value) if name in ("at", "until") or name.endswith("_at") else value
+        for name, value in row.items()
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_security.utils import login_user
 
-from chatapp import accounts, auth
+from chatapp import accounts, auth, tokens
 from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
@@ -84,6 +84,7 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
         has_password=row.get("password") is not None,
         has_factor=row.get("tf_primary_method") is not None,
         passkeys=row.get("passkeys", []),
+        tokens=len(tokens.tokens(hub, get_identity())),
         address=row.get("email"),
         error=str(error) if error else None,
         form=form or {},

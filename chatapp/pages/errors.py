@@ -97,7 +97,9 @@ def _page(
 ) -> Response:
     """`said`: what the refusal says beyond its title, if anything."""
     way_on = WAYS_ON.get(code, OTHERWISE)
-    if code == "forbidden" and request.method == "GET":  # nothing was tried but to look
+    if code == "forbidden" and request.method == "GET" and said in ("", title):
+        title, said, way_on = "This page is not for you", "", "All rooms are as they were."
+    elif code == "forbidden" and request.method == "GET":  # nothing was tried but to look
         way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
     sign_in = ""
     if code == "no_such_room" and not get_identity().session:

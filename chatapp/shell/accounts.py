@@ -89,8 +89,11 @@ class ShellPerson:
         return flushed(self._hub, lambda: accounts.sign_out(self._hub, SYSTEM, self.state))
 
     def reset_password(self) -> str:
-        """The path of a page on which they set a new password, once, within a day."""
-        return "/reset/" + flushed(self._hub, lambda: accounts.offer_reset(self._hub, SYSTEM, self.state))
+        """The link to a page on which they set a new password, once, within a day: its path, where
+        CHATAPP_PUBLIC_URL is not set.
+        """
+        code = flushed(self._hub, lambda: accounts.offer_reset(self._hub, SYSTEM, self.state))
+        return self._hub.config.link(f"/reset/{code}")
 
     def reset_factor(self) -> "ShellPerson":
         """Take their second factor away, and its recovery codes; passkeys stay."""
@@ -126,7 +129,9 @@ def create_person(name: str, role: AccountRole = "member", password: str | None 
 def invite(
     uses: int = 1, days: int = accounts.INVITATION_DAYS, note: str = "", room: int | None = None
 ) -> str:
-    """The path of a page on which people make accounts: `uses` of them, within `days`."""
+    """The link to a page on which people make accounts, `uses` of them, within `days`: its path, where
+    CHATAPP_PUBLIC_URL is not set.
+    """
     hub = get_hub()
     code = flushed(hub, lambda: accounts.invite(hub, SYSTEM, uses=uses, days=days, note=note, room=room))
-    return f"/invitations/{code}"
+    return hub.config.link(f"/invitations/{code}")

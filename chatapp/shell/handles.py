@@ -10,7 +10,7 @@ from chatapp import administration, membership, moderation, posting, retention
 from chatapp.errors import BadRequest, NoSuchRoom
 from chatapp.globals import get_hub
 from chatapp.hub import Hub
-from chatapp.journal import reading
+from chatapp.journal import people_reading, reading
 from chatapp.journal.requests import AuditLine, Member, RoomState, Sanction
 from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author, Message
@@ -35,7 +35,7 @@ room.delete(seq)         delete one message (a number, or a message of history()
 room.kick(name)          send somebody out; they may come back
 room.ban(name)           keep somebody out; room.time_out(name, seconds): they may only read
 room.sanctions()         what is in force; room.lift(number) takes one back
-room.members()           who is a member; room.take_in(id, "owner"), room.remove(id)
+room.members()           who is a member; room.take_in(name, "owner"), room.remove(name)
 room.kind = "private"    or "public"; .posting = "members"; .guests = False
 room.pace = 30           seconds between two messages of one person
 room.keep(days=90)       how long messages are kept, or how many: keep(messages=1000); keep(): all
@@ -176,13 +176,21 @@ class ShellRoom:
         """Who is a member, owners first."""
         return membership.members(self._hub, SYSTEM, self.id)
 
-    def take_in(self, person: str, role: RoomRole = "member") -> Message | None:
-        """Make somebody, by id, a member, a moderator or an owner; None where they are that already."""
-        return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, person, role))
+    def take_in(self, person: str, role: RoomRole | None = None) -> Message | None:
+        """Make somebody, by name or id, a member, a moderator or an owner; None where they are that already.
+
+        Without `role` they become a member, and who has a part already keeps it.
+        """
+        known = self._hub.journal.read(people_reading.find, person)
+        who = known.id if known is not None else self._member(person)
+        if role is None and who in {member.id for member in self.members()}:
+            return None
+        return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, who, role or "member"))
 
     def remove(self, person: str) -> Message:
-        """End somebody's membership, by id."""
-        return self._do(lambda: membership.remove(self._hub, SYSTEM, self.id, person))
+        """End somebody's membership, by name or id."""
+        who = self._member(person)
+        return self._do(lambda: membership.remove(self._hub, SYSTEM, self.id, who))
 
     @property
     def kind(self) -> RoomKind:
@@ -227,6 +235,16 @@ class ShellRoom:
     def audit(self, limit: int = 100) -> list[AuditLine]:
         """Who did what here, the newest first."""
         return moderation.audit(self._hub, SYSTEM, self.id, limit)
+
+    def _member(self, which: str) -> str:
+        """The id of the member of that id or name; `which` itself where there is none. Raises BadRequest."""
+        members = self.members()
+        if which in {member.id for member in members}:
+            return which
+        called = [member.id for member in members if member.name == which]
+        if len(called) > 1:
+            raise BadRequest(f"Several members are called {which!r}; give an id: {', '.join(called)}")
+        return called[0] if called else which
 
     def _on_each(self, name: str, act: Callable[[str], Message]) -> list[Message]:
         people = moderation.called(self._hub, self._hub.room(self.id), name)

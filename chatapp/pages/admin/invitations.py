@@ -5,7 +5,7 @@ from flask import Response, url_for
 from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
-from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.pages.admin.section import back_to, bp, page, room_names
 
 
 @bp.get("/invitations")
@@ -46,6 +46,7 @@ def whole(text: str, what: str) -> int:
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None, link: str = "") -> Response:
+    rooms = room_names()
     return page(
         "invitations",
         error=error,
@@ -53,5 +54,7 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None, li
         days=accounts.INVITATION_DAYS,
         sign_up=get_hub().config.sign_up,
         form=form or {},
+        names={room.id: room.name for room in rooms},
+        rooms=[room for room in rooms if room.known and room.kind != "direct"],
         link=link,
     )

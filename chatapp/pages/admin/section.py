@@ -9,10 +9,15 @@ from typing import Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from chatapp.errors import ChatError
-from chatapp.globals import get_identity
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal import overseeing
+from chatapp.journal.overseeing import RoomName
 from chatapp.permissions import may
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+# Of so many rooms a form has names to choose from; of more it takes a number.
+FEW_ROOMS = 100
 
 # The endpoints of the sections, in the order in which they are shown.
 SECTIONS = {
@@ -41,6 +46,11 @@ def hide() -> None:
         abort(404)
 
 
+def room_names() -> list[RoomName]:
+    """All rooms, as they are called before who asks for the page."""
+    return get_hub().journal.read(overseeing.room_names, get_identity().id)
+
+
 def page(section: str, template: str = "", error: ChatError | None = None, **values: Any) -> Response:
     """The page of a section; `error`: what refused its form, which is said above it."""
     html = render_template(
@@ -48,6 +58,7 @@ def page(section: str, template: str = "", error: ChatError | None = None, **val
         section=section,
         sections=SECTIONS,
         error=str(error) if error else None,
+        few_rooms=FEW_ROOMS,
         **values,
     )
     return Response(html, error.status, error.headers) if error else Response(html)

@@ -19,7 +19,7 @@ def in_force() -> Response:
         {
             "name": PREFIX + item.name.upper(),
             "value": shown(item.metadata, getattr(config, item.name)),
-            "default": _written(item.default),
+            "default": item.metadata["found"] or _written(item.default),
             "changed": getattr(config, item.name) != item.default and not item.metadata["found"],
             "meaning": item.metadata["meaning"],
         }
