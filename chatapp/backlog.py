@@ -52,6 +52,10 @@ class Backlog:
         start = cursor - self._messages[0].seq + 1
         return list(islice(self._messages, start, start + limit))
 
+    def authors(self) -> set[str]:
+        """The ids of those who wrote what is in here."""
+        return {message.author.id for message in self._messages}
+
     def after_time(self, microseconds: int) -> Message | None:
         """The first readable text published after that time."""
         times = _Times(self._messages)

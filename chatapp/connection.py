@@ -84,7 +84,15 @@ class Connection:
             self._present.add(room.id)
             self.hub.presence.enter(room.id, subscriber.author)
         self.outlet.send(opening(room, reset))
+        if present:
+            self._tell_names(room)
         subscriber.start(cursor)
+
+    def _tell_names(self, room: Room) -> None:
+        """Of whom the reader may have messages under an earlier name: what it missed is not sent again."""
+        if self.hub.people.renamed:
+            for person, name in self.hub.people.names_now(room.authors).items():
+                self.send_frame("person", frames.person(person, name))
 
     def admit(self) -> None:
         """Look whether who asked for it may still come in: until now it heard of no change. May switch.

@@ -90,6 +90,11 @@ class Room:
         """Bytes of memory that its backlog takes, at most."""
         return self._backlog.weight
 
+    @property
+    def authors(self) -> set[str]:
+        """The ids of those who wrote its newest messages: those in memory."""
+        return self._backlog.authors()
+
     def forget(self) -> None:
         """Leave the older half of the backlog to the journal."""
         self._backlog.halve()

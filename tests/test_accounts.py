@@ -113,7 +113,14 @@ def test_an_invitation_may_lead_into_a_private_room(server: Server) -> None:
     ada = administrator(server)
     room = ada.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
     grace = Member(server, f"grace {uuid.uuid4().hex[:8]}")
-    assert grace.sign_up(ada.invite(room=room)).status_code == 303
+    path = ada.invite(room=room)
+    page = grace.http.get(path, headers={"Accept": "text/html"}).text
+    assert f"{ada.name} asks you to join" in page
+    assert "den" in page
+    answer = grace.sign_up(path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{room}/")
+    taken_in = grace.read(room)["messages"][-1]
+    assert (taken_in["author"]["id"], taken_in["body"]) == (ada.id, f"took {grace.name} in")
     assert grace.say(room, "hello")["author"]["id"] == grace.id
     joan = member(server, "joan")
     assert problem(joan.http.get(f"/api/rooms/{room}/messages")) == "no_such_room"
@@ -217,6 +224,23 @@ def test_a_new_name_is_told_to_everybody_and_shows_on_old_messages(server: Serve
     assert name in [each["name"] for each in members]
     grace.name = name
     assert grace.elsewhere().me()["name"] == name  # and signs in with it
+
+
+def test_a_new_name_is_told_to_who_was_away_meanwhile(server: Server, board: int) -> None:
+    grace, joan, reader = member(server, "grace"), member(server, "joan"), Person(server, "reader")
+    cursor = grace.say(board, "hello")["seq"]
+    name = f"Grace H {uuid.uuid4().hex[:8]}"
+    for person in (grace, joan):
+        assert person.change(person.id, name=name if person is grace else f"{name} the other").status_code == 200
+    news = {"type": "person", "id": grace.id, "name": name}
+    with closing(reader.socket()) as socket:
+        socket.join(board, after=cursor)
+        reader.say(board, "the first since")
+        socket.expect(lambda frame: frame["type"] == "message")
+        assert socket.of("person") == [news], "of those who wrote here, and no others"
+    with reader.http.stream("GET", f"/api/rooms/{board}/stream?after={cursor}") as stream:
+        told = next(line for line in stream.iter_lines() if '"person"' in line)
+        assert json.loads(told.removeprefix("data: ")) == news
 
 
 def test_a_page_tells_the_new_names_of_those_only_whom_it_shows(server: Server, board: int) -> None:

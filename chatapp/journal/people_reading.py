@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from chatapp import account_rows
 from chatapp.errors import Forbidden, SignIn
-from chatapp.journal.people_requests import InvitationLine, News, Person, SessionLine
-from chatapp.journal.reading import HOOKS, guest, sanctions
+from chatapp.journal.people_requests import InvitationLine, Invited, News, Person, SessionLine
+from chatapp.journal.reading import HOOKS, ROOMS, guest, sanctions
 from chatapp.journal.token_requests import Holder
 from chatapp.message import Author, format_time
 from chatapp.names import key
@@ -233,12 +233,13 @@ def invitation(connection: Connection, code: str) -> int | None:
     return found
 
 
-def invited_to(connection: Connection, code: str) -> tuple[int | None, Author]:
-    """The room into which the invitation leads, if any, and who made it. There must be one."""
+def invited(connection: Connection, code: str) -> Invited | None:
+    """What the invitation says, also one that is used up. `code`: as its hash."""
     columns = INVITATIONS.c
-    query = select(columns.room_id, columns.by_id, columns.by_name).where(columns.key == code)
-    row = connection.execute(query).one()
-    return row.room_id, Author(row.by_id, row.by_name)
+    query = select(columns.by_id, columns.by_name, columns.room_id, ROOMS.c.name)
+    query = query.select_from(INVITATIONS.outerjoin(ROOMS, ROOMS.c.id == columns.room_id))
+    row = connection.execute(query.where(columns.key == code)).first()
+    return Invited(Author(row[0], row[1]), row[2], row[3]) if row else None
 
 
 def reset_for(connection: Connection, code: str) -> Person | None:

@@ -50,6 +50,14 @@ class SessionLine(Struct, frozen=True):
     seen_at: str
 
 
+class Invited(Struct, frozen=True):
+    """What somebody is told whom an invitation lets in: who made it, and the room into which it leads."""
+
+    by: Author
+    room: int | None
+    room_name: str | None  # none where the room is gone
+
+
 class InvitationLine(Struct, frozen=True):
     """An invitation that is still good. `by`: a name."""
 

@@ -314,30 +314,33 @@ class _Transaction:
         """Where the room is gone, or who invited may take nobody in there any more, it is an account all the
         same.
         """
-        room_id, inviter = people_reading.invited_to(self._connection, invitation)
-        if room_id is None:
+        invited = people_reading.invited(self._connection, invitation)
+        if invited is None or invited.room is None:
             return
+        room_id = invited.room
         if room_id not in self._rooms:
             self._lock({room_id})
         room = self._rooms.get(room_id)
         if room is None:
             return
         rights = reading.rights(self._connection, room.id)
-        if person.id in rights.members or not self._may_invite(inviter, rights):
+        inviter = self._inviter_now(invited.by, rights)
+        if person.id in rights.members or inviter is None:
             return
-        self._post(giving_part(room.id, Author(person.id, person.name), "member", new=True))
+        newcomer = Author(person.id, person.name)
+        self._post(giving_part(room.id, newcomer, "member", new=True, identity=inviter))
 
-    def _may_invite(self, inviter: Author, rights: Rights) -> bool:
+    def _inviter_now(self, inviter: Author, rights: Rights) -> Identity | None:
+        """Who made an invitation, as they are now; None where they may take nobody in."""
         if rights.kind == "direct":
-            return False
+            return None
         if inviter.id == SYSTEM.id:
-            return True
-        who = Identity(inviter.id, inviter.name, "member")
+            return SYSTEM
         try:
-            who = people_reading.identity_now(self._connection, who)
+            who = people_reading.identity_now(self._connection, Identity(inviter.id, inviter.name, "member"))
         except ChatError:  # disabled, erased, banned
-            return False
-        return permissions.may(who, "invite", rights)
+            return None
+        return who if permissions.may(who, "invite", rights) else None
 
     def _check_pace(self, room: _OpenRoom, post: Post, any_author: bool) -> None:
         if not room.slow_seconds or post.kind != "text" or any_author:

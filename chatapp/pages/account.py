@@ -8,8 +8,8 @@ from flask_security.utils import login_user
 from chatapp import accounts, auth, tokens
 from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import people_reading
-from chatapp.journal.people_requests import Person
+from chatapp.journal import people_reading, reading
+from chatapp.journal.people_requests import Invited, Person
 from chatapp.security import BLUEPRINT, first_start
 from chatapp.security.datastore import Datastore
 from chatapp.security.passwords import hash_new
@@ -198,8 +198,23 @@ def _make(title: str, code: str | None = None, first: bool = False, **how: Any) 
     except ChatError as error:
         return _form(title, code, first, error, form)
     sign_in(person, "password" if hashed else "registration")
-    wanted = url_for("rooms.index") if hashed else url_for("security.wan_register")
+    wanted = _room_of(person, code) if hashed else url_for("security.wan_register")
     return redirect(wanted, 303)  # type: ignore[return-value]
+
+
+def _invited(code: str) -> Invited | None:
+    return get_hub().journal.read(people_reading.invited, accounts.hashed(code))
+
+
+def _room_of(person: Person, invitation: str | None) -> str:
+    """Where somebody begins: in the room into which they were invited, or with all rooms."""
+    invited = _invited(invitation) if invitation is not None else None
+    if invited is None or invited.room_name is None:
+        return url_for("rooms.index")
+    taken_in = get_hub().journal.read(reading.members, invited.room)
+    if all(member.id != person.id for member in taken_in):
+        return url_for("rooms.index")
+    return url_for("rooms.show", room_id=invited.room)
 
 
 def sign_in(person: Person, by: str) -> None:
@@ -227,12 +242,14 @@ def _form(
     if get_identity().session and error is None:
         return redirect(url_for("rooms.index"))  # type: ignore[return-value]
     possible = code is not None or first or get_hub().config.sign_up == "open"
+    invited = _invited(code) if code is not None and not first else None
     html = render_template(
         "account/sign_up.html",
         title=title,
         first=first,
         possible=possible,
         by_invitation=_by_invitation(),
+        invited=invited,
         error=str(error) if error else None,
         form=form or {},
     )
