@@ -60,7 +60,7 @@ class Member(Person):
 
 def first_path(server: Server) -> str:
     """Where the log says that the administrator's account is made."""
-    (url,) = [found[1] for line in server.log if (found := FIRST.search(line))]
+    *_, url = [found[1] for line in server.log if (found := FIRST.search(line))]
     assert url.startswith(server.url)
     return url.removeprefix(server.url)
 

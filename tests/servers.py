@@ -34,7 +34,8 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
-        self.under: list[str] = []  # the command that starts gunicorn, if it is not to be forked
+        # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
+        self.under: list[str] | None = None
         self.port = 0
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
@@ -139,10 +140,10 @@ class Server:
         )
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
-        if not self.under and "LD_PRELOAD" not in self.environ:
+        if self.under is None and "LD_PRELOAD" not in self.environ:
             return zygote.start(self.root, command, self.environ)
         return subprocess.Popen(
-            [*self.under, *command],
+            [*(self.under or ()), *command],
             cwd=self.root,
             env=self.environ,
             stdout=subprocess.PIPE,

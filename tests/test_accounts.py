@@ -231,7 +231,9 @@ def test_a_new_name_is_told_to_who_was_away_meanwhile(server: Server, board: int
     cursor = grace.say(board, "hello")["seq"]
     name = f"Grace H {uuid.uuid4().hex[:8]}"
     for person in (grace, joan):
-        assert person.change(person.id, name=name if person is grace else f"{name} the other").status_code == 200
+        assert (
+            person.change(person.id, name=name if person is grace else f"{name} the other").status_code == 200
+        )
     news = {"type": "person", "id": grace.id, "name": name}
     with closing(reader.socket()) as socket:
         socket.join(board, after=cursor)

@@ -27,6 +27,7 @@ def test_a_machine_that_vanishes_is_noticed_on_every_transport_and_leaves_nothin
     with far_machines(2) as (unplugged, silent):
         # TCP has to find out: nothing else ends a request so soon.
         server = new_server(heartbeat=HEARTBEAT, request_seconds="600")
+        server.under = []  # a child of this process, which is on the near machine
         server.start("-b", unplugged.bind, "-b", silent.bind, "--keep-alive", "600")
         ada, grace = Person(server, "ada"), Person(server, "grace")
         board, large = grace.make_room("board"), grace.make_room("large")
@@ -115,7 +116,9 @@ def test_a_stream_that_stops_reading_is_noticed_as_well_when_its_machine_vanishe
     new_server: Callable[..., Server],
 ) -> None:
     with far_machines(2) as (unplugged, silent):
-        server = new_server(heartbeat=HEARTBEAT).start("-b", unplugged.bind, "-b", silent.bind)
+        server = new_server(heartbeat=HEARTBEAT)
+        server.under = []
+        server.start("-b", unplugged.bind, "-b", silent.bind)
         ada = Person(server, "ada")
         board = ada.make_room("board")
         clock = Stream(ada, board, {"after": -1}, {})

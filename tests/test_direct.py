@@ -70,6 +70,20 @@ def test_who_is_signed_out_is_offered_to_sign_in_whether_the_room_is_there_or_no
     assert pages[0] == pages[1]
 
 
+def test_a_conversation_is_found_by_the_names_of_its_people_in_a_form(newcomer: Newcomer) -> None:
+    mary, joan, other = newcomer("mary"), newcomer("joan"), newcomer("other, with a comma")
+    for others in ([joan], [other], [joan, mary]):
+        room = begin(mary, *others).json()["id"]
+        names = " , ".join(person.name for person in others)
+        answer = mary.http.post("/chats/direct", data={"people": names})
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{room}/")
+    answer = mary.http.post("/chats/direct", data={"people": f"{joan.name}, nobody"})
+    assert answer.status_code == 400
+    assert "nobody called &#39;nobody&#39;" in answer.text
+    assert f'value="{joan.name}, nobody"' in answer.text
+    assert mary.http.post("/chats/direct", data={"people": mary.name}).status_code == 400
+
+
 def test_a_conversation_is_nobody_elses_not_even_the_administrators(
     server: Server, newcomer: Newcomer, grace: Person
 ) -> None:

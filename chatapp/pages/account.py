@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_security.utils import login_user
 
-from chatapp import accounts, auth, tokens
+from chatapp import accounts, auth
 from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import people_reading, reading
+from chatapp.journal import people_reading, reading, token_reading
 from chatapp.journal.people_requests import Invited, Person
 from chatapp.security import BLUEPRINT, first_start
 from chatapp.security.datastore import Datastore
@@ -84,7 +84,7 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
         has_password=row.get("password") is not None,
         has_factor=row.get("tf_primary_method") is not None,
         passkeys=row.get("passkeys", []),
-        tokens=len(tokens.tokens(hub, get_identity())),
+        tokens=len(hub.journal.read(token_reading.tokens, me.id)),
         address=row.get("email"),
         error=str(error) if error else None,
         form=form or {},
@@ -209,7 +209,7 @@ def _invited(code: str) -> Invited | None:
 def _room_of(person: Person, invitation: str | None) -> str:
     """Where somebody begins: in the room into which they were invited, or with all rooms."""
     invited = _invited(invitation) if invitation is not None else None
-    if invited is None or invited.room_name is None:
+    if invited is None or invited.room is None or invited.room_name is None:
         return url_for("rooms.index")
     taken_in = get_hub().journal.read(reading.members, invited.room)
     if all(member.id != person.id for member in taken_in):

@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
-from chatapp import access, administration, auth, cursor, listing, posting
-from chatapp.errors import ChatError
+from chatapp import access, administration, auth, cursor, listing, membership, posting
+from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import reading
+from chatapp.journal import people_reading, reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
@@ -48,6 +48,34 @@ def make() -> Response:
     return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
 
 
+@bp.post("/chats/direct")
+def converse() -> Response:
+    """Go to the direct conversation with `people`, names with commas between them; begin it if need be."""
+    auth.guard_write()
+    form = auth.checked_form("people")
+    hub, identity = get_hub(), get_identity()
+    try:
+        check(identity, "write_to_people")
+        room_id = membership.begin_conversation(hub, identity, _called(form["people"]))
+    except ChatError as error:
+        return index_page(error, form)
+    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+
+
+def _called(names: str) -> list[str]:
+    """The ids of people with an account. Raises BadRequest."""
+    read = get_hub().journal.read
+    if person := read(people_reading.person_called, names):  # whose name has a comma in it
+        return [person.id]
+    found = []
+    for name in filter(None, map(str.strip, names.split(","))):
+        person = read(people_reading.person_called, name)
+        if person is None:
+            raise BadRequest(f"There is nobody called {name!r} who has an account")
+        found.append(person.id)
+    return found
+
+
 @bp.get("/chats/<room_id:room_id>/")
 def show(room_id: int) -> Response:
     """One room, live."""
@@ -84,6 +112,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
         "rooms.html",
         rooms=rooms,
         may_make_private=may(get_identity(), "make_private_room"),
+        may_converse=may(get_identity(), "write_to_people"),
         begun=not first_start.wanted(),
         error=str(error) if error else None,
         form=form or {},

@@ -133,7 +133,7 @@ def test_a_guest_becomes_one_person(server: Server, unharmed: None) -> None:
     # Whoever comes too late comes as nobody, or is told that the guest has an account.
     there = [each for each, answer in zip(crowd, answers, strict=True) if answer == 303]
     assert [each.me()["id"] for each in there].count(guest.id) == 1
-    assert set(answers) <= {303, 400}
+    assert set(answers) <= {303, 401}
 
 
 def test_a_conversation_of_the_same_people_is_one_room(server: Server, unharmed: None) -> None:
