@@ -175,7 +175,7 @@ def _try_out():
             importlib.import_module("wsgi")
             status = 0
         except SystemExit as ending:
-            status = ending.code
+            status = ending.code if isinstance(ending.code, int) else 1
         except BaseException:
             traceback.print_exc()
         finally:

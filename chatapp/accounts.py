@@ -322,12 +322,13 @@ def bans(hub: Hub, identity: Identity) -> list[Sanction]:
 
 
 def lift_ban(hub: Hub, identity: Identity, number: int) -> None:
-    """Take a ban from the server back. Raises BadRequest where it is not in force."""
-    found = next((one for one in bans(hub, identity) if one.id == number), None)
-    act = Act(f"lifted ban {number}")
-    if found is not None:
-        whom = found.person or found.device or found.network or ""
-        act = Act(f"let {found.name} into the server again", whom)
+    """Take a ban from the server back, by any of its numbers. Raises BadRequest where it is not in force."""
+    _administer(identity)
+    found = hub.journal.read(reading.sanction, None, number)
+    if found is None:
+        raise BadRequest("That is not in force (any more)")
+    whom = found.person or found.device or found.network or ""
+    act = Act(f"let {found.name} into the server again", whom)
     hub.journal.ask(LiftEverywhere(number, Author.of(identity), act, identity=identity))
 
 

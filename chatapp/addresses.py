@@ -13,7 +13,7 @@ from chatapp.journal import people_reading
 from chatapp.journal.people_requests import ConfirmAddress, DropAddress, OfferAddress, Person
 from chatapp.mail import Mail
 from chatapp.message import Author
-from chatapp.permissions import SYSTEM, Identity, check
+from chatapp.permissions import SYSTEM, Identity, Verb, check
 
 
 def give(hub: Hub, identity: Identity, person: Person, address: object) -> str:
@@ -34,21 +34,18 @@ def confirm(hub: Hub, code: str) -> Person:
     """It is theirs. Raises Forbidden where the link is good no longer, BadRequest where the address became
     somebody else's meanwhile.
     """
-    person, before = hub.journal.ask(ConfirmAddress(hashed(code)))
+    confirmed: tuple[Person, str | None] = hub.journal.ask(ConfirmAddress(hashed(code)))
+    person, before = confirmed
     if before is not None:
         letters.tell_at(hub, before, person.name, "address")
-    return person  # type: ignore[no-any-return]
+    return person
 
 
 def take_away(hub: Hub, identity: Identity, person: Person) -> None:
     """`person` has none any more, nor is one about to be confirmed."""
-    check(identity, "read" if identity.id == person.id else "administer")
-    request = DropAddress(
-        person.id,
-        Author.of(identity),
-        identity=identity,
-        verb="read" if identity.id == person.id else "administer",
-    )
+    verb: Verb = "read" if identity.id == person.id else "administer"
+    check(identity, verb)
+    request = DropAddress(person.id, Author.of(identity), identity=identity, verb=verb)
     before: str | None = hub.journal.ask(request)
     if before is not None:
         letters.tell_at(hub, before, person.name, "no address")

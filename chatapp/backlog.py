@@ -16,6 +16,7 @@ class Backlog:
 
     def __init__(self, size: int, messages: Sequence[Message] = ()) -> None:
         self._messages: deque[Message] = deque()
+        self._authors: frozenset[str] | None = None  # counted when somebody asks, until that changes
         self._size = size
         self.weight = 0
         self.extend(messages)
@@ -32,6 +33,7 @@ class Backlog:
                 self._amend(message)
             self._messages.append(message)
             self.weight += message.weight
+        self._authors = None
         self._forget(len(self._messages) - self._size)
 
     def halve(self) -> None:
@@ -52,9 +54,11 @@ class Backlog:
         start = cursor - self._messages[0].seq + 1
         return list(islice(self._messages, start, start + limit))
 
-    def authors(self) -> set[str]:
+    def authors(self) -> frozenset[str]:
         """The ids of those who wrote what is in here."""
-        return {message.author.id for message in self._messages}
+        if self._authors is None:
+            self._authors = frozenset(message.author.id for message in self._messages)
+        return self._authors
 
     def after_time(self, microseconds: int) -> Message | None:
         """The first readable text published after that time."""
@@ -69,6 +73,7 @@ class Backlog:
     def _forget(self, count: int) -> None:
         for _ in range(count):
             self.weight -= self._messages.popleft().weight
+            self._authors = None
 
     def _amend(self, change: Message) -> None:
         if change.kind == "edit":

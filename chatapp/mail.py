@@ -57,7 +57,6 @@ class Outbox:
         self._queue: Queue[tuple[Callable[[], Mail | None], int]] = Queue()
         self._worker: gevent.Greenlet[[], None] | None = None
         self._held = 0  # in the queue, with the worker, or in a pause
-        self._paused = 0
         self._idle = Event()
         self._idle.set()
         self._tls: ssl.SSLContext | None = None
@@ -137,12 +136,10 @@ class Outbox:
             lasts = isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
         if lasts or tried == len(PAUSES):
             return True
-        self._paused += 1
         gevent.spawn_later(PAUSES[tried], self._again, mail, tried + 1)
         return False
 
     def _again(self, mail: Mail, tried: int) -> None:
-        self._paused -= 1
         self._put(lambda: mail, tried)
 
     def _deliver(self, mail: Mail) -> None:
@@ -160,16 +157,13 @@ class Outbox:
             raise OSError("no mail server is set")
         if self._tls is None:
             self._tls = in_thread(ssl.create_default_context)  # reads all certificates
-        options = {"local_hostname": self._local, "timeout": WORD_SECONDS}
+        host, port, local = server.host, server.port, self._local
         if server.scheme == "smtps":
             connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host,
-                server.port,
-                context=self._tls,
-                **options,  # type: ignore[arg-type]
+                host, port, local_hostname=local, timeout=WORD_SECONDS, context=self._tls
             )
         else:
-            connection = smtplib.SMTP(server.host, server.port, **options)  # type: ignore[arg-type]
+            connection = smtplib.SMTP(host, port, local_hostname=local, timeout=WORD_SECONDS)
         try:
             self._begin(connection, server, self._tls)
         except BaseException:

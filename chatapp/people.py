@@ -243,7 +243,10 @@ class People:
         for person in news.renamed:
             self.renamed[person.id] = person.name
         said = [person for person in news.changed if self.statuses.get(person.id, "") != person.status]
-        self.statuses.update({person.id: person.status for person in said})
+        for person in said:
+            self.statuses[person.id] = person.status
+            if not person.status:
+                del self.statuses[person.id]
         for follower in self._followers():
             try:
                 if news.erased and self.erased(follower.identity.id):

@@ -91,7 +91,7 @@ class Room:
         return self._backlog.weight
 
     @property
-    def authors(self) -> set[str]:
+    def authors(self) -> frozenset[str]:
         """The ids of those who wrote its newest messages: those in memory."""
         return self._backlog.authors()
 

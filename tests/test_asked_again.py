@@ -54,6 +54,7 @@ from chatapp.message import Author
 from chatapp.names import key
 from chatapp.permissions import SYSTEM, Identity, Rights, Scope
 from chatapp.reads import Reads
+from tests.clients import UNIT
 from tests.test_people import BOSS, House
 
 GUEST = Identity("g7", "mallory", "guest", "192.0.2.7", "a browser")
@@ -422,8 +423,9 @@ def test_what_was_read_is_kept_by_the_next_try_where_the_database_failed(
     hub = cast(Hub, SimpleNamespace(room=lambda number: room, read=lambda *told: None, journal=journal))
     reads = Reads(hub, lambda: office.identity)
     reads.read(office.room, 7)
-    while len(tried) < 3:
-        gevent.sleep(0.01)
+    with gevent.Timeout(UNIT):
+        while len(tried) < 3:
+            gevent.sleep(0.01)
     reads.keep()
     assert tried == [7, 7, 7]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask_security.utils import login_user
 
 from chatapp import accounts, auth
@@ -10,6 +10,7 @@ from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading, token_reading
 from chatapp.journal.people_requests import Invited, Person
+from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.security import BLUEPRINT, first_start
 from chatapp.security.datastore import Datastore
 from chatapp.security.passwords import hash_new
@@ -24,7 +25,7 @@ bp = Blueprint("account", __name__)
 def show() -> Response:
     """The account of who is signed in, with their sessions."""
     if not get_identity().session:
-        return redirect(url_for("security.login", next=url_for("account.show")))  # type: ignore[return-value]
+        return lead_to(url_for("security.login", next=url_for("account.show")))
     return _account_page()
 
 
@@ -63,7 +64,7 @@ def _changed(change: Any, *fields: str) -> Response:
         change(get_hub(), _me(), form)
     except ChatError as error:
         return _account_page(error, form)
-    return redirect(url_for("account.show"), 303)  # type: ignore[return-value]
+    return see_other(url_for("account.show"))
 
 
 def _me() -> Person:
@@ -89,7 +90,7 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 # -- making an account ---------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def first() -> Response:
     except Forbidden as refusal:
         _check_unbegun()
         return _first_page(refusal, code)
-    return redirect(url_for("account.begin", code=code))  # type: ignore[return-value]
+    return lead_to(url_for("account.begin", code=code))
 
 
 @bp.get("/first/<code>")
@@ -178,7 +179,7 @@ def _check_unbegun() -> None:
 def _first_page(error: ChatError | None = None, code: str = "") -> Response:
     said = str(error) if error else None
     html = render_template("account/first.html", error=said, form={"code": code})
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _make(title: str, code: str | None = None, first: bool = False, **how: Any) -> Response:
@@ -199,7 +200,7 @@ def _make(title: str, code: str | None = None, first: bool = False, **how: Any) 
         return _form(title, code, first, error, form)
     sign_in(person, "password" if hashed else "registration")
     wanted = _room_of(person, code) if hashed else url_for("security.wan_register")
-    return redirect(wanted, 303)  # type: ignore[return-value]
+    return see_other(wanted)
 
 
 def _invited(code: str) -> Invited | None:
@@ -240,7 +241,7 @@ def _form(
     form: dict[str, str] | None = None,
 ) -> Response:
     if get_identity().session and error is None:
-        return redirect(url_for("rooms.index"))  # type: ignore[return-value]
+        return lead_to(url_for("rooms.index"))
     possible = code is not None or first or get_hub().config.sign_up == "open"
     invited = _invited(code) if code is not None and not first else None
     html = render_template(
@@ -253,7 +254,7 @@ def _form(
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 # -- a new password by a link --------------------------------------------------------------------------------
@@ -276,7 +277,7 @@ def reset(code: str) -> Response:
         accounts.reset(get_hub(), code, hash_new(form["password"], person.name))
     except ChatError as error:
         return _reset_page(code, error)
-    return redirect(url_for(f"{BLUEPRINT}.login"), 303)  # type: ignore[return-value]
+    return see_other(url_for(f"{BLUEPRINT}.login"))
 
 
 def _whose(code: str) -> Person:
@@ -288,4 +289,4 @@ def _whose(code: str) -> Person:
 
 def _reset_page(code: str, error: ChatError | None = None) -> Response:
     html = render_template("account/reset.html", person=_whose(code), error=str(error) if error else None)
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)

@@ -2,13 +2,14 @@
 who has one has a link mailed for a new password. Where this server sends no mail none of that is there.
 """
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, flash, render_template, url_for
 
 from chatapp import accounts, addresses, auth
 from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
+from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.permissions import check
 from chatapp.security import BLUEPRINT, said_lately
 
@@ -23,7 +24,7 @@ def show() -> Response:
     """The address of who is signed in, and the one that is to be confirmed yet."""
     _check_open()
     if not get_identity().session:
-        return redirect(url_for(f"{BLUEPRINT}.login", next=url_for("addresses.show")))  # type: ignore[return-value]
+        return lead_to(url_for(f"{BLUEPRINT}.login", next=url_for("addresses.show")))
     _me()
     return _page() if said_lately() else _verify()
 
@@ -124,11 +125,11 @@ def _me() -> Person:
 
 
 def _verify() -> Response:
-    return redirect(url_for(f"{BLUEPRINT}.verify", next=url_for("addresses.show")))  # type: ignore[return-value]
+    return lead_to(url_for(f"{BLUEPRINT}.verify", next=url_for("addresses.show")))
 
 
 def _to(endpoint: str) -> Response:
-    return redirect(url_for(endpoint), 303)  # type: ignore[return-value]
+    return see_other(url_for(endpoint))
 
 
 def _wanted(code: str) -> tuple[Person, str]:
@@ -147,7 +148,7 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _confirm_page(code: str, error: ChatError | None = None) -> Response:
@@ -155,9 +156,9 @@ def _confirm_page(code: str, error: ChatError | None = None) -> Response:
     html = render_template(
         "account/confirm_email.html", person=person, address=address, error=str(error) if error else None
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _forgotten_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
     html = render_template("account/forgotten.html", error=str(error) if error else None, form=form or {})
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)

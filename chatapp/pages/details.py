@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from chatapp import access, administration, auth, hooks, membership, moderation, posting
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
@@ -17,6 +17,7 @@ from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.errors import for_people
+from chatapp.pages.responses import page, see_other
 from chatapp.permissions import RANKS, Identity, may, outranks
 from chatapp.posting import Draft
 from chatapp.room import Room
@@ -301,7 +302,7 @@ def _page(
         where=where,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _message_page(
@@ -321,7 +322,7 @@ def _message_page(
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _entered(room_id: int) -> Room:
@@ -387,4 +388,4 @@ def _to_room(room_id: int) -> Response:
 
 
 def _see(endpoint: str, **values: Any) -> Response:
-    return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
+    return see_other(url_for(endpoint, **values))

@@ -1,6 +1,6 @@
 """`/guests`: say who you are. For forms and for programs."""
 
-from flask import Blueprint, Response, redirect, request, url_for
+from flask import Blueprint, Response, request, url_for
 from msgspec import Struct
 
 from chatapp import auth
@@ -8,6 +8,7 @@ from chatapp.errors import ChatError
 from chatapp.globals import get_identity
 from chatapp.pages import rooms
 from chatapp.pages.errors import for_people
+from chatapp.pages.responses import lead_to, see_other
 from chatapp.transports import json_api
 
 bp = Blueprint("guests", __name__)
@@ -21,7 +22,7 @@ class NewGuest(Struct, frozen=True):
 @bp.get("/guests")
 def show_form() -> Response:
     """The address on which a refused form is shown again; loaded by itself it leads back to the form."""
-    return redirect(url_for("rooms.index"))  # type: ignore[return-value]
+    return lead_to(url_for("rooms.index"))
 
 
 @bp.post("/guests")
@@ -42,4 +43,4 @@ def become_guest() -> Response:
         if get_identity().known or not for_people():  # who has a name is not shown the form for one
             raise
         return rooms.index_page(refusal, {**form, "next": auth.local_path(form["next"])})
-    return redirect(auth.local_path(form["next"]), 303)  # type: ignore[return-value]
+    return see_other(auth.local_path(form["next"]))

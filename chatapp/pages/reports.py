@@ -1,6 +1,6 @@
 """Reporting a message, and what moderators make of it, by forms that work without JavaScript."""
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, render_template, url_for
 
 from chatapp import access, auth, reports
 from chatapp.errors import BadRequest, ChatError
@@ -8,6 +8,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.journal.requests import Outcome
 from chatapp.message import Message
+from chatapp.pages.responses import page, see_other
 
 bp = Blueprint("reports", __name__)
 
@@ -35,7 +36,7 @@ def report(room_id: int, seq: int) -> Response:
         reports.report(get_hub(), get_identity(), room_id, seq, form["why"])
     except BadRequest as error:
         return _form(room_id, seq, error, form)
-    return redirect(url_for("reports.reported", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("reports.reported", room_id=room_id))
 
 
 @bp.get("/chats/<room_id:room_id>/report/thanks")
@@ -60,7 +61,7 @@ def settle(room_id: int, number: int) -> Response:
         settled(room_id, number, form)
     except BadRequest as error:
         return _queue(room_id, error)
-    return redirect(url_for("reports.waiting", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("reports.waiting", room_id=room_id))
 
 
 def settled(room_id: int, number: int, form: dict[str, str]) -> None:
@@ -82,7 +83,7 @@ def _queue(room_id: int, error: ChatError | None = None) -> Response:
         outcomes=OUTCOMES,
         error=str(error) if error else None,
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)
 
 
 def _form(
@@ -103,4 +104,4 @@ def _form(
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)

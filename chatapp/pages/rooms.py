@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from chatapp import access, administration, auth, cursor, listing, membership, posting
 from chatapp.errors import BadRequest, ChatError
@@ -12,6 +12,7 @@ from chatapp.journal import people_reading, reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
+from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -24,7 +25,7 @@ bp = Blueprint("rooms", __name__)
 
 @bp.get("/")
 def home() -> Response:
-    return redirect(url_for("rooms.index"))  # type: ignore[return-value]
+    return lead_to(url_for("rooms.index"))
 
 
 @bp.get("/chats/")
@@ -45,7 +46,7 @@ def make() -> Response:
         room_id = administration.make_room(get_hub(), get_identity(), form["name"], form["topic"], kind)
     except ChatError as error:
         return index_page(error, form)
-    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("rooms.show", room_id=room_id))
 
 
 @bp.post("/chats/direct")
@@ -59,7 +60,7 @@ def converse() -> Response:
         room_id = membership.begin_conversation(hub, identity, _called(form["people"]))
     except ChatError as error:
         return index_page(error, form)
-    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("rooms.show", room_id=room_id))
 
 
 def _called(names: str) -> list[str]:
@@ -98,7 +99,7 @@ def say(room_id: int) -> Response:
         posting.post(get_hub(), get_identity(), room_id, Draft(form["body"]))
     except ChatError as error:
         return _show(room_id, error=error, form=form)
-    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("rooms.show", room_id=room_id))
 
 
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
@@ -117,7 +118,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
         error=str(error) if error else None,
         form=form or {},
     )
-    return _page_response(html, error)
+    return page(html, error)
 
 
 def _show(
@@ -129,7 +130,7 @@ def _show(
     _check_not_banned()
     if not may(get_identity(), "read"):
         wanted = request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
-        return redirect(url_for("rooms.index", next=wanted))  # type: ignore[return-value]  # the form is there
+        return lead_to(url_for("rooms.index", next=wanted))  # the form is there
     hub, identity = get_hub(), get_identity()
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
@@ -155,16 +156,12 @@ def _show(
         error=str(error) if error else None,
         form=form or {},
     )
-    return _page_response(html, error)
+    return page(html, error)
 
 
 def _check_not_banned() -> None:
     if get_identity().role == "banned":
         check(get_identity(), "read")
-
-
-def _page_response(html: str, error: ChatError | None) -> Response:
-    return Response(html, error.status, error.headers) if error else Response(html)
 
 
 def _page(room: Room) -> tuple[list[Message], bool]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, render_template, url_for
 
 from chatapp import auth, listing, tokens
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
+from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.permissions import SCOPES
 from chatapp.security import BLUEPRINT
 
@@ -17,7 +18,7 @@ bp = Blueprint("token_pages", __name__)
 def show() -> Response:
     """The tokens of who is signed in."""
     if not get_identity().session:
-        return redirect(url_for(f"{BLUEPRINT}.login", next=url_for("token_pages.show")))  # type: ignore[return-value]
+        return lead_to(url_for(f"{BLUEPRINT}.login", next=url_for("token_pages.show")))
     return _page()
 
 
@@ -51,7 +52,7 @@ def revoke() -> Response:
         tokens.revoke(get_hub(), get_identity(), int(number))
     except ChatError as error:
         return _page(error=error)
-    return redirect(url_for("token_pages.show"), 303)  # type: ignore[return-value]
+    return see_other(url_for("token_pages.show"))
 
 
 def _days(text: str) -> int | None:
@@ -84,4 +85,4 @@ def _page(
         error=str(error) if error else None,
         form=form or {},
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return page(html, error)

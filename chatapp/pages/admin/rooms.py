@@ -1,12 +1,13 @@
 """`/admin/rooms`: every room there is. What is said in a private one stays with its members."""
 
-from flask import Response, redirect, url_for
+from flask import Response, url_for
 
 from chatapp import administration, auth
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing
 from chatapp.pages.admin.section import bp, page
+from chatapp.pages.responses import see_other
 
 
 @bp.get("/rooms")
@@ -24,7 +25,7 @@ def enter(room_id: int) -> Response:
         administration.enter_private(get_hub(), get_identity(), room_id, form["why"])
     except ChatError as error:
         return _page(error)
-    return redirect(url_for("rooms.show", room_id=room_id), 303)  # type: ignore[return-value]
+    return see_other(url_for("rooms.show", room_id=room_id))
 
 
 def _page(error: ChatError | None = None) -> Response:

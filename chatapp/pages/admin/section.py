@@ -6,12 +6,14 @@ answers like a page that there is not. A token opens none of it; programs have t
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing
 from chatapp.journal.overseeing import RoomName
+from chatapp.pages import responses
+from chatapp.pages.responses import see_other
 from chatapp.permissions import may
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -61,9 +63,9 @@ def page(section: str, template: str = "", error: ChatError | None = None, **val
         few_rooms=FEW_ROOMS,
         **values,
     )
-    return Response(html, error.status, error.headers) if error else Response(html)
+    return responses.page(html, error)
 
 
 def back_to(section: str, **values: Any) -> Response:
     """A form has done what it should."""
-    return redirect(url_for(f"admin.{section}", **values), 303)  # type: ignore[return-value]
+    return see_other(url_for(f"admin.{section}", **values))
