@@ -16,6 +16,7 @@ from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
 from chatapp.pages import account, addresses, admin, api_docs, details, errors, guests, health, metrics, rooms
+from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
@@ -108,6 +109,7 @@ def _open_doors(app: Flask) -> None:
         tutorial,
         websocket,
         rooms,
+        message_pages,
         details,
         guests,
         account,

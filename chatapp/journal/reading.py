@@ -326,6 +326,12 @@ def deleted_before(connection: Connection, now: int) -> bool:
     return connection.scalar(select(columns.seq).where(columns.until <= now).limit(1)) is not None
 
 
+def reactions(connection: Connection, room: int, seq: int) -> list[Message]:
+    """The newest 1,000 reactions to a text, and what takes them back, oldest first."""
+    query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.of == seq, _COLUMNS.kind == "reaction")
+    return _messages(connection.execute(query.order_by(_COLUMNS.seq.desc()).limit(1000)))[::-1]
+
+
 def text_after_time(connection: Connection, room: int, microseconds: int) -> Message | None:
     """The first text that still has a body and was published after that time."""
     query = select(*_COLUMNS).where(

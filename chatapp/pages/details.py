@@ -9,28 +9,19 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 
-from chatapp import access, administration, auth, hooks, membership, moderation, posting
-from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp import access, administration, auth, hooks, membership, moderation
+from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
-from chatapp.message import DAY_SECONDS, Author, Message
+from chatapp.message import Author
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
-from chatapp.pages.errors import for_people
-from chatapp.pages.responses import page, see_other
-from chatapp.pages.rooms import restorable, room_page
+from chatapp.pages.message import DURATIONS, message_page
+from chatapp.pages.responses import page, refused, see_other
+from chatapp.pages.rooms import entered
 from chatapp.permissions import RANKS, Identity, may, outranks
-from chatapp.posting import Draft
 from chatapp.room import Room
 
-# What the form for a time-out or a ban offers: seconds (0: until it is lifted), in words.
-DURATIONS = (
-    (600, "10 minutes"),
-    (3600, "1 hour"),
-    (DAY_SECONDS, "1 day"),
-    (7 * DAY_SECONDS, "1 week"),
-    (0, "no end"),
-)
 ENTRIES = 50  # of the audit log on the page
 
 bp = Blueprint("details", __name__)
@@ -45,38 +36,8 @@ def show(room_id: int) -> Response:
 @bp.get("/chats/<room_id:room_id>/about/")
 def show_about(room_id: int) -> Response:
     """What the room's page takes into itself anew when rights have changed."""
-    room = _entered(room_id)
+    room = entered(room_id)
     return Response(render_template("about.html", about=about(get_hub(), get_identity(), room)))
-
-
-@bp.get("/chats/<room_id:room_id>/messages/<int:seq>/")
-def show_message(room_id: int, seq: int) -> Response:
-    """One message, and what a moderator may do about it."""
-    return _message_page(room_id, seq)
-
-
-@bp.post("/chats/<room_id:room_id>/messages/<int:seq>/delete")
-def delete(room_id: int, seq: int) -> Response:
-    """Delete a message."""
-    auth.guard_write()
-    try:
-        get_hub().check_open()
-        posting.post(get_hub(), get_identity(), room_id, Draft(kind="delete", of=min(seq, 2**62)))
-    except ChatError as error:
-        return _refused(error, lambda refusal: _message_page(room_id, seq, refusal))
-    return _to_room(room_id)
-
-
-@bp.post("/chats/<room_id:room_id>/messages/<int:seq>/restore")
-def restore(room_id: int, seq: int) -> Response:
-    """Bring back a message that was deleted."""
-    auth.guard_write()
-    try:
-        get_hub().check_open()
-        posting.post(get_hub(), get_identity(), room_id, Draft(kind="restore", of=min(seq, 2**62)))
-    except ChatError as error:
-        return _refused(error, lambda refusal: room_page(room_id, error=refusal))
-    return _to_room(room_id)
 
 
 @bp.post("/chats/<room_id:room_id>/settings")
@@ -102,7 +63,7 @@ def leave(room_id: int) -> Response:
     """Be a member no longer; back to all rooms, where a private one is out of sight."""
     auth.guard_write()
     form = auth.checked_form("back")
-    kind = _entered(room_id).state.kind
+    kind = entered(room_id).state.kind
     answer = _done(room_id, "part", form, lambda: membership.leave(get_hub(), get_identity(), room_id))
     return answer if kind == "public" or answer.status_code != 303 else _see("rooms.index")
 
@@ -171,7 +132,7 @@ def impose(room_id: int) -> Response:
         act()
     except ChatError as error:
         seq = int(form["of"]) if form["of"].isdecimal() else 0
-        return _refused(error, lambda refusal: _message_page(room_id, seq, refusal, form))
+        return refused(error, lambda refusal: message_page(room_id, seq, refusal, form))
     return _to_room(room_id)
 
 
@@ -191,7 +152,7 @@ def make_hook(room_id: int) -> Response:
     try:
         made = hooks.make(get_hub(), get_identity(), room_id, form["name"])
     except ChatError as error:
-        return _refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
+        return refused(error, lambda refusal: _page(room_id, refusal, "hooks", form))
     return _page(room_id, where="hooks", made=made.address(request.url_root))
 
 
@@ -238,10 +199,10 @@ def converse(room_id: int) -> Response:
     form = auth.checked_form("person")
     hub, identity = get_hub(), get_identity()
     try:
-        _entered(room_id)
+        entered(room_id)
         conversation = membership.begin_conversation(hub, identity, [form["person"]])
     except ChatError as error:
-        return _refused(error, lambda refusal: _page(room_id, refusal, "members", form))
+        return refused(error, lambda refusal: _page(room_id, refusal, "members", form))
     return _to_room(conversation)
 
 
@@ -272,17 +233,10 @@ def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], obje
         get_hub().check_open()
         act()
     except ChatError as error:
-        return _refused(error, lambda refusal: _page(room_id, refusal, where, form))
+        return refused(error, lambda refusal: _page(room_id, refusal, where, form))
     if form.get("back") == "room":
         return _to_room(room_id)
     return _see("details.show", room_id=room_id, _anchor=where)
-
-
-def _refused(error: ChatError, page: Callable[[ChatError], Response]) -> Response:
-    """The page of the form, if the room is still theirs to see; programs get the problem."""
-    if not for_people() or isinstance(error, NoSuchRoom):
-        raise error
-    return page(error)
 
 
 def _page(
@@ -294,7 +248,7 @@ def _page(
 ) -> Response:
     """`where`: the part whose form was sent; `made`: what is shown this once."""
     hub, identity = get_hub(), get_identity()
-    room = _entered(room_id)
+    room = entered(room_id)
     members = membership.members_of(hub, room)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
@@ -316,41 +270,6 @@ def _page(
         form=form or {},
     )
     return page(html, error)
-
-
-def _message_page(
-    room_id: int, seq: int, error: ChatError | None = None, form: dict[str, str] | None = None
-) -> Response:
-    hub, identity = get_hub(), get_identity()
-    room = _entered(room_id)
-    access.enter(hub, identity, room_id, "moderate")
-    message = _message(room, seq)
-    author = message.author
-    html = render_template(
-        "message.html",
-        room=msgspec.to_builtins(room.state),
-        message=msgspec.to_builtins(message),
-        restorable=bool(restorable(room, [message])),
-        may_act=author.id not in (identity.id, "system", "guest") and _below(identity, author.id, room),
-        durations=DURATIONS,
-        error=str(error) if error else None,
-        form=form or {},
-    )
-    return page(html, error)
-
-
-def _entered(room_id: int) -> Room:
-    """The room as the database has it now, if the asker may read it."""
-    room = access.enter(get_hub(), get_identity(), room_id)
-    get_hub().sync(room)
-    return access.enter(get_hub(), get_identity(), room_id)
-
-
-def _message(room: Room, seq: int) -> Message:
-    found = access.read(get_hub(), get_identity(), room, reading.before, min(seq, 2**62) + 1, 1)
-    if not found or found[0].seq != seq or found[0].kind != "text":
-        raise BadRequest("There is no such message")
-    return found[0]
 
 
 def _below(identity: Identity, person: str, room: Room) -> bool:

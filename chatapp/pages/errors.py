@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import format_time
+from chatapp.pages.responses import for_people
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -82,14 +83,6 @@ def _fault(error: Exception) -> Response:
     if for_people():
         return _page(500, "fault", title)
     return json_api.problem("fault", 500, title, WAYS_ON["fault"])
-
-
-def for_people() -> bool:
-    """Whether a browser asks for a page: it says that it takes HTML, and this is no door for programs."""
-    programs = (
-        request.path.startswith("/api/") or request.path.endswith(("/http", "/ws")) or request.path == "/ws"
-    )
-    return not programs and "text/html" in request.headers.get("Accept", "")
 
 
 def _page(

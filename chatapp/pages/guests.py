@@ -7,8 +7,7 @@ from chatapp import auth
 from chatapp.errors import ChatError
 from chatapp.globals import get_identity
 from chatapp.pages import rooms
-from chatapp.pages.errors import for_people
-from chatapp.pages.responses import lead_to, see_other
+from chatapp.pages.responses import for_people, lead_to, see_other
 from chatapp.transports import json_api
 
 bp = Blueprint("guests", __name__)

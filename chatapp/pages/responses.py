@@ -1,10 +1,11 @@
 """How a page answers: with itself, or by leading to another one."""
 
+from collections.abc import Callable
 from typing import cast
 
-from flask import Response, redirect
+from flask import Response, redirect, request
 
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, NoSuchRoom
 
 
 def page(html: str, error: ChatError | None = None) -> Response:
@@ -15,6 +16,21 @@ def page(html: str, error: ChatError | None = None) -> Response:
 def lead_to(url: str) -> Response:
     """What was asked for is elsewhere, for now."""
     return cast(Response, redirect(url))
+
+
+def for_people() -> bool:
+    """Whether a browser asks for a page: it says that it takes HTML, and this is no door for programs."""
+    programs = (
+        request.path.startswith("/api/") or request.path.endswith(("/http", "/ws")) or request.path == "/ws"
+    )
+    return not programs and "text/html" in request.headers.get("Accept", "")
+
+
+def refused(error: ChatError, page: Callable[[ChatError], Response]) -> Response:
+    """The page of the form, if the room is still theirs to see; programs get the problem."""
+    if not for_people() or isinstance(error, NoSuchRoom):
+        raise error
+    return page(error)
 
 
 def see_other(url: str) -> Response:

@@ -22,6 +22,7 @@ from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
 
 FACES = 3  # people shown with a room in the list
+MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to react with
 
 bp = Blueprint("rooms", __name__)
 
@@ -154,6 +155,7 @@ def room_page(
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         undo_seconds=hub.config.undo_seconds,
+        marks=MARKS,
         restorable=restorable(room, messages),
         transport=transport,
         people=[hub.presence.plain(who) for who in here],
@@ -166,6 +168,13 @@ def room_page(
         form=form or {},
     )
     return page(html, error)
+
+
+def entered(room_id: int) -> Room:
+    """The room as the database has it now, if who asks may read it. Switches."""
+    room = access.enter(get_hub(), get_identity(), room_id)
+    get_hub().sync(room)
+    return access.enter(get_hub(), get_identity(), room_id)
 
 
 def restorable(room: Room, messages: Sequence[Message]) -> set[int]:

@@ -77,7 +77,7 @@ export class About extends EventTarget {
   /** A form that changes what stands here needs no new page; what is refused is shown as without a script. */
   async #submit(event) {
     const form = event.target;
-    if (!form.matches("form[data-live]")) return;
+    if (event.defaultPrevented || !form.matches("form[data-live]")) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);

@@ -1,5 +1,7 @@
-// The field to write in: Enter sends, Shift+Enter breaks the line, drafts stay.
+// The field to write in: Enter sends, Shift+Enter breaks the line, drafts stay. What is written is a message of
+// its own, the answer to one, or what one of one's own shall say instead.
 
+import { nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
 
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
@@ -9,7 +11,10 @@ const TICK = 1_000; // ms
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
 
-/** Events: `send` (detail: the body), `typing`. */
+/**
+ * Events: `send` (detail: {kind, of, body}), `typing`, `last` when the last message of one's own shall be edited,
+ * `done` when an answer or an edit is given up.
+ */
 export class Composer extends EventTarget {
   #form;
   #field;
@@ -21,6 +26,8 @@ export class Composer extends EventTarget {
   #pace = 0; // s between two messages
   #next = 0; // ms since 1970, when the next one may go
   #ticking = null;
+  #other = null; // {kind: "text" or "edit", message}: what the words answer, or stand for
+  #draft = ""; // what stood in the field before an edit began
 
   /** `limit` in code points, as the server counts. */
   constructor(form, { limit, draftKey }) {
@@ -35,12 +42,28 @@ export class Composer extends EventTarget {
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     form.addEventListener("submit", (event) => this.#submit(event));
+    form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
     this.#show();
   }
 
   focus() {
     this.#field.focus({ preventScroll: true });
+  }
+
+  /** What is written from now on answers `message`. */
+  answer(message) {
+    if (this.#other?.kind === "edit") this.#endEdit();
+    this.#turnTo({ kind: "text", message });
+  }
+
+  /** The field holds what `message`, one's own, shall say, until that is sent or given up. */
+  edit(message, words = message.body) {
+    if (this.#other?.kind !== "edit") this.#draft = this.#field.value;
+    this.#turnTo({ kind: "edit", message });
+    this.#field.value = words;
+    this.#show();
+    this.#field.setSelectionRange(words.length, words.length);
   }
 
   /** Puts `words` back to be written anew, before a draft that stands here. */
@@ -86,7 +109,41 @@ export class Composer extends EventTarget {
     this.dispatchEvent(new Event("typing"));
   }
 
+  #turnTo(other) {
+    this.#other = other;
+    this.#showOther();
+    this.focus();
+  }
+
+  #giveUp() {
+    if (this.#other?.kind === "edit") this.#endEdit();
+    this.#other = null;
+    this.#showOther();
+    this.focus();
+    this.dispatchEvent(new Event("done"));
+  }
+
+  /** The draft that an edit had set aside is back. */
+  #endEdit() {
+    this.#field.value = this.#draft;
+    this.#draft = "";
+    this.#show();
+  }
+
+  #showOther() {
+    const line = this.#form.querySelector(".about-other");
+    line.hidden = this.#other === null;
+    if (this.#other === null) return;
+    const { kind, message } = this.#other;
+    const words = line.querySelector(".about-other-words");
+    const whom = document.createElement("bdi");
+    whom.textContent = nameNow(message.author);
+    if (kind === "edit") words.textContent = "Editing your message";
+    else words.replaceChildren("Answering ", whom, `: ${message.body}`);
+  }
+
   #changed() {
+    if (this.#other?.kind === "edit") return this.#show();
     if (this.#field.value) remember(this.#draftKey, this.#field.value);
     else forget(this.#draftKey);
     this.#show();
@@ -94,16 +151,30 @@ export class Composer extends EventTarget {
 
   #pressed(event) {
     const composing = event.isComposing || event.keyCode === COMPOSING;
-    if (event.key !== "Enter" || event.shiftKey || composing) return;
+    if (composing) return;
+    if (event.key === "Escape" && this.#other) return this.#giveUp();
+    if (event.key === "ArrowUp" && !this.#field.value && !this.#other) return this.#editLast(event);
+    if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();
     if (this.#isReady) this.#form.requestSubmit();
+  }
+
+  #editLast(event) {
+    event.preventDefault();
+    this.dispatchEvent(new Event("last"));
   }
 
   #submit(event) {
     event.preventDefault();
     if (!this.#isReady) return;
+    const { kind = "text", message = null } = this.#other ?? {};
+    const isSame = kind === "edit" && message.body === this.#body;
+    const said = { kind, of: message?.seq ?? null, body: this.#body };
     // Whoever cannot take it now (too much is unsent) prevents it, and the words stay.
-    if (!this.dispatchEvent(new CustomEvent("send", { detail: this.#body, cancelable: true }))) return;
+    if (!isSame && !this.dispatchEvent(new CustomEvent("send", { detail: said, cancelable: true }))) return;
+    if (kind === "edit") return this.#giveUp();
+    this.#other = null;
+    this.#showOther();
     this.#field.value = "";
     this.#typedAt = 0;
     forget(this.#draftKey);

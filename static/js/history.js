@@ -51,6 +51,13 @@ export class History {
     if (!this.#log.atEdge) await this.#load(() => this.#loadNewest());
   }
 
+  /** Resolves when the message `seq` is on the page, with what is around it, and leads there. Else: false. */
+  async goTo(seq) {
+    while (this.#loading) await this.#loading;
+    if (!this.#log.reveal(seq)) await this.#load(() => this.#loadAround(seq));
+    return this.#log.reveal(seq);
+  }
+
   /** An observer tells only of changes; to be told again of what is still in view it has to begin again. */
   #look() {
     this.#observer.disconnect();
@@ -106,6 +113,14 @@ export class History {
   async #loadNewest() {
     const messages = await this.#page({});
     this.#log.begin(messages, messages.at(-1)?.seq ?? this.#connection.cursor);
+    this.#arrive();
+    this.reset();
+  }
+
+  async #loadAround(seq) {
+    const messages = await this.#page({ before: seq + PAGE / 2 });
+    if (!messages.some((message) => message.seq === seq)) return;
+    this.#log.begin(messages, messages.at(-1).seq);
     this.#arrive();
     this.reset();
   }

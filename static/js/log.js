@@ -44,6 +44,32 @@ export class Log extends EventTarget {
     return this.atEdge && this.#scroller.atFoot;
   }
 
+  /** The text or notice `seq` as it is now, where it is on the page. */
+  message(seq) {
+    return this.#rows.row(seq) && this.#messages.get(seq);
+  }
+
+  /** The reactions to it, as Messages has them. */
+  reactions(seq) {
+    return this.#messages.reactions(seq, this.#me?.id);
+  }
+
+  /** One's own newest text on the page, or null. */
+  get lastOwn() {
+    return this.#me && this.#messages.lastBy(this.#me.id);
+  }
+
+  /** Leads to the row of the message `seq`; whether it is on the page. */
+  reveal(seq) {
+    const row = this.#rows.row(seq);
+    if (!row) return false;
+    row.scrollIntoView({ block: "center" });
+    row.focus({ preventScroll: true });
+    row.classList.add("found");
+    row.addEventListener("blur", () => row.classList.remove("found"), { once: true });
+    return true;
+  }
+
   /** Starts over with `messages`, a piece of the log without gaps that ends at `last`. */
   begin(messages, last) {
     this.#messages.clear();

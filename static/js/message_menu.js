@@ -1,33 +1,234 @@
-// "More" on a message: the part of its own page that has the deeds, over the conversation.
+// What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
+// keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
 import { pageAt } from "./pages.js";
+import { copyOf } from "./templates.js";
+import { nameNow } from "./names.js";
 
 const GAP = 4; // px between the button and the menu
 const NARROW = "(width < 800px)"; // where the menu is a sheet at the foot of the window
+const LONG_PRESS = 500; // ms
+const STILL = 10; // px that a finger may move in that time
 
-export class MessageMenu {
+const KEYS = { r: "reply", e: "edit", c: "copy", l: "link", u: "unread", Delete: "delete", "+": "react", Enter: "more" };
+
+/**
+ * Events: `reply`, `edit`, `unread` (detail: the message); `change` (detail: {kind, of, body, remove});
+ * `said` (detail: a sentence about what was done).
+ */
+export class MessageMenu extends EventTarget {
   #menu = document.getElementById("message-menu");
+  #list;
+  #log;
+  #me;
+  #mayWrite;
+  #message = null;
   #opener = null;
+  #press = null;
 
-  /** `list`: the element that has the rows. */
-  constructor(list) {
+  /** `list`: the element that has the rows; `log`: where they are known; `mayWrite()`: whether `me` may, now. */
+  constructor({ list, log, me, mayWrite }) {
+    super();
+    this.#list = list;
+    this.#log = log;
+    this.#me = me;
+    this.#mayWrite = mayWrite;
     list.addEventListener("click", (event) => this.#clicked(event));
+    list.addEventListener("submit", (event) => this.#undo(event));
+    list.addEventListener("keydown", (event) => this.#pressed(event));
+    list.addEventListener("pointerdown", (event) => this.#touched(event));
+    for (const type of ["pointerup", "pointercancel", "pointermove", "scroll"]) {
+      document.addEventListener(type, (event) => this.#let(event), { passive: true, capture: true });
+    }
+    list.addEventListener("contextmenu", (event) => this.#press === null || event.preventDefault());
     this.#menu.addEventListener("toggle", ({ newState }) => newState === "closed" && this.#closed());
     this.#menu.addEventListener("change", () => this.#keepWhole());
+    this.#menu.addEventListener("click", ({ target }) => this.#chosen(target));
+    this.#menu.addEventListener("keydown", (event) => this.#moved(event));
+    this.#menu.addEventListener("submit", (event) => this.#typed(event));
   }
 
-  async #clicked(event) {
-    const link = event.target.closest(".more");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  #clicked(event) {
+    const { target } = event;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const tool = target.closest(".tools > a, button.reaction");
+    const message = tool && this.#messageOf(tool);
+    if (!message) return;
     event.preventDefault();
-    const page = await pageAt(link.href);
-    if (page === null) return location.assign(link.href);
-    this.#menu.replaceChildren(page.getElementById("deeds"));
-    this.#opener = link;
-    link.closest(".message").classList.add("chosen");
+    if (tool.matches(".reply")) this.#do("reply", message);
+    else if (tool.matches(".reaction")) this.#toggle(message, tool.querySelector(".mark").textContent);
+    else this.#open(message, tool, { marksOnly: tool.matches(".react") });
+  }
+
+  #pressed(event) {
+    const row = event.target.closest(".message, .notice");
+    if (event.target !== row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = KEYS[event.key];
+    const message = this.#messageOf(row);
+    if (!act || !message) return;
+    event.preventDefault();
+    if (act === "more" || act === "react") this.#open(message, row, { marksOnly: act === "react" });
+    else if (this.#may(act, message)) this.#do(act, message);
+  }
+
+  /** A finger that rests on a row asks for its menu. */
+  #touched({ pointerType, target, clientX: x, clientY: y }) {
+    const row = target.closest(".message");
+    if (pointerType !== "touch" || !row || target.closest("a, button, input")) return;
+    const timer = setTimeout(() => {
+      const message = this.#messageOf(row);
+      if (message) this.#open(message, row, {});
+    }, LONG_PRESS);
+    this.#press = { timer, x, y };
+  }
+
+  #let({ type, clientX: x, clientY: y }) {
+    if (this.#press === null) return;
+    if (type === "pointermove" && Math.hypot(x - this.#press.x, y - this.#press.y) < STILL) return;
+    clearTimeout(this.#press.timer);
+    this.#press = null;
+  }
+
+  #messageOf(element) {
+    const seq = Number(element.closest(".message")?.id.slice(1));
+    const message = seq ? this.#log.message(seq) : null;
+    return message?.kind === "text" && (!message.deleted_at || this.#moderates) ? message : null;
+  }
+
+  get #moderates() {
+    return "moderates" in this.#menu.dataset;
+  }
+
+  #may(act, message) {
+    const own = message.author.id === this.#me.id;
+    const stands = !message.deleted_at;
+    switch (act) {
+      case "edit":
+        return own && stands && this.#mayWrite();
+      case "delete":
+        return stands && ((own && this.#mayWrite()) || this.#moderates);
+      case "report":
+        return !own && stands;
+      case "moderate":
+        return !own && this.#moderates;
+      case "reply":
+      case "react":
+        return stands && this.#mayWrite();
+      default:
+        return stands;
+    }
+  }
+
+  #open(message, opener, { marksOnly = false }) {
+    if (marksOnly && !this.#may("react", message)) return;
+    this.#message = message;
+    this.#menu.replaceChildren(this.#filled(message, marksOnly));
+    this.#show(opener);
+    this.#menu.querySelector("button:not([hidden])")?.focus();
+  }
+
+  #filled(message, marksOnly) {
+    const content = copyOf("actions");
+    content.querySelector(".name").textContent = nameNow(message.author);
+    content.querySelector(".actions-said").textContent = message.body;
+    content.classList.toggle("marks-only", marksOnly);
+    content.querySelector(".marks").hidden = !this.#may("react", message);
+    const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
+    for (const button of content.querySelectorAll("[data-mark]")) {
+      button.setAttribute("aria-pressed", String(own.has(button.dataset.mark)));
+    }
+    for (const item of content.querySelectorAll("[data-act]")) {
+      item.hidden = marksOnly || !this.#may(item.dataset.act, message);
+    }
+    content.querySelector("a[data-act=report]").href = `/chats/${message.room}/report/${message.seq}`;
+    return content;
+  }
+
+  #show(opener) {
+    if (this.#opener) this.#closed();
+    this.#opener = opener;
+    opener.closest(".message").classList.add("chosen");
     this.#menu.showPopover();
-    this.#place(link.getBoundingClientRect());
-    this.#menu.querySelector("button, input:not([type=hidden])")?.focus();
+    this.#place(opener.getBoundingClientRect());
+  }
+
+  #chosen(target) {
+    const mark = target.closest("[data-mark]")?.dataset.mark;
+    const act = target.closest("button[data-act]")?.dataset.act;
+    const message = this.#message;
+    if (mark) this.#finish(() => this.#toggle(message, mark));
+    else if (act === "moderate") this.#moderate(message);
+    else if (act) this.#finish(() => this.#do(act, message));
+  }
+
+  #typed(event) {
+    if (!event.target.matches(".other-mark")) return;
+    event.preventDefault();
+    const mark = event.target.elements.mark.value.trim();
+    const message = this.#message;
+    if (mark) this.#finish(() => this.#toggle(message, mark));
+  }
+
+  #moved(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const items = [...this.#menu.querySelectorAll("[data-act]:not([hidden])")];
+    if (!step || !items.length || event.target.matches("input, select")) return;
+    event.preventDefault();
+    const at = items.indexOf(document.activeElement);
+    items[at < 0 ? (step > 0 ? 0 : items.length - 1) : (at + step + items.length) % items.length].focus();
+  }
+
+  #finish(act) {
+    this.#menu.hidePopover();
+    act();
+  }
+
+  #toggle(message, mark) {
+    if (!this.#may("react", message)) return;
+    const remove = this.#log.reactions(message.seq).some((each) => each.own && each.mark === mark);
+    this.#change({ kind: "reaction", of: message.seq, body: mark, remove });
+  }
+
+  #do(act, message) {
+    if (act === "delete") this.#change({ kind: "delete", of: message.seq });
+    else if (act === "copy") this.#copy(message.body, "Copied");
+    else if (act === "link") this.#copy(`${location.origin}/chats/${message.room}/#${message.seq}`, "Link copied");
+    else this.dispatchEvent(new CustomEvent(act, { detail: message }));
+  }
+
+  /** Undo is a form that works without a script; here it needs no new page. */
+  #undo(event) {
+    const seq = Number(event.target.closest("form.undo")?.closest(".message").id.slice(1));
+    if (!seq) return;
+    event.preventDefault();
+    this.#change({ kind: "restore", of: seq });
+  }
+
+  #change(detail) {
+    this.dispatchEvent(new CustomEvent("change", { detail }));
+  }
+
+  async #copy(words, said) {
+    try {
+      await navigator.clipboard.writeText(words);
+      this.#say(said);
+    } catch {
+      prompt("Copy this:", words); // without TLS browsers give no clipboard
+    }
+  }
+
+  #say(words) {
+    this.dispatchEvent(new CustomEvent("said", { detail: words }));
+  }
+
+  /** The part of the message's own page that is about its author. */
+  async #moderate({ room, seq }) {
+    const path = `/chats/${room}/messages/${seq}/`;
+    const deeds = (await pageAt(path))?.getElementById("deeds");
+    if (!deeds) return location.assign(path);
+    this.#menu.replaceChildren(deeds);
+    this.#place(this.#opener.getBoundingClientRect());
+    this.#menu.querySelector("input:not([type=hidden])")?.focus();
   }
 
   /** Beside its button, and whole within the window. */
@@ -48,8 +249,8 @@ export class MessageMenu {
   }
 
   #closed() {
-    this.#opener?.closest(".message")?.classList.remove("chosen");
-    if (document.activeElement === document.body) this.#opener?.focus();
+    for (const row of this.#list.querySelectorAll(".chosen")) row.classList.remove("chosen");
+    if (document.activeElement === document.body) this.#opener?.focus({ preventScroll: true });
     this.#opener = null;
   }
 }

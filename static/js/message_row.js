@@ -34,15 +34,14 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
-  fillReport(part("report"), message, own);
   fillTools(part("tools"), message);
-  fillUndo(part("undo"), message, { me, moderates: Boolean(part("tools")) });
+  fillUndo(part("undo"), message, me);
   return row;
 }
 
-/** A message of one's own that is not yet known to be kept, as the outbox has it. */
-export function pendingRow(item) {
-  const row = messageRow(item, { me: item.author });
+/** A message of one's own that is not yet known to be kept, as the outbox has it; `quoted` as above. */
+export function pendingRow(item, quoted) {
+  const row = messageRow(item, { me: item.author, quoted });
   row.dataset.clientId = item.client_id;
   if (item.state === "failed") row.append(failure(item.reason));
   else {
@@ -99,34 +98,35 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
 }
 
-// Who has no name reports nothing, and who moderates has tools: then there is no such link.
-function fillReport(link, { room, seq, deleted_at: deleted }, own) {
-  if (!link) return;
-  link.hidden = own || !seq || Boolean(deleted);
-  if (!link.hidden) link.href = `/chats/${room}/report/${seq}`;
+/** Who has a name has tools in the template; what is not kept yet has no address, and of what was deleted only who
+ * moderates may want more. */
+function fillTools(tools, { room, seq, deleted_at: deleted }) {
+  if (!tools) return;
+  tools.hidden = !seq || (Boolean(deleted) && !moderates(tools));
+  for (const tool of tools.children) tool.href = `/chats/${room}/messages/${seq}/`;
 }
 
-/** Who may do something about messages has tools in the template; what is not kept yet has no address. */
-function fillTools(tools, { room, seq }) {
-  if (!tools) return;
-  tools.hidden = !seq;
-  tools.querySelector(".more").href = `/chats/${room}/messages/${seq}/`;
+function moderates(part) {
+  return "moderates" in part.dataset;
 }
 
 /** What its author deleted nobody else brings back; what a moderator deleted, whoever moderates. */
-function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by }, { me, moderates }) {
+function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by }, me) {
   if (!form) return;
-  const mine = by?.id === author.id ? me.id === author.id : moderates;
+  const mine = by?.id === author.id ? me.id === author.id : moderates(form);
   const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - Date.now() : 0;
   form.hidden = !by || !mine || left <= 0;
   if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;
 }
 
-function reactionItem({ mark, count, own }) {
+function reactionItem({ mark, names, own }) {
   const item = copyOf("reaction");
-  item.classList.toggle("own", own);
-  item.querySelector(".mark").textContent = mark;
-  item.querySelector(".times").textContent = count;
+  const button = item.querySelector(".reaction");
+  button.classList.toggle("own", own);
+  button.title = names.join(", ");
+  if (button.matches("button")) button.setAttribute("aria-pressed", String(own));
+  button.querySelector(".mark").textContent = mark;
+  button.querySelector(".times").textContent = names.length;
   return item;
 }
 

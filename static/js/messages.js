@@ -38,15 +38,21 @@ export class Messages {
     return isNews ? { ...text, body: edit.body, edited_at: edit.at } : text;
   }
 
-  /** The reactions that stand: [{mark, count, own}], in the order of their first. */
+  /** The reactions that stand: [{mark, names, own}], in the order of their first. */
   reactions(seq, viewer) {
     const tally = new Map();
     for (const { body: mark, author, remove } of this.#reactions.get(seq)?.values() ?? []) {
       if (remove) continue;
-      const { count = 0, own = false } = tally.get(mark) ?? {};
-      tally.set(mark, { mark, count: count + 1, own: own || author.id === viewer });
+      const { names = [], own = false } = tally.get(mark) ?? {};
+      tally.set(mark, { mark, names: [...names, nameNow(author)], own: own || author.id === viewer });
     }
     return [...tally.values()];
+  }
+
+  /** The newest text of somebody that still stands, or null. */
+  lastBy(author) {
+    const own = this.by(author).map((seq) => this.get(seq)).filter(({ kind, deleted_at: gone }) => kind === "text" && !gone);
+    return own.reduce((last, each) => (last?.seq > each.seq ? last : each), null);
   }
 
   /** The seqs of what somebody wrote. */

@@ -1,5 +1,5 @@
-// What was written and is not yet known to be kept. Messages leave in order, one at a time, each
-// under the same client_id until the server has answered for it; so a retry never doubles one.
+// What was written, or done about a message, and is not yet known to be kept. It leaves in order, one at a
+// time, each under the same client_id until the server has answered for it; so a retry never doubles it.
 // Storage keeps them over a reload, and is where the pages of one browser agree on each of them.
 
 import { Unsent } from "./unsent.js";
@@ -14,8 +14,9 @@ const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "ro
 
 /**
  * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
- * `check` when an answer is overdue.
- * An item is {client_id, body, at, state, reason}; state: "waiting", "sending" or "failed".
+ * `check` when an answer is overdue; `refused` (detail: {item, message}) when what was done about a message is.
+ * An item is {client_id, kind, of, body, remove, at, state, reason}; state: "waiting", "sending" or "failed",
+ * which only a text is.
  */
 export class Outbox extends EventTarget {
   items = [];
@@ -39,12 +40,19 @@ export class Outbox extends EventTarget {
     return this.items.length >= LIMIT;
   }
 
+  /** Those that get rows of their own. */
+  get texts() {
+    return this.items.filter(({ kind }) => kind === "text");
+  }
+
   get unsent() {
     return this.items.filter((item) => item.state !== "failed").length;
   }
 
-  add(body) {
-    const item = { client_id: uuid(), body, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
+  /** A text, or (`kind`, `of`) what is done about one. */
+  add({ kind = "text", of = null, body = "", remove = false }) {
+    const said = { kind, of, body, remove, at: new Date().toISOString() };
+    const item = { client_id: uuid(), ...said, state: "waiting", reason: null, refusals: 0 };
     item.key = this.#kept.newKey();
     this.items.push(item);
     this.#keep(item);
@@ -75,7 +83,11 @@ export class Outbox extends EventTarget {
   refuse({ client_id: id, code, message, retry_after: wait }) {
     const item = this.#find(id);
     if (item?.state !== "sending") return;
-    if (FOR_GOOD.has(code)) {
+    if (FOR_GOOD.has(code) && item.kind !== "text") {
+      this.#remove(id);
+      this.dispatchEvent(new CustomEvent("refused", { detail: { item, message } }));
+      this.#next();
+    } else if (FOR_GOOD.has(code)) {
       this.#fail(item, { code, message });
       this.#keep(item);
     } else {
@@ -98,11 +110,11 @@ export class Outbox extends EventTarget {
     this.#remove(clientId);
   }
 
-  /** Gives a message up and returns its words, to be written anew. */
+  /** Gives a message up and returns it, to be written anew. */
   takeBack(clientId) {
-    const { body } = this.#find(clientId);
+    const item = this.#find(clientId);
     this.discard(clientId);
-    return body;
+    return item;
   }
 
   #next() {
@@ -112,7 +124,8 @@ export class Outbox extends EventTarget {
     item.state = "sending";
     this.#after(ACK_LIMIT, () => this.#overdue(item));
     this.#changed();
-    this.#send({ type: "send", room: this.#room, client_id: item.client_id, body: item.body });
+    const { client_id, kind, of, body, remove } = item;
+    this.#send({ type: "send", room: this.#room, client_id, body, kind, of, remove });
   }
 
   #overdue(item) {
@@ -173,7 +186,7 @@ export class Outbox extends EventTarget {
   #bringBack() {
     for (const kept of this.#kept.all) {
       if (this.isFull || this.#find(kept.client_id)) continue;
-      this.items.push({ ...kept, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
+      this.items.push({ kind: "text", of: null, ...kept, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
     }
   }
 

@@ -12,6 +12,7 @@ import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
 import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
+import { moveByKeys } from "./row_focus.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
@@ -25,6 +26,8 @@ const LADDERS = {
   auto: [WebSocketTransport, SseTransport, LongPollTransport],
   "long-poll": [LongPollTransport],
 };
+
+const FULL = "Too much is unsent.";
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
@@ -64,7 +67,8 @@ const rooms = new RoomsList({
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
 
-new MessageMenu(byId("messages"));
+const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
+moveByKeys(byId("log"), byId("messages"));
 showPace();
 showFirstPage();
 listen();
@@ -72,13 +76,15 @@ new Status({ connection, outbox });
 showName();
 connection.start();
 if (me) sendLeftovers(me.id, room.id);
-if (composer && matchMedia("(pointer: fine)").matches) composer.focus();
+addEventListener("hashchange", goToPermalink);
+if (location.hash) goToPermalink();
+else if (composer && matchMedia("(pointer: fine)").matches) composer.focus();
 
 function showFirstPage() {
   log.begin(page.messages, page.newer ? page.messages.at(-1).seq : connection.cursor);
   log.atEdge = !page.newer;
   for (const message of page.messages) confirmOwn(message);
-  if (outbox) log.showPending(outbox.items);
+  if (outbox) log.showPending(outbox.texts);
   showEmpty();
   showJump();
 }
@@ -116,12 +122,19 @@ function listenToWriting() {
     log.acknowledge(frame.client_id, frame.seq);
   });
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && refused(frame));
-  outbox.addEventListener("change", () => log.showPending(outbox.items));
+  outbox.addEventListener("change", () => log.showPending(outbox.texts));
   outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
+  outbox.addEventListener("refused", ({ detail }) => notDone(detail));
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
+  composer.addEventListener("last", () => log.lastOwn && composer.edit(log.lastOwn));
+  composer.addEventListener("done", () => log.toFoot());
+  menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
+  menu.addEventListener("edit", ({ detail: message }) => composer.edit(message));
+  menu.addEventListener("change", ({ detail: change }) => outbox.isFull ? announce(FULL) : outbox.add(change));
+  menu.addEventListener("said", ({ detail: words }) => announce(words));
 }
 
 function hear(message) {
@@ -202,11 +215,11 @@ function typed({ who }) {
 async function say(event) {
   if (outbox.isFull) {
     event.preventDefault();
-    byId("announcement").textContent = "Too many messages are unsent. Your words stay in the field.";
-    return;
+    return announce(`${FULL} Your words stay in the field.`);
   }
-  log.markNew(null);
   outbox.add(event.detail);
+  if (event.detail.kind === "edit") return;
+  log.markNew(null);
   log.toFoot();
   await history.toNewest();
   log.toFoot();
@@ -216,10 +229,30 @@ async function say(event) {
 function decide({ target }) {
   const clientId = target.closest("[data-client-id]")?.dataset.clientId;
   if (target.closest(".send-again")) outbox.sendAgain(clientId);
-  else if (target.closest(".edit")) composer.bringBack(outbox.takeBack(clientId));
+  else if (target.closest(".edit")) composer.bringBack(outbox.takeBack(clientId).body);
   else if (target.closest(".discard")) outbox.discard(clientId);
   else return;
   composer.focus();
+}
+
+/** What was to be done about a message is refused for good: an edit's words go back into the field. */
+function notDone({ item, message }) {
+  announce(`Not done: ${message}`);
+  if (item.kind !== "edit") return;
+  const edited = log.message(item.of);
+  if (edited && !edited.deleted_at) composer.edit(edited, item.body);
+  else composer.bringBack(item.body);
+}
+
+function announce(words) {
+  byId("announcement").textContent = words;
+}
+
+/** `#418` is the message 418, wherever in the log it is. */
+async function goToPermalink() {
+  const seq = Number(/^#(\d{1,15})$/.exec(location.hash)?.[1]);
+  if (!seq) return;
+  if (!(await history.goTo(seq))) announce(`There is no message #${seq} here (any more)`);
 }
 
 async function jump(event) {

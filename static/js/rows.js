@@ -67,10 +67,18 @@ export class Rows {
     const before = this.#bySeq.get(seq);
     if (!before) return;
     const row = this.#make(seq);
+    const hadFocus = before.contains(document.activeElement);
+    row.classList.toggle("chosen", before.classList.contains("chosen"));
     before.replaceWith(row);
+    if (hadFocus) row.focus({ preventScroll: true });
     this.#bySeq.set(seq, row);
     this.#arrange(row);
     this.#arrange(this.#rowAfter(row));
+  }
+
+  /** The row of the message `seq`, where it is on the page. */
+  row(seq) {
+    return this.#bySeq.get(seq) ?? null;
   }
 
   quoteAnew(seq) {
@@ -96,9 +104,9 @@ export class Rows {
     const before = this.#pending.get(item.client_id);
     const was = before && this.#shows.get(before).state;
     if (was === item.state) return;
-    const shown = { ...item, kind: "text", of: null, author: this.#me };
+    const shown = { ...item, author: this.#me };
     const inPlace = before && was !== FAILED && item.state !== FAILED;
-    const row = inPlace ? before : pendingRow(shown);
+    const row = inPlace ? before : pendingRow(shown, this.#messages.get(item.of));
     this.#shows.set(row, shown);
     if (inPlace) return fillFate(row, item.state);
     if (before) before.replaceWith(row);

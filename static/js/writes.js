@@ -16,8 +16,8 @@ export async function write(frame) {
   }
 }
 
-function said({ body, client_id, kind, of }) {
-  return { body, client_id, kind, of };
+function said({ body, client_id, kind, of, remove }) {
+  return { body, client_id, kind, of, remove };
 }
 
 function acknowledgement({ room, client_id }, { seq, at }) {
