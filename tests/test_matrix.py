@@ -435,6 +435,18 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
         f"GET /chats/N/{page}": over_http("GET", f"{CHAT}/{page.replace('<int:seq>', '1')}")
         for page in ("details/", "about/", "messages/<int:seq>/")
     },
+    "POST /chats/N/messages/<int:seq>/reaction": over_http(
+        "POST", f"{CHAT}/messages/1/reaction", data={"body": "👍"}
+    ),
+    "POST /chats/N/messages/<int:seq>/reply": over_http(
+        "POST", f"{CHAT}/messages/1/reply", data={"body": "hi"}
+    ),
+    "POST /chats/N/messages/<int:seq>/edit": over_http(
+        "POST", f"{CHAT}/messages/2/edit", data={"body": "hi"}
+    ),
+    "POST /chats/N/messages/<int:seq>/edit (another's)": over_http(
+        "POST", f"{CHAT}/messages/1/edit", data={"body": "hi"}
+    ),
     "POST /chats/N/messages/<int:seq>/delete (another's)": over_http("POST", f"{CHAT}/messages/1/delete"),
     "POST /chats/N/messages/<int:seq>/restore (another's)": over_http("POST", f"{CHAT}/messages/3/restore"),
     "POST /chats/N/settings": over_http(

@@ -71,22 +71,25 @@ export class MessageMenu extends EventTarget {
     else if (this.#may(act, message)) this.#do(act, message);
   }
 
-  /** A finger that rests on a row asks for its menu. */
+  /** A finger that rests on a row asks for its menu, which comes when it is lifted: lifting closes popovers. */
   #touched({ pointerType, target, clientX: x, clientY: y }) {
     const row = target.closest(".message");
-    if (pointerType !== "touch" || !row || target.closest("a, button, input")) return;
-    const timer = setTimeout(() => {
-      const message = this.#messageOf(row);
-      if (message) this.#open(message, row, {});
-    }, LONG_PRESS);
-    this.#press = { timer, x, y };
+    if (pointerType !== "touch" || target.closest("a, button, input") || !this.#messageOf(row ?? target)) return;
+    const timer = setTimeout(() => row.classList.add("chosen"), LONG_PRESS);
+    this.#press = { timer, row, x, y, since: performance.now() };
   }
 
   #let({ type, clientX: x, clientY: y }) {
     if (this.#press === null) return;
-    if (type === "pointermove" && Math.hypot(x - this.#press.x, y - this.#press.y) < STILL) return;
-    clearTimeout(this.#press.timer);
+    const moves = type === "pointermove";
+    if (moves && Math.hypot(x - this.#press.x, y - this.#press.y) < STILL) return;
+    const { timer, row, since } = this.#press;
     this.#press = null;
+    clearTimeout(timer);
+    row.classList.remove("chosen");
+    const message = this.#messageOf(row);
+    const asks = !moves && type !== "scroll" && performance.now() - since >= LONG_PRESS;
+    if (asks && message) setTimeout(() => this.#open(message, row, {}));
   }
 
   #messageOf(element) {

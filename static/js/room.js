@@ -27,7 +27,7 @@ const LADDERS = {
   "long-poll": [LongPollTransport],
 };
 
-const FULL = "Too much is unsent.";
+const FULL = "Too many messages are unsent.";
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);

@@ -17,6 +17,7 @@ class ChatPage:
         self.notices = page.locator("#messages > .notice")
         self.jump = page.locator("#jump")
         self.log = page.locator("#log")
+        self.menu = page.locator("#message-menu")
 
     def say(self, *bodies: str) -> None:
         for body in bodies:
@@ -35,6 +36,14 @@ class ChatPage:
 
     def row(self, body: str) -> Locator:
         return self.rows.filter(has=self.page.get_by_text(body, exact=True))
+
+    def about(self, body: str) -> Locator:
+        """The open menu of the message."""
+        row = self.row(body)
+        row.hover()
+        row.get_by_role("link", name="More about this message").click()
+        expect(self.menu).to_be_visible()
+        return self.menu
 
     def shows(self, *bodies: str) -> None:
         """Exactly these texts, in this order, all of them kept."""

@@ -1,0 +1,243 @@
+"""What one does about a message shows at once to everybody, by pointer, keyboard or finger, and without a script."""
+
+import re
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenBrowser, OpenPage
+from tests.browser.test_reading import tell
+from tests.clients import Person
+from tests.servers import Server
+
+PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+NO_SCRIPT = {"java_script_enabled": False}
+
+
+def reactions(chat: ChatPage, body: str) -> Locator:
+    return chat.row(body).locator(".reaction")
+
+
+def cancel(chat: ChatPage) -> Locator:
+    """What gives up an answer or an edit."""
+    return chat.page.locator("#composer").get_by_role("button", name="Cancel")
+
+
+def test_two_people_react_answer_change_and_delete_and_both_see_it(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    both = (ada, grace)
+    ada.say("shall we sail?")
+    grace.shows("shall we sail?")
+
+    grace.about("shall we sail?").get_by_role("button", name="React with 👍").click()
+    for chat in both:
+        expect(reactions(chat, "shall we sail?")).to_have_text("👍1")
+    reactions(ada, "shall we sail?").click()
+    for chat in both:
+        expect(reactions(chat, "shall we sail?")).to_have_text("👍2")
+        expect(reactions(chat, "shall we sail?")).to_have_attribute("title", "grace, ada")
+        expect(reactions(chat, "shall we sail?")).to_have_attribute("aria-pressed", "true")
+    reactions(ada, "shall we sail?").click()
+    for chat in both:
+        expect(reactions(chat, "shall we sail?")).to_have_text("👍1")
+    ada.row("shall we sail?").hover()
+    ada.row("shall we sail?").get_by_role("link", name="React").click()
+    ada.menu.get_by_label("Another mark").fill("⛵")
+    ada.page.keyboard.press("Enter")
+    for chat in both:
+        expect(reactions(chat, "shall we sail?")).to_have_text(["👍1", "⛵1"])
+
+    grace.row("shall we sail?").hover()
+    grace.row("shall we sail?").get_by_role("link", name="Reply").click()
+    expect(grace.field).to_be_focused()
+    expect(grace.page.locator("#about-other")).to_have_text(re.compile("Answering ada: shall we sail?"))
+    grace.say("at noon")
+    expect(cancel(grace)).to_be_hidden()
+    for chat in both:
+        expect(chat.row("at noon").locator(".quote")).to_have_text(re.compile("ada shall we sail?"))
+        chat.row("at noon").locator(".quote").click()
+        expect(chat.page).to_have_url(re.compile("#m1$"))
+
+    grace.field.fill("half a thought")
+    grace.about("at noon").get_by_role("button", name="Edit").click()
+    expect(grace.field).to_have_value("at noon")
+    grace.say("at one")
+    for chat in both:
+        chat.shows("shall we sail?", "at one")
+        expect(chat.row("at one").locator(".edited")).to_be_visible()
+    expect(grace.field).to_have_value("half a thought")
+
+    grace.about("at one").get_by_role("button", name="Delete").click()
+    for chat in both:
+        chat.shows("shall we sail?", "grace deleted this message")
+    grace.row("grace deleted this message").locator("..").get_by_role("button", name="Undo").click()
+    for chat in both:
+        chat.shows("shall we sail?", "at one")
+
+
+def test_all_of_it_is_done_by_keyboard_alone(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    grace.say("who is it?")
+    ada.shows("who is it?")
+    press = ada.page.keyboard.press
+
+    ada.say("me")
+    ada.shows("who is it?", "me")
+    press("ArrowUp")
+    expect(ada.field).to_have_value("me")
+    press("Escape")
+    expect(ada.field).to_have_value("")
+    press("ArrowUp")
+    press("!")
+    press("Enter")
+    ada.shows("who is it?", "me!")
+
+    ada.log.focus()
+    press("ArrowUp")
+    expect(ada.row("me!")).to_be_focused()
+    press("ArrowUp")
+    expect(ada.row("who is it?")).to_be_focused()
+    press("+")
+    expect(ada.menu.get_by_role("button", name="React with 👍")).to_be_focused()
+    press("Enter")
+    expect(reactions(grace, "who is it?")).to_have_text("👍1")
+    expect(ada.row("who is it?")).to_be_focused()
+    press("r")
+    expect(cancel(ada)).to_be_visible()
+    press("Escape")
+    expect(cancel(ada)).to_be_hidden()
+    ada.log.focus()
+    press("End")
+    expect(ada.row("me!")).to_be_focused()
+    press("e")
+    expect(ada.field).to_have_value("me!")
+    press("Escape")
+    ada.row("me!").focus()
+    press("Enter")
+    expect(ada.menu).to_be_visible()
+    press("Escape")
+    expect(ada.row("me!")).to_be_focused()
+    press("Delete")
+    for chat in (ada, grace):
+        chat.shows("who is it?", "ada deleted this message")
+    expect(ada.rows.last).to_be_focused()
+
+
+def test_a_finger_that_rests_on_a_message_opens_its_sheet(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada", **PHONE), in_room("grace")
+    grace.say("hello")
+    ada.shows("hello")
+    box = ada.row("hello").locator(".words").bounding_box()
+    assert box is not None
+    finger = ada.page.context.new_cdp_session(ada.page)
+    at = [{"x": box["x"] + 5, "y": box["y"] + 5}]
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
+    expect(ada.row("hello")).to_have_class(re.compile("chosen"))
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(ada.menu).to_be_visible()
+    ada.menu.get_by_role("button", name="React with 🎉").tap()
+    expect(reactions(grace, "hello")).to_have_text("🎉1")
+    expect(ada.menu).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
+def test_what_is_done_offline_is_done_later_in_order_also_after_a_reload(
+    path: str, in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        grace.say(board, "hello")
+        ada = in_room("ada", path=path)
+        ada.say("one")
+        ada.shows("hello", "one")
+        ada.page.context.set_offline(True)
+        expect(ada.banner).to_be_visible()
+        ada.about("hello").get_by_role("button", name="React with 👍").click()
+        ada.about("one").get_by_role("button", name="Edit").click()
+        ada.say("two")
+        ada.about("one").get_by_role("button", name="Delete").click()
+        expect(ada.banner).to_contain_text("3 unsent")
+        ada.page.context.set_offline(False)
+        expect(ada.state).to_have_text("Live")
+        ada.shows("hello", "ada deleted this message")
+        expect(reactions(ada, "hello")).to_have_text("👍1")
+        assert [each["kind"] for each in grace.read(board, after=2)["messages"]] == [
+            "reaction",
+            "edit",
+            "delete",
+        ]
+
+
+def test_what_is_refused_for_good_is_said_and_its_words_stay(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    ada = in_room("ada")
+    ada.say("one")
+    ada.shows("one")
+    ada.about("one").get_by_role("button", name="Edit").click()
+    with closing(Person(server)) as nobody:  # the same person elsewhere
+        nobody.http.cookies.update({each["name"]: each["value"] for each in ada.page.context.cookies()})
+        nobody.http.post(nobody.messages(board), json={"kind": "delete", "of": 1}).raise_for_status()
+    ada.shows("ada deleted this message")
+    ada.say("one and a half")
+    expect(ada.page.locator("#announcement")).to_contain_text("There is no text #1")
+    expect(ada.field).to_have_value("one and a half")
+    ada.shows("ada deleted this message")
+
+
+def test_a_link_to_a_message_leads_there_however_long_ago_it_was(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 200)
+    ada = in_room("ada", path="/chats/{}/#42")
+    expect(ada.row("42")).to_be_in_viewport()
+    expect(ada.row("42")).to_be_focused()
+    assert ada.rows.count() < 150
+    ada.page.evaluate("location.hash = '#7'")
+    expect(ada.row("7")).to_be_in_viewport()
+    ada.jump.click()
+    expect(ada.row("200")).to_be_in_viewport()
+    ada.page.evaluate("location.hash = '#999'")
+    expect(ada.page.locator("#announcement")).to_have_text("There is no message #999 here (any more)")
+    expect(ada.row("200")).to_be_in_viewport()
+
+
+def test_without_a_script_the_page_of_a_message_does_it(
+    person: OpenBrowser, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        said = grace.say(board, "hello")["seq"]
+        page = person("ada", **NO_SCRIPT)
+
+        def to_its_page(seq: int) -> None:
+            page.goto(f"/chats/{board}/")
+            page.locator(f"#m{seq}").get_by_role("link", name="More").click()
+
+        def row(seq: int) -> Locator:
+            return page.locator(f"#m{seq}")
+
+        to_its_page(said)
+        page.get_by_role("button", name="React with 👍").click()
+        expect(page).to_have_url(re.compile(f"/chats/{board}/#m{said}$"))
+        expect(row(said).locator(".reaction")).to_have_text("👍1")
+        to_its_page(said)
+        page.get_by_role("button", name="Take 👍 back").click()
+        expect(row(said).locator(".reaction")).to_have_count(0)
+        to_its_page(said)
+        page.get_by_label("Answer it").fill("hello to you")
+        page.get_by_role("button", name="Reply").click()
+        answer = grace.read(board)["messages"][-1]
+        assert (answer["body"], answer["of"]) == ("hello to you", said)
+        to_its_page(answer["seq"])
+        page.get_by_label("Let it say").fill("x" * 4001)
+        page.get_by_role("button", name="Change").click()
+        expect(page.get_by_role("alert")).to_contain_text("4000 characters")
+        page.get_by_label("Let it say").fill("good day")
+        page.get_by_role("button", name="Change").click()
+        expect(row(answer["seq"]).locator(".words")).to_have_text("good day")
+        to_its_page(answer["seq"])
+        page.get_by_role("button", name="Delete this message").click()
+        expect(row(answer["seq"]).locator(".words")).to_have_text("ada deleted this message")
+        row(answer["seq"]).get_by_role("button", name="Undo").click()
+        expect(row(answer["seq"]).locator(".words")).to_have_text("good day")
