@@ -457,6 +457,29 @@ def test_an_edit_is_a_message_that_live_readers_get(
         assert (edit["seq"], edit["kind"], edit["of"], edit["body"]) == (2, "edit", 1, "hello")
 
 
+def test_the_forms_of_a_message_lead_back_to_it_in_its_room(ada: Person, board: int) -> None:
+    for number in range(60):
+        ada.say(board, f"{number}")
+    forms = (
+        (f"/chats/{board}/messages/{60}/reaction", {"body": "👍"}, "#m60"),
+        (f"/chats/{board}/messages/{60}/reply", {"body": "indeed"}, "#m60"),
+        (f"/chats/{board}/messages/{2}/edit", {"body": "two"}, "?before=27#m2"),
+        (f"/chats/{board}/messages/{2}/reaction", {"body": "👍", "remove": "1"}, "?before=27#m2"),
+    )
+    for path, form, place in forms:
+        answer = ada.http.post(path, data=form)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{board}/{place}")
+    told = [
+        (each["kind"], each["of"], each["body"], each.get("remove")) for each in ada.read(board)["messages"]
+    ]
+    assert told[-4:] == [
+        ("reaction", 60, "👍", None),
+        ("text", 60, "indeed", None),
+        ("edit", 2, "two", None),
+        ("reaction", 2, "👍", True),
+    ]
+
+
 @both_doors
 def test_others_may_reply_and_react_but_neither_edit_nor_delete(
     change: Change, ada: Person, grace: Person, board: int
