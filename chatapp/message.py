@@ -40,7 +40,10 @@ class Author(Struct, frozen=True, omit_defaults=True):
 
 
 class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
-    """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about."""
+    """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about.
+
+    `mentions`: ids of whom its body calls, and for each of them in `called` the words behind the `@`.
+    """
 
     room: int
     seq: int
@@ -54,6 +57,8 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     detail: dict[str, Any] | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
     deleted_at: str | UnsetType = UNSET
+    mentions: list[str] | UnsetType = UNSET
+    called: list[str] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -114,6 +119,11 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         return self.kind == "text" and self.deleted_at is UNSET
 
     @property
+    def people_called(self) -> list[str]:
+        """Ids of whom it calls."""
+        return [] if isinstance(self.mentions, UnsetType) else self.mentions
+
+    @property
     def removed(self) -> str | None:
         """The id of the person whom this notice removes from the room."""
         return self.detail.get("removed") if isinstance(self.detail, dict) else None
@@ -127,11 +137,13 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         """This message in its newest form, after `change` (an edit or a delete)."""
         replace = msgspec.structs.replace
         if change.kind == "edit" and change.of == self.seq:
-            return replace(self, body=change.body, edited_at=change.at)
+            return replace(
+                self, body=change.body, edited_at=change.at, mentions=change.mentions, called=change.called
+            )
         if change.kind == "delete" and change.of == self.seq:
-            return replace(self, body="", deleted_at=change.at)
+            return replace(self, body="", deleted_at=change.at, mentions=UNSET, called=UNSET)
         if change.kind == "delete" and self.kind == "edit" and self.of == change.of:
-            return replace(self, body="")
+            return replace(self, body="", mentions=UNSET, called=UNSET)
         return self
 
 

@@ -384,6 +384,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /api/rooms/N/join": over_http("POST", f"{ROOM}/join"),
     "POST /api/rooms/N/leave": over_http("POST", f"{ROOM}/leave"),
     "POST /api/rooms/N/mute": over_http("POST", f"{ROOM}/mute", json={"muted": True}),
+    "POST /api/rooms/N/notify": over_http("POST", f"{ROOM}/notify", json={"level": "all"}),
     "GET /api/rooms/N/sanctions": over_http("GET", f"{ROOM}/sanctions"),
     "POST /api/rooms/N/sanctions (a time-out)": over_http(
         "POST", f"{ROOM}/sanctions", json={"kind": "timeout", "person": SUBJECT}

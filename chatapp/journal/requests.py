@@ -11,6 +11,7 @@ SYSTEM_AUTHOR = Author.of(SYSTEM)
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
 Kind = Literal["text", "edit", "delete", "reaction", "notice"]
+Level = Literal["all", "mentions", "none"]
 Outcome = Literal["dismissed", "deleted", "timed out", "banned"]
 
 
@@ -46,12 +47,15 @@ class Look(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room."""
+    """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room.
+    `notify`: None where the person has not said.
+    """
 
     state: RoomState
     rights: Rights
     muted: bool
     party: list[Author]
+    notify: Level | None = None
 
 
 class Member(Struct, frozen=True):
@@ -175,7 +179,7 @@ class Post(Struct, frozen=True):
     messages. `over`: somebody whom `identity` outranked under those rights.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
-    `forced`: also in a closed room.
+    `forced`: also in a closed room. `guests`: those who are present, whom a text may call by their names.
     """
 
     room: int
@@ -194,6 +198,7 @@ class Post(Struct, frozen=True):
     any_author: bool = False
     over: str | None = None
     forced: bool = False
+    guests: tuple[Author, ...] = ()
 
 
 def giving_part(
@@ -308,8 +313,8 @@ class DropRoom(Struct, frozen=True):
 
 
 class MarkRead(Struct, frozen=True):
-    """Remember how far a person has read; never turns back. `identity` was permitted to read the room under
-    the rights numbered `rights`.
+    """Remember how far a person has read; never turns back but where they want it to (`back`): what follows
+    is unread again. `identity` was permitted to read the room under the rights numbered `rights`.
     """
 
     room: int
@@ -317,6 +322,7 @@ class MarkRead(Struct, frozen=True):
     seq: int
     identity: Identity = SYSTEM
     rights: int = 0
+    back: bool = False
 
 
 class NoteGuest(Struct, frozen=True):
@@ -337,6 +343,16 @@ class Mute(Struct, frozen=True):
     room: int
     person: str
     muted: bool
+    identity: Identity = SYSTEM
+    rights: int = 0
+
+
+class Notify(Struct, frozen=True):
+    """Of what the browsers of a member tell them. `identity`, `rights`: as of MarkRead."""
+
+    room: int
+    person: str
+    level: Level
     identity: Identity = SYSTEM
     rights: int = 0
 
@@ -373,6 +389,7 @@ Request = (
     | DropRoom
     | MarkRead
     | Mute
+    | Notify
     | Prune
     | NoteGuest
     | PeopleRequest

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from msgspec import UnsetType
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -12,6 +13,7 @@ from chatapp.journal.reading import (
     GUESTS,
     HOOKS,
     MEMBERS,
+    MENTIONS,
     MESSAGES,
     READS,
     REPORTS,
@@ -63,14 +65,14 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
+    for table in (MESSAGES, MENTIONS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    for table in (MESSAGES, REPORTS):
+    for table in (MESSAGES, MENTIONS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
@@ -90,7 +92,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
     least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
-    for table in (MESSAGES, REPORTS):
+    for table in (MESSAGES, MENTIONS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True
@@ -100,12 +102,30 @@ def amend(connection: Connection, change: Message, at: int) -> None:
     """Bring the text that `change`, an edit or a delete, is about to its newest form. `at`: microseconds."""
     messages, columns = update(MESSAGES).where(MESSAGES.c.room_id == change.room), MESSAGES.c
     if change.kind == "edit":
-        newest = {"body": change.body, "edited_at": at}
+        newest = {"body": change.body, "edited_at": at, "called": called_in(change)}
     else:
-        newest = {"body": "", "deleted_at": at}
+        newest = {"body": "", "deleted_at": at, "called": None}
         edits = messages.where(columns.of == change.of, columns.kind == "edit")
-        connection.execute(edits.values(body=""))
+        connection.execute(edits.values(body="", called=None))
     connection.execute(messages.where(columns.seq == change.of).values(newest))
+    mentioned = (MENTIONS.c.room_id == change.room) & (MENTIONS.c.seq == change.of)
+    connection.execute(delete(MENTIONS).where(mentioned))
+
+
+def called_in(message: Message) -> dict[str, str] | None:
+    """Whom a message calls, as its row has it."""
+    if isinstance(message.called, UnsetType):
+        return None
+    return dict(zip(message.called, message.people_called, strict=True))
+
+
+def mention(connection: Connection, message: Message) -> None:
+    """Whom a text, or the edit of one, calls is to be counted."""
+    seq = message.seq if message.of is None or message.kind == "text" else message.of
+    people = dict.fromkeys(person for person in message.people_called if person != message.author.id)
+    rows = [{"person_id": person, "room_id": message.room, "seq": seq} for person in people]
+    if rows:
+        connection.execute(insert(MENTIONS), rows)
 
 
 def remember_removal(connection: Connection, room: int, person: str, seq: int) -> None:
@@ -152,6 +172,13 @@ def mute(connection: Connection, room: int, person: str, muted: bool) -> None:
     """Raises BadRequest where the person is no member."""
     mine = (MEMBERS.c.room_id == room) & (MEMBERS.c.person_id == person)
     if not connection.execute(update(MEMBERS).where(mine).values(muted=muted)).rowcount:
+        raise BadRequest("Join the room first")
+
+
+def notify(connection: Connection, room: int, person: str, level: str) -> None:
+    """Raises BadRequest where the person is no member."""
+    mine = (MEMBERS.c.room_id == room) & (MEMBERS.c.person_id == person)
+    if not connection.execute(update(MEMBERS).where(mine).values(notify=level)).rowcount:
         raise BadRequest("Join the room first")
 
 
@@ -249,6 +276,13 @@ def advance_read(connection: Connection, person: str, room: int, seq: int) -> in
     position = select(READS.c.seq).where(READS.c.person_id == person, READS.c.room_id == room)
     read: int = connection.execute(position).scalar_one()
     return read
+
+
+def turn_read_back(connection: Connection, person: str, room: int, seq: int) -> int:
+    """What follows `seq` is unread again; returns how far the person has read now."""
+    mine = (READS.c.person_id == person) & (READS.c.room_id == room)
+    connection.execute(update(READS).where(mine, READS.c.seq > seq).values(seq=seq))
+    return connection.scalar(select(READS.c.seq).where(mine)) or 0
 
 
 def _upsert(connection: Connection, table: Table) -> Any:

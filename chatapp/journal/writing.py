@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
+    mentioning,
     people_reading,
     people_statements,
     personal_data,
@@ -43,6 +44,7 @@ from chatapp.journal.requests import (
     MarkRead,
     Mute,
     NoteGuest,
+    Notify,
     PeopleMoved,
     PeopleRequest,
     Post,
@@ -174,6 +176,8 @@ class _Transaction:
                     return self._mark_read(request)
                 case Mute():
                     return self._mute(request)
+                case Notify():
+                    return self._notify(request)
                 case NoteGuest():
                     return self._note_guest(request)
                 case Prune():
@@ -383,6 +387,7 @@ class _Transaction:
     def _number(self, room: _OpenRoom, post: Post) -> Message:
         room.last_seq += 1
         room.last_at = max(now(), room.last_at + 1)  # no two messages share a time, whatever the clock does
+        called = mentioning.called(self._connection, post)
         message = Message(
             room=room.id,
             seq=room.last_seq,
@@ -394,6 +399,8 @@ class _Transaction:
             client_id=post.client_id,
             remove=True if post.remove else UNSET,
             detail=UNSET if post.detail is None else post.detail,
+            mentions=list(called.values()) if called else UNSET,
+            called=list(called) if called else UNSET,
         )
         self._rows.append(
             {
@@ -409,11 +416,14 @@ class _Transaction:
                 "client_id": post.client_id,
                 "remove": post.remove or None,
                 "detail": post.detail,
+                "called": called or None,
             }
         )
         room.messages.append(message)
         if post.kind in ("edit", "delete"):
             self._amend(room, message)
+        if called:
+            statements.mention(self._connection, message)
         return message
 
     def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
@@ -498,6 +508,8 @@ class _Transaction:
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         seq = max(0, min(request.seq, room.last_seq))
+        if request.back:
+            return statements.turn_read_back(self._connection, request.person, request.room, seq)
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
@@ -508,6 +520,12 @@ class _Transaction:
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         statements.mute(self._connection, room.id, request.person, request.muted)
+        return room.id
+
+    def _notify(self, request: Notify) -> int:
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        statements.notify(self._connection, room.id, request.person, request.level)
         return room.id
 
     def _note_guest(self, request: NoteGuest) -> int:
