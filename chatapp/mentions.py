@@ -49,13 +49,15 @@ def pieces(body: str, mentions: Sequence[str], words: Sequence[str]) -> Iterator
         yield body, None
         return
     longest_first = sorted(people, key=len, reverse=True)
-    call = re.compile(rf"(?<![\w@])@({'|'.join(map(re.escape, longest_first))})")
     end = 0
-    for found in call.finditer(body):
-        if found.start() > end:
-            yield body[end : found.start()], None
-        yield found[0], people[found[1]]
-        end = found.end()
+    for sign in _SIGN.finditer(body):
+        called = next((one for one in longest_first if body.startswith(one, sign.end())), None)
+        if called is None or sign.start() < end:
+            continue
+        if sign.start() > end:
+            yield body[end : sign.start()], None
+        end = sign.end() + len(called)
+        yield body[sign.start() : end], people[called]
     if end < len(body):
         yield body[end:], None
 

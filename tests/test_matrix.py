@@ -425,6 +425,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
         f"GET /chats/N/{page}": over_http("GET", f"{CHAT}/{page.replace('<int:seq>', '1')}")
         for page in ("details/", "about/", "messages/<int:seq>/")
     },
+    "POST /chats/N/messages/<int:seq>/unread": over_http("POST", f"{CHAT}/messages/1/unread"),
     "POST /chats/N/messages/<int:seq>/delete (another's)": over_http("POST", f"{CHAT}/messages/1/delete"),
     "POST /chats/N/settings": over_http(
         "POST",

@@ -174,4 +174,4 @@ def _plain(value: object) -> object:
     """`value` if it is small enough to be sent back as it came."""
     if isinstance(value, str):
         return value[:ECHO_LIMIT]
-    return value if isinstance(value, int) and abs(value) < 2**63 else None
+    return value if type(value) is int and abs(value) < 2**63 else None

@@ -1,6 +1,7 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
 import { fillFace } from "./faces.js";
+import { calls, markMentions } from "./mentions.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
 import { dayName, fillTime } from "./times.js";
@@ -16,8 +17,8 @@ const REASONS = {
 const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
 const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
 
-/** A text. `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
-export function messageRow(message, { own, quoted = null, reactions = [] }) {
+/** A text. `me`: the reader's id; `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
+export function messageRow(message, { own, me = null, quoted = null, reactions = [] }) {
   const row = copyOf("message");
   const part = (name) => row.querySelector(`.${name}`);
   if (message.seq) row.id = rowId(message.seq);
@@ -29,6 +30,8 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message);
+  markMentions(part("words"), message, me);
+  row.classList.toggle("for-me", calls(message, me));
   part("edited").hidden = !message.edited_at;
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;

@@ -30,10 +30,11 @@ export class Messages {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
     const deletion = this.#deletes.get(seq);
-    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
+    if (deletion) return { ...message, mentions: [], body: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
     const edit = this.#edits.get(seq);
     const isNews = edit?.body && !message.deleted_at && edit.at > (message.edited_at ?? "");
-    return isNews ? { ...message, body: edit.body, edited_at: edit.at } : message;
+    if (!isNews) return message;
+    return { ...message, body: edit.body, edited_at: edit.at, mentions: edit.mentions, called: edit.called };
   }
 
   /** The reactions that stand: [{mark, count, own}], in the order of their first. */
@@ -45,6 +46,11 @@ export class Messages {
       tally.set(mark, { mark, count: count + 1, own: own || author.id === viewer });
     }
     return [...tally.values()];
+  }
+
+  /** Who wrote what is known: {id, name}. */
+  get authors() {
+    return [...new Map([...this.#shown.values()].map(({ author }) => [author.id, author])).values()];
   }
 
   /** The seqs of what somebody wrote. */

@@ -1,6 +1,7 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
+import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -10,14 +11,18 @@ import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
+import { calls } from "./mentions.js";
 import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
+import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
+import { suggestions } from "./suggestions.js";
+import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
 
@@ -50,7 +55,8 @@ const history = new History({
   foot: byId("log-foot"),
   scroller: byId("log"),
 });
-const reading = new Reading({ title: document.title, log, connection, room: me && room.id });
+const reading = new Reading({ log, connection, room: me && room.id });
+const tab = new Tab(document.title);
 const head = new Head(room);
 const people = new People(page.people, me, page.parts);
 const about = new About({ room: room.id, me });
@@ -63,6 +69,11 @@ const rooms = new RoomsList({
 });
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
+const notifications = new Notifications({ room, me, rooms });
+if (composer) {
+  const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
+  new Completion(byId("composer").querySelector("textarea"), suggestions({ room, me, ...known }));
+}
 
 new MessageMenu(byId("messages"));
 showPace();
@@ -94,7 +105,8 @@ function listen() {
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
   connection.addEventListener("rooms", () => rooms.refresh());
-  connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
+  connection.addEventListener("read", ({ detail: frame }) => read(frame));
+  connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
@@ -104,7 +116,9 @@ function listen() {
     reading.look();
     showJump();
   });
-  reading.addEventListener("change", showJump);
+  reading.addEventListener("change", () => (showJump(), showTab()));
+  rooms.addEventListener("change", showTab);
+  document.addEventListener("submit", ({ target }) => target.matches('[action$="/unread"]') && reading.hold());
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
   if (outbox) listenToWriting();
@@ -126,14 +140,21 @@ function listenToWriting() {
 
 function hear(message) {
   rooms.heard(message);
+  if (message.kind === "text" && message.author.id !== me?.id && (message.room !== room.id || message.seq > begunAt)) notifications.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
-  if (isNews) reading.heard(message);
+  if (isNews) reading.heard(message, room.kind === "direct" || calls(message, me?.id));
   if (message.kind === "notice" && message.detail) change(message.detail);
+}
+
+/** This person has read a room elsewhere, or wants to have it unread. */
+function read(frame) {
+  if (frame.room === room.id && frame.unread) reading.hold();
+  rooms.read(frame);
 }
 
 /** What a notice says has changed. */
@@ -206,6 +227,7 @@ async function say(event) {
     return;
   }
   log.markNew(null);
+  reading.release();
   outbox.add(event.detail);
   log.toFoot();
   await history.toNewest();
@@ -245,11 +267,16 @@ function showEmpty() {
   byId("empty").hidden = !log.isEmpty || !history.isExhausted;
 }
 
+function showTab() {
+  rooms.countsCurrent = reading.isHeld;
+  tab.show({ forMe: reading.forMe + rooms.forMe, unread: reading.unread });
+}
+
 function showPace() {
   if (composer) composer.pace = about.slowSeconds;
 }
 
 function showName() {
-  reading.title = `${room.name} · ${page.site}`;
+  tab.title = `${room.name} · ${page.site}`;
   if (composer) composer.placeholder = `Write to ${room.name}`;
 }
