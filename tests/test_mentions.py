@@ -129,6 +129,8 @@ def test_mentions_are_unread_until_they_are_read_on_whichever_device_and_again_w
         assert counts(phone, room) == (0, 0)
         phone.http.post(f"/api/rooms/{room}/read", json={"seq": last, "unread": True}).raise_for_status()
         assert counts(grace, room) == (1, 0)
+        assert phone.http.post(f"/chats/{room}/messages/{last - 1}/unread").status_code == 303
+        assert counts(grace, room) == (3, 1)
         ask(grace, "POST", f"/api/rooms/{room}/read", 400, seq=1, unread="yes")
 
 

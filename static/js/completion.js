@@ -53,15 +53,19 @@ export class Completion {
   async #find() {
     const { selectionStart: end, selectionEnd, value } = this.#field;
     if (end !== selectionEnd) return null;
+    let stays = false;
     for (const { before, find } of this.#sources) {
       const match = value.slice(0, end).match(before);
       if (!match) continue;
       const start = end - match[1].length;
-      if (start === this.#dismissed) return null;
+      if (start === this.#dismissed) {
+        stays = true;
+        continue;
+      }
       const items = (await find(match[2])).slice(0, MOST);
       if (items.length) return { start, end, items };
     }
-    this.#dismissed = null;
+    if (!stays) this.#dismissed = null;
     return null;
   }
 
