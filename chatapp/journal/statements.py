@@ -119,13 +119,11 @@ def called_in(message: Message) -> dict[str, str] | None:
     return dict(zip(message.called, message.people_called, strict=True))
 
 
-def mention(connection: Connection, message: Message) -> None:
-    """Whom a text, or the edit of one, calls is to be counted."""
-    seq = message.seq if message.of is None or message.kind == "text" else message.of
+def mentions(message: Message) -> list[dict[str, Any]]:
+    """Rows of whom a text, or the edit of one, calls: so they are counted."""
     people = dict.fromkeys(person for person in message.people_called if person != message.author.id)
-    rows = [{"person_id": person, "room_id": message.room, "seq": seq} for person in people]
-    if rows:
-        connection.execute(insert(MENTIONS), rows)
+    seq = message.of if message.kind == "edit" else message.seq
+    return [{"person_id": person, "room_id": message.room, "seq": seq} for person in people]
 
 
 def remember_removal(connection: Connection, room: int, person: str, seq: int) -> None:

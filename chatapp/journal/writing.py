@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
-    mentioning,
     people_reading,
     people_statements,
     personal_data,
@@ -27,8 +26,9 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
+from chatapp.journal.mentioning import Calls
 from chatapp.journal.people_requests import Erase, Person, SignUp
-from chatapp.journal.reading import MESSAGES, ROOMS, message_of
+from chatapp.journal.reading import MENTIONS, MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
     Act,
     ChangeRoom,
@@ -111,9 +111,11 @@ class _Transaction:
         self._connection = connection
         self._rooms: dict[int, _OpenRoom] = {}
         self._rows: list[dict[str, Any]] = []
+        self._mentions: list[dict[str, Any]] = []
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
         self._rights: dict[int, Rights] = {}
+        self._calls = Calls(connection)
         self._people: int | None = None  # their number, once it is needed
         self._people_moved = False
 
@@ -387,7 +389,7 @@ class _Transaction:
     def _number(self, room: _OpenRoom, post: Post) -> Message:
         room.last_seq += 1
         room.last_at = max(now(), room.last_at + 1)  # no two messages share a time, whatever the clock does
-        called = mentioning.called(self._connection, post)
+        called = self._calls.of(post, room.rights)
         message = Message(
             room=room.id,
             seq=room.last_seq,
@@ -422,8 +424,7 @@ class _Transaction:
         room.messages.append(message)
         if post.kind in ("edit", "delete"):
             self._amend(room, message)
-        if called:
-            statements.mention(self._connection, message)
+        self._mentions += statements.mentions(message)
         return message
 
     def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
@@ -552,6 +553,9 @@ class _Transaction:
         if self._rows:
             self._connection.execute(_INSERT, self._rows)
             self._rows = []
+        if self._mentions:
+            self._connection.execute(insert(MENTIONS), self._mentions)
+            self._mentions = []
 
     def _advance(self) -> list[Commit]:
         touched = [room for room in self._rooms.values() if room.messages or room.changed]
