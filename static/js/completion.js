@@ -40,6 +40,12 @@ export class Completion {
     return this.#found !== null;
   }
 
+  /** Whether what the chosen line would insert stands there already. */
+  get #isWritten() {
+    const { start, end, items } = this.#found;
+    return this.#field.value.slice(start, end) === items[this.#chosen].text;
+  }
+
   async #look() {
     const asked = ++this.#asked;
     const found = await this.#find();
@@ -75,6 +81,7 @@ export class Completion {
     const { key, shiftKey } = event;
     if (key === "ArrowDown") this.#choose(1);
     else if (key === "ArrowUp") this.#choose(-1);
+    else if (key === "Enter" && this.#isWritten) return this.#close(); // it sends
     else if ((key === "Enter" || key === "Tab") && !shiftKey) this.#take();
     else if (key === "Escape") this.#dismiss();
     else if (key === "ArrowLeft" || key === "ArrowRight" || key === "Home" || key === "End") return this.#close();

@@ -1,6 +1,7 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
+import { carryOut, plainly } from "./commands.js";
 import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
@@ -136,6 +137,7 @@ function listenToWriting() {
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
+  byId("composer").addEventListener("input", () => (byId("command-refused").hidden = true));
 }
 
 function hear(message) {
@@ -221,6 +223,11 @@ function typed({ who }) {
 }
 
 async function say(event) {
+  const words = plainly(event.detail);
+  if (words === null) {
+    event.preventDefault();
+    return command(event.detail);
+  }
   if (outbox.isFull) {
     event.preventDefault();
     byId("announcement").textContent = "Too many messages are unsent. Your words stay in the field.";
@@ -228,10 +235,24 @@ async function say(event) {
   }
   log.markNew(null);
   reading.release();
-  outbox.add(event.detail);
+  await send(words);
+}
+
+async function send(words) {
+  outbox.add(words);
   log.toFoot();
   await history.toNewest();
   log.toFoot();
+}
+
+/** What begins with a slash: its words stay in the field until it is done. */
+async function command(body) {
+  const { say: words, write = "", refused: why } = await carryOut(body, room.id);
+  byId("command-refused").hidden = !why;
+  byId("command-refused").textContent = why ?? "";
+  if (why) return;
+  composer.write(write);
+  if (words) await send(words);
 }
 
 /** "Send again", "Edit" and "Discard" of a message that was refused. */

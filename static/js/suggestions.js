@@ -1,12 +1,15 @@
-// What can be completed while one writes: people by "@", rooms by "#", emoji by ":".
+// What can be completed while one writes: people by "@", rooms by "#", emoji by ":", commands by "/".
 
 import { request, roomPath } from "./api.js";
+import { commandsLike } from "./commands.js";
 import { fillFace } from "./faces.js";
 import { nameNow } from "./names.js";
 
 const BEFORE_PERSON = /(?:^|[\s("'[{])(@([^\n@]{0,40}))$/u;
 const BEFORE_ROOM = /(?:^|[\s("'[{])(#([^\n#]{0,80}))$/u;
 const BEFORE_EMOJI = /(?:^|[\s("'[{])(:([\p{L}\p{N}_+-]{2,40}))$/u;
+const BEFORE_COMMAND = /^(\/(\p{L}*))$/u;
+const BEFORE_INVITED = /^\/invite\s+(@?([^\n@]{1,40}))$/iu;
 const FRESH = 60_000; // ms for which the members that were asked for are good
 const LOOK_MORE = 1; // letters from which on everybody with an account is asked for
 
@@ -19,6 +22,8 @@ const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "b
 export function suggestions({ room, me, here, authors, rooms }) {
   const people = new PeopleKnown({ room, me, here, authors });
   return [
+    { before: BEFORE_COMMAND, find: commandsLike },
+    { before: BEFORE_INVITED, find: (words) => people.findOutside(words) },
     { before: BEFORE_PERSON, find: (words) => people.find(words) },
     { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine) },
     { before: BEFORE_EMOJI, find: (words) => findEmoji(words) },
@@ -51,6 +56,13 @@ class PeopleKnown {
     return matching([...known.values()], words).map(personLine);
   }
 
+  /** Those with an account who are no members. */
+  async findOutside(words) {
+    const [, all] = await Promise.all([this.#learnMembers(), this.#askFor(words)]);
+    const members = new Set(this.#members.map(({ id }) => id));
+    return matching(all.filter(({ id }) => !members.has(id)), words).map(personLine);
+  }
+
   async #learnMembers() {
     if (Date.now() - this.#askedAt < FRESH) return;
     this.#askedAt = Date.now();
@@ -59,7 +71,11 @@ class PeopleKnown {
   }
 
   async #everybody(words) {
-    if (!this.#me || this.#me.guest || this.#room.kind !== "public" || words.length < LOOK_MORE) return [];
+    return this.#room.kind === "public" ? this.#askFor(words) : [];
+  }
+
+  async #askFor(words) {
+    if (!this.#me || this.#me.guest || words.length < LOOK_MORE) return [];
     const { people } = await request(`/api/people?${new URLSearchParams({ q: words })}`).catch(() => ({ people: [] }));
     return people;
   }
