@@ -1,13 +1,15 @@
 """A real-time chat: one Flask application under gunicorn's gevent worker."""
 
 import logging
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
 
-from chatapp import cli, config, globals, instance, keys, schema, security, serving, sessions, shell
+from chatapp import cli, config, globals, instance, keys, mentions, schema, security, serving, sessions, shell
 from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
@@ -125,6 +127,7 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)
     app.context_processor(_for_every_page)
+    app.add_template_filter(_pieces, "pieces")
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)
@@ -132,6 +135,11 @@ def _open_doors(app: Flask) -> None:
     app.cli.add_command(cli.token)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
+
+
+def _pieces(message: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """The body of a message, as its JSON, in pieces: see mentions.py."""
+    return mentions.pieces(message["body"], message["mentions"], message["called"])
 
 
 def _for_every_page() -> dict[str, object]:

@@ -45,6 +45,7 @@ class Connection:
         self.subscribers: dict[int, Subscriber] = {}
         self._present: set[int] = set()  # rooms in which this connection makes the person present
         self.heard = time.monotonic()
+        self.turned_back: Callable[[int, int], None] = _nothing_told  # (room, seq): see Beating
         self._beaten = 0.0  # when the last heartbeat was sent
         if not answers:
             sockets.wait_for_ever(sock)
@@ -74,7 +75,7 @@ class Connection:
             self.outlet,
             self.encoding,
             on_reset=lambda reader: self.outlet.send(opening(reader.room, True)),
-            on_live=self.hub.presence.greet if present else _not_greeted,
+            on_live=self._greet if present else self._greet_in_conversation,
             on_dismissed=self._dismissed,
         )
         self.subscribers[room.id] = subscriber
@@ -87,6 +88,14 @@ class Connection:
         if present:
             self._tell_names(room)
         subscriber.start(cursor)
+
+    def _greet(self, subscriber: Subscriber) -> None:
+        self.hub.presence.greet(subscriber)
+        self._greet_in_conversation(subscriber)
+
+    def _greet_in_conversation(self, subscriber: Subscriber) -> None:
+        if subscriber.room.rights.kind == "direct":
+            self.hub.presence.greet_in_conversation(subscriber)
 
     def _tell_names(self, room: Room) -> None:
         """Of whom the reader may have messages under an earlier name: what it missed is not sent again."""
@@ -184,5 +193,5 @@ class Connection:
             self.hub.presence.leave(subscriber.room.id, subscriber.author)
 
 
-def _not_greeted(_subscriber: Subscriber) -> None:
+def _nothing_told(_room: int, _seq: int) -> None:
     pass

@@ -33,14 +33,20 @@ def typing(room: int, who: Author) -> bytes:
     return _encode({"type": "typing", "room": room, "who": who})
 
 
-def read(room: int, seq: int) -> bytes:
-    return _encode({"type": "read", "room": room, "seq": seq})
+def read(room: int, seq: int, back: bool = False) -> bytes:
+    frame = {"type": "read", "room": room, "seq": seq}
+    return _encode({**frame, "unread": True} if back else frame)
 
 
 def person(id: str, name: str, status: str | None = None) -> bytes:
     """Somebody has a new name or, where there is a `status`, says something else of themselves."""
     frame = {"type": "person", "id": id, "name": name}
     return _encode(frame if status is None else {**frame, "status": status})
+
+
+def here(id: str, here: bool) -> bytes:
+    """Somebody with whom the reader has a conversation came to this server, or left it."""
+    return _encode({"type": "here", "id": id, "here": here})
 
 
 def error(refusal: ChatError, re: str | None, room: Any = None, client_id: Any = None) -> bytes:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Container
 from typing import Protocol
 
 import gevent
@@ -13,13 +14,21 @@ log = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
+    """`subscribers`: the ids of rooms that are followed on it."""
+
     identity: Identity
+
+    @property
+    def subscribers(self) -> Container[int]: ...
 
     def identified(self, identity: Identity) -> None:
         """Its person is this from now on. Must not switch."""
 
     def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
         """Send a frame that is no message. Must not switch."""
+
+    def turned_back(self, room: int, seq: int) -> None:
+        """Its person wants what follows `seq` to be unread again. Must not switch."""
 
     def beat(self, now: float) -> None:
         """Send a heartbeat, or end the connection if the peer has been silent. Must not switch."""

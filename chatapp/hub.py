@@ -5,7 +5,7 @@ commit and answer), `_heard` (called by the bus's greenlet) and all that tells r
 """
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager
 
 import gevent
@@ -48,7 +48,13 @@ class Hub:
         self.config, self.journal, self.bus = config, journal, bus
         self.limiter = Limiter(config)
         self.mail = Outbox(config)
-        self.presence = Presence(bus, self._tell_presence, lambda who: self.people.statuses.get(who, ""))
+        self.presence = Presence(
+            bus,
+            self._tell_presence,
+            lambda who: self.people.statuses.get(who, ""),
+            lambda: any(self._conversations()),
+            self._tell_who_came,
+        )
         self.heartbeat = Heartbeat(config.heartbeat)
         self.people = People(
             journal,
@@ -124,6 +130,22 @@ class Hub:
             self.bus.publish(notice)
         for notice in notices:
             self._heard(notice)
+        for commit in commits:
+            if isinstance(commit, Commit):
+                self._tell_called(commit)
+
+    def _tell_called(self, commit: Commit) -> None:
+        """Those who are called in what was kept, or whose conversation it is, wherever they are."""
+        room = self.rooms.get(commit.room)
+        conversation = list(room.rights.members) if room is not None and room.rights.kind == "direct" else []
+        people = {
+            person
+            for message in commit.messages
+            for person in [*message.people_called, *(conversation if message.kind == "text" else ())]
+            if person != message.author.id
+        }
+        if people:
+            self._rooms_changed(RoomsChanged(sorted(people), commit.room))
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -132,11 +154,11 @@ class Hub:
             case Typing():
                 self._show_typing(notice.room, notice.who)
             case ReadUpTo():
-                self._show_read(notice.room, notice.person, notice.seq)
+                self._show_read(notice)
             case PresenceChanged():
                 self.presence.rang(notice.room)
             case RoomsChanged():
-                self._show_rooms_changed(notice.people)
+                self._show_rooms_changed(notice)
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -147,19 +169,27 @@ class Hub:
         self.bus.publish(Typing(room.id, who))
         self._show_typing(room.id, who)
 
-    def read(self, room: Room, person: str, seq: int, but: Outlet | None = None) -> None:
-        """Tell the person's other readers how far they have read; `but` is the one that said so."""
-        self.bus.publish(ReadUpTo(room.id, person, seq))
-        self._show_read(room.id, person, seq, but)
+    def read(
+        self, room: Room, person: str, seq: int, but: Outlet | None = None, *, back: bool = False
+    ) -> None:
+        """Tell the person's other readers how far they have read; `but` is the one that said so. `back`: what
+        follows is unread again.
+        """
+        notice = ReadUpTo(room.id, person, seq, back)
+        self.bus.publish(notice)
+        self._show_read(notice, but)
 
     def rooms_changed(self, *people: str) -> None:
         """Tell `people`, author ids, that their list of rooms has changed."""
-        self.bus.publish(RoomsChanged(list(people)))
-        self._show_rooms_changed(people)
+        self._rooms_changed(RoomsChanged(list(people)))
 
-    def _show_rooms_changed(self, people: Container[str]) -> None:
+    def _rooms_changed(self, notice: RoomsChanged) -> None:
+        self.bus.publish(notice)
+        self._show_rooms_changed(notice)
+
+    def _show_rooms_changed(self, notice: RoomsChanged) -> None:
         for connection in self.heartbeat.connections:
-            if connection.identity.id in people:
+            if connection.identity.id in notice.people and notice.room not in connection.subscribers:
                 connection.send_frame("rooms", frames.ROOMS, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
@@ -167,11 +197,19 @@ class Hub:
         if room is not None:
             room.tell("typing", frames.typing(room_id, who), lambda reader: reader.identity.id != who.id)
 
-    def _show_read(self, room_id: int, person: str, seq: int, but: Outlet | None = None) -> None:
-        room = self.rooms.get(room_id)
+    def _show_read(self, notice: ReadUpTo, but: Outlet | None = None) -> None:
+        if notice.back:
+            for connection in self.heartbeat.connections:
+                if connection.identity.id == notice.person:
+                    connection.turned_back(notice.room, notice.seq)
+        room = self.rooms.get(notice.room)
         if room is not None:
-            data = frames.read(room_id, seq)
-            room.tell("read", data, lambda reader: reader.identity.id == person and reader.outlet is not but)
+            data = frames.read(notice.room, notice.seq, notice.back)
+            room.tell(
+                "read",
+                data,
+                lambda reader: reader.identity.id == notice.person and reader.outlet is not but,
+            )
 
     def _tell_renamed(self, person: Person) -> None:
         self.presence.renamed(person.id, person.name)
@@ -190,6 +228,17 @@ class Hub:
         room = self.rooms.get(room_id)
         if room is not None:
             room.tell("presence", data, lambda reader: reader not in but)
+
+    def _conversations(self) -> Iterator[Room]:
+        """The direct rooms that somebody follows here."""
+        return (room for room in self.rooms if room.rights.kind == "direct" and room.readers)
+
+    def _tell_who_came(self, here: set[str], moved: set[str], newcomers: Container[object]) -> None:
+        """Those who have a conversation with them see that people came to this server, or left it."""
+        for room in self._conversations():
+            for person in room.rights.members:
+                to_whom = None if person in moved else newcomers.__contains__
+                room.tell("here", frames.here(person, person in here), to_whom)
 
 
 def _notice(commit: Commit | PeopleMoved) -> Committed | PeopleChanged:

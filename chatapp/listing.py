@@ -6,27 +6,37 @@ from typing import Any
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.journal import reading
-from chatapp.journal.requests import RoomState
+from chatapp.journal.requests import Level, RoomState
 from chatapp.message import Author, Message
 from chatapp.permissions import Identity, Rights, may
+
+MENTIONS_COUNTED = 100  # of one room: what is more, people read as "99+"
 
 
 @dataclass(frozen=True)
 class ListedRoom:
-    """One line of the list."""
+    """One line of the list. `party_here`: ids of those of the party who are on this server."""
 
     state: RoomState
     rights: Rights
     muted: bool
     party: list[Author]
+    notify: Level | None
     unread: int
+    mentions: int
     people: list[Author]
+    party_here: frozenset[str] = frozenset()
     last: Message | None = None
 
     @property
     def name(self) -> str:
         """What the person sees: a direct conversation is named after the others."""
         return ", ".join(other.name for other in self.party) or self.state.name
+
+    @property
+    def level(self) -> Level:
+        """What this person's browsers tell them of."""
+        return self.notify or ("all" if self.state.kind == "direct" else "mentions")
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -38,12 +48,17 @@ class ListedRoom:
             "cursor": self.state.last_seq,
             "epoch": self.state.epoch,
             "unread": self.unread,
+            "mentions": self.mentions,
             "here": len(self.people),
             "closed": self.state.closed,
             "kind": self.state.kind,
             "role": next(iter(self.rights.members.values()), None),
             "muted": self.muted,
-            "party": [{"id": other.id, "name": other.name} for other in self.party],
+            "notify": self.level,
+            "party": [
+                {"id": other.id, "name": other.name, "here": other.id in self.party_here}
+                for other in self.party
+            ],
             "posting": self.state.posting,
             "guests": self.state.guests,
             "slow_seconds": self.state.slow_seconds,
@@ -58,15 +73,22 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
     last = hub.journal.read(reading.last_texts) if with_last else {}
     found = hub.journal.read(reading.listed, identity.id)
     read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
+    called = (
+        hub.journal.read(reading.mentions_unread, identity.id, MENTIONS_COUNTED) if identity.known else {}
+    )
     here = hub.presence.everywhere()
+    on_server = {who.id for people in here.values() for who in people}
     return [
         ListedRoom(
             room.state,
             room.rights,
             room.muted,
             room.party,
+            room.notify,
             _unread(room.state, identity, read),
+            called.get(room.state.id, 0),
             here.get(room.state.id, []),
+            frozenset(other.id for other in room.party if other.id in on_server),
             last.get(room.state.id),
         )
         for room in found

@@ -9,7 +9,7 @@ from chatapp.deeds import keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading
-from chatapp.journal.requests import Act, MakeRoom, Member, Mute, SetMember, giving_part
+from chatapp.journal.requests import Act, Level, MakeRoom, Member, Mute, Notify, SetMember, giving_part
 from chatapp.message import Author, Message
 from chatapp.permissions import RANKS, Identity, RoomRole, Verb, check, outranks
 from chatapp.room import Room
@@ -166,4 +166,14 @@ def mute(hub: Hub, identity: Identity, room_id: int, muted: bool) -> None:
     check(identity, "change_self")
     room = permitted(hub, identity, room_id, "read")
     hub.journal.ask(Mute(room.id, identity.id, bool(muted), identity, room.rights.number))
+    hub.rooms_changed(identity.id)
+
+
+def notify(hub: Hub, identity: Identity, room_id: int, level: Level) -> None:
+    """Of what the browsers of `identity`, a member of the room, tell them while they do something else."""
+    if not identity.known:
+        raise SignIn()
+    check(identity, "change_self")
+    room = permitted(hub, identity, room_id, "read")
+    hub.journal.ask(Notify(room.id, identity.id, level, identity, room.rights.number))
     hub.rooms_changed(identity.id)

@@ -45,7 +45,8 @@ class Author(Struct, frozen=True, omit_defaults=True):
 class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about.
 
-    `remove`: of a reaction, that it is taken back; of a delete, that it was, by a later restore.
+    `remove`: of a reaction, that it is taken back; of a delete, that it was, by a later restore. `mentions`:
+    ids of whom its body calls, and for each of them in `called` the words behind the `@`.
     """
 
     room: int
@@ -60,6 +61,8 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     detail: dict[str, Any] | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
     deleted_at: str | UnsetType = UNSET
+    mentions: list[str] | UnsetType = UNSET
+    called: list[str] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -122,6 +125,11 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         return self.kind == "text" and self.deleted_at is UNSET
 
     @property
+    def people_called(self) -> list[str]:
+        """Ids of whom it calls."""
+        return [] if isinstance(self.mentions, UnsetType) else self.mentions
+
+    @property
     def removed(self) -> str | None:
         """The id of the person whom this notice removes from the room."""
         return self.detail.get("removed") if isinstance(self.detail, dict) else None
@@ -134,17 +142,18 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     def amended_by(self, change: "Message") -> "Message":
         """This message in its newest form, after `change` (of one of AMENDING)."""
         replace = msgspec.structs.replace
+        called: dict[str, Any] = {"mentions": change.mentions, "called": change.called}
         if change.of == self.seq:
             match change.kind:
                 case "edit":
-                    return replace(self, body=change.body, edited_at=change.at)
+                    return replace(self, body=change.body, edited_at=change.at, **called)
                 case "delete":
-                    return replace(self, body="", deleted_at=change.at)
+                    return replace(self, body="", deleted_at=change.at, **called)
                 case "restore":
-                    return replace(self, body=change.body, deleted_at=UNSET)
+                    return replace(self, body=change.body, deleted_at=UNSET, **called)
         if change.of == self.of:
             if change.kind == "delete" and self.kind in TELLING:
-                return replace(self, body="")
+                return replace(self, body="", **called)
             if change.kind == "restore" and self.kind == "delete":
                 return replace(self, remove=True)
         return self

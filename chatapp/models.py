@@ -56,7 +56,10 @@ class Room(Base):
 
 
 class Message(Base):
-    """One entry of a log. Times are microseconds since 1970. Clustered by room and seq, as it is read."""
+    """One entry of a log. Times are microseconds since 1970. Clustered by room and seq, as it is read.
+
+    `called`: by the words behind an `@` in the body, the ids of whom they call.
+    """
 
     __tablename__ = "messages"
 
@@ -74,6 +77,7 @@ class Message(Base):
     detail: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))
     edited_at: Mapped[int | None] = mapped_column(BigInteger)
     deleted_at: Mapped[int | None] = mapped_column(BigInteger)
+    called: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (
         Index(
@@ -98,7 +102,9 @@ class Message(Base):
 
 
 class DeletedText(Base):
-    """What a deleted text said, for as long as (`until`) who deleted it (`by_id`) may bring it back."""
+    """What a deleted text said, and whom it `called`, for as long as (`until`) who deleted it (`by_id`) may
+    bring it back.
+    """
 
     __tablename__ = "deleted_texts"
 
@@ -107,8 +113,20 @@ class DeletedText(Base):
     body: Mapped[str] = mapped_column(Text)
     by_id: Mapped[str] = mapped_column(Text)
     until: Mapped[int] = mapped_column(BigInteger, index=True)
+    called: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class Mention(Base):
+    """Somebody is called in a text, as it is now, of somebody else. Beside the log, to be counted."""
+
+    __tablename__ = "mentions"
+    __table_args__ = (Index("ix_mentions_room_id_seq", "room_id", "seq"), {"sqlite_with_rowid": False})
+
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
 
 class Read(Base):
@@ -122,7 +140,9 @@ class Read(Base):
 
 
 class Member(Base):
-    """A person's part in a room. `muted`: they do not want to hear of it."""
+    """A person's part in a room. `muted`: they do not want to hear of it. `notify`: of what their browsers
+    tell them while they do something else; None: they have not said.
+    """
 
     __tablename__ = "members"
 
@@ -132,6 +152,7 @@ class Member(Base):
     role: Mapped[str] = mapped_column(Text)
     muted: Mapped[bool] = mapped_column(default=False)
     at: Mapped[int] = mapped_column(BigInteger)
+    notify: Mapped[str | None] = mapped_column(Text)
 
 
 class Sanction(Base):

@@ -45,10 +45,11 @@ def submit(
 
 def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
     number, rights = _rights(hub, identity, room, draft, verb)
+    body = _body(draft, hub.config.body_limit)
     request = Post(
         room=room,
         author=Author.of(identity) if identity.known else VISITOR,
-        body=_body(draft, hub.config.body_limit),
+        body=body,
         kind=draft.kind,  # type: ignore[arg-type]  # _body has looked at it
         of=draft.of,
         client_id=text.client_id(draft.client_id),
@@ -59,9 +60,17 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         any_author=may(identity, "change_any", rights),
         undo_seconds=hub.config.undo_seconds,
         forced=identity.id == "system",
+        guests=_guests_here(hub, room, rights) if "@" in body else (),
     )
     hub.limiter.message(identity)
     return request
+
+
+def _guests_here(hub: Hub, room: int, rights: Rights) -> tuple[Author, ...]:
+    """Whom a text of a public room may call though they have no account. Asks the bus: switches."""
+    if rights.kind != "public":
+        return ()
+    return tuple(who for who in hub.presence.people(room) if who.guest)
 
 
 def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> tuple[int, Rights]:

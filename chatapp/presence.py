@@ -48,7 +48,10 @@ class Reader(Protocol):
 
 class Presence:
     """`tell(room, data, but)` sends a frame to the readers of a room in this process, `but` to those not.
-    `status_of(person)`: what somebody says of themselves, "" where that is nothing.
+    `status_of(person)`: what somebody says of themselves, "" where that is nothing. `awaited()`: whether
+    anybody in this process is to hear who comes to the server and who leaves it, whatever the room; these are
+    told by `tell_server(here, moved, newcomers)`: who is on it, of whom that has changed (ids), and the
+    readers who have heard nothing yet.
     """
 
     def __init__(
@@ -56,8 +59,13 @@ class Presence:
         bus: Bus,
         tell: Callable[[int, bytes, Container[object]], None],
         status_of: Callable[[str], str],
+        awaited: Callable[[], bool],
+        tell_server: Callable[[set[str], set[str], Container[object]], None],
     ) -> None:
         self._bus, self._tell, self._status_of = bus, tell, status_of
+        self._awaited, self._tell_server = awaited, tell_server
+        self._on_server: set[str] | None = None  # ids; None: nobody awaits it
+        self._newcomers: set[Reader] = set()  # readers of conversations who have heard nothing yet
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
@@ -72,6 +80,12 @@ class Presence:
     def greet(self, reader: Reader) -> None:
         """Tell `reader` who is here when changes are told next, and no change before. Never switches."""
         self._ungreeted[reader.room.id].add(reader)
+
+    def greet_in_conversation(self, reader: Reader) -> None:
+        """Tell `reader` who of its conversation is on this server, when changes are told next. Never
+        switches.
+        """
+        self._newcomers.add(reader)
 
     def enter(self, room: int, who: Author) -> None:
         """Another reader of this person in this room."""
@@ -163,6 +177,7 @@ class Presence:
             if any(room == changed for changed, _ in dirty):
                 self._bus.publish(PresenceChanged(room))
             self._tell_changes(room)
+        self._tell_who_came(bool(rooms))
         self._greet_all()
         self._forget_empty()
 
@@ -183,6 +198,27 @@ class Presence:
             for reader in self._ungreeted.pop(room):  # between the list and the telling nothing switches
                 if not reader.ended:
                     reader.tell("presence", data)
+
+    def _tell_who_came(self, moved: bool) -> None:
+        if not self._awaited():
+            self._on_server = None
+            self._newcomers.clear()
+        elif moved or self._newcomers or self._on_server is None:
+            before, now = self._on_server, self._anywhere()
+            self._on_server = now
+            if now is not None:
+                newcomers, self._newcomers = self._newcomers, set()
+                self._tell_server(now, now ^ (now if before is None else before), newcomers)
+
+    def _anywhere(self) -> set[str] | None:
+        """The ids of all who are on this server; None where that cannot be known."""
+        try:
+            found = self._bus.present()
+        except Exception as error:
+            self._deaf.tell(str(error))
+            return None
+        self._deaf.over()
+        return found.union(*(self._here_locally(room) for room in list(self._local)))
 
     def _entry(self, room: int, who: Author) -> _Local:
         self._forgotten.discard(room)

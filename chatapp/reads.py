@@ -15,16 +15,18 @@ from chatapp.permissions import Identity
 KEEP_SECONDS = 5
 
 
-def mark(hub: Hub, identity: Identity, room_id: int, seq: int) -> None:
-    """Keep that somebody has read a room up to `seq`, and tell their tabs. Switches.
+def mark(
+    hub: Hub, identity: Identity, room_id: int, seq: int, *, back: bool = False, but: Outlet | None = None
+) -> None:
+    """Keep that somebody has read a room up to `seq`, and tell their tabs, all of them but `but`. Switches.
 
-    Raises SignIn, NoSuchRoom, NotKept.
+    `back`: what follows `seq` is unread again. Raises SignIn, NoSuchRoom, NotKept.
     """
     if not identity.known:
         raise SignIn()
     room = enter(hub, identity, room_id)
-    request = MarkRead(room.id, identity.id, seq, identity, room.rights.number)
-    hub.read(room, identity.id, hub.journal.ask(request))
+    request = MarkRead(room.id, identity.id, seq, identity, room.rights.number, back)
+    hub.read(room, identity.id, hub.journal.ask(request), but, back=back)
 
 
 class Reads:
@@ -57,12 +59,24 @@ class Reads:
             self._hub.sync(room)  # this process may be some milliseconds behind the one that showed it
         seq = min(seq, room.last)
         if seq <= self._told.get(room.id, 0):
-            return  # a position never turns back
+            return  # a position turns back only where that is asked for
         self._told[room.id] = seq
         # What it was permitted by goes along: the journal looks whether that still holds.
         self._unkept[room.id] = MarkRead(room.id, identity.id, seq, identity, room.rights.number)
         self._hub.read(room, identity.id, seq, but)
         self._keep_in_time(room.id)
+
+    def turn_back(self, room_id: int, seq: int, but: Outlet | None = None) -> None:
+        """This person wants what follows `seq` to be unread again; `but` is who says so. Switches.
+
+        Raises SignIn, NoSuchRoom, NotKept.
+        """
+        mark(self._hub, self._who(), room_id, seq, back=True, but=but)
+
+    def turned_back(self, room_id: int, seq: int) -> None:
+        """That was kept: what was told here before and is not kept yet is not to come behind it."""
+        self._unkept.pop(room_id, None)
+        self._told[room_id] = min(seq, self._told.get(room_id, 0))
 
     def keep(self) -> None:
         """Keep what is not kept yet: the connection ends."""

@@ -395,6 +395,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /api/rooms/N/join": over_http("POST", f"{ROOM}/join"),
     "POST /api/rooms/N/leave": over_http("POST", f"{ROOM}/leave"),
     "POST /api/rooms/N/mute": over_http("POST", f"{ROOM}/mute", json={"muted": True}),
+    "POST /api/rooms/N/notify": over_http("POST", f"{ROOM}/notify", json={"level": "all"}),
     "GET /api/rooms/N/sanctions": over_http("GET", f"{ROOM}/sanctions"),
     "POST /api/rooms/N/sanctions (a time-out)": over_http(
         "POST", f"{ROOM}/sanctions", json={"kind": "timeout", "person": SUBJECT}
@@ -447,6 +448,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/messages/<int:seq>/edit (another's)": over_http(
         "POST", f"{CHAT}/messages/1/edit", data={"body": "hi"}
     ),
+    "POST /chats/N/messages/<int:seq>/unread": over_http("POST", f"{CHAT}/messages/1/unread"),
     "POST /chats/N/messages/<int:seq>/delete (another's)": over_http("POST", f"{CHAT}/messages/1/delete"),
     "POST /chats/N/messages/<int:seq>/restore (another's)": over_http("POST", f"{CHAT}/messages/3/restore"),
     "POST /chats/N/settings": over_http(

@@ -110,5 +110,9 @@ class Bus(ABC):
         """The leases of the other processes that have not expired. Switches; may raise."""
 
     @abstractmethod
+    def present(self) -> set[str]:
+        """The ids of all who hold such leases, in whichever room. Switches; may raise."""
+
+    @abstractmethod
     def close(self) -> None:
         """Give up all leases of this process and close."""

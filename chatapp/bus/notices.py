@@ -28,6 +28,7 @@ class ReadUpTo(Struct, frozen=True, tag="read", array_like=True):
     room: int
     person: str
     seq: int
+    back: bool = False
 
 
 class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
@@ -35,9 +36,13 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
 
 
 class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
-    """The rooms of `people`, author ids, are others, or stand otherwise in their lists."""
+    """The rooms of `people`, author ids, are others, or stand otherwise in their lists.
+
+    `room`: who follows this one knows it already; 0: nobody does.
+    """
 
     people: list[str]
+    room: int = 0
 
 
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):

@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS leases (
 CREATE INDEX IF NOT EXISTS leases_by_room ON leases (room);
 """
 
+OF_OTHERS = (
+    " FROM leases WHERE process <> ? AND expires > ? "
+    "AND expires < ?"  # a longer one was written before the machine was started
+)
+
 
 class SqliteBus(Bus):
     """`path`: the file, made on first use."""
@@ -123,16 +128,20 @@ class SqliteBus(Bus):
             self._run(job)
 
     def held(self, room: int | None = None) -> list[Lease]:
-        now = time.monotonic()
-        query = (
-            "SELECT room, person, name, guest, expires FROM leases WHERE process <> ? AND expires > ? "
-            "AND expires < ?"  # a longer one was written before the machine was started
-        )
-        arguments: list[object] = [self.process, now, now + LONGEST_LEASE]
+        query, arguments = "SELECT room, person, name, guest, expires" + OF_OTHERS, self._of_others()
         if room is not None:
             query, arguments = query + " AND room = ?", [*arguments, room]
         rows = self._run(lambda connection: connection.execute(query, arguments).fetchall())
         return [Lease(row[0], Author(row[1], row[2], bool(row[3])), row[4]) for row in rows]
+
+    def present(self) -> set[str]:
+        query, arguments = "SELECT DISTINCT person" + OF_OTHERS, self._of_others()
+        rows = self._run(lambda connection: connection.execute(query, arguments).fetchall())
+        return {row[0] for row in rows}
+
+    def _of_others(self) -> list[object]:
+        now = time.monotonic()
+        return [self.process, now, now + LONGEST_LEASE]
 
     def close(self) -> None:
         with suppress(sqlite3.Error):  # the leases expire by themselves

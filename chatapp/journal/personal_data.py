@@ -23,6 +23,7 @@ from chatapp.journal.reading import (
     GUESTS,
     HOOKS,
     MEMBERS,
+    MENTIONS,
     MESSAGES,
     READS,
     REPORTS,
@@ -93,6 +94,7 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
         ),
         # What they said and somebody deleted, as long as it may come back, without by whom.
         "deleted_texts": _rows(connection, DELETED_TEXTS, _said_by(person), without={"by_id"}),
+        "called_in": _rows(connection, MENTIONS, MENTIONS.c.person_id == person, without={"person_id"}),
         "sanctions": [
             _plain({name: value for name, value in row._mapping.items() if name != "device"})
             for row in sanctions_on(connection, person)
@@ -161,7 +163,7 @@ def rooms_of(connection: Connection, person: str) -> set[int]:
     """The rooms that have somebody in their logs or rows."""
     columns = MESSAGES.c
     own = select(columns.room_id).where(columns.author_id == person).distinct()
-    told = select(columns.room_id).where(_perhaps_of_them(person)).distinct()
+    told = select(columns.room_id).where(_perhaps_of_them(person) | _has(columns.called, person)).distinct()
     member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
     kept_out = select(SANCTIONS.c.room_id).where(
         SANCTIONS.c.person_id == person, SANCTIONS.c.room_id.is_not(None)
@@ -188,7 +190,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     _bury_account(connection, request, at)
     token_statements.revoke_hooks_of(connection, person, request.by, at)
     conversations = _conversations(connection, person)
-    for table in (MEMBERS, READS, GUESTS):
+    for table in (MEMBERS, MENTIONS, READS, GUESTS):
         connection.execute(delete(table).where(table.c.person_id == person))
     _take_out_of_rooms(connection, request, rooms, conversations)
     for sanction in sanctions:
@@ -310,9 +312,12 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
     connection.execute(by.values(by_id=request.alias))
     if not request.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
-        connection.execute(texts.values(body="", deleted_at=at))
-        connection.execute(update(MESSAGES).where(mine, columns.kind == "edit").values(body=""))
-        connection.execute(update(MESSAGES).where(_brings_back(request.person)).values(body=""))
+        connection.execute(texts.values(body="", deleted_at=at, called=None))
+        edits = update(MESSAGES).where(mine, columns.kind == "edit")
+        connection.execute(edits.values(body="", called=None))
+        connection.execute(update(MESSAGES).where(_brings_back(request.person)).values(body="", called=None))
+        own = select(columns.seq).where(mine, columns.room_id == MENTIONS.c.room_id)
+        connection.execute(delete(MENTIONS).where(MENTIONS.c.seq.in_(own)))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none
     imposed = {(sanction.room_id, sanction.id) for sanction in sanctions}
@@ -325,6 +330,11 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
             continue
         place = update(MESSAGES).where(columns.room_id == notice.room_id, columns.seq == notice.seq)
         connection.execute(place.values(body=sentences.without_name(notice.body, NAME), detail=detail))
+    calling = select(columns.room_id, columns.seq, columns.called).where(_has(columns.called, request.person))
+    for row in connection.execute(calling).all():
+        left = {words: person for words, person in row.called.items() if person != request.person}
+        place = update(MESSAGES).where(columns.room_id == row.room_id, columns.seq == row.seq)
+        connection.execute(place.values(called=left or None))
     # Without the client_id: it is unique for each author, and they become others.
     names = {"author_id": request.alias, "author_name": NAME, "guest": False, "client_id": None}
     connection.execute(update(MESSAGES).where(mine).values(names))

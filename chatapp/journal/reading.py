@@ -14,12 +14,13 @@ from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, DELETED_TEXTS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
+ROOMS, MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
         models.Message,
         models.DeletedText,
+        models.Mention,
         models.Read,
         models.Member,
         models.Sanction,
@@ -60,20 +61,20 @@ def listed(connection: Connection, person: str) -> list[Listed]:
     """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person."""
     mine = (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == person)
     query = (
-        _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted)
+        _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted, MEMBERS.c.notify)
         .outerjoin(MEMBERS, mine)
         .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
         .order_by(ROOMS.c.id)
     )
     bans, parties = _bans(connection), _parties(connection, person)
     found = []
-    for *columns, role, muted in connection.execute(query):
+    for *columns, role, muted, notify in connection.execute(query):
         state = RoomState(*columns)
         members = {} if role is None else {person: role}
         rights = Rights(
             state.rights, state.kind, state.posting, state.guests, members, bans.get(state.id, NOBODY)
         )
-        found.append(Listed(state, rights, bool(muted), parties.get(state.id, [])))
+        found.append(Listed(state, rights, bool(muted), parties.get(state.id, []), notify))
     return found
 
 
@@ -307,13 +308,13 @@ def before(connection: Connection, room: int, seq: int, limit: int) -> list[Mess
 
 def deleted_texts(connection: Connection, room: int, first: int, last: int, now: int) -> list[Row[Any]]:
     """The deleted texts from `first` to `last` that can still be brought back at `now` (microseconds since
-    1970), each with what it `said` and who deleted it (`by_id`).
+    1970), each with what it `said`, whom it called (`called_then`) and who deleted it (`by_id`).
     """
     if not 0 < first <= last < 2**63:
         return []
     columns = DELETED_TEXTS.c
     query = (
-        select(*_COLUMNS, columns.body.label("said"), columns.by_id)
+        select(*_COLUMNS, columns.body.label("said"), columns.called.label("called_then"), columns.by_id)
         .join(DELETED_TEXTS, (columns.room_id == _COLUMNS.room_id) & (columns.seq == _COLUMNS.seq))
         .where(columns.room_id == room, columns.seq.between(first, last), columns.until > now)
     )
@@ -391,6 +392,27 @@ def device_of(connection: Connection, person: str) -> str | None:
     return device
 
 
+def mentions_unread(connection: Connection, person: str, most: int) -> dict[int, int]:
+    """In how many texts that a person has not read they are called, by room; of each room at most `most` are
+    counted.
+    """
+    mine = (READS.c.room_id == ROOMS.c.id) & (READS.c.person_id == person)
+    unread = (
+        select(MENTIONS.c.seq)
+        .where(
+            MENTIONS.c.person_id == person,
+            MENTIONS.c.room_id == ROOMS.c.id,
+            MENTIONS.c.seq > func.coalesce(READS.c.seq, 0),
+        )
+        .limit(most)
+        .correlate(ROOMS, READS)
+        .subquery()
+    )
+    counted = select(func.count()).select_from(unread).scalar_subquery()
+    query = select(ROOMS.c.id, counted).outerjoin(READS, mine)
+    return {room: count for room, count in connection.execute(query) if count}
+
+
 def read_positions(connection: Connection, person: str) -> dict[int, int]:
     """How far a person has read, by room."""
     query = select(READS.c.room_id, READS.c.seq).where(READS.c.person_id == person)
@@ -409,6 +431,7 @@ def _messages(rows: Iterable[Row[Any]]) -> list[Message]:
 
 def message_of(row: Any) -> Message:
     """The live message of a row."""
+    called = row.called or {}
     return Message(
         room=row.room_id,
         seq=row.seq,
@@ -422,4 +445,6 @@ def message_of(row: Any) -> Message:
         detail=UNSET if row.detail is None else row.detail,
         edited_at=UNSET if row.edited_at is None else format_time(row.edited_at),
         deleted_at=UNSET if row.deleted_at is None else format_time(row.deleted_at),
+        mentions=list(called.values()) if called else UNSET,
+        called=list(called) if called else UNSET,
     )

@@ -11,6 +11,7 @@ SYSTEM_AUTHOR = Author.of(SYSTEM)
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
 Kind = Literal["text", "edit", "delete", "restore", "reaction", "notice"]
+Level = Literal["all", "mentions", "none"]
 Outcome = Literal["dismissed", "deleted", "timed out", "banned"]
 
 
@@ -46,12 +47,15 @@ class Look(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True):
-    """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room."""
+    """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room.
+    `notify`: None where the person has not said.
+    """
 
     state: RoomState
     rights: Rights
     muted: bool
     party: list[Author]
+    notify: Level | None = None
 
 
 class Member(Struct, frozen=True):
@@ -166,6 +170,13 @@ class Act(Struct, frozen=True):
     why: str = ""
 
 
+class Restored(Struct, frozen=True):
+    """Of a deleted text that is brought back: its author's id, and whom it calls, as its row had it."""
+
+    author: str
+    called: dict[str, str]
+
+
 class Post(Struct, frozen=True):
     """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of
     it.
@@ -176,7 +187,8 @@ class Post(Struct, frozen=True):
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room. `undo_seconds`: how long what a delete takes away can be brought back, by
-    a restore, whose words are the deleted ones.
+    a restore, whose words are the deleted ones (`restored`). `guests`: those who are present, whom a text may
+    call by their names.
     """
 
     room: int
@@ -196,6 +208,8 @@ class Post(Struct, frozen=True):
     over: str | None = None
     forced: bool = False
     undo_seconds: int = 0
+    restored: Restored | None = None
+    guests: tuple[Author, ...] = ()
 
 
 def giving_part(
@@ -310,8 +324,8 @@ class DropRoom(Struct, frozen=True):
 
 
 class MarkRead(Struct, frozen=True):
-    """Remember how far a person has read; never turns back. `identity` was permitted to read the room under
-    the rights numbered `rights`.
+    """Remember how far a person has read; never turns back but where they want it to (`back`): what follows
+    is unread again. `identity` was permitted to read the room under the rights numbered `rights`.
     """
 
     room: int
@@ -319,6 +333,7 @@ class MarkRead(Struct, frozen=True):
     seq: int
     identity: Identity = SYSTEM
     rights: int = 0
+    back: bool = False
 
 
 class NoteGuest(Struct, frozen=True):
@@ -339,6 +354,16 @@ class Mute(Struct, frozen=True):
     room: int
     person: str
     muted: bool
+    identity: Identity = SYSTEM
+    rights: int = 0
+
+
+class Notify(Struct, frozen=True):
+    """Of what the browsers of a member tell them. `identity`, `rights`: as of MarkRead."""
+
+    room: int
+    person: str
+    level: Level
     identity: Identity = SYSTEM
     rights: int = 0
 
@@ -381,6 +406,7 @@ Request = (
     | DropRoom
     | MarkRead
     | Mute
+    | Notify
     | Prune
     | ForgetDeleted
     | NoteGuest

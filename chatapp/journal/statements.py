@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from msgspec import UnsetType
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -13,6 +14,7 @@ from chatapp.journal.reading import (
     GUESTS,
     HOOKS,
     MEMBERS,
+    MENTIONS,
     MESSAGES,
     READS,
     REPORTS,
@@ -64,14 +66,14 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, DELETED_TEXTS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    for table in (MESSAGES, DELETED_TEXTS, REPORTS):
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
@@ -91,7 +93,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
     least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
-    for table in (MESSAGES, DELETED_TEXTS, REPORTS):
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True
@@ -105,23 +107,38 @@ def amend(connection: Connection, change: Message, at: int) -> None:
     newest: dict[str, Any]
     match change.kind:
         case "edit":
-            newest = {"body": change.body, "edited_at": at}
+            newest = {"body": change.body, "edited_at": at, "called": called_in(change)}
         case "delete":
-            newest = {"body": "", "deleted_at": at}
-            connection.execute(
-                messages.where(columns.of == change.of, columns.kind.in_(TELLING)).values(body="")
-            )
+            newest = {"body": "", "deleted_at": at, "called": None}
+            told = messages.where(columns.of == change.of, columns.kind.in_(TELLING))
+            connection.execute(told.values(body="", called=None))
         case _:
-            newest = {"body": change.body, "deleted_at": None}
-            connection.execute(
-                messages.where(columns.of == change.of, columns.kind == "delete").values(remove=True)
-            )
+            newest = {"body": change.body, "deleted_at": None, "called": called_in(change)}
+            deletions = messages.where(columns.of == change.of, columns.kind == "delete")
+            connection.execute(deletions.values(remove=True))
     connection.execute(messages.where(columns.seq == change.of).values(newest))
+    mentioned = (MENTIONS.c.room_id == change.room) & (MENTIONS.c.seq == change.of)
+    connection.execute(delete(MENTIONS).where(mentioned))
+
+
+def called_in(message: Message) -> dict[str, str] | None:
+    """Whom a message calls, as its row has it."""
+    if isinstance(message.called, UnsetType):
+        return None
+    return dict(zip(message.called, message.people_called, strict=True))
+
+
+def mentions(message: Message, author: str) -> list[dict[str, Any]]:
+    """Rows of whom a text of `author`, an id, or what says one again, calls: so they are counted."""
+    people = dict.fromkeys(person for person in message.people_called if person != author)
+    seq = message.of if message.kind in TELLING else message.seq
+    return [{"person_id": person, "room_id": message.room, "seq": seq} for person in people]
 
 
 def keep_deleted(connection: Connection, text: Row[Any], by: str, until: int) -> None:
     """Keep what `text` says, which `by` is about to delete, so that it can be brought back."""
-    row = {"room_id": text.room_id, "seq": text.seq, "body": text.body, "by_id": by, "until": until}
+    row = {"room_id": text.room_id, "seq": text.seq, "body": text.body, "called": text.called}
+    row |= {"by_id": by, "until": until}
     connection.execute(insert(DELETED_TEXTS).values(row))
 
 
@@ -180,6 +197,13 @@ def mute(connection: Connection, room: int, person: str, muted: bool) -> None:
     """Raises BadRequest where the person is no member."""
     mine = (MEMBERS.c.room_id == room) & (MEMBERS.c.person_id == person)
     if not connection.execute(update(MEMBERS).where(mine).values(muted=muted)).rowcount:
+        raise BadRequest("Join the room first")
+
+
+def notify(connection: Connection, room: int, person: str, level: str) -> None:
+    """Raises BadRequest where the person is no member."""
+    mine = (MEMBERS.c.room_id == room) & (MEMBERS.c.person_id == person)
+    if not connection.execute(update(MEMBERS).where(mine).values(notify=level)).rowcount:
         raise BadRequest("Join the room first")
 
 
@@ -277,6 +301,13 @@ def advance_read(connection: Connection, person: str, room: int, seq: int) -> in
     position = select(READS.c.seq).where(READS.c.person_id == person, READS.c.room_id == room)
     read: int = connection.execute(position).scalar_one()
     return read
+
+
+def turn_read_back(connection: Connection, person: str, room: int, seq: int) -> int:
+    """What follows `seq` is unread again; returns how far the person has read now."""
+    mine = (READS.c.person_id == person) & (READS.c.room_id == room)
+    connection.execute(update(READS).where(mine, READS.c.seq > seq).values(seq=seq))
+    return connection.scalar(select(READS.c.seq).where(mine)) or 0
 
 
 def _upsert(connection: Connection, table: Table) -> Any:

@@ -26,8 +26,9 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
+from chatapp.journal.mentioning import Calls
 from chatapp.journal.people_requests import Erase, Person, SignUp
-from chatapp.journal.reading import MESSAGES, ROOMS, message_of
+from chatapp.journal.reading import MENTIONS, MESSAGES, ROOMS, message_of
 from chatapp.journal.requests import (
     Act,
     ChangeRoom,
@@ -44,12 +45,14 @@ from chatapp.journal.requests import (
     MarkRead,
     Mute,
     NoteGuest,
+    Notify,
     PeopleMoved,
     PeopleRequest,
     Post,
     Prune,
     Report,
     Request,
+    Restored,
     RevokeHook,
     SetMember,
     Settle,
@@ -110,9 +113,11 @@ class _Transaction:
         self._connection = connection
         self._rooms: dict[int, _OpenRoom] = {}
         self._rows: list[dict[str, Any]] = []
+        self._mentions: list[dict[str, Any]] = []
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
         self._rights: dict[int, Rights] = {}
+        self._calls = Calls(connection)
         self._people: int | None = None  # their number, once it is needed
         self._people_moved = False
 
@@ -175,6 +180,8 @@ class _Transaction:
                     return self._mark_read(request)
                 case Mute():
                     return self._mute(request)
+                case Notify():
+                    return self._notify(request)
                 case NoteGuest():
                     return self._note_guest(request)
                 case Prune():
@@ -385,6 +392,7 @@ class _Transaction:
     def _number(self, room: _OpenRoom, post: Post) -> Message:
         room.last_seq += 1
         room.last_at = max(now(), room.last_at + 1)  # no two messages share a time, whatever the clock does
+        called = post.restored.called if post.restored else self._calls.of(post, room.rights)
         message = Message(
             room=room.id,
             seq=room.last_seq,
@@ -396,6 +404,8 @@ class _Transaction:
             client_id=post.client_id,
             remove=True if post.remove else UNSET,
             detail=UNSET if post.detail is None else post.detail,
+            mentions=list(called.values()) if called else UNSET,
+            called=list(called) if called else UNSET,
         )
         self._rows.append(
             {
@@ -411,11 +421,15 @@ class _Transaction:
                 "client_id": post.client_id,
                 "remove": post.remove or None,
                 "detail": post.detail,
+                "called": called or None,
             }
         )
         room.messages.append(message)
         if post.kind in AMENDING:
             self._amend(room, message)
+        self._mentions += statements.mentions(
+            message, post.restored.author if post.restored else post.author.id
+        )
         return message
 
     def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
@@ -446,7 +460,8 @@ class _Transaction:
                 statements.keep_deleted(self._connection, original, post.author.id, until)
         else:
             did = "brought back"
-            post = structs.replace(post, body=original.said)
+            restored = Restored(original.author_id, original.called_then or {})
+            post = structs.replace(post, body=original.said, restored=restored)
             statements.take_deleted(self._connection, original.room_id, original.seq)
         if original.author_id != post.author.id:
             act = Act(f"{did} #{post.of} of {original.author_name}", original.author_id)
@@ -527,6 +542,8 @@ class _Transaction:
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         seq = max(0, min(request.seq, room.last_seq))
+        if request.back:
+            return statements.turn_read_back(self._connection, request.person, request.room, seq)
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
     def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
@@ -537,6 +554,12 @@ class _Transaction:
         room = self._room(request.room)
         self._permit(room, request.identity, "read", request.rights)
         statements.mute(self._connection, room.id, request.person, request.muted)
+        return room.id
+
+    def _notify(self, request: Notify) -> int:
+        room = self._room(request.room)
+        self._permit(room, request.identity, "read", request.rights)
+        statements.notify(self._connection, room.id, request.person, request.level)
         return room.id
 
     def _note_guest(self, request: NoteGuest) -> int:
@@ -563,6 +586,9 @@ class _Transaction:
         if self._rows:
             self._connection.execute(_INSERT, self._rows)
             self._rows = []
+        if self._mentions:
+            self._connection.execute(insert(MENTIONS), self._mentions)
+            self._mentions = []
 
     def _advance(self) -> list[Commit]:
         touched = [room for room in self._rooms.values() if room.messages or room.changed]

@@ -66,6 +66,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "members.join": Operation(NOTICE),
     "members.leave": Operation(NOTICE),
     "members.mute": Operation({204: None}, members.Muting),
+    "members.notify": Operation({204: None}, members.Notifying),
     "members.put": Operation(NOTICE, members.Part),
     "members.remove": Operation({200: Message}),
     "messages.read": Operation(

@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 from msgspec import UNSET
 
-from chatapp import access, administration, auth, cursor, listing, membership, posting
+from chatapp import access, administration, auth, cursor, listing, membership, posting, reads
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -104,6 +104,14 @@ def say(room_id: int) -> Response:
     except ChatError as error:
         return room_page(room_id, error=error, form=form)
     return see_other(url_for("rooms.show", room_id=room_id))
+
+
+@bp.post("/chats/<room_id:room_id>/messages/<int:seq>/unread")
+def mark_unread(room_id: int, seq: int) -> Response:
+    """Have the message and all that follows it unread again, and show the rooms."""
+    auth.guard_write()
+    reads.mark(get_hub(), get_identity(), room_id, seq - 1, back=True)
+    return see_other(url_for("rooms.index"))
 
 
 def index_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:

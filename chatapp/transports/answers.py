@@ -5,9 +5,9 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from chatapp.journal.people_requests import AccountRole, InvitationLine
-from chatapp.journal.requests import AuditLine, Member, ReportLine, Sanction
+from chatapp.journal.requests import AuditLine, Level, Member, ReportLine, Sanction
 from chatapp.journal.token_requests import HookLine, TokenLine
-from chatapp.message import Author, Message
+from chatapp.message import Message
 from chatapp.permissions import Posting, RoomKind, RoomRole
 from chatapp.transports.frames_v1 import Present
 
@@ -35,8 +35,20 @@ class Batch(Struct, frozen=True):
     reset: bool | UnsetType = UNSET
 
 
+class Other(Struct, frozen=True):
+    """Who else is in a direct conversation. `here`: is on this server, in whichever room."""
+
+    id: str
+    name: str
+    here: bool
+
+
 class Room(Struct, frozen=True):
-    """A room as the asker sees it. `cursor`: its newest number; `role`: the asker's part in it."""
+    """A room as the asker sees it. `cursor`: its newest number; `role`: the asker's part in it.
+
+    `mentions`: in how many unread texts the asker is called, at most 100. `notify`: of what the asker's
+    browsers tell them while they do something else.
+    """
 
     id: int
     name: str
@@ -44,17 +56,19 @@ class Room(Struct, frozen=True):
     cursor: int
     epoch: str
     unread: int
+    mentions: int
     here: int
     closed: bool
     kind: RoomKind
     role: RoomRole | None
     muted: bool
+    notify: Level
     posting: Posting
     guests: bool
     slow_seconds: int
     keep_days: int | None
     keep_messages: int | None
-    party: list[Author]
+    party: list[Other]
 
 
 class Rooms(Struct, frozen=True):

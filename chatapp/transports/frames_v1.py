@@ -49,10 +49,11 @@ class TypingNow(Struct, frozen=True, tag_field="type", tag="typing"):
 
 
 class ReadUpTo(Struct, frozen=True, tag_field="type", tag="read"):
-    """You have read the room up to `seq` elsewhere."""
+    """You have read the room up to `seq` elsewhere. `unread`: what follows is to be unread again."""
 
     room: int
     seq: int
+    unread: bool | UnsetType = UNSET
 
 
 class Present(Struct, frozen=True, omit_defaults=True):
@@ -80,6 +81,13 @@ class Renamed(Struct, frozen=True, tag_field="type", tag="person"):
     id: str
     name: str
     status: str | UnsetType = UNSET
+
+
+class Here(Struct, frozen=True, tag_field="type", tag="here"):
+    """Somebody with whom you have a conversation came to this server, or left it."""
+
+    id: str
+    here: bool
 
 
 class RoomsChanged(Struct, frozen=True, tag_field="type", tag="rooms"):
@@ -110,6 +118,7 @@ ServerFrame = (
     | ReadUpTo
     | Presence
     | Renamed
+    | Here
     | RoomsChanged
     | Pong
     | Error

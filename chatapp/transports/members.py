@@ -1,4 +1,4 @@
-"""`/api/rooms/<id>/members` and its neighbours: who is in a room, joining, leaving, muting."""
+"""`/api/rooms/<id>/members` and its neighbours: who is in a room, joining, leaving, muting, notifications."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from chatapp import auth, listing, membership
 from chatapp.globals import get_hub, get_identity
+from chatapp.journal.requests import Level
 from chatapp.message import Message
 from chatapp.transports import json_api
 
@@ -19,6 +20,12 @@ class Part(Struct, frozen=True):
 
 class Muting(Struct, frozen=True):
     muted: bool
+
+
+class Notifying(Struct, frozen=True):
+    """`level`: of all that is said, of what calls the asker (and all of a conversation), or of nothing."""
+
+    level: Level
 
 
 class Party(Struct, frozen=True):
@@ -76,6 +83,14 @@ def mute(room_id: int) -> Response:
     """Whether the asker wants to hear of a room; 204."""
     auth.guard_write()
     membership.mute(get_hub(), get_identity(), room_id, json_api.body(Muting).muted)
+    return Response(status=204)
+
+
+@bp.post("/api/rooms/<room_id:room_id>/notify")
+def notify(room_id: int) -> Response:
+    """Of what the asker's browsers tell them while they do something else; 204."""
+    auth.guard_write()
+    membership.notify(get_hub(), get_identity(), room_id, json_api.body(Notifying).level)
     return Response(status=204)
 
 

@@ -29,6 +29,7 @@ class Typing(Struct, frozen=True):
 class Read(Struct, frozen=True):
     room: int
     seq: int
+    unread: bool = False
 
 
 class Ping(Struct, frozen=True):

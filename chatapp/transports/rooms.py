@@ -37,7 +37,10 @@ class Settings(Struct, frozen=True):
 
 
 class ReadUpTo(Struct, frozen=True):
+    """`unread`: what follows `seq` is to be unread again."""
+
     seq: int
+    unread: bool = False
 
 
 @bp.get("/api/rooms")
@@ -119,15 +122,15 @@ def typing(room_id: int) -> Response:
 
 @bp.post("/api/rooms/<room_id:room_id>/read")
 def read(room_id: int) -> Response:
-    """Remember how far the asker has read; 204."""
+    """Remember how far the asker has read, or wants to have; 204."""
     auth.guard_write()
     hub, identity = get_hub(), get_identity()
     if not identity.known:
         raise SignIn()
-    seq = json_api.body(ReadUpTo).seq
+    position = json_api.body(ReadUpTo)
     access.enter(hub, identity, room_id)
     if hub.limiter.reading(room_id, identity):
-        reads.mark(hub, identity, room_id, seq)
+        reads.mark(hub, identity, room_id, position.seq, back=position.unread)
     return Response(status=204)
 
 

@@ -53,6 +53,7 @@ class Session:
         self._connection = Connection(hub, server.socket, identity, WEBSOCKET, many_rooms=True)
         self._budget = FrameBudget(hub.limiter.frames)
         self._reads = Reads(hub, lambda: self._connection.identity)
+        self._connection.turned_back = self._reads.turned_back
         self._typed: dict[int, float] = {}
         self._in_flight = 0
         self._answered = Event()
@@ -101,6 +102,8 @@ class Session:
                 self._connection.send_frame("left", frames.left(frame.room))
             case Typing():
                 self._typing(frame.room)
+            case Read() if frame.unread:
+                self._reads.turn_back(frame.room, frame.seq, self._connection.outlet)
             case Read():
                 self._reads.read(frame.room, frame.seq, self._connection.outlet)
             case Ping():
@@ -171,4 +174,4 @@ def _plain(value: object) -> object:
     """`value` if it is small enough to be sent back as it came."""
     if isinstance(value, str):
         return value[:ECHO_LIMIT]
-    return value if isinstance(value, int) and abs(value) < 2**63 else None
+    return value if type(value) is int and abs(value) < 2**63 else None

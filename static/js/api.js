@@ -18,11 +18,11 @@ export function roomPath(room, rest = "") {
 }
 
 /**
- * The answer's JSON, or null where it has none; `outlives`: it goes out also while the page is left. Throws
+ * The answer's JSON, or null where it has none; what has `json` is a POST unless `method` says otherwise; `outlives`: it goes out also while the page is left. Throws
  * Problem, and AbortError where `signal` ended it.
  */
-export async function request(path, { json, signal, limit = REQUEST_LIMIT, outlives = false } = {}) {
-  const answer = await exchange(path, json, signal, limit, outlives);
+export async function request(path, { method = "POST", json, signal, limit = REQUEST_LIMIT, outlives = false } = {}) {
+  const answer = await exchange(path, method, json, signal, limit, outlives);
   const body = await answer.json().catch(() => null);
   signal?.throwIfAborted();
   if (answer.ok && (body || answer.status === 204)) return body;
@@ -35,11 +35,11 @@ export async function request(path, { json, signal, limit = REQUEST_LIMIT, outli
   });
 }
 
-async function exchange(path, json, signal, limit, keepalive) {
+async function exchange(path, method, json, signal, limit, keepalive) {
   const timeout = AbortSignal.timeout(limit);
   const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout, keepalive };
   if (json !== undefined) {
-    options.method = "POST";
+    options.method = method;
     options.headers = { "Content-Type": "application/json", "X-CSRF-Token": CSRF_TOKEN };
     options.body = JSON.stringify(json);
   }

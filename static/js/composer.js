@@ -74,6 +74,13 @@ export class Composer extends EventTarget {
     this.#changed();
   }
 
+  /** Puts `words` into the place of what stands here. */
+  write(words) {
+    this.#field.value = words;
+    this.#field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    this.focus();
+  }
+
   set placeholder(words) {
     this.#field.placeholder = words;
   }

@@ -39,6 +39,11 @@ export class Log extends EventTarget {
     return this.#rows.isEmpty;
   }
 
+  /** Who wrote what is on the page. */
+  get authors() {
+    return this.#messages.authors;
+  }
+
   /** Whether the newest message of all is in view. */
   get isAtNewest() {
     return this.atEdge && this.#scroller.atFoot;

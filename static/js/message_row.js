@@ -1,6 +1,7 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
 import { fillFace } from "./faces.js";
+import { calls, markMentions } from "./mentions.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
 import { dayName, fillTime } from "./times.js";
@@ -30,6 +31,8 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message);
+  markMentions(part("words"), message, me?.id);
+  row.classList.toggle("for-me", calls(message, me?.id));
   part("edited").hidden = !message.edited_at;
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;

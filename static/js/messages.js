@@ -30,12 +30,11 @@ export class Messages {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
     const last = this.#deletes.get(seq);
-    if (last?.kind === "delete") return { ...message, body: "", deleted_at: last.at, deleted_by: last.author };
-    const isBack = last?.at > message.deleted_at;
-    const text = isBack ? { ...message, body: last.body, deleted_at: null } : message;
+    if (last?.kind === "delete") return { ...message, mentions: [], body: "", deleted_at: last.at, deleted_by: last.author };
+    const text = last?.at > message.deleted_at ? { ...message, ...wordsOf(last), deleted_at: null } : message;
     const edit = this.#edits.get(seq);
     const isNews = edit?.body && !text.deleted_at && edit.at > (text.edited_at ?? "");
-    return isNews ? { ...text, body: edit.body, edited_at: edit.at } : text;
+    return isNews ? { ...text, ...wordsOf(edit), edited_at: edit.at } : text;
   }
 
   /** The reactions that stand: [{mark, names, own}], in the order of their first. */
@@ -53,6 +52,11 @@ export class Messages {
   lastBy(author) {
     const own = this.by(author).map((seq) => this.get(seq)).filter(({ kind, deleted_at: gone }) => kind === "text" && !gone);
     return own.reduce((last, each) => (last?.seq > each.seq ? last : each), null);
+  }
+
+  /** Who wrote what is known: {id, name}. */
+  get authors() {
+    return [...new Map([...this.#shown.values()].map(({ author }) => [author.id, author])).values()];
   }
 
   /** The seqs of what somebody wrote. */
@@ -77,6 +81,11 @@ export class Messages {
     if (!this.#reactions.has(seq)) this.#reactions.set(seq, new Map());
     return this.#reactions.get(seq);
   }
+}
+
+/** What a message says, and whom it calls. */
+function wordsOf({ body, mentions, called }) {
+  return { body, mentions, called };
 }
 
 function keepNewest(map, key, message) {

@@ -37,6 +37,11 @@ export class People {
     this.#show();
   }
 
+  /** Who is here: in a large room not all of them. */
+  get here() {
+    return [...this.#here.values()];
+  }
+
   /** Somebody has a new name or, where there is one, another status. */
   changed({ id, ...news }) {
     const person = this.#here.get(id);

@@ -8,41 +8,54 @@ const READ_PAUSE = 5_000; // ms between two reports to the server
 
 export class Reading extends EventTarget {
   unread = 0;
+  forMe = 0; // of these, what calls this person or is said to them alone
 
-  #title;
   #log;
   #connection;
   #room;
   #told = 0;
   #timer = null;
+  #held = false;
 
   /** `room`: the id to report what was read in, or null for who has no name. Event `change`: when `unread` did. */
-  constructor({ title, log, connection, room }) {
+  constructor({ log, connection, room }) {
     super();
-    this.#title = title;
     this.#log = log;
     this.#connection = connection;
     this.#room = room;
-    document.addEventListener("visibilitychange", () => this.look());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.release() : this.look()));
     connection.addEventListener("state", () => this.#lineChanged());
     connection.addEventListener("error", ({ detail: { re } }) => re === "read" && (this.#told = 0));
     addEventListener("pagehide", () => this.#tell()); // what was read since the last report
   }
 
-  set title(title) {
-    this.#title = title;
+  /** Somebody wants what they have read to be unread: it stays so until they come back or write. */
+  hold() {
+    this.#held = true;
     this.#show();
+  }
+
+  release() {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#told = 0;
+    this.#show();
+  }
+
+  get isHeld() {
+    return this.#held;
   }
 
   get #isWatching() {
     return !document.hidden && this.#log.isAtNewest;
   }
 
-  /** A text by somebody else came in. */
-  heard(message) {
+  /** A text by somebody else came in; `forMe`: it calls this person, or is said to them alone. */
+  heard(message, forMe) {
     if (this.#isWatching) return this.look();
     if (this.unread === 0) this.#log.markNew(message.seq);
     this.unread += 1;
+    if (forMe) this.forMe += 1;
     this.#show();
   }
 
@@ -50,7 +63,7 @@ export class Reading extends EventTarget {
   look() {
     if (!this.#isWatching) return;
     if (this.unread > 0) {
-      this.unread = 0;
+      this.unread = this.forMe = 0;
       this.#show();
     }
     this.#tellSoon();
@@ -63,7 +76,6 @@ export class Reading extends EventTarget {
   }
 
   #show() {
-    document.title = this.unread > 0 ? `(${this.unread}) ${this.#title}` : this.#title;
     this.dispatchEvent(new Event("change"));
   }
 
@@ -78,7 +90,7 @@ export class Reading extends EventTarget {
   /** Whether there was something to report, and a line to report it over. */
   #tell() {
     const { cursor, state } = this.#connection;
-    if (this.#room === null || !this.#isWatching || state !== "live" || cursor <= this.#told) return false;
+    if (this.#room === null || this.#held || !this.#isWatching || state !== "live" || cursor <= this.#told) return false;
     this.#told = cursor;
     this.#connection.send({ type: "read", room: this.#room, seq: cursor });
     return true;

@@ -1,6 +1,8 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
+import { carryOut, plainly } from "./commands.js";
+import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -10,15 +12,19 @@ import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
+import { calls } from "./mentions.js";
 import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
 import { moveByKeys } from "./row_focus.js";
+import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
+import { suggestions } from "./suggestions.js";
+import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
 
@@ -53,7 +59,8 @@ const history = new History({
   foot: byId("log-foot"),
   scroller: byId("log"),
 });
-const reading = new Reading({ title: document.title, log, connection, room: me && room.id });
+const reading = new Reading({ log, connection, room: me && room.id });
+const tab = new Tab(document.title);
 const head = new Head(room);
 const people = new People(page.people, me, page.parts);
 const about = new About({ room: room.id, me });
@@ -66,6 +73,11 @@ const rooms = new RoomsList({
 });
 const composer =
   byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
+const notifications = new Notifications({ room, me, rooms });
+if (composer) {
+  const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
+  new Completion(byId("composer").querySelector("textarea"), suggestions({ room, me, ...known }));
+}
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
 moveByKeys(byId("log"), byId("messages"));
@@ -100,7 +112,8 @@ function listen() {
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
   connection.addEventListener("rooms", () => rooms.refresh());
-  connection.addEventListener("read", ({ detail: frame }) => rooms.read(frame.room));
+  connection.addEventListener("read", ({ detail: frame }) => read(frame));
+  connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
@@ -110,7 +123,8 @@ function listen() {
     reading.look();
     showJump();
   });
-  reading.addEventListener("change", showJump);
+  reading.addEventListener("change", () => (showJump(), showTab()));
+  rooms.addEventListener("change", showTab);
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
   if (outbox) listenToWriting();
@@ -133,20 +147,36 @@ function listenToWriting() {
   composer.addEventListener("done", () => log.toFoot());
   menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
   menu.addEventListener("edit", ({ detail: message }) => composer.edit(message));
+  menu.addEventListener("unread", ({ detail: message }) => markUnread(message));
   menu.addEventListener("change", ({ detail: change }) => outbox.isFull ? announce(FULL) : outbox.add(change));
   menu.addEventListener("said", ({ detail: words }) => announce(words));
+  byId("composer").addEventListener("input", () => (byId("command-refused").hidden = true));
 }
 
 function hear(message) {
   rooms.heard(message);
+  if (message.kind === "text" && message.author.id !== me?.id && (message.room !== room.id || message.seq > begunAt)) notifications.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
-  if (isNews) reading.heard(message);
+  if (isNews) reading.heard(message, room.kind === "direct" || calls(message, me?.id));
   if (message.kind === "notice" && message.detail) change(message.detail);
+}
+
+/** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
+function markUnread({ seq }) {
+  connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
+  reading.hold();
+  announce("Unread from here");
+}
+
+/** This person has read a room elsewhere, or wants to have it unread. */
+function read(frame) {
+  if (frame.room === room.id && frame.unread) reading.hold();
+  rooms.read(frame);
 }
 
 /** What a notice says has changed. */
@@ -213,16 +243,37 @@ function typed({ who }) {
 }
 
 async function say(event) {
+  const { body, of } = event.detail;
+  const words = of === null ? plainly(body) : body;
+  if (words === null) {
+    event.preventDefault();
+    return command(body);
+  }
   if (outbox.isFull) {
     event.preventDefault();
     return announce(`${FULL} Your words stay in the field.`);
   }
-  outbox.add(event.detail);
-  if (event.detail.kind === "edit") return;
+  if (event.detail.kind === "edit") return outbox.add(event.detail);
   log.markNew(null);
+  reading.release();
+  await send({ ...event.detail, body: words });
+}
+
+async function send(said) {
+  outbox.add(said);
   log.toFoot();
   await history.toNewest();
   log.toFoot();
+}
+
+/** What begins with a slash: its words stay in the field until it is done. */
+async function command(body) {
+  const { say: words, write = "", refused: why } = await carryOut(body, room.id);
+  byId("command-refused").hidden = !why;
+  byId("command-refused").textContent = why ?? "";
+  if (why) return;
+  composer.write(write);
+  if (words) await send({ body: words });
 }
 
 /** "Send again", "Edit" and "Discard" of a message that was refused. */
@@ -278,11 +329,16 @@ function showEmpty() {
   byId("empty").hidden = !log.isEmpty || !history.isExhausted;
 }
 
+function showTab() {
+  rooms.countsCurrent = reading.isHeld;
+  tab.show({ forMe: reading.forMe + rooms.forMe, unread: reading.unread });
+}
+
 function showPace() {
   if (composer) composer.pace = about.slowSeconds;
 }
 
 function showName() {
-  reading.title = `${room.name} · ${page.site}`;
+  tab.title = `${room.name} · ${page.site}`;
   if (composer) composer.placeholder = `Write to ${room.name}`;
 }

@@ -3,27 +3,32 @@
 
 import { Problem, request } from "./api.js";
 import { fillFace } from "./faces.js";
+import { calls } from "./mentions.js";
+import { short } from "./tab.js";
 import { copyOf } from "./templates.js";
 
 const REFRESH = 60_000; // ms, where each room is followed
 const LOOK = 5_000; // ms between two looks whether it is time
 const REFRESH_REST = 15_000; // ms, where there are some that the line cannot follow
+const SOON = 300; // ms in which several reasons to ask the server are one
 
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
-
-export class RoomsList {
+/** Event `change`: when `forMe` may have. */
+export class RoomsList extends EventTarget {
   #lists;
   #current;
   #me;
   #connection;
-  #rooms = new Map(); // id -> {element, unread, cursor, …}; `cursor`: up to where `unread` counts
+  #rooms = new Map(); // id -> {element, unread, mentions, cursor, …}; `cursor`: up to where these count
   #refreshedAt = 0;
+  #timer = null;
   #followsAll = false;
+  #countsCurrent = false;
 
   /**
    * `lists`: {rooms, direct, archived}, as the server wrote them; `current`: the id of the room on the page.
    */
   constructor({ lists, current, me, connection }) {
+    super();
     this.#lists = lists;
     this.#current = current;
     this.#me = me;
@@ -36,12 +41,39 @@ export class RoomsList {
     setInterval(() => this.#tick(), LOOK);
   }
 
+  /** Whether the room on the page counts as the others do: its reader wants to have it unread. */
+  set countsCurrent(counts) {
+    if (counts === this.#countsCurrent) return;
+    this.#countsCurrent = counts;
+    this.#refreshSoon();
+  }
+
+  /** In how many texts this person is called in the other rooms, or written to alone. */
+  get forMe() {
+    return [...this.#rooms.values()].reduce((sum, entry) => sum + forMe(entry), 0);
+  }
+
+  /** What is known of a room: {id, name, kind, muted, role, notify}. */
+  about(room) {
+    return this.#rooms.get(room) ?? null;
+  }
+
+  /** All of them. */
+  get all() {
+    return [...this.#rooms].map(([id, { name }]) => ({ id, name }));
+  }
+
   /** A message of any room. */
-  heard({ room, seq, kind, author, detail }) {
+  heard(message) {
+    const { room, seq, kind, author, detail } = message;
     const entry = this.#rooms.get(room);
     if (!entry || seq <= entry.cursor) return;
     entry.cursor = seq;
-    if (kind === "text" && author.id !== this.#me?.id && room !== this.#current) entry.unread += 1;
+    const counts = author.id !== this.#me?.id && this.#counts(room);
+    if (kind === "text" && counts) entry.unread += 1;
+    if (kind === "text" && counts && calls(message, this.#me?.id)) entry.mentions += 1;
+    // Whether the text that it is about is unread, the server knows.
+    if (kind === "edit" || (kind === "delete" && entry.mentions > 0)) this.#refreshSoon();
     for (const field of ["name", "kind", "closed"]) if (detail?.[field] !== undefined) entry[field] = detail[field];
     this.#show(entry);
   }
@@ -49,26 +81,44 @@ export class RoomsList {
   /** The log of a room was begun anew: what follows are old messages. */
   begunAnew({ room, cursor }) {
     const entry = this.#rooms.get(room);
-    if (entry) Object.assign(entry, { cursor, unread: 0 });
+    if (entry) Object.assign(entry, { cursor, unread: 0, mentions: 0 });
     this.refresh();
   }
 
-  /** This person has read `room`, here or elsewhere. */
-  read(room) {
+  /** This person has read a room up to `seq` elsewhere, or wants to have no more of it read (`isBack`). */
+  read({ room, seq, unread: isBack }) {
     const entry = this.#rooms.get(room);
-    if (!entry || room === this.#current) return;
-    entry.unread = 0;
+    if (!entry || !this.#counts(room)) return;
+    if (isBack || seq < entry.cursor) return this.#refreshSoon();
+    entry.unread = entry.mentions = 0;
     this.#show(entry);
+  }
+
+  /** Somebody with whom this person has a conversation came to the server or left it. */
+  came({ id, here }) {
+    for (const entry of this.#rooms.values()) {
+      const other = entry.party?.find((each) => each.id === id);
+      if (!other) continue;
+      other.here = here;
+      this.#show(entry);
+    }
   }
 
   /** The room is gone. */
   remove(room) {
     this.#rooms.get(room)?.element.remove();
     this.#rooms.delete(room);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #refreshSoon() {
+    this.#timer ??= setTimeout(() => this.refresh(), SOON);
   }
 
   /** Asks the server for the list. */
   async refresh() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
     this.#refreshedAt = Date.now();
     try {
       const { rooms } = await request("/api/rooms");
@@ -76,6 +126,10 @@ export class RoomsList {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
+  }
+
+  #counts(room) {
+    return room !== this.#current || this.#countsCurrent;
   }
 
   /** The list goes on where its page's room has ended. */
@@ -92,12 +146,13 @@ export class RoomsList {
   #take(rooms) {
     const listed = new Set(rooms.map(({ id }) => id));
     for (const id of this.#rooms.keys()) if (!listed.has(id)) this.remove(id);
-    for (const { id, unread, cursor, name, kind, closed, muted, party } of rooms) {
+    for (const { id, unread, mentions, cursor, name, kind, closed, muted, role, notify, party } of rooms) {
       const entry = this.#rooms.get(id) ?? this.#add(id);
-      Object.assign(entry, { muted, party });
+      Object.assign(entry, { muted, role, notify, party });
       // Messages that came while the answer was under way are counted here and not in it.
       if (cursor >= entry.cursor) {
-        Object.assign(entry, { name, kind, closed, cursor, unread: id === this.#current ? 0 : unread });
+        Object.assign(entry, { name, kind, closed, cursor });
+        Object.assign(entry, this.#counts(id) ? { unread, mentions } : { unread: 0, mentions: 0 });
       }
       this.#show(entry);
     }
@@ -110,20 +165,26 @@ export class RoomsList {
     const element = copyOf("room");
     element.dataset.room = id;
     element.querySelector("a").href = `/chats/${id}/`;
-    const entry = { element, cursor: -1 };
+    const entry = { element, unread: 0, mentions: 0, cursor: -1 };
     this.#rooms.set(id, entry);
     return entry;
   }
 
-  #show({ element, name, unread, muted, ...room }) {
-    const counts = unread > 0 && !muted;
+  /** What _room_link.html shows of a room. */
+  #show(entry) {
+    const { element, name, unread, muted } = entry;
+    const number = forMe(entry) || (muted ? 0 : unread);
     element.querySelector(".name").textContent = name;
-    element.classList.toggle("unread", counts);
+    element.classList.toggle("unread", number > 0);
     element.classList.toggle("muted", Boolean(muted));
     element.querySelector(".bell").hidden = !muted;
-    element.querySelector(".count").hidden = !counts;
-    element.querySelector(".unread-number").textContent = numbers.format(unread);
-    this.#place(element, room);
+    const count = element.querySelector(".count");
+    count.hidden = number === 0;
+    count.classList.toggle("for-me", forMe(entry) > 0);
+    count.querySelector(".unread-number").textContent = short(number);
+    count.querySelector(".count-words").textContent = forMe(entry) > 0 ? " for you" : " unread";
+    this.#place(element, entry);
+    this.dispatchEvent(new Event("change"));
   }
 
   /** Puts a room under the heading that is its, and gives it its mark. */
@@ -137,8 +198,17 @@ export class RoomsList {
       marks[0].replaceWith(own);
       for (const other of marks.slice(1)) other.remove();
     }
-    if (party?.[0]) fillFace(element.querySelector(".face"), party[0], { own: false });
+    if (!party?.[0]) return;
+    const isHere = party.some(({ here }) => here);
+    fillFace(element.querySelector(".face"), party[0], { own: false });
+    element.querySelector(".presence").classList.toggle("on", isHere);
+    element.querySelector(".presence .said-only").textContent = isHere ? "here" : "away";
   }
+}
+
+/** How much of what is unread in a room calls this person, or is said to them alone. */
+function forMe({ kind, unread, mentions, muted }) {
+  return kind === "direct" ? (muted ? 0 : unread) : mentions;
 }
 
 /** The first room of `list` that stands behind `id`: rooms stand in the order of their numbers. */
@@ -147,12 +217,12 @@ function after(list, id) {
 }
 
 function written(element) {
-  const text = (part) => element.querySelector(part).textContent;
   const { mark } = element.querySelector(".mark").dataset;
   return {
     element,
-    name: text(".name"),
-    unread: Number(text(".unread-number").replaceAll(/\D/g, "")),
+    name: element.querySelector(".name").textContent,
+    unread: Number(element.dataset.unread),
+    mentions: Number(element.dataset.mentions),
     cursor: -1,
     muted: element.classList.contains("muted"),
     kind: mark === "archived" ? "public" : mark,

@@ -5,7 +5,7 @@ import { closedBy, CLOSED } from "./closing.js";
 import { LongPollTransport } from "./longpoll.js";
 import { write } from "./writes.js";
 
-const EVENTS = ["message", "reset", "presence", "typing", "read", "person", "rooms"];
+const EVENTS = ["message", "reset", "presence", "typing", "read", "person", "here", "rooms"];
 const CATCH_UP_LIMIT = 2_000; // ms in which the stream has to bring what the server is known to have
 
 export class SseTransport {

@@ -8,7 +8,7 @@ export async function write(frame) {
   try {
     if (type === "send") return acknowledgement(frame, await request(roomPath(room, "/messages"), { json: said(frame) }));
     if (type === "typing") await request(roomPath(room, "/typing"), { json: {} });
-    if (type === "read") await request(roomPath(room, "/read"), { json: { seq: frame.seq }, outlives: true });
+    if (type === "read") await request(roomPath(room, "/read"), { json: { seq: frame.seq, unread: frame.unread }, outlives: true });
     return null;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -1,0 +1,70 @@
+// What is written behind a "/" is done instead of said: a few deeds that the server has doors for. Two slashes say
+// what begins with one, and a path ("/etc/hosts") is no command.
+
+import { Problem, request, roomPath } from "./api.js";
+
+const COMMAND = /^\/(\p{L}+)(?:\s+([\s\S]*))?$/u;
+
+/** In the order in which they are offered. `does(room, words)` returns what is to be said, or null. */
+const COMMANDS = {
+  topic: {
+    says: "what the room is about",
+    does: (room, topic) => request(roomPath(room), { method: "PATCH", json: { topic } }).then(() => null),
+  },
+  me: {
+    says: "what you are doing",
+    needs: "Say what you are doing: /me waves",
+    does: (room, words) => `_${words}_`,
+  },
+  invite: {
+    says: "somebody into the room",
+    needs: "Say whom: /invite Ada",
+    does: (room, name) => request(memberPath(room, name), { method: "PUT", json: { role: "member" } }).then(() => null),
+  },
+  kick: {
+    says: "somebody out of the room",
+    needs: "Say whom: /kick Ada",
+    does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
+  },
+  help: { says: "what can be done like this", does: () => "/" },
+};
+
+/** The commands that begin with `words`, as lines of the completion. */
+export function commandsLike(words) {
+  return Object.entries(COMMANDS)
+    .filter(([name]) => name.startsWith(words.toLowerCase()))
+    .map(([name, { says }]) => ({ text: `/${name}`, name: `/${name}`, note: says, sign: "/" }));
+}
+
+/** What is to be said where `body` is no command, else null. */
+export function plainly(body) {
+  if (body.startsWith("//")) return body.slice(1);
+  return COMMAND.test(body) ? null : body;
+}
+
+/**
+ * Does what `body` commands. Returns {say, refused, write}: words to be sent, why it was not done, or words for
+ * the field.
+ */
+export async function carryOut(body, room) {
+  const [, name, words = ""] = body.match(COMMAND);
+  const command = COMMANDS[name.toLowerCase()];
+  if (!command) return { refused: `There is no command /${name}. /help has them all; //${name} says it.` };
+  if (command.needs && !words.trim()) return { refused: command.needs };
+  try {
+    const said = await command.does(room, words.trim());
+    return name.toLowerCase() === "help" ? { write: said } : { say: said };
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { refused: error.message };
+  }
+}
+
+/** The name, as it was completed or not. */
+function bare(name) {
+  return name.replace(/^@/, "");
+}
+
+function memberPath(room, name) {
+  return roomPath(room, `/members/${encodeURIComponent(bare(name))}`);
+}

@@ -1,0 +1,159 @@
+// Completion while one writes: a list over the field, of which arrows choose one and Enter or Tab takes it. The
+// focus stays in the field, which names the chosen line by `aria-activedescendant` (WAI-ARIA, listbox).
+
+import { copyOf } from "./templates.js";
+
+const MOST = 8; // lines
+// keyCode while an input method composes; some browsers say so only there.
+const COMPOSING = 229;
+
+export class Completion {
+  #field;
+  #list = document.getElementById("completions");
+  #said = document.getElementById("completions-said");
+  #sources;
+  #found = null; // {start, end, items}: the part of the text that is being completed, and by what
+  #chosen = 0;
+  #asked = 0;
+  #dismissed = null; // the start of what is not to be completed: somebody closed the list
+
+  /**
+   * `sources`: each {before, find}. `before`: a pattern for the text in front of the caret, whose first group
+   * is what is completed and whose second what is looked for; `find(words)`: the lines for that, or a promise
+   * of them: {text, name, note, face}, of which `text` is inserted.
+   */
+  constructor(field, sources) {
+    this.#field = field;
+    this.#sources = sources;
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", this.#list.id);
+    field.addEventListener("input", (event) => event.isComposing || this.#look());
+    field.addEventListener("compositionend", () => this.#look());
+    field.addEventListener("click", () => this.#look());
+    field.addEventListener("blur", () => this.#close());
+    // Before the composer hears of it: Enter takes a line and does not send.
+    field.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
+    this.#list.addEventListener("mousedown", (event) => this.#clicked(event));
+  }
+
+  get #isOpen() {
+    return this.#found !== null;
+  }
+
+  /** Whether what the chosen line would insert stands there already. */
+  get #isWritten() {
+    const { start, end, items } = this.#found;
+    return this.#field.value.slice(start, end) === items[this.#chosen].text;
+  }
+
+  async #look() {
+    const asked = ++this.#asked;
+    const found = await this.#find();
+    if (asked !== this.#asked) return; // somebody has written on meanwhile
+    if (!found?.items.length || document.activeElement !== this.#field) return this.#close();
+    this.#found = found;
+    this.#chosen = 0;
+    this.#show();
+  }
+
+  async #find() {
+    const { selectionStart: end, selectionEnd, value } = this.#field;
+    if (end !== selectionEnd) return null;
+    let stays = false;
+    for (const { before, find } of this.#sources) {
+      const match = value.slice(0, end).match(before);
+      if (!match) continue;
+      const start = end - match[1].length;
+      if (start === this.#dismissed) {
+        stays = true;
+        continue;
+      }
+      const items = (await find(match[2])).slice(0, MOST);
+      if (items.length) return { start, end, items };
+    }
+    if (!stays) this.#dismissed = null;
+    return null;
+  }
+
+  #pressed(event) {
+    if (!this.#isOpen || event.isComposing || event.keyCode === COMPOSING) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { key, shiftKey } = event;
+    if (key === "ArrowDown") this.#choose(1);
+    else if (key === "ArrowUp") this.#choose(-1);
+    else if (key === "Enter" && this.#isWritten) return this.#close(); // it sends
+    else if ((key === "Enter" || key === "Tab") && !shiftKey) this.#take();
+    else if (key === "Escape") this.#dismiss();
+    else if (key === "ArrowLeft" || key === "ArrowRight" || key === "Home" || key === "End") return this.#close();
+    else return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
+  #clicked(event) {
+    event.preventDefault(); // the focus stays in the field
+    const line = event.target.closest("[role=option]");
+    if (!line) return;
+    this.#chosen = [...this.#list.children].indexOf(line);
+    this.#take();
+  }
+
+  #choose(step) {
+    const { length } = this.#found.items;
+    this.#chosen = (this.#chosen + step + length) % length;
+    this.#mark();
+  }
+
+  #take() {
+    const { start, end, items } = this.#found;
+    const { text } = items[this.#chosen];
+    this.#close();
+    const space = /^\s/u.test(this.#field.value.slice(end)) ? "" : " ";
+    this.#field.setRangeText(text + space, start, end, "end");
+    if (!space) this.#field.setSelectionRange(start + text.length + 1, start + text.length + 1);
+    this.#dismissed = start; // a longer name may begin with this one: it was chosen
+    this.#field.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertReplacementText" }));
+  }
+
+  #dismiss() {
+    this.#dismissed = this.#found.start;
+    this.#close();
+  }
+
+  #close() {
+    this.#asked += 1;
+    if (!this.#isOpen) return;
+    this.#found = null;
+    this.#list.hidden = true;
+    this.#said.textContent = "";
+    this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  #show() {
+    const lines = this.#found.items.map((item, index) => line(item, index));
+    this.#list.replaceChildren(...lines);
+    this.#list.hidden = false;
+    this.#said.textContent = lines.length === 1 ? "1 suggestion" : `${lines.length} suggestions`;
+    this.#mark();
+  }
+
+  #mark() {
+    for (const [index, each] of [...this.#list.children].entries()) {
+      each.setAttribute("aria-selected", String(index === this.#chosen));
+    }
+    const chosen = this.#list.children[this.#chosen];
+    this.#field.setAttribute("aria-activedescendant", chosen.id);
+    chosen.scrollIntoView({ block: "nearest" });
+  }
+}
+
+function line({ name, note = "", sign = "", fill }, index) {
+  const element = copyOf("completion");
+  element.id = `completion-${index}`;
+  const mark = element.querySelector(".face");
+  if (fill) fill(mark);
+  else mark.replaceWith(Object.assign(document.createElement("span"), { className: "completion-sign", textContent: sign }));
+  element.querySelector(".name").textContent = name;
+  element.querySelector(".note").textContent = note;
+  return element;
+}

@@ -1,0 +1,144 @@
+// What this browser tells of a room while none of its pages is in front: all, what calls one, or nothing.
+//
+// Of those who are members the server keeps it, of others this browser. The browser is asked for its permission by
+// a click in the room's panel, never otherwise. Each message is told once, whichever page hears of it first: they
+// take turns by a lock, and storage has the newest number of each room that was told.
+
+import { request, roomPath } from "./api.js";
+import { calls } from "./mentions.js";
+import { nameNow } from "./names.js";
+import { recall, remember } from "./storage.js";
+
+const TURN = "chatapp.notify";
+const IN_FRONT = "chatapp.in-front";
+const LENGTH = 200; // characters of a message
+
+export class Notifications {
+  #room;
+  #me;
+  #rooms;
+  #panel = document.getElementById("notify");
+  #letGo = null; // ends that this page is in front
+
+  /** `room`: of this page; `rooms`: the rooms at the side, which know of each its level. */
+  constructor({ room, me, rooms }) {
+    this.#room = room;
+    this.#me = me;
+    this.#rooms = rooms;
+    if (!me || !this.#isPossible) return;
+    this.#panel.hidden = false;
+    this.#panel.addEventListener("change", ({ target }) => this.#choose(target.value));
+    this.#panel.querySelector("button").addEventListener("click", () => this.#ask());
+    rooms.addEventListener("change", () => this.#show());
+    for (const [target, name] of [[document, "visibilitychange"], [window, "focus"], [window, "blur"], [window, "pageshow"]]) {
+      target.addEventListener(name, () => this.#noteWhetherInFront());
+    }
+    addEventListener("pagehide", () => this.#letGo?.());
+    this.#noteWhetherInFront();
+    this.#show();
+  }
+
+  /** A text by somebody else, in any room. */
+  async heard(message) {
+    if (!this.#isAllowed || !this.#concerns(message)) return;
+    await navigator.locks.request(TURN, async () => {
+      const key = `told.${this.#me.id}.${message.room}`;
+      if (message.seq <= (recall(key) ?? 0)) return;
+      remember(key, message.seq);
+      if (!(await someoneIsInFront())) this.#tell(message);
+    });
+  }
+
+  /** Browsers have both on pages that come over TLS or from the same machine. */
+  get #isPossible() {
+    return "Notification" in window && "locks" in navigator;
+  }
+
+  get #isAllowed() {
+    return Boolean(this.#me) && this.#isPossible && Notification.permission === "granted";
+  }
+
+  get #level() {
+    return this.#levelOf(this.#room.id);
+  }
+
+  #levelOf(room) {
+    const { role, notify } = this.#rooms.about(room) ?? {};
+    return (role ? null : recall(this.#key(room))) ?? notify ?? "mentions";
+  }
+
+  #key(room) {
+    return `notify.${room}.${this.#me.id}`;
+  }
+
+  #concerns(message) {
+    const about = this.#rooms.about(message.room);
+    if (!about || about.muted) return false;
+    const level = this.#levelOf(message.room);
+    return level === "all" || (level === "mentions" && (about.kind === "direct" || calls(message, this.#me.id)));
+  }
+
+  #tell({ room, seq, author, body }) {
+    const { kind, name } = this.#rooms.about(room);
+    const who = nameNow(author);
+    try {
+      const said = new Notification(kind === "direct" ? who : `${who} in ${name}`, {
+        body: body.length > LENGTH ? `${body.slice(0, LENGTH)}…` : body,
+        icon: "/static/css/mark.svg",
+        tag: `${room}.${seq}`,
+      });
+      said.onclick = () => this.#follow(said, room, seq);
+    } catch {
+      // Some browsers (Chrome on Android) have the name and let only service workers use it.
+    }
+  }
+
+  #follow(said, room, seq) {
+    said.close();
+    window.focus();
+    if (room === this.#room.id) location.hash = `m${seq}`;
+    else location.assign(`/chats/${room}/#m${seq}`);
+  }
+
+  async #choose(level) {
+    if (this.#rooms.about(this.#room.id)?.role) await request(roomPath(this.#room.id, "/notify"), { json: { level } }).catch(() => null);
+    else remember(this.#key(this.#room.id), level);
+    await this.#rooms.refresh();
+    this.#show();
+  }
+
+  async #ask() {
+    await Notification.requestPermission();
+    this.#noteWhetherInFront();
+    this.#show();
+  }
+
+  #show() {
+    const { permission } = Notification;
+    for (const choice of this.#panel.querySelectorAll("input")) {
+      choice.checked = choice.value === this.#level;
+      choice.disabled = permission !== "granted";
+    }
+    this.#panel.querySelector("button").hidden = permission !== "default";
+    this.#panel.querySelector(".hint").hidden = permission !== "denied";
+  }
+
+  /** A page in front holds a lock that the others can see, and lets it go as it is left. */
+  #noteWhetherInFront() {
+    const isInFront = this.#isAllowed && !document.hidden && document.hasFocus();
+    if (!isInFront) this.#letGo?.();
+    if (!isInFront || this.#letGo) return;
+    const held = new Promise((resolve) => {
+      this.#letGo = () => {
+        this.#letGo = null;
+        resolve();
+      };
+    });
+    navigator.locks.request(IN_FRONT, { mode: "shared" }, () => held);
+  }
+}
+
+async function someoneIsInFront() {
+  const { held } = await navigator.locks.query();
+  return held.some(({ name }) => name === IN_FRONT);
+}

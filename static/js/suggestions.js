@@ -1,0 +1,133 @@
+// What can be completed while one writes: people by "@", rooms by "#", emoji by ":", commands by "/".
+
+import { request, roomPath } from "./api.js";
+import { commandsLike } from "./commands.js";
+import { fillFace } from "./faces.js";
+import { nameNow } from "./names.js";
+
+const BEFORE_PERSON = /(?:^|[\s("'[{])(@([^\n@]{0,40}))$/u;
+const BEFORE_ROOM = /(?:^|[\s("'[{])(#([^\n#]{0,80}))$/u;
+const BEFORE_EMOJI = /(?:^|[\s("'[{])(:([\p{L}\p{N}_+-]{2,40}))$/u;
+const BEFORE_COMMAND = /^(\/(\p{L}*))$/u;
+const BEFORE_INVITED = /^\/invite\s+(@?([^\n@]{1,40}))$/iu;
+const FRESH = 60_000; // ms for which the members that were asked for are good
+const LOOK_MORE = 1; // letters from which on everybody with an account is asked for
+
+const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "base" });
+
+/**
+ * `room`: as the page has it; `me`; `here()`: who is present, `authors()`: who wrote what is on the page, `rooms()`:
+ * the rooms at the side; each a list of {id, name}.
+ */
+export function suggestions({ room, me, here, authors, rooms }) {
+  const people = new PeopleKnown({ room, me, here, authors });
+  return [
+    { before: BEFORE_COMMAND, find: commandsLike },
+    { before: BEFORE_INVITED, find: (words) => people.findOutside(words) },
+    { before: BEFORE_PERSON, find: (words) => people.find(words) },
+    { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine) },
+    { before: BEFORE_EMOJI, find: (words) => findEmoji(words) },
+  ];
+}
+
+class PeopleKnown {
+  #room;
+  #me;
+  #here;
+  #authors;
+  #members = [];
+  #askedAt = 0;
+
+  constructor({ room, me, here, authors }) {
+    this.#room = room;
+    this.#me = me;
+    this.#here = here;
+    this.#authors = authors;
+  }
+
+  async find(words) {
+    const [, more] = await Promise.all([this.#learnMembers(), this.#everybody(words)]);
+    const isPublic = this.#room.kind === "public";
+    const known = new Map();
+    // In a room that is not public only its members can be called, and no program anywhere.
+    const all = isPublic ? [...this.#here(), ...this.#authors(), ...this.#members, ...more] : this.#members;
+    for (const person of all) if (!/^h|^system$|^guest$/.test(person.id)) known.set(person.id, person);
+    known.delete(this.#me?.id);
+    return matching([...known.values()], words).map(personLine);
+  }
+
+  /** Those with an account who are no members. */
+  async findOutside(words) {
+    const [, all] = await Promise.all([this.#learnMembers(), this.#askFor(words)]);
+    const members = new Set(this.#members.map(({ id }) => id));
+    return matching(all.filter(({ id }) => !members.has(id)), words).map(personLine);
+  }
+
+  async #learnMembers() {
+    if (Date.now() - this.#askedAt < FRESH) return;
+    this.#askedAt = Date.now();
+    const { members } = await request(roomPath(this.#room.id, "/members")).catch(() => ({ members: this.#members }));
+    this.#members = members;
+  }
+
+  async #everybody(words) {
+    return this.#room.kind === "public" ? this.#askFor(words) : [];
+  }
+
+  async #askFor(words) {
+    if (!this.#me || this.#me.guest || words.length < LOOK_MORE) return [];
+    const { people } = await request(`/api/people?${new URLSearchParams({ q: words })}`).catch(() => ({ people: [] }));
+    return people;
+  }
+}
+
+function personLine(person) {
+  const name = nameNow(person);
+  const note = person.id.startsWith("g") && person.guest ? "guest" : (person.status ?? "");
+  return { text: `@${name}`, name, note, fill: (face) => fillFace(face, { ...person, name }, { own: false, letters: 2 }) };
+}
+
+function roomLine({ name }) {
+  return { text: `#${name}`, name, sign: "#" };
+}
+
+/** Those whose name, or a word of it, begins with `words`: those first whose name does. */
+function matching(all, words) {
+  const sought = folded(words);
+  const rank = ({ name }) => {
+    const full = folded(name);
+    if (full.startsWith(sought)) return 0;
+    return full.split(/[\s\p{P}]+/u).some((word) => word.startsWith(sought)) ? 1 : 2;
+  };
+  return all
+    .map((each) => [rank(each), each])
+    .filter(([place]) => place < 2)
+    .sort(([one, { name }], [other, { name: next }]) => one - other || names.compare(name, next))
+    .map(([, each]) => each);
+}
+
+/** As names are compared here: without capitals and marks. */
+function folded(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+let emoji = null; // [[emoji, [codes]]], once somebody has begun one
+
+async function findEmoji(words) {
+  emoji ??= fetch("/static/data/emoji.json").then((answer) => answer.json());
+  const all = await emoji.catch(() => (emoji = null) ?? []);
+  const sought = words.toLowerCase();
+  const found = [];
+  for (const [mark, codes] of all) {
+    const ranked = codes.split(" ").map((code) => [rankOf(code, sought), code]);
+    const [rank, code] = ranked.sort(([one], [other]) => one - other)[0];
+    if (rank < 3) found.push({ rank, text: mark, name: `:${code}:`, sign: mark });
+  }
+  return found.sort((one, other) => one.rank - other.rank);
+}
+
+function rankOf(code, sought) {
+  if (code === sought) return 0;
+  if (code.startsWith(sought)) return 1;
+  return code.includes(`_${sought}`) ? 2 : 3;
+}

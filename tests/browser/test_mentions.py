@@ -1,0 +1,288 @@
+"""Who is called sees it, at once and in every tab; names complete themselves; what one has read can be unread."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenBrowser
+from tests.browser.transports import NO_WEBSOCKET
+from tests.clients import Person
+from tests.people import Member, member
+from tests.servers import Server
+
+OpenAs = Callable[..., ChatPage]
+# The browser's own are shown by the desktop, which a test cannot see.
+NOTIFICATIONS = """if (location.protocol === "http:") {
+    window.told = [];
+    window.Notification = class {
+        static permission = localStorage.getItem("allowed") ?? "default";
+        static async requestPermission() {
+            localStorage.setItem("allowed", "granted");
+            return (Notification.permission = "granted");
+        }
+        constructor(title, options) {
+            window.told.push({ title, ...options });
+            window.newest = this;
+        }
+        close() {}
+    };
+}"""
+
+
+@pytest.fixture
+def ada(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Ada")) as person:
+        yield person
+
+
+@pytest.fixture
+def grace(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Grace")) as person:
+        yield person
+
+
+@pytest.fixture
+def room_of(visitor: OpenBrowser, server: Server) -> OpenAs:
+    """Opens a room for a member in a browser of their own; returns when the page is live."""
+
+    def make(person: Member, room: int, script: str = NOTIFICATIONS, **options: Any) -> ChatPage:
+        page = visitor(**options)
+        cookies = person.http.cookies.items()
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
+        )
+        page.context.add_init_script(script)
+        page.goto(f"/chats/{room}/")
+        chat = ChatPage(page, room)
+        expect(chat.state).to_have_text("Live")
+        return chat
+
+    return make
+
+
+def at_the_side(page: Page, room: int) -> Locator:
+    return page.locator(f'.rooms-pane [data-room="{room}"]')
+
+
+def direct(ada: Member, grace: Member) -> int:
+    answer = ada.http.post("/api/direct", json={"people": [grace.id]})
+    assert answer.status_code == 200, answer.text
+    room: int = answer.json()["id"]
+    return room
+
+
+def shown_titles(chat: ChatPage) -> list[str]:
+    titles: list[str] = chat.page.evaluate("told.map(({ title, body }) => `${title}: ${body}`)")
+    return titles
+
+
+def test_who_is_called_sees_it_in_the_text_at_the_side_and_on_the_tab(
+    server: Server, ada: Member, grace: Member, room_of: OpenAs, visitor: OpenBrowser
+) -> None:
+    board, attic = ada.make_room(), ada.make_room("attic")
+    talk = direct(ada, grace)
+    here, other = room_of(ada, board), room_of(grace, board)
+    over_sse = room_of(grace, board, script=NO_WEBSOCKET)
+    count = at_the_side(other.page, attic).locator(".count")
+    icon = other.page.locator('link[rel="icon"]')
+
+    # In the text: for her it is a pill in a tinted row, for him it is a name.
+    here.say(f"Well, @{grace.name.upper()}: <b>look</b>")
+    row = other.row(f"Well, @{grace.name.upper()}: <b>look</b>")
+    expect(row).to_have_class("message starts for-me")
+    expect(row.locator(".mention.own")).to_have_text(f"@{grace.name.upper()}")
+    expect(here.rows.locator(".mention")).to_have_text(f"@{grace.name.upper()}")
+    expect(here.rows.locator(".mention.own")).to_have_count(0)
+    # As the server writes it, too.
+    plain = visitor(java_script_enabled=False)
+    plain.context.add_cookies(other.page.context.cookies())  # type: ignore[arg-type]
+    plain.goto(f"/chats/{board}/")
+    expect(plain.locator(".message.for-me .mention.own")).to_have_text(f"@{grace.name.upper()}")
+
+    # At the side: what is said to all is a number, what calls her or is hers alone a pill; over either transport.
+    ada.say(attic, "hello, all")
+    expect(count).to_have_text("1 unread")
+    ada.say(attic, f"hello @{grace.name}")
+    ada.say(talk, "just you")
+    for page in (other.page, over_sse.page):
+        expect(at_the_side(page, attic).locator(".count.for-me")).to_have_text("1 for you")
+        expect(at_the_side(page, talk).locator(".count.for-me")).to_have_text("1 for you")
+        expect(page).to_have_title("(2) board · Chat")
+    expect(icon).to_have_attribute("href", f"{server.url}/static/css/mark-called.svg")
+    # An edit calls no longer; a muted room calls all the same; what is read elsewhere is read here.
+    grace.http.post(f"/api/rooms/{attic}/join")
+    grace.http.post(f"/api/rooms/{attic}/mute", json={"muted": True})
+    expect(at_the_side(other.page, attic).locator(".bell")).to_be_visible()
+    expect(count).to_have_text("1 for you")
+    ada.http.post(ada.messages(attic), json={"kind": "edit", "of": 2, "body": "hello"}).raise_for_status()
+    expect(count).to_be_hidden()
+    grace.http.post(f"/api/rooms/{talk}/read", json={"seq": 1})
+    expect(at_the_side(other.page, talk).locator(".count")).to_be_hidden()
+    expect(other.page).to_have_title("board · Chat")
+    expect(icon).to_have_attribute("href", f"{server.url}/static/css/mark.svg")
+
+
+def test_faces_of_conversations_say_who_is_here(ada: Member, grace: Member, room_of: OpenAs) -> None:
+    board, attic = ada.make_room(), grace.make_room("attic")
+    talk = direct(ada, grace)
+    here = room_of(ada, board)
+    presence = at_the_side(here.page, talk).locator(".presence")
+    expect(presence).to_contain_text("away")
+    other = room_of(grace, attic)
+    expect(presence).to_contain_text("here")
+    other.page.context.close()
+    expect(presence).to_contain_text("away")
+
+
+def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
+    server: Server, ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board, den = ada.make_room(), ada.make_room("den of dragons")
+    guest = Person(server, "Zoë the guest")
+    chat, other = room_of(ada, board), room_of(grace, board)
+    with closing(guest), closing(guest.socket()) as socket:
+        socket.join(board)
+        expect(chat.page.locator(".people-button .people-count")).to_have_text("3")
+        lines = chat.page.get_by_role("option")
+        chat.field.press_sequentially("Dear @zo")
+        expect(lines).to_have_text(["ZGZoë the guestguest"])
+        expect(chat.field).to_have_attribute("aria-activedescendant", "completion-0")
+        chat.field.press("Escape")
+        expect(chat.page.locator("#completions")).to_be_hidden()
+        chat.field.press_sequentially("e")
+        expect(chat.page.locator("#completions")).to_be_hidden()
+        chat.field.fill("")
+        chat.field.press_sequentially("Dear @zo")
+        expect(lines).to_have_count(1)
+        chat.field.press("Enter")
+        expect(chat.field).to_have_value("Dear @Zoë the guest ")
+        chat.field.press_sequentially("and @" + grace.name[:5].lower())
+        expect(lines.first).to_contain_text("Grace")
+        chat.field.press("ArrowDown")
+        chat.field.press("ArrowUp")
+        chat.field.press_sequentially(grace.name[5:])
+        expect(lines).to_have_count(1)
+        chat.field.press("Tab")
+        chat.field.press_sequentially("in #drag")
+        expect(lines).to_have_text(["#den of dragons"])
+        chat.field.press("Enter")
+        with chat.page.expect_response("**/static/data/emoji.json"):
+            chat.field.press_sequentially(":tad")
+        expect(lines.first).to_contain_text(":tada:")
+        chat.field.press("Enter")
+        said = f"Dear @Zoë the guest and @{grace.name} in #den of dragons 🎉"
+        expect(chat.field).to_have_value(said + " ")
+        chat.field.press("Enter")
+        expect(other.row(said).locator(".mention")).to_have_text(["@Zoë the guest", f"@{grace.name}"])
+        assert den
+
+
+def test_what_was_read_is_unread_again_from_a_message_on_in_every_tab_until_one_comes_back(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board, attic = ada.make_room(), ada.make_room("attic")
+    for number in range(3):
+        grace.say(board, f"@{ada.name} {number}")
+    chat, elsewhere = room_of(ada, board), room_of(ada, attic)
+    tab = chat.another_tab()
+    count = at_the_side(elsewhere.page, board).locator(".count")
+    expect(count).to_be_hidden()
+    row = chat.row(f"@{ada.name} 1")
+    row.hover()
+    row.get_by_role("link", name="More about this message").click()
+    chat.page.get_by_role("button", name="Mark unread from here").click()
+    expect(count).to_have_text("2 for you")
+    for each in (chat, tab):
+        expect(at_the_side(each.page, board).locator(".count")).to_have_text("2 for you")
+    grace.say(board, "and more")  # in view of both, and not taken for read
+    chat.shows(f"@{ada.name} 0", f"@{ada.name} 1", f"@{ada.name} 2", "and more")
+    expect(at_the_side(chat.page, board).locator(".count")).to_have_text("2 for you")
+    chat.hide()
+    chat.hide(False)
+    expect(count).to_be_hidden()
+    expect(at_the_side(chat.page, board).locator(".count")).to_be_hidden()
+
+
+def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board, attic = ada.make_room(), grace.make_room("attic")
+    chat = room_of(ada, board)
+    tab = chat.another_tab()
+    chat.page.get_by_role("button", name="People here").click()
+    choices = chat.page.get_by_role("group", name="Notify me of")
+    expect(choices.get_by_role("radio", name="mentions")).to_be_disabled()
+    choices.get_by_role("button", name="Allow notifications").click()
+    expect(choices.get_by_role("radio", name="mentions")).to_be_checked()
+    expect(choices.get_by_role("radio", name="mentions")).to_be_enabled()
+    tab.page.reload()  # it was not there when its browser was asked
+    expect(tab.state).to_have_text("Live")
+
+    grace.say(board, f"@{ada.name}: in front of you")
+    expect(chat.words).to_have_count(1)
+    expect(tab.words).to_have_count(1)
+    chat.hide()
+    tab.hide()
+    grace.say(attic, "to all")
+    grace.say(attic, f"@{ada.name}: " + "long " * 100)
+    expect(at_the_side(chat.page, attic).locator(".count.for-me")).to_have_text("1 for you")
+    expect(at_the_side(tab.page, attic).locator(".count.for-me")).to_have_text("1 for you")
+    told: list[str] = []
+    chat.page.wait_for_function(
+        "() => navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)"
+    )
+    told = [*shown_titles(chat), *shown_titles(tab)]
+    assert len(told) == 1, told
+    assert told[0].startswith(f"{grace.name} in attic: @{ada.name}: long")
+    assert told[0].endswith("…")
+
+    # Her choice for this room: kept on the server, and so in her other browsers.
+    chat.hide(False)
+    with chat.page.expect_response("**/notify") as answer:
+        choices.get_by_role("radio", name="all messages").check()
+    assert answer.value.status == 204
+    room = next(each for each in ada.http.get("/api/rooms").json()["rooms"] if each["id"] == board)
+    assert room["notify"] == "all"
+    expect(choices.get_by_role("radio", name="all messages")).to_be_checked()
+    chat.hide()
+    tab.page.close()
+    grace.say(board, "to all here")
+    chat.page.wait_for_function("() => told.some(({ body }) => body === 'to all here')")
+    chat.page.evaluate("newest.onclick()")
+    expect(chat.page).to_have_url(f"{chat.page.url.partition('#')[0]}#m2")
+
+
+def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: OpenAs) -> None:
+    board = ada.make_room()
+    chat = room_of(ada, board)
+    lines, refused = chat.page.get_by_role("option"), chat.page.locator("#command-refused")
+    chat.say("/help")
+    expect(lines.locator(".name")).to_have_text(["/topic", "/me", "/invite", "/kick", "/help"])
+    chat.field.press_sequentially("top")
+    chat.field.press("Tab")
+    chat.field.press_sequentially("Ships on Thursday")
+    chat.field.press("Enter")
+    expect(chat.page.locator("#room-topic")).to_have_text("Ships on Thursday")
+    expect(chat.field).to_have_value("")
+    chat.field.press_sequentially("/invite " + grace.name[:9].lower())
+    expect(lines.locator(".name")).to_have_text([grace.name])
+    chat.field.press("Enter")
+    chat.field.press("Enter")
+    expect(chat.notices.filter(has_text=f"took {grace.name} in")).to_have_count(1)
+    chat.say("/dance with me")
+    expect(refused).to_contain_text("There is no command /dance")
+    expect(chat.field).to_have_value("/dance with me")
+    chat.say("/kick")
+    expect(refused).to_have_text("Say whom: /kick Ada")
+    chat.say("/kick nobody at all")
+    expect(refused).to_contain_text("nobody")
+    chat.say("//dance", "/etc/hosts is a file", "/me waves")
+    chat.shows("/dance", "/etc/hosts is a file", "_waves_")
+    expect(refused).to_be_hidden()
+    here = room_of(grace, board)
+    chat.say(f"/kick @{grace.name}")
+    expect(here.page.locator(".ended")).to_be_visible()

@@ -1,0 +1,219 @@
+"""Somebody is called in a text: found once, by the room's rules, counted until it is read, wherever one reads."""
+
+import json
+import sqlite3
+from contextlib import ExitStack, closing
+from typing import Any
+
+from chatapp.listing import MENTIONS_COUNTED
+from tests.clients import UNIT, EventStreamReader, Person, eventually
+from tests.people import Member, administrator, member
+from tests.servers import Server
+
+
+def listed(person: Person, room: int) -> dict[str, Any]:
+    answer = person.http.get("/api/rooms")
+    assert answer.status_code == 200, answer.text
+    return next(each for each in answer.json()["rooms"] if each["id"] == room)
+
+
+def counts(person: Person, room: int) -> tuple[int, int]:
+    found = listed(person, room)
+    return found["unread"], found["mentions"]
+
+
+def ask(who: Person, method: str, path: str, status: int = 0, **json: Any) -> Any:
+    answer = who.http.request(method, path, json=json)
+    assert answer.status_code == status or (not status and answer.status_code < 300), answer.text
+    return answer.json() if answer.content else None
+
+
+def change(who: Person, room: int, of: int, **fields: Any) -> dict[str, Any]:
+    kept: dict[str, Any] = ask(who, "POST", who.messages(room), **fields, of=of)
+    return kept
+
+
+def test_whom_a_text_calls_is_found_by_the_longest_name_and_stays_found(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        sounds_alike = Member(server, f"{grace.name} Hopper")
+        assert sounds_alike.sign_up(administrator(server).invite()).status_code == 303
+        stack.enter_context(closing(sounds_alike))
+
+        plain = ada.say(room, "mail me at ada@example.org, or not @nobody at all, or `@code`")
+        assert "mentions" not in plain
+        assert "called" not in plain
+        shouted = grace.name.upper()
+        said = ada.say(room, f"(@{grace.name}), @{grace.name} Hopper: and @{shouted}!\nalso `@{ada.name}`")
+        assert said["mentions"] == [grace.id, sounds_alike.id, grace.id]
+        assert said["called"] == [grace.name, sounds_alike.name, shouted]
+
+        # Who is called otherwise now is called all the same, and counted once a text.
+        grace.change(grace.id, name=f"{grace.name} M").raise_for_status()
+        [*_, again] = grace.read(room, after=0)["messages"]
+        assert again["mentions"] == said["mentions"]
+        assert counts(grace, room) == (2, 1)
+        assert counts(sounds_alike, room) == (2, 1)
+        assert counts(ada, room)[1] == 0
+
+        # An edit calls whom it calls; a deletion nobody.
+        edited = change(ada, room, said["seq"], kind="edit", body=f"only @{ada.name}, and @{grace.name}")
+        assert edited["mentions"] == [ada.id]
+        eventually(lambda: grace.read(room, after=said["seq"] - 1)["messages"][0]["mentions"] == [ada.id])
+        assert counts(grace, room)[1] == counts(sounds_alike, room)[1] == counts(ada, room)[1] == 0
+        change(ada, room, said["seq"], kind="edit", body=f"@{grace.name} M")
+        assert counts(grace, room)[1] == 1
+        change(ada, room, said["seq"], kind="delete")
+        assert counts(grace, room)[1] == 0
+        assert all("mentions" not in each for each in ada.read(room, after=0)["messages"])
+
+
+def test_only_those_can_be_called_who_may_read_the_room(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace, wen = (
+            stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace", "Wen")
+        )
+        den = ask(ada, "POST", "/api/rooms", name="den", kind="private")["id"]
+        ask(ada, "PUT", f"/api/rooms/{den}/members/{grace.id}", role="member")
+        said = ada.say(den, f"@{grace.name} @{wen.name}")
+        assert said["mentions"] == [grace.id]
+        assert counts(grace, den)[1] == 1
+        # A mention that was kept in a room that one is out of counts nowhere.
+        ask(ada, "DELETE", f"/api/rooms/{den}/members/{grace.id}")
+        eventually(lambda: all(each["id"] != den for each in ask(grace, "GET", "/api/rooms")["rooms"]))
+
+        # A guest by their name while they are present, from whichever worker it is said.
+        room = ada.make_room()
+        guest = stack.enter_context(closing(Person(server, "Guest of the day")))
+        assert "mentions" not in ada.say(room, "@guest of the day: are you there?")
+        stack.enter_context(closing(guest.socket())).join(room)
+        body = "@guest of the day 你好@guest of the day"
+        eventually(lambda: ada.say(room, body).get("mentions") == [guest.id], "presence is told")
+        assert counts(guest, room)[1] >= 1
+
+
+def test_mentions_are_unread_until_they_are_read_on_whichever_device_and_again_when_one_wants(
+    server: Server,
+) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        phone = stack.enter_context(closing(grace.elsewhere()))
+        here, there = (stack.enter_context(closing(each.socket())) for each in (grace, phone))
+        here.join(room)
+        there.join(room)
+        for number in range(3):
+            ada.say(room, f"@{grace.name} {number}")
+        ada.say(room, "of no concern")
+        eventually(lambda: len(there.of("message")) == 4)
+        last = there.of("message")[-1]["seq"]
+        eventually(lambda: counts(phone, room) == (4, 3))
+
+        here.send({"type": "read", "room": room, "seq": last - 2})
+        there.expect(lambda frame: frame["type"] == "read" and frame["seq"] == last - 2)
+        eventually(lambda: counts(phone, room) == (2, 1))
+        here.send({"type": "read", "room": room, "seq": last})
+        there.expect(lambda frame: frame["type"] == "read" and frame["seq"] == last)
+
+        # Set back at once, before the newer position was kept: it does not come behind.
+        there.send({"type": "read", "room": room, "seq": last - 4, "unread": True})
+        back = here.expect(lambda frame: frame.get("unread") is True)
+        assert back == {"type": "read", "room": room, "seq": last - 4, "unread": True}
+        eventually(lambda: counts(grace, room) == (4, 3))
+        here.close()
+        there.close()
+        ada.say(room, "later")
+        eventually(lambda: counts(grace, room) == (5, 3))
+        grace.http.post(f"/api/rooms/{room}/read", json={"seq": last + 1}).raise_for_status()
+        assert counts(phone, room) == (0, 0)
+        phone.http.post(f"/api/rooms/{room}/read", json={"seq": last, "unread": True}).raise_for_status()
+        assert counts(grace, room) == (1, 0)
+        assert phone.http.post(f"/chats/{room}/messages/{last - 1}/unread").status_code == 303
+        assert counts(grace, room) == (3, 1)
+        ask(grace, "POST", f"/api/rooms/{room}/read", 400, seq=1, unread="yes")
+
+
+def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        board, attic = ada.make_room(), ada.make_room()
+        direct = ask(ada, "POST", "/api/direct", people=[grace.id])["id"]
+        socket = stack.enter_context(closing(grace.socket()))
+        socket.join(board)
+        told = len(socket.of("rooms"))
+        ada.say(board, f"@{grace.name}: whoever follows the room knows it already")
+        ada.say(attic, "to nobody")
+        ada.say(attic, f"@{grace.name}")
+        eventually(lambda: len(socket.of("rooms")) == told + 1)
+        ada.say(direct, "between us")
+        eventually(lambda: len(socket.of("rooms")) == told + 2)
+        assert listed(grace, direct)["notify"] == "all"
+        assert counts(grace, direct) == (1, 0)
+
+
+def test_of_many_unread_mentions_a_hundred_are_counted(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        ada.say(room, f"@{grace.name}")
+        with closing(sqlite3.connect(server.instance / "chat.db", timeout=UNIT)) as database, database:
+            database.execute(
+                "WITH RECURSIVE n(seq) AS (SELECT 3 UNION ALL SELECT seq + 1 FROM n WHERE seq < 10002) "
+                "INSERT INTO mentions SELECT ?, ?, seq FROM n",
+                (grace.id, room),
+            )
+        assert counts(grace, room) == (1, MENTIONS_COUNTED)
+
+
+def test_what_browsers_tell_of_a_room_is_its_members_to_choose(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        guest = stack.enter_context(closing(Person(server, "guest of honour")))
+        room = ada.make_room()
+        assert listed(ada, room)["notify"] == "mentions"
+        ask(ada, "POST", f"/api/rooms/{room}/notify", level="none")
+        assert listed(ada, room)["notify"] == "none"
+        assert listed(grace, room)["notify"] == listed(guest, room)["notify"] == "mentions"
+        refused = ask(grace, "POST", f"/api/rooms/{room}/notify", 400, level="all")
+        assert refused["detail"] == "Join the room first"
+        ask(ada, "POST", f"/api/rooms/{room}/notify", 400, level="loud")
+
+
+def test_who_has_a_conversation_with_somebody_sees_them_come_and_go(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        board, attic = ada.make_room(), grace.make_room()
+        direct = ask(ada, "POST", "/api/direct", people=[grace.id])["id"]
+        assert listed(ada, direct)["party"] == [{"id": grace.id, "name": grace.name, "here": False}]
+        socket = stack.enter_context(closing(ada.socket()))
+        socket.join(board)
+        socket.join(direct, presence=False)
+        stream = EventStreamReader(ada, direct)
+        with closing(grace.socket()) as elsewhere:
+            elsewhere.join(attic)
+            socket.expect(lambda frame: frame == {"type": "here", "id": grace.id, "here": True})
+            assert listed(ada, direct)["party"][0]["here"] is True
+        socket.expect(lambda frame: frame == {"type": "here", "id": grace.id, "here": False})
+        stream.close()
+
+
+def test_who_is_erased_is_called_nowhere_any_more(server: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        said = ada.say(room, f"@{grace.name} and @{ada.name}")
+        grace.say(room, f"@{ada.name}")
+        exported = json.loads(server.console("user", "export", grace.name).out)
+        assert [each["seq"] for each in exported["called_in"]] == [said["seq"]]
+        done = server.console("user", "erase", grace.name, "--messages", "remove", "--yes")
+        assert done.status == 0, done.err
+        found = eventually(
+            lambda: [
+                each
+                for each in ada.read(room, after=0)["messages"]
+                if each["seq"] == said["seq"] and each["mentions"] == [ada.id]
+            ]
+        )
+        assert found[0]["called"] == [ada.name]
+        assert grace.id not in str(ada.read(room, after=0))
