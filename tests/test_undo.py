@@ -226,6 +226,27 @@ def test_what_somebody_said_who_is_erased_with_all_messages_is_in_nothing_that_b
         assert secret not in "\n".join(database.iterdump())
 
 
+def test_whom_it_called_is_called_again_under_whatever_name_and_it_counts_again(
+    server: Server, owner: Member, den: int
+) -> None:
+    with closing(member(server, "mary")) as mary, closing(member(server, "joan")) as joan:
+
+        def mentions() -> int:
+            rooms = mary.http.get("/api/rooms").json()["rooms"]
+            found: int = next(room for room in rooms if room["id"] == den)["mentions"]
+            return found
+
+        said = joan.say(den, f"ask @{mary.name}")
+        assert said["mentions"] == [mary.id]
+        eventually(lambda: mentions() == 1)
+        turn(owner, den, "delete", said["seq"])
+        eventually(lambda: mentions() == 0)
+        assert mary.change(mary.id, name=f"Marie {uuid.uuid4().hex[:8]}").status_code == 200
+        assert turn(owner, den, "restore", said["seq"])["mentions"] == [mary.id]
+        eventually(lambda: mentions() == 1)
+        assert joan.read(den, after=0)["messages"][0]["mentions"] == [mary.id]
+
+
 def test_the_undo_of_a_settled_report_is_one_like_any_other(
     owner: Member, den: int, grace: Person, ada: Person
 ) -> None:
