@@ -17,7 +17,19 @@ from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
-from chatapp.pages import account, addresses, admin, api_docs, details, errors, guests, health, metrics, rooms
+from chatapp.pages import (
+    account,
+    addresses,
+    admin,
+    api_docs,
+    details,
+    errors,
+    guests,
+    health,
+    metrics,
+    rooms,
+    server,
+)
 from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
 from chatapp.pages import tokens as token_pages
@@ -26,10 +38,11 @@ from chatapp.transports import event_stream, hooks, members, messages, moderatio
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
 from chatapp.transports import tokens as tokens_api
+from chatapp.version import VERSION
 
 __all__ = ["SetupError", "__version__", "create_app"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 ROOT = Path(__file__).parent.parent
 
@@ -122,6 +135,7 @@ def _open_doors(app: Flask) -> None:
         health,
         metrics,
         api_docs,
+        server,
     ):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)

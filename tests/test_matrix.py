@@ -489,7 +489,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     **{
         f"GET {path}": over_http("GET", path) for path in ("/", "/chats/", "/guests", "/sign-up", "/account/")
     },
-    **{f"GET {path}": over_http("GET", path) for path in ("/healthz", "/readyz", "/metrics")},
+    **{f"GET {path}": over_http("GET", path) for path in ("/about", "/healthz", "/readyz", "/metrics")},
     "GET /static/<path:filename>": over_http("GET", "/static/css/base.css"),
     "GET /ws": over_the_socket({"type": "ping"}),
     "frame ping": over_the_socket({"type": "ping"}),

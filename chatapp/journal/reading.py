@@ -327,6 +327,25 @@ def deleted_before(connection: Connection, now: int) -> bool:
     return connection.scalar(select(columns.seq).where(columns.until <= now).limit(1)) is not None
 
 
+def first_unread(connection: Connection, room: int, person: str) -> int | None:
+    """The number of the first text by others behind how far the person has read; None also for who has read
+    nothing in the room yet.
+    """
+    position = select(READS.c.seq).where(READS.c.person_id == person, READS.c.room_id == room)
+    read = connection.scalar(position)
+    if read is None:
+        return None
+    query = select(_COLUMNS.seq).where(
+        _COLUMNS.room_id == room,
+        _COLUMNS.seq > read,
+        _COLUMNS.kind == "text",
+        _COLUMNS.author_id != person,
+        _COLUMNS.deleted_at.is_(None),
+    )
+    first: int | None = connection.scalar(query.order_by(_COLUMNS.seq).limit(1))
+    return first
+
+
 def reactions(connection: Connection, room: int, seq: int) -> list[Message]:
     """The newest 1,000 reactions to a text, and what takes them back, oldest first."""
     query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.of == seq, _COLUMNS.kind == "reaction")

@@ -162,6 +162,7 @@ def room_page(
         messages=[plain(message) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
+        unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
         undo_seconds=hub.config.undo_seconds,
         marks=MARKS,
         restorable=restorable(room, messages),

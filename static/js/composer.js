@@ -1,12 +1,15 @@
 // The field to write in: Enter sends, Shift+Enter breaks the line, drafts stay. What is written is a message of
 // its own, the answer to one, or what one of one's own shall say instead.
 
+import { formatByKeys } from "./formats.js";
 import { nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
 
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
 const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
 const HINT = "Enter sends, Shift+Enter breaks the line";
+const OTHER_HINT = "Ctrl+Enter sends, Enter breaks the line";
+const ENTER = "enter-breaks"; // remembered where Enter breaks the line
 const TICK = 1_000; // ms
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
@@ -41,6 +44,7 @@ export class Composer extends EventTarget {
     this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
+    formatByKeys(this.#field);
     form.addEventListener("submit", (event) => this.#submit(event));
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
@@ -161,9 +165,24 @@ export class Composer extends EventTarget {
     if (composing) return;
     if (event.key === "Escape" && this.#other) return this.#giveUp();
     if (event.key === "ArrowUp" && !this.#field.value && !this.#other) return this.#editLast(event);
-    if (event.key !== "Enter" || event.shiftKey) return;
+    if (event.key !== "Enter" || !this.#sends(event)) return;
     event.preventDefault();
     if (this.#isReady) this.#form.requestSubmit();
+  }
+
+  #sends({ shiftKey, ctrlKey, metaKey }) {
+    return this.enterBreaks ? ctrlKey || metaKey : !shiftKey;
+  }
+
+  /** Whether Enter breaks the line, and Ctrl+Enter sends: as this browser's person wants it. */
+  get enterBreaks() {
+    return Boolean(recall(ENTER));
+  }
+
+  set enterBreaks(breaks) {
+    if (breaks) remember(ENTER, true);
+    else forget(ENTER);
+    this.#showHint();
   }
 
   #editLast(event) {
@@ -200,7 +219,8 @@ export class Composer extends EventTarget {
 
   #hint(left) {
     if (left > 0) return `Slow mode: the next message goes in ${duration(left)}`;
-    return this.#pace > 0 ? `Slow mode: one message in ${duration(this.#pace)}` : HINT;
+    if (this.#pace > 0) return `Slow mode: one message in ${duration(this.#pace)}`;
+    return this.enterBreaks ? OTHER_HINT : HINT;
   }
 
   #show() {

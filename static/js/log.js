@@ -64,6 +64,11 @@ export class Log extends EventTarget {
     return this.#me && this.#messages.lastBy(this.#me.id);
   }
 
+  /** Whether the row of the message `seq` is within what one sees. */
+  isInView(seq) {
+    return this.#scroller.shows(this.#rows.row(seq));
+  }
+
   /** Leads to the row of the message `seq`; whether it is on the page. */
   reveal(seq) {
     const row = this.#rows.row(seq);

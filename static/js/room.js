@@ -24,6 +24,7 @@ import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
 import { suggestions } from "./suggestions.js";
+import { openBy } from "./switcher.js";
 import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
@@ -40,6 +41,7 @@ const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
+let unreadFrom = page.unread_from; // where the reading stopped before this visit, until that has been in view
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
 const connection = new Connection({
@@ -81,6 +83,7 @@ if (composer) {
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
 moveByKeys(byId("log"), byId("messages"));
+openBy(() => rooms.all);
 showPace();
 showFirstPage();
 listen();
@@ -97,8 +100,10 @@ function showFirstPage() {
   log.atEdge = !page.newer;
   for (const message of page.messages) confirmOwn(message);
   if (outbox) log.showPending(outbox.texts);
+  if (unreadFrom) log.markNew(unreadFrom);
   showEmpty();
   showJump();
+  showFirstUnread();
 }
 
 function listen() {
@@ -127,6 +132,7 @@ function listen() {
   rooms.addEventListener("change", showTab);
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
+  byId("first-unread").addEventListener("click", goToFirstUnread);
   if (outbox) listenToWriting();
 }
 
@@ -144,6 +150,8 @@ function listenToWriting() {
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
   composer.addEventListener("last", () => log.lastOwn && composer.edit(log.lastOwn));
+  byId("enter-breaks").checked = composer.enterBreaks;
+  byId("enter-breaks").addEventListener("change", ({ target }) => (composer.enterBreaks = target.checked));
   composer.addEventListener("done", () => log.toFoot());
   menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
   menu.addEventListener("edit", ({ detail: message }) => composer.edit(message));
@@ -255,6 +263,8 @@ async function say(event) {
   }
   if (event.detail.kind === "edit") return outbox.add(event.detail);
   log.markNew(null);
+  unreadFrom = null;
+  showFirstUnread();
   reading.release();
   await send({ ...event.detail, body: words });
 }
@@ -315,6 +325,21 @@ async function jump(event) {
 function scrolled() {
   reading.look();
   showJump();
+  showFirstUnread();
+}
+
+/** Leads up to where the reading stopped, as long as that is above what is in view. */
+function showFirstUnread() {
+  if (unreadFrom && log.isInView(unreadFrom)) unreadFrom = null;
+  byId("first-unread").hidden = !unreadFrom;
+}
+
+async function goToFirstUnread() {
+  const seq = unreadFrom;
+  unreadFrom = null;
+  showFirstUnread();
+  log.markNew(seq);
+  await history.goTo(seq);
 }
 
 function showJump() {

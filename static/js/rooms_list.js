@@ -60,7 +60,7 @@ export class RoomsList extends EventTarget {
 
   /** All of them. */
   get all() {
-    return [...this.#rooms].map(([id, { name }]) => ({ id, name }));
+    return [...this.#rooms].map(([id, { name, unread }]) => ({ id, name, unread }));
   }
 
   /** A message of any room. */

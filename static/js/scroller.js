@@ -16,6 +16,14 @@ export class Scroller {
     return -this.#element.scrollTop <= FOOT;
   }
 
+  /** Whether an element (or none) is within what one sees. */
+  shows(element) {
+    if (!element) return false;
+    const { top, bottom } = this.#element.getBoundingClientRect();
+    const row = element.getBoundingClientRect();
+    return row.bottom > top && row.top < bottom;
+  }
+
   toFoot() {
     this.#element.scrollTop = 0;
   }
