@@ -188,9 +188,10 @@ class Hub:
         self._show_rooms_changed(notice)
 
     def _show_rooms_changed(self, notice: RoomsChanged) -> None:
-        for connection in self.heartbeat.connections:
-            if connection.identity.id in notice.people and notice.room not in connection.subscribers:
-                connection.send_frame("rooms", frames.ROOMS, droppable=True)
+        for person in notice.people:
+            for connection in self.heartbeat.of(person):
+                if notice.room not in connection.subscribers:
+                    connection.send_frame("rooms", frames.ROOMS, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)
@@ -199,9 +200,8 @@ class Hub:
 
     def _show_read(self, notice: ReadUpTo, but: Outlet | None = None) -> None:
         if notice.back:
-            for connection in self.heartbeat.connections:
-                if connection.identity.id == notice.person:
-                    connection.turned_back(notice.room, notice.seq)
+            for connection in self.heartbeat.of(notice.person):
+                connection.turned_back(notice.room, notice.seq)
         room = self.rooms.get(notice.room)
         if room is not None:
             data = frames.read(notice.room, notice.seq, notice.back)

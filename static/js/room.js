@@ -1,8 +1,7 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
-import { carryOut, plainly } from "./commands.js";
-import { Completion } from "./completion.js";
+import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -22,7 +21,6 @@ import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
-import { suggestions } from "./suggestions.js";
 import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
@@ -31,6 +29,8 @@ const LADDERS = {
   auto: [WebSocketTransport, SseTransport, LongPollTransport],
   "long-poll": [LongPollTransport],
 };
+
+const UNREACHABLE = { refused: "The server cannot be reached: try again" };
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
@@ -73,7 +73,7 @@ const composer =
 const notifications = new Notifications({ room, me, rooms });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
-  new Completion(byId("composer").querySelector("textarea"), suggestions({ room, me, ...known }));
+  completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
 }
 
 new MessageMenu(byId("messages"));
@@ -105,7 +105,7 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
-  connection.addEventListener("rooms", () => rooms.refresh());
+  connection.addEventListener("rooms", () => rooms.refreshSoon());
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
@@ -141,8 +141,8 @@ function listenToWriting() {
 }
 
 function hear(message) {
-  rooms.heard(message);
-  if (message.kind === "text" && message.author.id !== me?.id && (message.room !== room.id || message.seq > begunAt)) notifications.heard(message);
+  const isNew = rooms.heard(message);
+  if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
@@ -223,22 +223,21 @@ function typed({ who }) {
 }
 
 async function say(event) {
-  const words = plainly(event.detail);
-  if (words === null) {
-    event.preventDefault();
-    return command(event.detail);
-  }
   if (outbox.isFull) {
     event.preventDefault();
     byId("announcement").textContent = "Too many messages are unsent. Your words stay in the field.";
     return;
   }
-  log.markNew(null);
-  reading.release();
-  await send(words);
+  if (event.detail.startsWith("/")) {
+    event.preventDefault();
+    return command(event.detail);
+  }
+  await send(event.detail);
 }
 
 async function send(words) {
+  log.markNew(null);
+  reading.release();
   outbox.add(words);
   log.toFoot();
   await history.toNewest();
@@ -247,7 +246,8 @@ async function send(words) {
 
 /** What begins with a slash: its words stay in the field until it is done. */
 async function command(body) {
-  const { say: words, write = "", refused: why } = await carryOut(body, room.id);
+  const commands = await import("./commands.js").catch(() => null);
+  const { say: words, write = "", refused: why } = (await commands?.carryOut(body, room.id)) ?? UNREACHABLE;
   byId("command-refused").hidden = !why;
   byId("command-refused").textContent = why ?? "";
   if (why) return;
