@@ -236,9 +236,11 @@ class Hub:
     def _tell_who_came(self, here: set[str], moved: set[str], newcomers: Container[object]) -> None:
         """Those who have a conversation with them see that people came to this server, or left it."""
         for room in self._conversations():
+            new = {reader for reader in room.readers if reader in newcomers}
             for person in room.rights.members:
-                to_whom = None if person in moved else newcomers.__contains__
-                room.tell("here", frames.here(person, person in here), to_whom)
+                if person in moved or new:
+                    to_whom = None if person in moved else new.__contains__
+                    room.tell("here", frames.here(person, person in here), to_whom)
 
 
 def _notice(commit: Commit | PeopleMoved) -> Committed | PeopleChanged:
