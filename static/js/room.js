@@ -119,7 +119,10 @@ function listen() {
   });
   reading.addEventListener("change", () => (showJump(), showTab()));
   rooms.addEventListener("change", showTab);
-  document.addEventListener("submit", ({ target }) => target.matches('[action$="/unread"]') && reading.hold());
+  document.addEventListener("submit", ({ target }) => {
+    const [, seq] = target.action.match(/\/messages\/(\d+)\/unread$/) ?? [];
+    if (seq) unreadFrom(Number(seq));
+  });
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
   if (outbox) listenToWriting();
@@ -155,8 +158,13 @@ function hear(message) {
 
 /** This person has read a room elsewhere, or wants to have it unread. */
 function read(frame) {
-  if (frame.room === room.id && frame.unread) reading.hold();
+  if (frame.room === room.id && frame.unread) unreadFrom(frame.seq + 1);
   rooms.read(frame);
+}
+
+function unreadFrom(seq) {
+  reading.hold();
+  log.markNew(seq);
 }
 
 /** What a notice says has changed. */
@@ -251,7 +259,7 @@ async function command(body) {
   byId("command-refused").hidden = !why;
   byId("command-refused").textContent = why ?? "";
   if (why) return;
-  composer.write(write);
+  composer.replace(body, write);
   if (words) await send(words);
 }
 
