@@ -44,6 +44,7 @@ class Heartbeat:
         self.seconds = seconds
         self._slots: list[set[Beating]] = [set() for _ in range(seconds)]
         self._slot_of: dict[Beating, int] = {}
+        self._of: dict[str, set[Beating]] = {}  # by the id of its person, which stays the same
         self._hand = 0
 
     def add(self, connection: Beating) -> None:
@@ -51,16 +52,25 @@ class Heartbeat:
         slot = (self._hand - 1) % self.seconds
         self._slots[slot].add(connection)
         self._slot_of[connection] = slot
+        self._of.setdefault(connection.identity.id, set()).add(connection)
 
     def remove(self, connection: Beating) -> None:
         slot = self._slot_of.pop(connection, None)
         if slot is not None:
             self._slots[slot].discard(connection)
+            person = connection.identity.id
+            self._of[person].discard(connection)
+            if not self._of[person]:
+                del self._of[person]
 
     @property
     def connections(self) -> list[Beating]:
         """All pushed connections of this process."""
         return list(self._slot_of)
+
+    def of(self, person: str) -> list[Beating]:
+        """Those of one person, by their id."""
+        return list(self._of.get(person, ()))
 
     def run(self) -> None:
         """Turn the wheel for ever."""

@@ -188,9 +188,10 @@ class Hub:
         self._show_rooms_changed(notice)
 
     def _show_rooms_changed(self, notice: RoomsChanged) -> None:
-        for connection in self.heartbeat.connections:
-            if connection.identity.id in notice.people and notice.room not in connection.subscribers:
-                connection.send_frame("rooms", frames.ROOMS, droppable=True)
+        for person in notice.people:
+            for connection in self.heartbeat.of(person):
+                if notice.room not in connection.subscribers:
+                    connection.send_frame("rooms", frames.ROOMS, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)
@@ -199,9 +200,8 @@ class Hub:
 
     def _show_read(self, notice: ReadUpTo, but: Outlet | None = None) -> None:
         if notice.back:
-            for connection in self.heartbeat.connections:
-                if connection.identity.id == notice.person:
-                    connection.turned_back(notice.room, notice.seq)
+            for connection in self.heartbeat.of(notice.person):
+                connection.turned_back(notice.room, notice.seq)
         room = self.rooms.get(notice.room)
         if room is not None:
             data = frames.read(notice.room, notice.seq, notice.back)
@@ -236,9 +236,11 @@ class Hub:
     def _tell_who_came(self, here: set[str], moved: set[str], newcomers: Container[object]) -> None:
         """Those who have a conversation with them see that people came to this server, or left it."""
         for room in self._conversations():
+            new = {reader for reader in room.readers if reader in newcomers}
             for person in room.rights.members:
-                to_whom = None if person in moved else newcomers.__contains__
-                room.tell("here", frames.here(person, person in here), to_whom)
+                if person in moved or new:
+                    to_whom = None if person in moved else new.__contains__
+                    room.tell("here", frames.here(person, person in here), to_whom)
 
 
 def _notice(commit: Commit | PeopleMoved) -> Committed | PeopleChanged:

@@ -116,8 +116,10 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding."""
-        return 1000 + 6 * sys.getsizeof(self.body)
+        """Bytes of memory that it takes at most: itself, its body, whom that calls, and all that once more in
+        each encoding.
+        """
+        return 1000 * (1 + len(self.people_called)) + 6 * sys.getsizeof(self.body)
 
     @property
     def readable(self) -> bool:

@@ -200,9 +200,9 @@ class Presence:
                     reader.tell("presence", data)
 
     def _tell_who_came(self, moved: bool) -> None:
+        self._newcomers = {reader for reader in self._newcomers if not reader.ended}
         if not self._awaited():
             self._on_server = None
-            self._newcomers.clear()
         elif moved or self._newcomers or self._on_server is None:
             before, now = self._on_server, self._anywhere()
             self._on_server = now

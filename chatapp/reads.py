@@ -18,13 +18,16 @@ KEEP_SECONDS = 5
 def mark(
     hub: Hub, identity: Identity, room_id: int, seq: int, *, back: bool = False, but: Outlet | None = None
 ) -> None:
-    """Keep that somebody has read a room up to `seq`, and tell their tabs, all of them but `but`. Switches.
+    """Keep that somebody has read a room up to `seq`, and tell their tabs, all of them but `but`; what comes
+    too fast is dropped. Switches.
 
     `back`: what follows `seq` is unread again. Raises SignIn, NoSuchRoom, NotKept.
     """
     if not identity.known:
         raise SignIn()
     room = enter(hub, identity, room_id)
+    if not hub.limiter.reading(room_id, identity):
+        return
     request = MarkRead(room.id, identity.id, seq, identity, room.rights.number, back)
     hub.read(room, identity.id, hub.journal.ask(request), but, back=back)
 

@@ -273,7 +273,9 @@ def test_a_lease_is_seen_by_the_others_and_not_by_its_holder(join: Join) -> None
         assert by_room(other.bus.held()) == by_room(held)
         assert by_room(other.bus.held(1)) == by_room(held[:2])
         assert other.bus.held(3) == []
+        assert other.bus.present() == {each.who.id for each in held}
     assert ada.bus.held() == []
+    assert ada.bus.present() == set()
 
 
 def test_a_lease_that_is_not_renewed_expires(join: Join) -> None:

@@ -7,10 +7,13 @@ import pytest
 
 from chatapp.errors import ChatError
 from chatapp.heartbeat import Heartbeat
+from chatapp.permissions import Identity
 from tests.clients import UNIT
 
 
 class Reader:
+    identity = Identity("u1", "ada", "member")
+
     def __init__(self, fault: Exception | None = None) -> None:
         self.beats = 0
         self._fault = fault
@@ -42,3 +45,7 @@ def test_a_connection_whose_heartbeat_fails_takes_nobody_elses(
         while min(ada.beats, mallory.beats) < 2:
             gevent.sleep(0.01)
     assert "broken" in caplog.text
+    assert set(heartbeat.of("u1")) == {ada, mallory}
+    heartbeat.remove(ada)
+    heartbeat.remove(mallory)
+    assert heartbeat.of("u1") == heartbeat.connections == []

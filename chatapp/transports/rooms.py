@@ -128,9 +128,7 @@ def read(room_id: int) -> Response:
     if not identity.known:
         raise SignIn()
     position = json_api.body(ReadUpTo)
-    access.enter(hub, identity, room_id)
-    if hub.limiter.reading(room_id, identity):
-        reads.mark(hub, identity, room_id, position.seq, back=position.unread)
+    reads.mark(hub, identity, room_id, position.seq, back=position.unread)
     return Response(status=204)
 
 

@@ -33,20 +33,16 @@ const COMMANDS = {
 export function commandsLike(words) {
   return Object.entries(COMMANDS)
     .filter(([name]) => name.startsWith(words.toLowerCase()))
-    .map(([name, { says }]) => ({ text: `/${name}`, name: `/${name}`, note: says, sign: "/" }));
-}
-
-/** What is to be said where `body` is no command, else null. */
-export function plainly(body) {
-  if (body.startsWith("//")) return body.slice(1);
-  return COMMAND.test(body) ? null : body;
+    .map(([name, { says }]) => ({ text: `/${name}`, name: `/${name}`, note: says }));
 }
 
 /**
- * Does what `body` commands. Returns {say, refused, write}: words to be sent, why it was not done, or words for
- * the field.
+ * Does what `body`, which begins with a slash, commands. Returns {say, refused, write}: words to be sent, why it was
+ * not done, or words for the field.
  */
 export async function carryOut(body, room) {
+  if (body.startsWith("//")) return { say: body.slice(1) };
+  if (!COMMAND.test(body)) return { say: body };
   const [, name, words = ""] = body.match(COMMAND);
   const command = COMMANDS[name.toLowerCase()];
   if (!command) return { refused: `There is no command /${name}. /help has them all; //${name} says it.` };

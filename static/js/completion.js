@@ -27,9 +27,9 @@ export class Completion {
     this.#sources = sources;
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", this.#list.id);
-    field.addEventListener("input", (event) => event.isComposing || this.#look());
-    field.addEventListener("compositionend", () => this.#look());
-    field.addEventListener("click", () => this.#look());
+    field.addEventListener("input", (event) => event.isComposing || this.look());
+    field.addEventListener("compositionend", () => this.look());
+    field.addEventListener("click", () => this.look());
     field.addEventListener("blur", () => this.#close());
     // Before the composer hears of it: Enter takes a line and does not send.
     field.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
@@ -46,7 +46,8 @@ export class Completion {
     return this.#field.value.slice(start, end) === items[this.#chosen].text;
   }
 
-  async #look() {
+  /** Looks what can be completed where the caret is. */
+  async look() {
     const asked = ++this.#asked;
     const found = await this.#find();
     if (asked !== this.#asked) return; // somebody has written on meanwhile
@@ -152,6 +153,7 @@ function line({ name, note = "", sign = "", fill }, index) {
   element.id = `completion-${index}`;
   const mark = element.querySelector(".face");
   if (fill) fill(mark);
+  else if (!sign) mark.remove();
   else mark.replaceWith(Object.assign(document.createElement("span"), { className: "completion-sign", textContent: sign }));
   element.querySelector(".name").textContent = name;
   element.querySelector(".note").textContent = note;

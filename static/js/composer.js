@@ -78,8 +78,9 @@ export class Composer extends EventTarget {
     this.#changed();
   }
 
-  /** Puts `words` into the place of what stands here. */
-  write(words) {
+  /** Puts `words` into the place of what was submitted, `before`, unless somebody has written on since. */
+  replace(before, words) {
+    if (this.#body !== before) return;
     this.#field.value = words;
     this.#field.dispatchEvent(new InputEvent("input", { bubbles: true }));
     this.focus();

@@ -1,8 +1,7 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
-import { carryOut, plainly } from "./commands.js";
-import { Completion } from "./completion.js";
+import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
@@ -23,7 +22,6 @@ import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
-import { suggestions } from "./suggestions.js";
 import { openBy } from "./switcher.js";
 import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
@@ -35,13 +33,14 @@ const LADDERS = {
 };
 
 const FULL = "Too many messages are unsent.";
+const UNREACHABLE = { refused: "The server cannot be reached: try again" };
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
-let unreadFrom = page.unread_from; // where the reading stopped before this visit, until that has been in view
+let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
 const connection = new Connection({
@@ -78,7 +77,7 @@ const composer =
 const notifications = new Notifications({ room, me, rooms });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
-  new Completion(byId("composer").querySelector("textarea"), suggestions({ room, me, ...known }));
+  completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
 }
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
@@ -100,7 +99,7 @@ function showFirstPage() {
   log.atEdge = !page.newer;
   for (const message of page.messages) confirmOwn(message);
   if (outbox) log.showPending(outbox.texts);
-  if (unreadFrom) log.markNew(unreadFrom);
+  if (stoppedAt) log.markNew(stoppedAt);
   showEmpty();
   showJump();
   showFirstUnread();
@@ -116,7 +115,7 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
-  connection.addEventListener("rooms", () => rooms.refresh());
+  connection.addEventListener("rooms", () => rooms.refreshSoon());
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
@@ -162,8 +161,8 @@ function listenToWriting() {
 }
 
 function hear(message) {
-  rooms.heard(message);
-  if (message.kind === "text" && message.author.id !== me?.id && (message.room !== room.id || message.seq > begunAt)) notifications.heard(message);
+  const isNew = rooms.heard(message);
+  if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
@@ -177,14 +176,19 @@ function hear(message) {
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
 function markUnread({ seq }) {
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
-  reading.hold();
+  unreadFrom(seq);
   announce("Unread from here");
 }
 
 /** This person has read a room elsewhere, or wants to have it unread. */
 function read(frame) {
-  if (frame.room === room.id && frame.unread) reading.hold();
+  if (frame.room === room.id && frame.unread) unreadFrom(frame.seq + 1);
   rooms.read(frame);
+}
+
+function unreadFrom(seq) {
+  reading.hold();
+  log.markNew(seq);
 }
 
 /** What a notice says has changed. */
@@ -251,25 +255,24 @@ function typed({ who }) {
 }
 
 async function say(event) {
-  const { body, of } = event.detail;
-  const words = of === null ? plainly(body) : body;
-  if (words === null) {
-    event.preventDefault();
-    return command(body);
-  }
   if (outbox.isFull) {
     event.preventDefault();
     return announce(`${FULL} Your words stay in the field.`);
   }
-  if (event.detail.kind === "edit") return outbox.add(event.detail);
-  log.markNew(null);
-  unreadFrom = null;
-  showFirstUnread();
-  reading.release();
-  await send({ ...event.detail, body: words });
+  const { kind, of, body } = event.detail;
+  if (kind === "edit") return outbox.add(event.detail);
+  if (of === null && body.startsWith("/")) {
+    event.preventDefault();
+    return command(body);
+  }
+  await send(event.detail);
 }
 
 async function send(said) {
+  log.markNew(null);
+  stoppedAt = null;
+  showFirstUnread();
+  reading.release();
   outbox.add(said);
   log.toFoot();
   await history.toNewest();
@@ -278,11 +281,12 @@ async function send(said) {
 
 /** What begins with a slash: its words stay in the field until it is done. */
 async function command(body) {
-  const { say: words, write = "", refused: why } = await carryOut(body, room.id);
+  const commands = await import("./commands.js").catch(() => null);
+  const { say: words, write = "", refused: why } = (await commands?.carryOut(body, room.id)) ?? UNREACHABLE;
   byId("command-refused").hidden = !why;
   byId("command-refused").textContent = why ?? "";
   if (why) return;
-  composer.write(write);
+  composer.replace(body, write);
   if (words) await send({ body: words });
 }
 
@@ -330,13 +334,13 @@ function scrolled() {
 
 /** Leads up to where the reading stopped, as long as that is above what is in view. */
 function showFirstUnread() {
-  if (unreadFrom && log.isInView(unreadFrom)) unreadFrom = null;
-  byId("first-unread").hidden = !unreadFrom;
+  if (stoppedAt && log.isInView(stoppedAt)) stoppedAt = null;
+  byId("first-unread").hidden = !stoppedAt;
 }
 
 async function goToFirstUnread() {
-  const seq = unreadFrom;
-  unreadFrom = null;
+  const seq = stoppedAt;
+  stoppedAt = null;
   showFirstUnread();
   log.markNew(seq);
   await history.goTo(seq);

@@ -1,8 +1,10 @@
 // The list of rooms: local times, and the list anew when something in it changed.
 
 import { Problem, request } from "./api.js";
+import { forMe } from "./counts.js";
 import { sendLeftovers } from "./leftovers.js";
 import { pageAt } from "./pages.js";
+import { Tab } from "./tab.js";
 import { fillShortTime } from "./times.js";
 
 const REFRESH = 10_000; // ms
@@ -10,6 +12,7 @@ const REFRESH = 10_000; // ms
 let shown = null; // what the server said last
 
 const me = document.body.dataset.identity;
+const tab = new Tab(document.title);
 
 showTimes();
 if (me) sendLeftovers(me);
@@ -22,6 +25,7 @@ async function refresh() {
   if (document.hidden) return;
   try {
     const { rooms } = await request("/api/rooms");
+    tab.show({ forMe: rooms.reduce((sum, room) => sum + forMe(room), 0), unread: 0 });
     const said = JSON.stringify(rooms);
     if (shown === null) showRead(rooms);
     else if (said !== shown) await takeListAnew();

@@ -2,9 +2,9 @@
 // each message after that where the line follows the room.
 
 import { Problem, request } from "./api.js";
+import { forMe, short } from "./counts.js";
 import { fillFace } from "./faces.js";
 import { calls } from "./mentions.js";
-import { short } from "./tab.js";
 import { copyOf } from "./templates.js";
 
 const REFRESH = 60_000; // ms, where each room is followed
@@ -45,7 +45,7 @@ export class RoomsList extends EventTarget {
   set countsCurrent(counts) {
     if (counts === this.#countsCurrent) return;
     this.#countsCurrent = counts;
-    this.#refreshSoon();
+    this.refreshSoon();
   }
 
   /** In how many texts this person is called in the other rooms, or written to alone. */
@@ -63,19 +63,21 @@ export class RoomsList extends EventTarget {
     return [...this.#rooms].map(([id, { name, unread }]) => ({ id, name, unread }));
   }
 
-  /** A message of any room. */
+  /** A message of any room. Returns whether it is news. */
   heard(message) {
     const { room, seq, kind, author, detail } = message;
     const entry = this.#rooms.get(room);
-    if (!entry || seq <= entry.cursor) return;
+    if (!entry || seq <= entry.cursor) return false;
     entry.cursor = seq;
     const counts = author.id !== this.#me?.id && this.#counts(room);
     if (kind === "text" && counts) entry.unread += 1;
     if (kind === "text" && counts && calls(message, this.#me?.id)) entry.mentions += 1;
     // Whether the text that it is about is unread, the server knows.
-    if (kind === "edit" || (kind === "delete" && entry.mentions > 0)) this.#refreshSoon();
+    const isChange = kind === "edit" || kind === "delete";
+    if (isChange && (entry.mentions > 0 || calls(message, this.#me?.id))) this.refreshSoon();
     for (const field of ["name", "kind", "closed"]) if (detail?.[field] !== undefined) entry[field] = detail[field];
     this.#show(entry);
+    return true;
   }
 
   /** The log of a room was begun anew: what follows are old messages. */
@@ -89,7 +91,7 @@ export class RoomsList extends EventTarget {
   read({ room, seq, unread: isBack }) {
     const entry = this.#rooms.get(room);
     if (!entry || !this.#counts(room)) return;
-    if (isBack || seq < entry.cursor) return this.#refreshSoon();
+    if (isBack || seq < entry.cursor) return this.refreshSoon();
     entry.unread = entry.mentions = 0;
     this.#show(entry);
   }
@@ -111,7 +113,8 @@ export class RoomsList extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  #refreshSoon() {
+  /** Asks the server for the list, once for several reasons that come one after another. */
+  refreshSoon() {
     this.#timer ??= setTimeout(() => this.refresh(), SOON);
   }
 
@@ -204,11 +207,6 @@ export class RoomsList extends EventTarget {
     element.querySelector(".presence").classList.toggle("on", isHere);
     element.querySelector(".presence .said-only").textContent = isHere ? "here" : "away";
   }
-}
-
-/** How much of what is unread in a room calls this person, or is said to them alone. */
-function forMe({ kind, unread, mentions, muted }) {
-  return kind === "direct" ? (muted ? 0 : unread) : mentions;
 }
 
 /** The first room of `list` that stands behind `id`: rooms stand in the order of their numbers. */

@@ -1,5 +1,7 @@
 // What a tab says while another one is in front: a number before its title, and a dot in its icon.
 
+import { short } from "./counts.js";
+
 const icon = document.querySelector('link[rel="icon"]');
 const CALM = icon.href;
 const CALLED = CALM.replace("mark.svg", "mark-called.svg");
@@ -26,11 +28,4 @@ export class Tab {
     const href = counts.forMe > 0 ? CALLED : CALM;
     if (icon.href !== href) icon.href = href;
   }
-}
-
-const MOST = 99;
-
-/** A count of what is unread, as people are shown it. */
-export function short(number) {
-  return number > MOST ? `${MOST}+` : String(number);
 }

@@ -28,6 +28,7 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         expect(switcher.get_by_role("option")).to_have_text(["Café Ñandú"])
         press("Enter")
         expect(ada.page).to_have_url(re.compile(f"/chats/{cafe}/$"))
+        expect(ada.state).to_have_text("Live")
         ada.page.get_by_role("button", name="Go to a room").click()
         field.fill("lighth")
         expect(switcher.get_by_role("option", selected=True)).to_have_text("The Lighthouse")

@@ -198,6 +198,7 @@ def test_what_was_read_is_unread_again_from_a_message_on_in_every_tab_until_one_
     expect(count).to_have_text("2 for you")
     for each in (chat, tab):
         expect(at_the_side(each.page, board).locator(".count")).to_have_text("2 for you")
+        expect(each.page.locator("#messages > .new + .message")).to_contain_text(f"@{ada.name} 1")
     grace.say(board, "and more")  # in view of both, and not taken for read
     chat.shows(f"@{ada.name} 0", f"@{ada.name} 1", f"@{ada.name} 2", "and more")
     expect(at_the_side(chat.page, board).locator(".count")).to_have_text("2 for you")

@@ -1,0 +1,13 @@
+// What is counted of what one has not read. templates/_room_link.html has the same rules.
+
+const MOST = 99;
+
+/** How much of it in a room ({kind, unread, mentions, muted}) calls this person, or is said to them alone. */
+export function forMe({ kind, unread, mentions, muted }) {
+  return kind === "direct" ? (muted ? 0 : unread) : mentions;
+}
+
+/** A count as people are shown it. */
+export function short(number) {
+  return number > MOST ? `${MOST}+` : String(number);
+}
