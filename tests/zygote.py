@@ -18,7 +18,10 @@ from typing import IO
 ROOT = Path(__file__).parent.parent
 # For each request: a process that waits for the server, and the server itself, which goes on below the loop.
 PROGRAM = """
-import importlib, json, os, runpy, signal, socket, sys
+import importlib.metadata, json, os, runpy, signal, socket, sys
+
+# gevent asks for them 25 times at each start, and each time the files of all packages would be read.
+importlib.metadata.entry_points = importlib.metadata.entry_points().select
 import gunicorn.app.wsgiapp, gunicorn.workers.ggevent
 
 for name in runpy.run_path("gunicorn.conf.py")["LIBRARIES"]:
