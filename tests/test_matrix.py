@@ -258,17 +258,17 @@ def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
             "invitation": cell.world.invitations.get(cell.who, NO_NUMBER),
             "somebody": cell.world.somebody,
         }
-        # With a copy of the cookies: whatever is set here is of no concern to the next cell.
-        browser = httpx.Client(
-            base_url=cell.world.server.url, headers=cell.who.http.headers, verify=False, timeout=CROWD
-        )
-        browser.cookies.update(cell.who.http.cookies)
         sent = {part: _filled(fields, values) for part, fields in request.items()}
-        with browser, browser.stream(method, path.format(**values), **sent) as answer:
-            if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                return "+"  # it does not end
-            answer.read()
-            return outcome(answer)
+        browser = cell.who.http
+        cookies = httpx.Cookies(browser.cookies)
+        try:
+            with browser.stream(method, path.format(**values), timeout=CROWD, **sent) as answer:
+                if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                    return "+"  # it does not end
+                answer.read()
+                return outcome(answer)
+        finally:
+            browser.cookies = cookies  # whatever was set here is of no concern to the next cell
 
     return ask
 
