@@ -101,6 +101,7 @@ def on_starting(server):
 
 def post_fork(server, worker):
     """In the worker, before anything else."""
+    gc.disable()  # until it is ready: nearly all that a start makes is there to stay
     # glibc would give each native thread a heap of its own, and little of what is freed there is used again.
     with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
@@ -146,6 +147,9 @@ def post_worker_init(worker):
             if listener.family != socket.AF_UNIX:
                 _say_where(worker.log, listener.getsockname(), hub.config)
         _say_who_is_first(worker)
+    gc.collect()
+    gc.freeze()  # what the application consists of need not be looked at again
+    gc.enable()
     worker.log.info("Ready")
 
 

@@ -270,7 +270,7 @@ class LongPollReader(Reader):
 
     def _run(self) -> None:
         with httpx.Client(
-            base_url=self.person.server.url, cookies=self.person.http.cookies, timeout=70
+            base_url=self.person.server.url, cookies=self.person.http.cookies, timeout=70, verify=False
         ) as http:
             if self.cursor is None:
                 self._batch(http, {})

@@ -1,5 +1,6 @@
 """The standing cast: servers with one and with three workers, ada, grace and mallory, the rooms lobby and board."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from tests.servers import Server
 
 LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
+
+gc.disable()  # until all tests are collected: they are there to stay
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

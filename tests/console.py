@@ -1,11 +1,12 @@
 """`flask …` beside a server, in one process that is kept: to start `flask` takes two seconds."""
 
 import json
-import subprocess
-import sys
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests import zygote
 
 # Carries out one command line after another, as `flask` would.
 PROGRAM = """
@@ -41,21 +42,16 @@ class Console:
     """Runs the program's own commands; what `flask` brings along, `flask shell` for one, it does not know."""
 
     def __init__(self, root: Path, environ: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            cwd=root,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        asked, asking = os.pipe()
+        self._asking = os.fdopen(asking, "w")
+        self._process = zygote.start(root, ["-c", PROGRAM], environ, stdin=asked, stderr=2)
+        os.close(asked)
 
     def __call__(self, *arguments: object, answer: str = "") -> Done:
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([[*map(str, arguments)], answer]) + "\n")
-        self._process.stdin.flush()
+        print(json.dumps([[*map(str, arguments)], answer]), file=self._asking, flush=True)
         return Done(*json.loads(self._process.stdout.readline()))
 
     def close(self) -> None:
-        self._process.communicate(timeout=20)
+        self._asking.close()
+        self._process.wait(20)

@@ -129,15 +129,7 @@ class Server:
 
     def flask(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run `flask …` as an administrator does, in a process of its own."""
-        return subprocess.run(
-            [str(BIN / "flask"), *arguments],
-            cwd=self.root,
-            env=self.environ,
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return zygote.run(self.root, [str(BIN / "flask"), *arguments], self.environ, input)
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
         if self.under is None and "LD_PRELOAD" not in self.environ:

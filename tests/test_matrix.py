@@ -7,8 +7,6 @@ done.
 
 import json
 import sqlite3
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +28,7 @@ from chatapp.journal.token_requests import MakeToken
 from chatapp.message import Author
 from chatapp.permissions import SCOPES, RoomKind, RoomRole, Scope
 from chatapp.transports.requests_v1 import FRAMES
+from tests import zygote
 from tests.clients import Person, Socket, eventually
 from tests.mail_server import SETTINGS
 from tests.people import Member, administrator, member
@@ -267,17 +266,17 @@ def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
             "invitation": cell.world.invitations.get(cell.who, NO_NUMBER),
             "somebody": cell.world.somebody,
         }
-        # With a copy of the cookies: whatever is set here is of no concern to the next cell.
-        browser = httpx.Client(
-            base_url=cell.world.server.url, headers=cell.who.http.headers, verify=False, timeout=CROWD
-        )
-        browser.cookies.update(cell.who.http.cookies)
         sent = {part: _filled(fields, values) for part, fields in request.items()}
-        with browser, browser.stream(method, path.format(**values), **sent) as answer:
-            if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                return "+"  # it does not end
-            answer.read()
-            return outcome(answer)
+        browser = cell.who.http
+        cookies = httpx.Cookies(browser.cookies)
+        try:
+            with browser.stream(method, path.format(**values), timeout=CROWD, **sent) as answer:
+                if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                    return "+"  # it does not end
+                answer.read()
+                return outcome(answer)
+        finally:
+            browser.cookies = cookies  # whatever was set here is of no concern to the next cell
 
     return ask
 
@@ -613,14 +612,8 @@ def registered(server: Server) -> set[str]:
         "import json; from wsgi import app; print(json.dumps([f'{method} {rule.rule}' for rule in "
         "app.url_map.iter_rules() for method in rule.methods - {'HEAD', 'OPTIONS'}]))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=server.environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = zygote.run(ROOT, ["-c", program], server.environ)
+    assert ran.returncode == 0, ran.stderr
     rules: list[str] = json.loads(ran.stdout.splitlines()[-1])
     return {rule.replace("<room_id:room_id>", "N") for rule in rules} | {f"frame {kind}" for kind in FRAMES}
 

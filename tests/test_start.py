@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
+from tests import zygote
 from tests.clients import Person, eventually
 from tests.servers import BIN, ROOT, Server
 
@@ -25,7 +26,9 @@ from tests.servers import BIN, ROOT, Server
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder as its first use leaves it."""
     server = Server(tmp_path_factory.mktemp("prepared") / "instance")
-    assert server.flask("room", "list").returncode == 0
+    subprocess.run(
+        [BIN / "flask", "room", "list"], cwd=ROOT, env=server.environ, check=True, capture_output=True
+    )
     return server.instance
 
 
@@ -52,6 +55,9 @@ def attempt(server: Server, command: str, *arguments: str, under: Sequence[str] 
         line = ["gunicorn", "-k", "gevent", "wsgi:app", "-w", str(server.workers), *bind, *arguments]
     else:
         line = ["flask", "room", "list"]
+    if not under:
+        forked = zygote.run(ROOT, [str(BIN / line[0]), *line[1:]], server.environ, together=True)
+        return forked.returncode, forked.stdout
     done = subprocess.run(
         [*under, str(BIN / line[0]), *line[1:]],
         cwd=ROOT,

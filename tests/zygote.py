@@ -1,35 +1,42 @@
 """A process that has imported what servers import, and forks one for each that is to start: two seconds' work less.
 
-What it becomes is gunicorn with its command line, in the folder and the environment that are given. That the
-commands of the README start it from nothing is for tests/test_start.py.
+What it becomes is `gunicorn …` or `flask …`, or a program as `python -c` takes it, in the folder and the environment
+that are given. That they start from nothing is for tests/test_start.py.
 """
 
 import functools
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 ROOT = Path(__file__).parent.parent
+SECONDS = 60  # for a command
 # For each request: a process that waits for the server, and the server itself, which goes on below the loop.
 PROGRAM = """
-import importlib, json, os, runpy, signal, socket, sys
+import gc, importlib.metadata, json, os, runpy, signal, socket, sys
+
+# gevent asks for them 25 times at each start, and each time the files of all packages would be read.
+importlib.metadata.entry_points = importlib.metadata.entry_points().select
 import gunicorn.app.wsgiapp, gunicorn.workers.ggevent
 
 for name in runpy.run_path("gunicorn.conf.py")["LIBRARIES"]:
     importlib.import_module(name)
+gc.freeze()
 control = socket.socket(fileno=int(sys.argv[1]))
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True:
-    asked, passed, _, _ = socket.recv_fds(control, 1 << 20, 2)
+    asked, passed, _, _ = socket.recv_fds(control, 1 << 20, 4)
     if not asked:
         sys.exit()
-    said, status = passed
+    *streams, status = passed
     if not os.fork():
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         server = os.fork()
@@ -38,25 +45,28 @@ while True:
         os.write(status, b"%d\\n" % server)
         os.write(status, b"%d\\n" % os.waitstatus_to_exitcode(os.waitpid(server, 0)[1]))
         os._exit(0)
-    os.close(said)
-    os.close(status)
+    for one in passed:
+        os.close(one)
 control.close()
 os.close(status)
-os.dup2(said, 1)
-os.dup2(said, 2)
-os.close(said)
+for number, stream in enumerate(streams):
+    os.dup2(stream, number)
+    os.close(stream)
 sys.argv, folder, environ = json.loads(asked)
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
-gunicorn.app.wsgiapp.run()
+if sys.argv[0] == "-c":
+    exec(sys.argv.pop(), {"__name__": "__main__"})
+else:
+    runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 class Born:
-    """A server that was forked, with what `subprocess.Popen` knows of one."""
+    """A process that was forked, with what `subprocess.Popen` knows of one."""
 
-    def __init__(self, stdout: IO[str], status: IO[bytes]) -> None:
+    def __init__(self, stdout: IO[str] | None, status: IO[bytes]) -> None:
         self.stdout, self._status = stdout, status
         self.pid = int(status.readline())
         self._ended: int | None = None
@@ -69,7 +79,7 @@ class Born:
     def wait(self, timeout: float) -> int:
         """Its exit status, minus the signal's number if one ended it. Raises TimeoutExpired."""
         if self._ended is None and not select.select([self._status], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired("gunicorn", timeout)
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
         ended = self.poll()
         assert ended is not None
         return ended
@@ -90,11 +100,46 @@ def _control() -> socket.socket:
     return ours
 
 
-def start(root: Path, command: Sequence[str], environ: Mapping[str, str]) -> Born:
-    """Start gunicorn with `command` in the folder `root`, a checkout."""
-    (out, said), (ended, status) = os.pipe(), os.pipe()
+def start(
+    root: Path,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    stdin: int = 0,
+    stdout: int | None = None,
+    stderr: int | None = None,
+) -> Born:
+    """Start `command` in the folder `root`, a checkout, with files for what it reads and says.
+
+    Without `stdout` what it says can be read from the answer's, and without `stderr` what it says there as well.
+    """
+    ended, status = os.pipe()
+    out, said = (None, stdout) if stdout is not None else os.pipe()
     asked = json.dumps([command, str(root), dict(environ)]).encode()
-    socket.send_fds(_control(), [asked], [said, status])
-    os.close(said)
+    socket.send_fds(_control(), [asked], [stdin, said, said if stderr is None else stderr, status])
     os.close(status)
-    return Born(os.fdopen(out), os.fdopen(ended, "rb", buffering=0))
+    if out is not None:
+        os.close(said)
+    return Born(None if out is None else os.fdopen(out), os.fdopen(ended, "rb", buffering=0))
+
+
+def run(
+    root: Path, command: Sequence[str], environ: Mapping[str, str], input: str = "", together: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Carry out `command`, as `subprocess.run` would; `together`: what goes to stderr goes to stdout.
+
+    Raises TimeoutExpired.
+    """
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        given.write(input)
+        given.seek(0)
+        errors = None if together else err.fileno()
+        born = start(root, command, environ, stdin=given.fileno(), stdout=out.fileno(), stderr=errors)
+        try:
+            status = born.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            born.send_signal(signal.SIGKILL)
+            raise
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([*command], status, out.read(), err.read())
