@@ -19,7 +19,17 @@ from chatapp.pages import account, addresses, admin, api_docs, details, errors, 
 from chatapp.pages import reports as report_pages
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import (
+    event_stream,
+    files,
+    hooks,
+    members,
+    messages,
+    moderation,
+    people,
+    tutorial,
+    websocket,
+)
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
 from chatapp.transports import tokens as tokens_api
@@ -97,6 +107,7 @@ def _log_as_gunicorn_does() -> None:
 def _open_doors(app: Flask) -> None:
     for door in (
         messages,
+        files,
         rooms_api,
         members,
         moderation,

@@ -39,6 +39,20 @@ class Author(Struct, frozen=True, omit_defaults=True):
         return cls(identity.id, identity.name, identity.guest)
 
 
+class File(Struct, frozen=True, omit_defaults=True):
+    """One file of a message. `type`: what its content is, whatever its name says. `width`, `height`: of a
+    picture, as it is to be seen, in pixels. `alt`: what is on it, in words.
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    alt: str = ""
+
+
 class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about."""
 
@@ -54,6 +68,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     detail: dict[str, Any] | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
     deleted_at: str | UnsetType = UNSET
+    files: list[File] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -105,8 +120,11 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding."""
-        return 1000 + 6 * sys.getsizeof(self.body)
+        """Bytes of memory that it takes at most: itself, its words, and those once more in each encoding."""
+        words = sys.getsizeof(self.body)
+        for file in self.files or ():
+            words += 500 + sys.getsizeof(file.name) + sys.getsizeof(file.alt)
+        return 1000 + 6 * words
 
     @property
     def readable(self) -> bool:
@@ -129,7 +147,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         if change.kind == "edit" and change.of == self.seq:
             return replace(self, body=change.body, edited_at=change.at)
         if change.kind == "delete" and change.of == self.seq:
-            return replace(self, body="", deleted_at=change.at)
+            return replace(self, body="", deleted_at=change.at, files=UNSET)
         if change.kind == "delete" and self.kind == "edit" and self.of == change.of:
             return replace(self, body="")
         return self

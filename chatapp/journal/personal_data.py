@@ -19,6 +19,7 @@ from chatapp.journal.people_reading import (
 from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import (
     AUDIT,
+    FILES,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -89,6 +90,10 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
             MESSAGES.c.author_id == person,
             without={"author_id", "guest"},
             order=(MESSAGES.c.room_id, MESSAGES.c.seq),
+        ),
+        # `sha256`: as what the content lies in the folder of uploads.
+        "files": _rows(
+            connection, FILES, FILES.c.person_id == person, without={"person_id"}, order=(FILES.c.at,)
         ),
         "sanctions": [
             _plain({name: value for name, value in row._mapping.items() if name != "device"})
@@ -181,6 +186,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     for room in rooms:
         change_room(connection, room, {"epoch": new_epoch()})
     _take_out_of_logs(connection, request, sanctions, at)
+    _take_out_of_files(connection, request)
     _take_out_of_audit(connection, request, sanctions)
     _bury_account(connection, request, at)
     token_statements.revoke_hooks_of(connection, person, request.by, at)
@@ -253,6 +259,14 @@ def _take_out_of_rooms(
             change_room(connection, room, {"removals": left})
 
 
+def _take_out_of_files(connection: Connection, request: Erase) -> None:
+    """What nobody has any more is collected within two hours."""
+    theirs = FILES.c.person_id == request.person
+    gone = theirs & FILES.c.seq.is_(None) if request.keep_messages else theirs
+    connection.execute(delete(FILES).where(gone))
+    connection.execute(update(FILES).where(theirs).values(person_id=request.alias))
+
+
 def _take_out_of_audit(connection: Connection, request: Erase, sanctions: list[Row[Any]]) -> None:
     columns = AUDIT.c
     mine = update(AUDIT).where(columns.who_id == request.person)
@@ -304,7 +318,7 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
     columns, mine = MESSAGES.c, MESSAGES.c.author_id == request.person
     if not request.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
-        connection.execute(texts.values(body="", deleted_at=at))
+        connection.execute(texts.values(body="", deleted_at=at, files=None))
         connection.execute(update(MESSAGES).where(mine, columns.kind == "edit").values(body=""))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none

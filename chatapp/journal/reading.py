@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.journal.sentences import REPORT_SETTLED
-from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
+from chatapp.message import DAY_MICROSECONDS, Author, File, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
+ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS, FILES = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -26,6 +26,7 @@ ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
         models.Report,
         models.AuditEntry,
         account_rows.Hook,
+        models.File,
     )
 )
 
@@ -394,4 +395,10 @@ def message_of(row: Any) -> Message:
         detail=UNSET if row.detail is None else row.detail,
         edited_at=UNSET if row.edited_at is None else format_time(row.edited_at),
         deleted_at=UNSET if row.deleted_at is None else format_time(row.deleted_at),
+        # Those of a deleted message stay beside it until they are collected: a deletion may be taken back.
+        files=UNSET if row.files is None or row.deleted_at is not None else _files(row.files),
     )
+
+
+def _files(kept: list[dict[str, Any]]) -> list[File]:
+    return [File(**each) for each in kept]

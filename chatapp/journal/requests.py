@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from chatapp.message import Author, Message
+from chatapp.message import Author, File, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, RoomRole, Verb
 
 SYSTEM_AUTHOR = Author.of(SYSTEM)
@@ -166,6 +166,13 @@ class Act(Struct, frozen=True):
     why: str = ""
 
 
+class Attachment(Struct, frozen=True):
+    """A file that was sent before and goes out with a message. `alt`: what is on it, in words."""
+
+    id: str
+    alt: str = ""
+
+
 class Post(Struct, frozen=True):
     """Keep a message. `effects`: what becomes of the room in the same transaction; `act`: what is noted of
     it.
@@ -175,7 +182,8 @@ class Post(Struct, frozen=True):
     messages. `over`: somebody whom `identity` outranked under those rights.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
-    `forced`: also in a closed room.
+    `forced`: also in a closed room. `files`: what the author sent to this room before; where there is no
+    body, it is their names.
     """
 
     room: int
@@ -194,6 +202,7 @@ class Post(Struct, frozen=True):
     any_author: bool = False
     over: str | None = None
     forced: bool = False
+    files: tuple[Attachment, ...] = ()
 
 
 def giving_part(
@@ -352,6 +361,25 @@ class Prune(Struct, frozen=True):
     keep: int | None = None
 
 
+class KeepFile(Struct, frozen=True):
+    """Remember what somebody sent as a file, before a message goes out with it. `digest`: the SHA-256 under
+    which its content lies in the folder. `identity`, `rights`: as in Post.
+    """
+
+    room: int
+    file: File
+    digest: str
+    identity: Identity
+    rights: int
+
+
+class CollectFiles(Struct, frozen=True):
+    """Forget those of `files`, ids, that no message has had since `before` (microseconds since 1970)."""
+
+    files: tuple[str, ...]
+    before: int
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -375,6 +403,8 @@ Request = (
     | Mute
     | Prune
     | NoteGuest
+    | KeepFile
+    | CollectFiles
     | PeopleRequest
 )
 

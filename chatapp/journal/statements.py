@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from chatapp.errors import BadRequest
 from chatapp.journal.reading import (
     AUDIT,
+    FILES,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -63,15 +64,15 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
+    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS, FILES):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    for table in (MESSAGES, REPORTS):
-        connection.execute(delete(table).where(table.c.room_id == room))
+    for table in (MESSAGES, REPORTS, FILES):  # not what waits to be sent with a message: that has no number
+        connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < first_seq))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
 
@@ -90,7 +91,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
     least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
-    for table in (MESSAGES, REPORTS):
+    for table in (MESSAGES, REPORTS, FILES):
         connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True

@@ -17,6 +17,7 @@ from chatapp.permissions import check, may
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
+from chatapp.transports import uploading
 
 FACES = 3  # people shown with a room in the list
 
@@ -92,11 +93,13 @@ def show_long_polling(room_id: int) -> Response:
 @bp.post("/chats/<room_id:room_id>/")
 def say(room_id: int) -> Response:
     """Keep a message sent by the form and show the room again."""
+    intake = uploading.expect(room_id)
     auth.guard_write()
     form = auth.checked_form("body")
     try:
         get_hub().check_open()
-        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"]))
+        sent: list[Any] = [file.id for file in intake.keep()]
+        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"], files=sent))
     except ChatError as error:
         return _show(room_id, error=error, form=form)
     return see_other(url_for("rooms.show", room_id=room_id))
