@@ -81,7 +81,8 @@ def look(path: str, name: str, thumbnail: str) -> Look:
     if first is not None and first.extension in PLAYED:
         return Look(PLAYED[first.extension])
     named = _named(head, name)
-    return Look(UNKNOWN if named in SHOWN else named)  # its name would make more of it than it is
+    # Its name would make more of it than it is; and by these two a page knows what it plays.
+    return Look(UNKNOWN if named in SHOWN or named.startswith(("audio/", "video/")) else named)
 
 
 def make_thumbnail(path: str, target: str) -> Look | None:

@@ -9,14 +9,18 @@ from chatapp.journal import file_statements
 from chatapp.journal.file_statements import Stored
 from chatapp.journal.requests import KeepFile
 from chatapp.message import File
-from chatapp.permissions import Identity, Rights, may
+from chatapp.permissions import Identity
 from chatapp.room import Room
 from chatapp.uploads import Arriving
 
 
-def may_send(hub: Hub, identity: Identity, rights: Rights) -> bool:
-    """Whether `identity` may send files where they have `rights`."""
-    return not _refusal(hub, identity) and may(identity, "post", rights)
+def refusal(hub: Hub, identity: Identity) -> str:
+    """Why `identity` may send files nowhere; empty where they may."""
+    if not hub.config.file_limit:
+        return "No files are sent on this server"
+    if identity.guest and not hub.config.guest_files:
+        return "Only people with an account send files here"
+    return ""
 
 
 def admit(hub: Hub, identity: Identity, room_id: int) -> Room:
@@ -26,8 +30,8 @@ def admit(hub: Hub, identity: Identity, room_id: int) -> Room:
     """
     hub.check_open()
     room = access.enter(hub, identity, room_id, "post")
-    if refusal := _refusal(hub, identity):
-        raise Forbidden(refusal)
+    if said := refusal(hub, identity):
+        raise Forbidden(said)
     if room.closed:
         raise RoomClosed()
     _check_total(hub, 1)
@@ -62,15 +66,6 @@ def find(hub: Hub, identity: Identity, room_id: int, file: str) -> Stored | None
     room = access.enter(hub, identity, room_id)
     asking = identity.id if identity.known else ""
     return access.read(hub, identity, room, file_statements.readable, file, asking)
-
-
-def _refusal(hub: Hub, identity: Identity) -> str:
-    """Why `identity` may send files nowhere; empty where they may."""
-    if not hub.config.file_limit:
-        return "No files are sent on this server"
-    if identity.guest and not hub.config.guest_files:
-        return "Only people with an account send files here"
-    return ""
 
 
 def _check_total(hub: Hub, size: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 
-from chatapp import access, administration, auth, cursor, listing, membership, posting
+from chatapp import access, administration, auth, cursor, files, listing, membership, posting, text
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -155,11 +155,21 @@ def _show(
             {*(each.author.id for each in messages), *room.rights.members, *(who.id for who in here)}
         ),
         body_limit=hub.config.body_limit,
+        files=_files(),
+        description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
         form=form or {},
     )
     return page(html, error)
+
+
+def _files() -> dict[str, int] | None:
+    """What files somebody may send, None where they may not: how many with a message, and of how many bytes."""
+    hub, identity = get_hub(), get_identity()
+    if not identity.known or files.refusal(hub, identity):
+        return None
+    return {"most": posting.FILES_LIMIT, "limit": hub.config.file_limit}
 
 
 def _check_not_banned() -> None:

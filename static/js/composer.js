@@ -9,7 +9,7 @@ const TICK = 1_000; // ms
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
 
-/** Events: `send` (detail: the body), `typing`. */
+/** Events: `send` (detail: {body, files}), `typing`. */
 export class Composer extends EventTarget {
   #form;
   #field;
@@ -17,13 +17,15 @@ export class Composer extends EventTarget {
   #counter;
   #limit;
   #draftKey;
+  #attachments;
+  #isWaiting = false; // for files, to go out with them
   #typedAt = 0;
   #pace = 0; // s between two messages
   #next = 0; // ms since 1970, when the next one may go
   #ticking = null;
 
-  /** `limit` in code points, as the server counts. */
-  constructor(form, { limit, draftKey }) {
+  /** `limit` in code points, as the server counts. `attachments`: where files may be sent, else null. */
+  constructor(form, { limit, draftKey, attachments = null }) {
     super();
     this.#form = form;
     this.#field = form.querySelector("textarea");
@@ -31,6 +33,8 @@ export class Composer extends EventTarget {
     this.#counter = form.querySelector(".counter");
     this.#limit = limit;
     this.#draftKey = draftKey;
+    this.#attachments = attachments;
+    attachments?.addEventListener("change", () => this.#attached());
     this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
@@ -76,7 +80,20 @@ export class Composer extends EventTarget {
   }
 
   get #isReady() {
-    return this.#length > 0 && this.#length <= this.#limit;
+    const files = this.#attachments;
+    return (this.#length > 0 || Boolean(files?.count)) && this.#length <= this.#limit && !files?.hasFailed;
+  }
+
+  #attached() {
+    this.#show();
+    if (!this.#isWaiting) return;
+    if (this.#isReady && this.#attachments.isUploaded) this.#form.requestSubmit();
+    else if (!this.#isReady) this.#wait(false);
+  }
+
+  #wait(isWaiting) {
+    this.#isWaiting = isWaiting;
+    this.#showHint();
   }
 
   #typed() {
@@ -102,8 +119,12 @@ export class Composer extends EventTarget {
   #submit(event) {
     event.preventDefault();
     if (!this.#isReady) return;
+    this.#wait(Boolean(this.#attachments) && !this.#attachments.isUploaded);
+    if (this.#isWaiting) return;
+    const detail = { body: this.#body, files: this.#attachments?.files ?? [] };
     // Whoever cannot take it now (too much is unsent) prevents it, and the words stay.
-    if (!this.dispatchEvent(new CustomEvent("send", { detail: this.#body, cancelable: true }))) return;
+    if (!this.dispatchEvent(new CustomEvent("send", { detail, cancelable: true }))) return;
+    this.#attachments?.clear();
     this.#field.value = "";
     this.#typedAt = 0;
     forget(this.#draftKey);
@@ -121,6 +142,7 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
+    if (this.#isWaiting) return "Goes out when its files are uploaded";
     if (left > 0) return `Slow mode: the next message goes in ${duration(left)}`;
     return this.#pace > 0 ? `Slow mode: one message in ${duration(this.#pace)}` : HINT;
   }

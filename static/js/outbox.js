@@ -15,7 +15,7 @@ const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "ro
 /**
  * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
  * `check` when an answer is overdue.
- * An item is {client_id, body, at, state, reason}; state: "waiting", "sending" or "failed".
+ * An item is {client_id, body, files, at, state, reason}; state: "waiting", "sending" or "failed".
  */
 export class Outbox extends EventTarget {
   items = [];
@@ -43,8 +43,9 @@ export class Outbox extends EventTarget {
     return this.items.filter((item) => item.state !== "failed").length;
   }
 
-  add(body) {
-    const item = { client_id: uuid(), body, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
+  /** `files`: what was uploaded before, as a message has it. */
+  add({ body, files = [] }) {
+    const item = { client_id: uuid(), body, files, at: new Date().toISOString(), state: "waiting", reason: null, refusals: 0 };
     item.key = this.#kept.newKey();
     this.items.push(item);
     this.#keep(item);
@@ -98,11 +99,11 @@ export class Outbox extends EventTarget {
     this.#remove(clientId);
   }
 
-  /** Gives a message up and returns its words, to be written anew. */
+  /** Gives a message up and returns its words and files, to be written anew. */
   takeBack(clientId) {
-    const { body } = this.#find(clientId);
+    const { body, files = [] } = this.#find(clientId);
     this.discard(clientId);
-    return body;
+    return { body, files };
   }
 
   #next() {
@@ -112,7 +113,7 @@ export class Outbox extends EventTarget {
     item.state = "sending";
     this.#after(ACK_LIMIT, () => this.#overdue(item));
     this.#changed();
-    this.#send({ type: "send", room: this.#room, client_id: item.client_id, body: item.body });
+    this.#send(frameOf(item, this.#room));
   }
 
   #overdue(item) {
@@ -204,6 +205,11 @@ export class Outbox extends EventTarget {
     else addEventListener("beforeunload", this.#holdUp);
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function frameOf({ client_id, body, files }, room) {
+  const frame = { type: "send", room, client_id, body };
+  return files?.length ? { ...frame, files: files.map(({ id, alt = "" }) => ({ id, alt })) } : frame;
 }
 
 function backoff(refusals) {

@@ -1,10 +1,12 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
+import { Attachments } from "./attachments.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
 import { showEnding } from "./ending.js";
+import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
@@ -61,10 +63,14 @@ const rooms = new RoomsList({
   me,
   connection,
 });
+const attachments =
+  byId("attached") && new Attachments({ room: room.id, ...page.files, form: byId("composer"), connection });
 const composer =
-  byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
+  byId("composer") &&
+  new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
 
 new MessageMenu(byId("messages"));
+watchFaults(byId("messages"));
 showPace();
 showFirstPage();
 listen();
@@ -216,10 +222,15 @@ async function say(event) {
 function decide({ target }) {
   const clientId = target.closest("[data-client-id]")?.dataset.clientId;
   if (target.closest(".send-again")) outbox.sendAgain(clientId);
-  else if (target.closest(".edit")) composer.bringBack(outbox.takeBack(clientId));
+  else if (target.closest(".edit")) bringBack(outbox.takeBack(clientId));
   else if (target.closest(".discard")) outbox.discard(clientId);
   else return;
   composer.focus();
+}
+
+function bringBack({ body, files }) {
+  composer.bringBack(body);
+  attachments?.bringBack(files);
 }
 
 async function jump(event) {

@@ -19,7 +19,7 @@ export class Unsent {
     this.#prefix = `${NAME}.${room}.${author}.`;
   }
 
-  /** All that is there, in the order of writing: {key, client_id, body, at, reason}. */
+  /** All that is there, in the order of writing: {key, client_id, body, at, reason, files}. */
   get all() {
     return keys(this.#prefix).map((key) => ({ ...recall(key), key })).filter((item) => item.client_id);
   }
@@ -31,8 +31,8 @@ export class Unsent {
   }
 
   /** Returns whether there was room for it. */
-  keep({ key, client_id, body, at, reason }) {
-    return remember(key, { client_id, body, at, reason });
+  keep({ key, client_id, body, at, reason, files }) {
+    return remember(key, { client_id, body, at, reason, files });
   }
 
   read(key) {

@@ -16,8 +16,8 @@ export async function write(frame) {
   }
 }
 
-function said({ body, client_id, kind, of }) {
-  return { body, client_id, kind, of };
+function said({ body, client_id, kind, of, files }) {
+  return { body, client_id, kind, of, files };
 }
 
 function acknowledgement({ room, client_id }, { seq, at }) {
