@@ -1,4 +1,4 @@
-"""Collection: files that no message has (any more) go after a while; whichever process comes first does it."""
+"""Collection: files that no message has (any more) go after a while, by whichever process comes first."""
 
 import logging
 import time

@@ -21,6 +21,7 @@ from PIL import (
 )
 
 HEAD = 8192  # bytes that are looked at
+SURE = 0.4  # of 1: of puremagic's guesses those that rest on one or two bytes are less
 UNKNOWN = "application/octet-stream"
 # By Pillow's names. Opened with these only: it knows formats that start other programs.
 PICTURES: Final = {
@@ -121,8 +122,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _named(head: bytes, name: str) -> str:
-    found = next((guess.mime_type for guess in _guesses(head, name) if guess.mime_type), "")
-    return found or ("text/plain" if _is_text(head) else UNKNOWN)
+    sure = (guess for guess in _guesses(head, name) if guess.mime_type and guess.confidence >= SURE)
+    found = next(sure, None)
+    if found is not None:
+        return str(found.mime_type)
+    return "text/plain" if _is_text(head) else UNKNOWN
 
 
 def _guesses(head: bytes, name: str | None = None) -> list[puremagic.PureMagicWithConfidence]:

@@ -165,7 +165,7 @@ def _show(
 
 
 def _files() -> dict[str, int] | None:
-    """What files somebody may send, None where they may not: how many with a message, and of how many bytes."""
+    """What files somebody may send (how many with a message, of how many bytes); None where they may not."""
     hub, identity = get_hub(), get_identity()
     if not identity.known or files.refusal(hub, identity):
         return None

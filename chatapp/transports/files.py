@@ -1,5 +1,6 @@
 """`POST /api/rooms/<id>/files` takes a file, `/chats/<id>/files/…` and `/chats/<id>/thumbs/…` give it out."""
 
+import os
 from typing import IO, Any, cast
 
 from flask import Blueprint, Response, abort, request
@@ -48,7 +49,10 @@ def _take_body(intake: Intake) -> None:
 def show(room_id: int, file: str, name: str) -> Response:
     """A file, for who may read a message that has it. `name` is for whoever reads the address."""
     found = _found(room_id, file)
-    return _sent(get_hub().uploads.content(found.digest), found, found.type)
+    try:
+        return _sent(get_hub().uploads.content(found.digest), found, found.type)
+    except FileNotFoundError:  # as in a database that was restored without its files
+        abort(404)
 
 
 @bp.get("/chats/<room_id:room_id>/thumbs/<file>")
@@ -58,12 +62,12 @@ def show_thumbnail(room_id: int, file: str) -> Response:
     if found.width is None:
         abort(404)
     content, thumbnail = hub.uploads.content(found.digest), hub.uploads.thumbnail(found.digest)
-    try:
-        return _sent(thumbnail, found, "image/webp")
-    except FileNotFoundError:
+    if not in_thread(lambda: os.path.exists(thumbnail)):
+        if not in_thread(lambda: os.path.exists(content)):
+            abort(404)
         with hub.decoding:
             hub.uploads.write(lambda: file_types.make_thumbnail(content, thumbnail))
-        return _sent(thumbnail, found, "image/webp")
+    return _sent(thumbnail, found, "image/webp")
 
 
 def _found(room_id: int, file: str) -> Stored:
