@@ -377,7 +377,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     },
     "GET /api/rooms/N/stream": over_http("GET", f"{ROOM}/stream"),
     "GET /api/rooms/N/presence": over_http("GET", f"{ROOM}/presence"),
-    "POST /api/rooms/N/files": over_http("POST", f"{ROOM}/files?name=a.txt", content="words"),
+    "POST /api/rooms/N/files": over_http("POST", f"{ROOM}/files", files={"file": ("a.txt", b"words")}),
     "GET /chats/N/files/<file>/<name>": over_http("GET", f"{CHAT}/files/picture{{room}}/a.gif"),
     "GET /chats/N/thumbs/<file>": over_http("GET", f"{CHAT}/thumbs/picture{{room}}"),
     "POST /api/rooms/N/typing": over_http("POST", f"{ROOM}/typing"),

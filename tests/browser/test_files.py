@@ -82,7 +82,7 @@ def test_what_is_picked_comes_to_the_others_as_what_it_is_and_nothing_jumps(
 ) -> None:
     ada, grace = in_room("ada"), in_room("grace", script=SHIFTS)
     pick(ada, harbour__jpg=picture(), bell__wav=sound(), plan__pdf=b"%PDF-1.7 the plan")
-    expect(states(ada).first).to_have_text("14.3 kB")
+    expect(states(ada).first).to_have_text("25.8 kB")
     ada.page.get_by_role("textbox", name="Describe harbour.jpg").fill("The harbour from above")
     ada.page.get_by_role("textbox", name="Describe harbour.jpg").press("Enter")
     expect(ada.field).to_be_focused()
@@ -108,6 +108,9 @@ def test_what_is_picked_comes_to_the_others_as_what_it_is_and_nothing_jumps(
     download.value.save_as(tmp_path / "plan.pdf")
     assert (tmp_path / "plan.pdf").read_bytes() == b"%PDF-1.7 the plan"
     expect(grace.words).to_have_text([""])  # their names are not said twice
+    grace.page.reload()
+    expect(grace.state).to_have_text("Live")
+    eventually(lambda: image.evaluate("image => image.complete && image.naturalWidth") == 640)
     assert grace.page.evaluate("shift") < 0.02
 
     live = grace.page.locator(".message .files").inner_html()
