@@ -1,7 +1,7 @@
 """`POST /api/rooms/<id>/files` takes a file, `/chats/<id>/files/…` and `/chats/<id>/thumbs/…` give it out."""
 
 import os
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.utils import send_file
@@ -95,39 +95,39 @@ def _sent(path: str, file: Stored, kind: str) -> Response:
     answer.content_length = content.size
     answer.cache_control.private = True  # and looked at anew each time: it may be deleted by then
     answer.headers["Content-Security-Policy"] = POLICY
-    try:
-        answer.make_conditional(request.environ, accept_ranges=True, complete_length=content.size)
-    except Exception:
-        content.close()
-        raise
+    answer.make_conditional(request.environ, accept_ranges=True, complete_length=content.size)
     return cast(Response, answer)
 
 
 class _OnDisk:
     """A file that is read off the hub: gevent's own way of sending one reads it on the hub, disk and all.
 
+    Opened for each piece: however many are on their way, to readers however slow, none of them holds a file
+    open, of which a process may have few beside its connections. What has a hash for a name never changes.
     Made and read: switches.
     """
 
     def __init__(self, path: str) -> None:
-        self._file: Any = in_thread(lambda: open(path, "rb", buffering=0))  # noqa: SIM115  # closed with the answer
-        self.size = self._file.seek(0, 2)
-        self._file.seek(0)
+        self._path = path
+        self._at = 0
+        self.size = in_thread(lambda: os.stat(path).st_size)
 
     def read(self, size: int) -> bytes:
-        data: bytes = in_thread(lambda: self._file.read(size))
+        def job() -> bytes:
+            with open(self._path, "rb", buffering=0) as file:
+                file.seek(self._at)
+                return file.read(size)
+
+        data = in_thread(job)
+        self._at += len(data)
         return data
 
     def seekable(self) -> bool:
         return True
 
     def seek(self, position: int) -> int:
-        moved: int = self._file.seek(position)
-        return moved
-
-    def tell(self) -> int:
-        position: int = self._file.tell()
+        self._at = position
         return position
 
-    def close(self) -> None:
-        self._file.close()
+    def tell(self) -> int:
+        return self._at
