@@ -5,6 +5,7 @@ import { copyOf } from "./templates.js";
 // The box, in px, into which a picture is scaled. templates/_files.html has the same rule.
 const WIDEST = 360;
 const HIGHEST = 320;
+const ENDING = 16; // characters behind the last dot of a name that are shown in any case
 const UNITS = ["kB", "MB", "GB"];
 const GONE = "This file is not there any more";
 
@@ -87,7 +88,10 @@ function card(words, path) {
 }
 
 function named(row, { name, size }) {
-  row.querySelector(".file-name").textContent = name;
+  const dot = name.lastIndexOf(".");
+  const cut = dot > 0 && name.length - dot - 1 <= ENDING ? dot : name.length;
+  row.querySelector(".file-stem").textContent = name.slice(0, cut);
+  row.querySelector(".file-ending").textContent = name.slice(cut);
   row.querySelector(".file-size").textContent = size;
   return row;
 }
