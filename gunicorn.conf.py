@@ -43,6 +43,12 @@ accesslog = None
 # may keep what gevent replaces in the workers, nor wait while it holds a lock that it made here:
 # tests/test_libraries.py.
 LIBRARIES = (
+    "PIL.AvifImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.ImageOps",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
     "argon2",
     "confusable_homoglyphs.confusables",
     "cryptography.fernet",
@@ -56,6 +62,7 @@ LIBRARIES = (
     "msgspec",
     "nh3",
     "prometheus_client",
+    "puremagic",
     "qrcode.image.svg",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm",

@@ -34,7 +34,17 @@ from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
-from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
+from chatapp.transports import (
+    event_stream,
+    files,
+    hooks,
+    members,
+    messages,
+    moderation,
+    people,
+    tutorial,
+    websocket,
+)
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
 from chatapp.transports import tokens as tokens_api
@@ -113,6 +123,7 @@ def _log_as_gunicorn_does() -> None:
 def _open_doors(app: Flask) -> None:
     for door in (
         messages,
+        files,
         rooms_api,
         members,
         moderation,

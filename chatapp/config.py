@@ -85,6 +85,10 @@ class Config:
     )
     mail_from: str = setting("", "the address from which mails come")
     sign_up: str = setting("invitation", "who may make an account: open, invitation or closed")
+    file_limit: int = setting(25_000_000, "largest file, in bytes; 0: no files")
+    files_total: int = setting(10_000_000_000, "all files together, in bytes")
+    guest_files: bool = setting(False, "whether guests may send files, too")
+    rate_files: str = setting("60 per 10 minutes", "files of one identity, in all rooms together")
     body_limit: int = setting(4000, "longest message, in Unicode code points")
     undo_seconds: int = setting(
         3600, "how long a deleted message can be brought back, in seconds; 0: its text is gone at once"
@@ -110,7 +114,7 @@ class Config:
             if isinstance(value, int) and value < least:
                 raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
         self._check_sizes()
-        for name in ("rate_messages", "rate_connections", "rate_guests", "rate_sign_ins"):
+        for name in ("rate_messages", "rate_connections", "rate_guests", "rate_sign_ins", "rate_files"):
             self.rate(name)
         for name in ("origins", "frame_ancestors"):
             for origin in getattr(self, name):

@@ -13,6 +13,7 @@ POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self'",
+    "media-src": "'self'",
     "connect-src": "'self'",  # WebSockets too: 'self' is also ws: and wss: of this host (CSP3, 6.7.2.8)
     "form-action": "'self'",
     "base-uri": "'none'",

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
-from chatapp import frames, retention
+from chatapp import collection, frames, retention
 from chatapp.bus import (
     Bus,
     Committed,
@@ -37,6 +38,7 @@ from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
 from chatapp.turnstile import Turnstile
+from chatapp.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class Hub:
         )
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
         self.turnstile = Turnstile()  # for requests that waited
+        self.uploads = Uploads(config.path("uploads"))
+        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
@@ -83,6 +87,7 @@ class Hub:
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
+        gevent.spawn(collection.run, self.journal, self.uploads)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""

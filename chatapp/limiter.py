@@ -1,7 +1,9 @@
 """How fast one identity, and one address, may go. The counting is the `limits` library's."""
 
 import time
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from limits import RateLimitItem, parse
 from limits.strategies import FixedWindowRateLimiter
@@ -19,6 +21,8 @@ REFUSALS_IN_A_ROW = 100  # then the socket is closed
 TYPING = parse("1 per 2 seconds")
 READING = parse("10 per 10 seconds")
 REPORTS = parse("10 per 10 minutes")
+FILES_AT_ONCE = 32  # requests that bring files into this process,
+FILES_AT_ONCE_EACH = 4  # and those of one identity
 
 
 class Limiter:
@@ -30,6 +34,8 @@ class Limiter:
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
         self._sign_ins = config.rate("rate_sign_ins")
+        self._files = config.rate("rate_files")
+        self._arriving: Counter[str] = Counter()
 
     @property
     def frames(self) -> int:
@@ -72,6 +78,24 @@ class Limiter:
     def report(self, identity: Identity) -> None:
         """Count a report by `identity`. Raises TooFast."""
         self._both(REPORTS, "reports", identity)
+
+    def file(self, identity: Identity) -> None:
+        """Count a file of `identity`. Raises TooFast."""
+        self._both(self._files, "files", identity)
+
+    @contextmanager
+    def arriving(self, identity: Identity) -> Iterator[None]:
+        """Within, files of `identity` are on their way in, by one request. Raises TooFast."""
+        each = self._arriving[identity.id]
+        if each >= FILES_AT_ONCE_EACH or self._arriving.total() >= FILES_AT_ONCE:
+            raise TooFast("Too many files are on their way already: try again", retry_after=1)
+        self._arriving[identity.id] += 1
+        try:
+            yield
+        finally:
+            self._arriving[identity.id] -= 1
+            if not self._arriving[identity.id]:
+                del self._arriving[identity.id]
 
     def typing(self, room: int, identity: Identity) -> bool:
         """Whether this sign of writing is to be passed on: one in two seconds is."""

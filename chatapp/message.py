@@ -42,6 +42,20 @@ class Author(Struct, frozen=True, omit_defaults=True):
         return cls(identity.id, identity.name, identity.guest)
 
 
+class File(Struct, frozen=True, omit_defaults=True):
+    """One file of a message. `type`: what its content is, whatever its name says. `width`, `height`: of a
+    picture, as it is to be seen, in pixels. `alt`: what is on it, in words.
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    alt: str = ""
+
+
 class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about.
 
@@ -63,6 +77,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     deleted_at: str | UnsetType = UNSET
     mentions: list[str] | UnsetType = UNSET
     called: list[str] | UnsetType = UNSET
+    files: list[File] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -116,10 +131,13 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes at most: itself, its body, whom that calls, and all that once more in
+        """Bytes of memory that it takes at most: itself, its words, whom they call, and all that once more in
         each encoding.
         """
-        return 1000 * (1 + len(self.people_called)) + 6 * sys.getsizeof(self.body)
+        words = sys.getsizeof(self.body)
+        for file in self.files or ():
+            words += 500 + sys.getsizeof(file.name) + sys.getsizeof(file.alt)
+        return 1000 * (1 + len(self.people_called)) + 6 * words
 
     @property
     def readable(self) -> bool:
@@ -150,12 +168,12 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
                 case "edit":
                     return replace(self, body=change.body, edited_at=change.at, **called)
                 case "delete":
-                    return replace(self, body="", deleted_at=change.at, **called)
+                    return replace(self, body="", deleted_at=change.at, files=UNSET, **called)
                 case "restore":
-                    return replace(self, body=change.body, deleted_at=UNSET, **called)
+                    return replace(self, body=change.body, deleted_at=UNSET, files=change.files, **called)
         if change.of == self.of:
             if change.kind == "delete" and self.kind in TELLING:
-                return replace(self, body="", **called)
+                return replace(self, body="", files=UNSET, **called)
             if change.kind == "restore" and self.kind == "delete":
                 return replace(self, remove=True)
         return self

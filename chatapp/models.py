@@ -78,6 +78,7 @@ class Message(Base):
     edited_at: Mapped[int | None] = mapped_column(BigInteger)
     deleted_at: Mapped[int | None] = mapped_column(BigInteger)
     called: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    files: Mapped[list[dict[str, object]] | None] = mapped_column(JSON(none_as_null=True))
 
     __table_args__ = (
         Index(
@@ -127,6 +128,32 @@ class Mention(Base):
     person_id: Mapped[str] = mapped_column(Text, primary_key=True)
     room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+class File(Base):
+    """What somebody (`person_id`) sent to a room as a file, at `at`. `seq`: the message that has it, None as
+    long as none has. What it says of itself stands in that message, too. Its content is in the folder of
+    uploads under `sha256`, once for all rows that have the same.
+    """
+
+    __tablename__ = "files"
+    __table_args__ = (
+        Index("ix_files_room_id_seq", "room_id", "seq"),
+        Index("ix_files_sha256", "sha256", "size"),
+        Index("ix_files_at", "at", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"))
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    person_id: Mapped[str] = mapped_column(Text, index=True)
+    name: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    sha256: Mapped[str] = mapped_column(Text)
+    at: Mapped[int] = mapped_column(BigInteger)
 
 
 class Read(Base):

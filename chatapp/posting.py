@@ -9,12 +9,20 @@ from chatapp import text
 from chatapp.access import enter
 from chatapp.errors import BadRequest, ChatError, Forbidden
 from chatapp.hub import Hub
-from chatapp.journal.requests import Kept, Post
+from chatapp.journal.requests import Attachment, Kept, Post
 from chatapp.message import Author
 from chatapp.permissions import Identity, Rights, Verb, may
 
 UNDECIDED = -1
+FILES_LIMIT = 10  # of one message
 VISITOR = Author("guest", "guest", guest=True)
+
+
+class WithWords(Struct, frozen=True):
+    """A file by its id, and what is on it in words."""
+
+    id: str
+    alt: str = ""
 
 
 class Draft(Struct, frozen=True):
@@ -25,6 +33,7 @@ class Draft(Struct, frozen=True):
     of: int | None = None
     client_id: str | None = None
     remove: bool = False
+    files: list[str | WithWords] | None = None
 
 
 def post(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb = "post") -> Kept:
@@ -50,6 +59,7 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         room=room,
         author=Author.of(identity) if identity.known else VISITOR,
         body=body,
+        files=_files(draft),
         kind=draft.kind,  # type: ignore[arg-type]  # _body has looked at it
         of=draft.of,
         client_id=text.client_id(draft.client_id),
@@ -96,4 +106,21 @@ def _body(draft: Draft, limit: int) -> str:
         raise BadRequest(f"of says which message the {draft.kind} is about")
     if draft.kind in ("delete", "restore"):
         return ""
-    return text.reaction(draft.body) if draft.kind == "reaction" else text.body(draft.body, limit)
+    if draft.kind == "reaction":
+        return text.reaction(draft.body)
+    if draft.files and draft.kind == "text" and draft.body in (None, ""):
+        return ""  # the journal takes their names
+    return text.body(draft.body, limit)
+
+
+def _files(draft: Draft) -> tuple[Attachment, ...]:
+    if not draft.files:
+        return ()
+    if draft.kind != "text":
+        raise BadRequest("Only a text has files")
+    if len(draft.files) > FILES_LIMIT:
+        raise BadRequest(f"A message has at most {FILES_LIMIT} files")
+    files = [WithWords(each) if isinstance(each, str) else each for each in draft.files]
+    if len({each.id for each in files}) < len(files):
+        raise BadRequest("That file is named twice")
+    return tuple(Attachment(each.id, text.description(each.alt)) for each in files)

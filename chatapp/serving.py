@@ -15,6 +15,7 @@ from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
 from chatapp.held import LARGE, Held
+from chatapp.transports import uploading
 from chatapp.transports.json_api import LIVE_HEADERS
 from chatapp.transports.waiting import ClientGone
 
@@ -52,12 +53,14 @@ def init_app(app: Flask, config: Config) -> None:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
+    app.request_class = uploading.Request
     app.before_request(_start)
     app.before_request(auth.identify)  # first: what refuses the rest says so on a page for somebody
     held = Held()
     app.before_request(partial(_read_body, held))
     app.after_request(partial(_finish, held))
     app.teardown_request(partial(_forget_body, held))
+    app.teardown_request(uploading.forget)
 
 
 def _start() -> None:
@@ -65,7 +68,13 @@ def _start() -> None:
 
 
 def _read_body(held: Held) -> None:
-    """Read the whole body now, in bounded time and size, so that no handler waits for a slow client."""
+    """Read the whole body now, in bounded time and size, so that no handler waits for a slow client.
+
+    Not one with files in it: see uploading.py.
+    """
+    if uploading.streams(request):
+        uploading.prepare(request)
+        return
     config, environ = get_hub().config, request.environ
     length = request.content_length
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
@@ -115,7 +124,9 @@ def _finish(held: Held, response: Response) -> Response:
         response.headers.add("Vary", "Origin")
         if request.method == "OPTIONS":
             response.headers.update(PREFLIGHT)
-    if get_hub().draining.is_set() or response.status_code == TooLong.status:
+    # What is left of a body that was refused gunicorn reads and throws away, but not one without an end.
+    endless = uploading.streams(request) and request.content_length is None and response.status_code >= 400
+    if get_hub().draining.is_set() or response.status_code == TooLong.status or endless:
         _close_afterwards()
     return response
 

@@ -19,6 +19,9 @@ CLIENT_ID_LIMIT = 64
 REACTION_LIMIT = 16
 STATUS_LIMIT = 100
 REASON_LIMIT = 250
+FILE_NAME_LIMIT = 120
+ENDING_LIMIT = 16  # of a file's name, behind its last dot: that is left whole
+DESCRIPTION_LIMIT = 300
 ADDRESS_LIMIT = 254  # RFC 5321, 4.5.3.1.3, as corrected by erratum 1690 of RFC 3696
 
 # General category Cc but newline and tab; surrogates cannot be encoded as UTF-8.
@@ -96,6 +99,29 @@ def reason(value: object) -> str:
 def note(value: object) -> str:
     """`value` trimmed, if it may be what something is for; it may be empty. Raises BadRequest."""
     return "" if value in (None, "") else _line(value, REASON_LIMIT, "A note", least=0)
+
+
+def file_name(value: str | None) -> str:
+    """`value` as a file here may be called: one line without a path. What cannot stand in it is left out."""
+    name = unicodedata.normalize("NFC", value or "").replace("\\", "/").rpartition("/")[2]
+    name = _FORBIDDEN_IN_NAME.sub("", name).strip()
+    if not name.strip(".") or _is_invisible(name):
+        return "file"
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > ENDING_LIMIT:
+        stem, dot, ending = name, "", ""
+    return stem[: FILE_NAME_LIMIT - len(dot + ending)] + dot + ending
+
+
+def description(value: object) -> str:
+    """`value` trimmed, if it may say what is on a picture; it may be empty. Raises BadRequest, TooLong."""
+    if value in (None, ""):
+        return ""
+    if not isinstance(value, str) or _FORBIDDEN_IN_BODY.search(value):
+        raise BadRequest("A description is a text without control characters")
+    if len(value) > DESCRIPTION_LIMIT:
+        raise TooLong(f"A description has at most {DESCRIPTION_LIMIT} characters; this one has {len(value)}")
+    return " ".join(value.split())
 
 
 def mail_address(value: object) -> str:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ TABLES = Path(__file__).with_name("matrix.txt")
 NO_NUMBER = 999_999
 CROWD = 60  # seconds for an answer while everybody asks at once
 NONSENSE = "x" * 22
+PICTURE = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 # What a cell says of an answer: see the head of matrix.txt.
 LETTERS = {
     "sign_in": "s",
@@ -163,9 +165,21 @@ class World:
             ]
         )
         self._ask([request for room in made for request in self._sanctions(room)])
+        self._attach(made)
         with closing(sqlite3.connect(self.server.instance / "chat.db")) as database:
             self.sanctions = dict(database.execute("SELECT room_id, min(id) FROM sanctions GROUP BY room_id"))
         return made
+
+    def _attach(self, rooms: list[int]) -> None:
+        """A picture to the first text of each."""
+        digest = sha256(PICTURE).hexdigest()
+        path = self.server.instance / "uploads" / digest[:2] / digest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PICTURE)
+        row = "INSERT INTO files VALUES ('picture' || ?, ?, 1, ?, 'a.gif', 'image/gif', ?, 1, 1, ?, 0)"
+        with closing(sqlite3.connect(self.server.instance / "chat.db", timeout=30)) as database:
+            database.executemany(row, [(room, room, WRITER, len(PICTURE), digest) for room in rooms])
+            database.commit()
 
     def _parts(self, kind: RoomKind) -> dict[str, RoomRole]:
         if kind == "direct":
@@ -373,6 +387,9 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     },
     "GET /api/rooms/N/stream": over_http("GET", f"{ROOM}/stream"),
     "GET /api/rooms/N/presence": over_http("GET", f"{ROOM}/presence"),
+    "POST /api/rooms/N/files": over_http("POST", f"{ROOM}/files", files={"file": ("a.txt", b"words")}),
+    "GET /chats/N/files/<file>/<name>": over_http("GET", f"{CHAT}/files/picture{{room}}/a.gif"),
+    "GET /chats/N/thumbs/<file>": over_http("GET", f"{CHAT}/thumbs/picture{{room}}"),
     "POST /api/rooms/N/typing": over_http("POST", f"{ROOM}/typing"),
     "POST /api/rooms/N/read": over_http("POST", f"{ROOM}/read", json={"seq": 1}),
     "PATCH /api/rooms/N": over_http("PATCH", ROOM, json={"topic": "ships"}),

@@ -22,6 +22,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "bus_url": ("sqlite:////srv/bus.db", "sqlite:////srv/bus.db", "sqlite:////srv/bus.db"),
     "site_name": (" The Mill ", "The Mill", "The Mill"),
     "guests": ("no", False, False),
+    "guest_files": ("yes", True, True),
     "guest_code": ("sesame", "sesame", "sesame"),
     "origins": (
         "https://one.example/, http://two.example:8000",
@@ -34,6 +35,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_connections": ("8 per minute", "8 per minute", "8 per minute"),
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
     "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
+    "rate_files": ("5 per hour", "5 per hour", "5 per hour"),
     "sign_up": ("open", "open", "open"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
@@ -203,6 +205,9 @@ WRONG_TEXT = {
     "rate_connections": ["often"],
     "rate_guests": ["10 per"],
     "rate_sign_ins": ["often"],
+    "rate_files": ["many"],
+    "file_limit": ["-1", "25 MB"],
+    "files_total": ["-1"],
     "sign_up": ["perhaps"],
     "public_url": [
         "chat.example",
@@ -398,7 +403,8 @@ def test_the_docs_have_every_setting_with_its_default(item: Any) -> None:
     assert lines, f"docs/settings.md says nothing of {variable(item.name)}"
     if item.default is MISSING or item.default in ("", ()):
         return
-    wanted = ["yes", "on", "true", "1"] if item.default is True else [str(item.default).lower()]
+    words = {True: ["yes", "on", "true", "1"], False: ["no", "off", "false", "0"]}
+    wanted = words[item.default] if isinstance(item.default, bool) else [str(item.default).lower()]
     plain = " ".join(lines).lower()
     plain = re.sub(r"(?<=\d),(?=\d{3})", "", plain)
     assert any(re.search(rf"(?<![\w]){re.escape(word)}(?![\w])", plain) for word in wanted), lines

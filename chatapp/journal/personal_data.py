@@ -20,6 +20,7 @@ from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import (
     AUDIT,
     DELETED_TEXTS,
+    FILES,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -95,6 +96,10 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
         # What they said and somebody deleted, as long as it may come back, without by whom.
         "deleted_texts": _rows(connection, DELETED_TEXTS, _said_by(person), without={"by_id"}),
         "called_in": _rows(connection, MENTIONS, MENTIONS.c.person_id == person, without={"person_id"}),
+        # `sha256`: as what the content lies in the folder of uploads.
+        "files": _rows(
+            connection, FILES, FILES.c.person_id == person, without={"person_id"}, order=(FILES.c.at,)
+        ),
         "sanctions": [
             _plain({name: value for name, value in row._mapping.items() if name != "device"})
             for row in sanctions_on(connection, person)
@@ -186,6 +191,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     for room in rooms:
         change_room(connection, room, {"epoch": new_epoch()})
     _take_out_of_logs(connection, request, sanctions, at)
+    _take_out_of_files(connection, request)
     _take_out_of_audit(connection, request, sanctions)
     _bury_account(connection, request, at)
     token_statements.revoke_hooks_of(connection, person, request.by, at)
@@ -258,6 +264,14 @@ def _take_out_of_rooms(
             change_room(connection, room, {"removals": left})
 
 
+def _take_out_of_files(connection: Connection, request: Erase) -> None:
+    """What nobody has any more is collected within two hours."""
+    theirs = FILES.c.person_id == request.person
+    gone = theirs & FILES.c.seq.is_(None) if request.keep_messages else theirs
+    connection.execute(delete(FILES).where(gone))
+    connection.execute(update(FILES).where(theirs).values(person_id=request.alias))
+
+
 def _take_out_of_audit(connection: Connection, request: Erase, sanctions: list[Row[Any]]) -> None:
     columns = AUDIT.c
     mine = update(AUDIT).where(columns.who_id == request.person)
@@ -312,10 +326,11 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
     connection.execute(by.values(by_id=request.alias))
     if not request.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
-        connection.execute(texts.values(body="", deleted_at=at, called=None))
+        connection.execute(texts.values(body="", deleted_at=at, called=None, files=None))
         edits = update(MESSAGES).where(mine, columns.kind == "edit")
         connection.execute(edits.values(body="", called=None))
-        connection.execute(update(MESSAGES).where(_brings_back(request.person)).values(body="", called=None))
+        again = update(MESSAGES).where(_brings_back(request.person))
+        connection.execute(again.values(body="", called=None, files=None))
         own = select(columns.seq).where(mine, columns.room_id == MENTIONS.c.room_id)
         connection.execute(delete(MENTIONS).where(MENTIONS.c.seq.in_(own)))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")

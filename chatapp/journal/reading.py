@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.journal.sentences import REPORT_SETTLED
-from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
+from chatapp.message import DAY_MICROSECONDS, Author, File, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
+ROOMS, MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS, FILES = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
@@ -28,6 +28,7 @@ ROOMS, MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, GUESTS, REP
         models.Report,
         models.AuditEntry,
         account_rows.Hook,
+        models.File,
     )
 )
 
@@ -466,4 +467,11 @@ def message_of(row: Any) -> Message:
         deleted_at=UNSET if row.deleted_at is None else format_time(row.deleted_at),
         mentions=list(called.values()) if called else UNSET,
         called=list(called) if called else UNSET,
+        # Those of a deleted message stay beside it until they are collected: a deletion may be taken back.
+        files=UNSET if row.files is None or row.deleted_at is not None else files_of(row),
     )
+
+
+def files_of(row: Any) -> list[File]:
+    """The files of a message's row, also of one that was deleted."""
+    return [File(**each) for each in row.files or ()]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from chatapp.message import Author, Message
+from chatapp.message import Author, File, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, RoomRole, Verb
 
 SYSTEM_AUTHOR = Author.of(SYSTEM)
@@ -171,10 +171,18 @@ class Act(Struct, frozen=True):
 
 
 class Restored(Struct, frozen=True):
-    """Of a deleted text that is brought back: its author's id, and whom it calls, as its row had it."""
+    """Of a deleted text that is brought back: its author's id, whom it calls and what files it has."""
 
     author: str
     called: dict[str, str]
+    files: list[File]
+
+
+class Attachment(Struct, frozen=True):
+    """A file that was sent before and goes out with a message. `alt`: what is on it, in words."""
+
+    id: str
+    alt: str = ""
 
 
 class Post(Struct, frozen=True):
@@ -188,7 +196,8 @@ class Post(Struct, frozen=True):
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room. `undo_seconds`: how long what a delete takes away can be brought back, by
     a restore, whose words are the deleted ones (`restored`). `guests`: those who are present, whom a text may
-    call by their names.
+    call by their names. `files`: what the author sent to this room before; where there is no body, their names
+    are it.
     """
 
     room: int
@@ -210,6 +219,7 @@ class Post(Struct, frozen=True):
     undo_seconds: int = 0
     restored: Restored | None = None
     guests: tuple[Author, ...] = ()
+    files: tuple[Attachment, ...] = ()
 
 
 def giving_part(
@@ -385,6 +395,25 @@ class ForgetDeleted(Struct, frozen=True):
     until: int
 
 
+class KeepFile(Struct, frozen=True):
+    """Remember what somebody sent as a file, before a message goes out with it. `digest`: the SHA-256 under
+    which its content lies in the folder. `identity`, `rights`: as in Post.
+    """
+
+    room: int
+    file: File
+    digest: str
+    identity: Identity
+    rights: int
+
+
+class CollectFiles(Struct, frozen=True):
+    """Forget those of `files`, ids, that no message has had since `before` (microseconds since 1970)."""
+
+    files: tuple[str, ...]
+    before: int
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -410,6 +439,8 @@ Request = (
     | Prune
     | ForgetDeleted
     | NoteGuest
+    | KeepFile
+    | CollectFiles
     | PeopleRequest
 )
 

@@ -11,6 +11,7 @@ from chatapp.errors import BadRequest
 from chatapp.journal.reading import (
     AUDIT,
     DELETED_TEXTS,
+    FILES,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -66,15 +67,16 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS, FILES):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS):
-        connection.execute(delete(table).where(table.c.room_id == room))
+    # Not what waits to be sent with a message: that has no number.
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS, FILES):
+        connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < first_seq))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
 
@@ -93,7 +95,7 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
     least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
-    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS):
+    for table in (MESSAGES, DELETED_TEXTS, MENTIONS, REPORTS, FILES):
         connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True
@@ -111,7 +113,7 @@ def amend(connection: Connection, change: Message, at: int) -> None:
         case "delete":
             newest = {"body": "", "deleted_at": at, "called": None}
             told = messages.where(columns.of == change.of, columns.kind.in_(TELLING))
-            connection.execute(told.values(body="", called=None))
+            connection.execute(told.values(body="", called=None, files=None))
         case _:
             newest = {"body": change.body, "deleted_at": None, "called": called_in(change)}
             deletions = messages.where(columns.of == change.of, columns.kind == "delete")

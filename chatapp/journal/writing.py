@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, structs, to_builtins
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
+    file_statements,
     people_reading,
     people_statements,
     personal_data,
@@ -33,11 +34,13 @@ from chatapp.journal.requests import (
     Act,
     ChangeRoom,
     Clear,
+    CollectFiles,
     Commit,
     Deeds,
     DropRoom,
     ForgetDeleted,
     Impose,
+    KeepFile,
     Kept,
     Lift,
     MakeHook,
@@ -59,7 +62,7 @@ from chatapp.journal.requests import (
     giving_part,
 )
 from chatapp.journal.sentences import REPORT_SETTLED
-from chatapp.message import AMENDING, Author, Message, format_time
+from chatapp.message import AMENDING, Author, File, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
@@ -122,7 +125,7 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, PeopleRequest)
+        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, PeopleRequest)
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -188,6 +191,10 @@ class _Transaction:
                     return self._prune(self._room(request.room), request)
                 case ForgetDeleted():
                     return statements.forget_deleted(self._connection, request.until)
+                case KeepFile():
+                    return self._keep_file(self._room(request.room), request)
+                case CollectFiles():
+                    return file_statements.collect(self._connection, request.files, request.before)
                 case Erase():
                     return self._erase(request)
                 case SignUp():
@@ -218,10 +225,11 @@ class _Transaction:
         self._check_nobody_erased(_concerned(post))
         original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
+        files = self._claimed(room, post)
         self._take_effect(room, post)
         if original is not None and post.kind in ("delete", "restore"):
             post = self._turn(post, original)
-        message = self._number(room, post)
+        message = self._number(room, post, files)
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
@@ -389,24 +397,34 @@ class _Transaction:
         if post.act is not None:
             statements.note(self._connection, post.author, post.act, room.id, now())
 
-    def _number(self, room: _OpenRoom, post: Post) -> Message:
+    def _claimed(self, room: _OpenRoom, post: Post) -> list[File]:
+        if not post.files:
+            return []
+        return file_statements.claimed(self._connection, room.id, post.author.id, post.files)
+
+    def _number(self, room: _OpenRoom, post: Post, files: Sequence[File] = ()) -> Message:
+        body = post.body or "\n".join(file.name for file in files)
         room.last_seq += 1
         room.last_at = max(now(), room.last_at + 1)  # no two messages share a time, whatever the clock does
         called = post.restored.called if post.restored else self._calls.of(post, room.rights)
+        files = post.restored.files if post.restored else files
         message = Message(
             room=room.id,
             seq=room.last_seq,
             kind=post.kind,
             author=post.author,
             at=format_time(room.last_at),
-            body=post.body,
+            body=body,
             of=post.of,
             client_id=post.client_id,
             remove=True if post.remove else UNSET,
             detail=UNSET if post.detail is None else post.detail,
             mentions=list(called.values()) if called else UNSET,
             called=list(called) if called else UNSET,
+            files=list(files) if files else UNSET,
         )
+        if files and not post.restored:
+            file_statements.give(self._connection, room.id, room.last_seq, files)
         self._rows.append(
             {
                 "room_id": room.id,
@@ -416,12 +434,13 @@ class _Transaction:
                 "author_id": post.author.id,
                 "author_name": post.author.name,
                 "guest": post.author.guest,
-                "body": post.body,
+                "body": body,
                 "of": post.of,
                 "client_id": post.client_id,
                 "remove": post.remove or None,
                 "detail": post.detail,
                 "called": called or None,
+                "files": to_builtins(files) if files else None,
             }
         )
         room.messages.append(message)
@@ -460,7 +479,8 @@ class _Transaction:
                 statements.keep_deleted(self._connection, original, post.author.id, until)
         else:
             did = "brought back"
-            restored = Restored(original.author_id, original.called_then or {})
+            files = reading.files_of(original)
+            restored = Restored(original.author_id, original.called_then or {}, files)
             post = structs.replace(post, body=original.said, restored=restored)
             statements.take_deleted(self._connection, original.room_id, original.seq)
         if original.author_id != post.author.id:
@@ -535,6 +555,14 @@ class _Transaction:
         statements.delete_room(self._connection, room.id)
         del self._rooms[room.id]
         self._dropped.append(Commit(room.id, room.revision + 1, [], changed=True))
+        return room.id
+
+    def _keep_file(self, room: _OpenRoom, request: KeepFile) -> int:
+        self._permit(room, request.identity, "post", request.rights)
+        if room.closed:
+            raise RoomClosed()
+        self._check_nobody_erased({request.identity.id})
+        file_statements.keep(self._connection, request, now())
         return room.id
 
     def _mark_read(self, request: MarkRead) -> int:

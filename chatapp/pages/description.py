@@ -12,7 +12,7 @@ import msgspec
 from flask import Flask
 from werkzeug.routing import Rule
 
-from chatapp.pages.operations import OPERATIONS, Form, Operation
+from chatapp.pages.operations import OPERATIONS, Form, Operation, Upload
 from chatapp.transports.answers import Problem
 from chatapp.transports.frames_v1 import SERVER_FRAMES
 from chatapp.transports.requests_v1 import FRAMES
@@ -20,6 +20,8 @@ from chatapp.transports.requests_v1 import FRAMES
 TITLE, VERSION = "Chat", "1"
 SCHEMAS = "#/components/schemas/"
 JSON, PROBLEM = "application/json", "application/problem+json"
+MULTIPART = "multipart/form-data"
+FILE = {"type": "string", "format": "binary"}
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 # How a path's arguments are written, by the name of their converter.
 ARGUMENTS = {
@@ -131,6 +133,15 @@ def _operation(
             "required": [operation.body.field],
         }
         told["requestBody"] = _content("application/x-www-form-urlencoded", schema)
+    elif isinstance(operation.body, Upload):
+        schema = {
+            "type": "object",
+            "properties": {operation.body.field: FILE},
+            "required": [operation.body.field],
+        }
+        told["requestBody"] = {
+            "content": {MULTIPART: {"schema": schema}, "application/octet-stream": {"schema": FILE}}
+        }
     elif operation.body is not None:
         told["requestBody"] = _content(JSON, schemas[operation.body])
     for status, kind in operation.answers.items():

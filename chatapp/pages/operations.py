@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from chatapp.message import Author, Message
+from chatapp.message import Author, File, Message
 from chatapp.pages.guests import NewGuest
 from chatapp.posting import Draft
 from chatapp.tokens import MadeToken
@@ -29,10 +29,16 @@ class Form(Struct, frozen=True):
     field: str
 
 
+class Upload(Struct, frozen=True):
+    """A body that is a file, or a form with one in this field."""
+
+    field: str
+
+
 class Operation(Struct, frozen=True):
     """`answers`: by status, a type (JSON; `dict` is any object), a media type, or None for an empty answer.
-    `body`: a type, a Form, or None. `posts`: a closed room refuses it. `problems`: whether all refusals are
-    problems (RFC 9457); else some are a word.
+    `body`: a type, a Form, an Upload, or None. `posts`: a closed room refuses it. `problems`: whether all
+    refusals are problems (RFC 9457); else some are a word.
     """
 
     answers: dict[int, Any]
@@ -53,6 +59,12 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "api_docs.asyncapi": Operation({200: dict}),
     "api_docs.page": Operation({200: "text/html"}),
     "event_stream.stream": Operation({200: "text/event-stream"}, query=(AFTER, EPOCH)),
+    "files.send": Operation(
+        {201: File},
+        Upload("file"),
+        query=(Query("name", str, "what a file is called that is the body"),),
+        posts=True,
+    ),
     "guests.become_guest": Operation({201: Author, 303: "text/html"}, NewGuest),
     "guests.show_form": Operation({302: "text/html"}),
     "health.alive": Operation({200: TEXT}),

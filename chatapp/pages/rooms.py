@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 from msgspec import UNSET
 
-from chatapp import access, administration, auth, cursor, listing, membership, posting, reads
+from chatapp import access, administration, auth, cursor, files, listing, membership, posting, reads, text
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -20,6 +20,7 @@ from chatapp.permissions import check, may, may_restore
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
+from chatapp.transports import uploading
 
 FACES = 3  # people shown with a room in the list
 MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to react with
@@ -96,11 +97,13 @@ def show_long_polling(room_id: int) -> Response:
 @bp.post("/chats/<room_id:room_id>/")
 def say(room_id: int) -> Response:
     """Keep a message sent by the form and show the room again."""
+    intake = uploading.expect(room_id)
     auth.guard_write()
     form = auth.checked_form("body")
     try:
         get_hub().check_open()
-        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"]))
+        sent: list[Any] = [file.id for file in intake.keep()]
+        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"], files=sent))
     except ChatError as error:
         return room_page(room_id, error=error, form=form)
     return see_other(url_for("rooms.show", room_id=room_id))
@@ -172,6 +175,8 @@ def room_page(
             {*(each.author.id for each in messages), *room.rights.members, *(who.id for who in here)}
         ),
         body_limit=hub.config.body_limit,
+        files=_files(),
+        description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
         form=form or {},
@@ -196,6 +201,14 @@ def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     now = time.time_ns() // 1000
     found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
     return {text.seq for text in found if may_restore(identity.id, text.author_id, text.by_id, any_author)}
+
+
+def _files() -> dict[str, int] | None:
+    """What files somebody may send (how many with a message, of how many bytes); None where they may not."""
+    hub, identity = get_hub(), get_identity()
+    if not identity.known or files.refusal(hub, identity):
+        return None
+    return {"most": posting.FILES_LIMIT, "limit": hub.config.file_limit}
 
 
 def _check_not_banned() -> None:

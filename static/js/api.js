@@ -1,7 +1,7 @@
 // Requests to the server's HTTP API, and its refusals as values with a stable code.
 
 const REQUEST_LIMIT = 15_000; // ms
-const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+export const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
 /** A refusal (RFC 9457 with a `code`), or `network` where no answer came. `retryAfter` in seconds. */
 export class Problem extends Error {
@@ -27,11 +27,16 @@ export async function request(path, { method = "POST", json, signal, limit = REQ
   signal?.throwIfAborted();
   if (answer.ok && (body || answer.status === 204)) return body;
   if (answer.ok) throw cut();
-  throw new Problem({
-    code: body?.code ?? (answer.status >= 500 ? "not_kept" : "bad_request"),
-    message: body?.detail ?? body?.title ?? `The server answered ${answer.status}`,
-    status: answer.status,
-    retryAfter: body?.retry_after ?? (Number(answer.headers.get("Retry-After")) || null),
+  throw refused(answer.status, body, answer.headers.get("Retry-After"));
+}
+
+/** The Problem that an answer is; `body`: its JSON, or null. */
+export function refused(status, body, retryAfter) {
+  return new Problem({
+    code: body?.code ?? (status >= 500 ? "not_kept" : "bad_request"),
+    message: body?.detail ?? body?.title ?? `The server answered ${status}`,
+    status,
+    retryAfter: body?.retry_after ?? (Number(retryAfter) || null),
   });
 }
 
@@ -51,6 +56,6 @@ async function exchange(path, method, json, signal, limit, keepalive) {
   }
 }
 
-function cut() {
+export function cut() {
   return new Problem({ code: "network", message: "No answer from the server" });
 }

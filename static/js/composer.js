@@ -15,8 +15,8 @@ const TICK = 1_000; // ms
 const COMPOSING = 229;
 
 /**
- * Events: `send` (detail: {kind, of, body}), `typing`, `last` when the last message of one's own shall be edited,
- * `done` when an answer or an edit is given up.
+ * Events: `send` (detail: {kind, of, body, files}), `typing`, `last` when the last message of one's own shall be
+ * edited, `done` when an answer or an edit is given up.
  */
 export class Composer extends EventTarget {
   #form;
@@ -25,6 +25,8 @@ export class Composer extends EventTarget {
   #counter;
   #limit;
   #draftKey;
+  #attachments;
+  #isWaiting = false; // for files, to go out with them
   #typedAt = 0;
   #pace = 0; // s between two messages
   #next = 0; // ms since 1970, when the next one may go
@@ -32,8 +34,8 @@ export class Composer extends EventTarget {
   #other = null; // {kind: "text" or "edit", message}: what the words answer, or stand for
   #draft = ""; // what stood in the field before an edit began
 
-  /** `limit` in code points, as the server counts. */
-  constructor(form, { limit, draftKey }) {
+  /** `limit` in code points, as the server counts. `attachments`: where files may be sent, else null. */
+  constructor(form, { limit, draftKey, attachments = null }) {
     super();
     this.#form = form;
     this.#field = form.querySelector("textarea");
@@ -41,6 +43,8 @@ export class Composer extends EventTarget {
     this.#counter = form.querySelector(".counter");
     this.#limit = limit;
     this.#draftKey = draftKey;
+    this.#attachments = attachments;
+    attachments?.addEventListener("change", () => this.#attached());
     this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
@@ -111,7 +115,20 @@ export class Composer extends EventTarget {
   }
 
   get #isReady() {
-    return this.#length > 0 && this.#length <= this.#limit;
+    const files = this.#other?.kind === "edit" ? null : this.#attachments;
+    return (this.#length > 0 || Boolean(files?.count)) && this.#length <= this.#limit && !files?.hasFailed;
+  }
+
+  #attached() {
+    this.#show();
+    if (!this.#isWaiting) return;
+    if (this.#isReady && this.#attachments.isUploaded) this.#form.requestSubmit();
+    else if (!this.#isReady) this.#wait(false);
+  }
+
+  #wait(isWaiting) {
+    this.#isWaiting = isWaiting;
+    this.#showHint();
   }
 
   #typed() {
@@ -195,11 +212,15 @@ export class Composer extends EventTarget {
     event.preventDefault();
     if (!this.#isReady) return;
     const { kind = "text", message = null } = this.#other ?? {};
+    const attachments = kind === "text" ? this.#attachments : null;
+    this.#wait(Boolean(attachments) && !attachments.isUploaded);
+    if (this.#isWaiting) return;
     const isSame = kind === "edit" && message.body === this.#body;
-    const said = { kind, of: message?.seq ?? null, body: this.#body };
+    const said = { kind, of: message?.seq ?? null, body: this.#body, files: attachments?.files ?? [] };
     // Whoever cannot take it now (too much is unsent) prevents it, and the words stay.
     if (!isSame && !this.dispatchEvent(new CustomEvent("send", { detail: said, cancelable: true }))) return;
     if (kind === "edit") return this.#giveUp();
+    attachments?.clear();
     this.#other = null;
     this.#showOther();
     this.#field.value = "";
@@ -219,6 +240,7 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
+    if (this.#isWaiting) return "Goes out when its files are uploaded";
     if (left > 0) return `Slow mode: the next message goes in ${duration(left)}`;
     if (this.#pace > 0) return `Slow mode: one message in ${duration(this.#pace)}`;
     return this.enterBreaks ? OTHER_HINT : HINT;

@@ -1,6 +1,7 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
 import { fillFace } from "./faces.js";
+import { areNames, fillFiles } from "./files.js";
 import { calls, markMentions } from "./mentions.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
@@ -35,6 +36,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   row.classList.toggle("for-me", calls(message, me?.id));
   part("edited").hidden = !message.edited_at;
   fillQuote(part("quote"), message, quoted);
+  fillFiles(part("files"), message);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
   fillTools(part("tools"), message);
@@ -86,8 +88,8 @@ export function rowId(seq) {
   return `m${seq}`;
 }
 
-function fillWords(words, { body, deleted_at: deleted, deleted_by: by }) {
-  if (!deleted) words.textContent = body;
+function fillWords(words, { body, files, deleted_at: deleted, deleted_by: by }) {
+  if (!deleted) words.textContent = areNames(body, files) ? "" : body;
   else if (by) words.replaceChildren(name(nameNow(by)), " deleted this message");
   else words.textContent = "This message was deleted";
 }

@@ -15,7 +15,7 @@ const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "ro
 /**
  * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
  * `check` when an answer is overdue; `refused` (detail: {item, message}) when what was done about a message is.
- * An item is {client_id, kind, of, body, remove, at, state, reason}; state: "waiting", "sending" or "failed",
+ * An item is {client_id, kind, of, body, remove, files, at, state, reason}; state: "waiting", "sending" or "failed",
  * which only a text is.
  */
 export class Outbox extends EventTarget {
@@ -49,9 +49,9 @@ export class Outbox extends EventTarget {
     return this.items.filter((item) => item.state !== "failed").length;
   }
 
-  /** A text, or (`kind`, `of`) what is done about one. */
-  add({ kind = "text", of = null, body = "", remove = false }) {
-    const said = { kind, of, body, remove, at: new Date().toISOString() };
+  /** A text, with `files` that were uploaded before, as a message has them; or (`kind`, `of`) what is done about one. */
+  add({ kind = "text", of = null, body = "", remove = false, files = [] }) {
+    const said = { kind, of, body, remove, files, at: new Date().toISOString() };
     const item = { client_id: uuid(), ...said, state: "waiting", reason: null, refusals: 0 };
     item.key = this.#kept.newKey();
     this.items.push(item);
@@ -124,8 +124,7 @@ export class Outbox extends EventTarget {
     item.state = "sending";
     this.#after(ACK_LIMIT, () => this.#overdue(item));
     this.#changed();
-    const { client_id, kind, of, body, remove } = item;
-    this.#send({ type: "send", room: this.#room, client_id, body, kind, of, remove });
+    this.#send(frameOf(item, this.#room));
   }
 
   #overdue(item) {
@@ -217,6 +216,11 @@ export class Outbox extends EventTarget {
     else addEventListener("beforeunload", this.#holdUp);
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function frameOf({ client_id, kind, of, body, remove, files }, room) {
+  const frame = { type: "send", room, client_id, kind, of, body, remove };
+  return files?.length ? { ...frame, files: files.map(({ id, alt = "" }) => ({ id, alt })) } : frame;
 }
 
 function backoff(refusals) {

@@ -1,11 +1,13 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
+import { Attachments } from "./attachments.js";
 import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
 import { showEnding } from "./ending.js";
+import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
@@ -72,8 +74,11 @@ const rooms = new RoomsList({
   me,
   connection,
 });
+const attachments =
+  byId("attached") && new Attachments({ room: room.id, ...page.files, form: byId("composer"), connection });
 const composer =
-  byId("composer") && new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}` });
+  byId("composer") &&
+  new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
 const notifications = new Notifications({ room, me, rooms });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
@@ -83,6 +88,7 @@ if (composer) {
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
 moveByKeys(byId("log"), byId("messages"));
 openBy(() => rooms.all);
+watchFaults(byId("messages"));
 showPace();
 showFirstPage();
 listen();
@@ -294,7 +300,7 @@ async function command(body) {
 function decide({ target }) {
   const clientId = target.closest("[data-client-id]")?.dataset.clientId;
   if (target.closest(".send-again")) outbox.sendAgain(clientId);
-  else if (target.closest(".edit")) composer.bringBack(outbox.takeBack(clientId).body);
+  else if (target.closest(".edit")) bringBack(outbox.takeBack(clientId));
   else if (target.closest(".discard")) outbox.discard(clientId);
   else return;
   composer.focus();
@@ -307,6 +313,14 @@ function notDone({ item, message }) {
   const edited = log.message(item.of);
   if (edited && !edited.deleted_at) composer.edit(edited, item.body);
   else composer.bringBack(item.body);
+}
+
+/** A message that was refused is written anew. */
+function bringBack({ body, of, files }) {
+  const answered = of && log.message(of);
+  if (answered) composer.answer(answered);
+  composer.bringBack(body);
+  attachments?.bringBack(files ?? []);
 }
 
 function announce(words) {

@@ -19,7 +19,7 @@ export class Unsent {
     this.#prefix = `${NAME}.${room}.${author}.`;
   }
 
-  /** All that is there, in the order of writing: {key, client_id, kind, of, body, remove, at, reason}. */
+  /** All that is there, in the order of writing: {key, client_id, kind, of, body, remove, files, at, reason}. */
   get all() {
     return keys(this.#prefix).map((key) => ({ ...recall(key), key })).filter((item) => item.client_id);
   }
@@ -31,8 +31,8 @@ export class Unsent {
   }
 
   /** Returns whether there was room for it. */
-  keep({ key, client_id, kind, of, body, remove, at, reason }) {
-    return remember(key, { client_id, kind, of, body, remove, at, reason });
+  keep({ key, client_id, kind, of, body, remove, files, at, reason }) {
+    return remember(key, { client_id, kind, of, body, remove, files, at, reason });
   }
 
   read(key) {

@@ -16,8 +16,8 @@ export async function write(frame) {
   }
 }
 
-function said({ body, client_id, kind, of, remove }) {
-  return { body, client_id, kind, of, remove };
+function said({ body, client_id, kind, of, remove, files }) {
+  return { body, client_id, kind, of, remove, files };
 }
 
 function acknowledgement({ room, client_id }, { seq, at }) {

@@ -1,0 +1,42 @@
+"""Collection: files that no message has (any more) go after a while, by whichever process comes first."""
+
+import logging
+import time
+
+import gevent
+
+from chatapp.errors import ChatError
+from chatapp.journal import Journal, file_statements
+from chatapp.journal.requests import CollectFiles
+from chatapp.uploads import Uploads
+
+SECONDS = 600
+# How long a file is kept that no message has, or only a deleted one: who writes takes their time, and who has
+# deleted may take it back.
+KEPT_SECONDS = 3600
+AT_ONCE = 500  # who writes meanwhile waits for the transaction
+
+log = logging.getLogger(__name__)
+
+
+def run(journal: Journal, uploads: Uploads) -> None:
+    """Collect for ever. Switches."""
+    while True:
+        gevent.sleep(SECONDS)
+        try:
+            collect(journal, uploads, time.time() - KEPT_SECONDS)
+        except ChatError:  # the journal has said why; the next time tries again
+            pass
+        except Exception:
+            log.exception("files could not be collected")
+
+
+def collect(journal: Journal, uploads: Uploads, before: float) -> int:
+    """Forget the files that no message has had since that time (seconds since 1970), and remove the contents
+    that lie there since then and that no file has; how many contents that were. Switches.
+    """
+    moment = round(before * 1_000_000)
+    while due := journal.read(file_statements.due, moment, AT_ONCE):
+        journal.ask(CollectFiles(tuple(due), moment))
+    old = uploads.older(before)
+    return uploads.remove(journal.read(file_statements.unknown, old), before)

@@ -1,0 +1,133 @@
+"""`POST /api/rooms/<id>/files` takes a file, `/chats/<id>/files/…` and `/chats/<id>/thumbs/…` give it out."""
+
+import os
+from typing import IO, cast
+
+from flask import Blueprint, Response, abort, request
+from werkzeug.utils import send_file
+from werkzeug.wsgi import FileWrapper
+
+from chatapp import auth, file_types, files
+from chatapp.errors import BadRequest
+from chatapp.file_types import SHOWN, UNKNOWN
+from chatapp.globals import get_hub, get_identity
+from chatapp.journal.file_statements import Stored
+from chatapp.threads import in_thread
+from chatapp.transports import json_api
+from chatapp.transports.uploading import MULTIPART, PIECE, Intake, expect
+
+SENT_PIECE = 131_072  # bytes read from the disk at a time: so much each download has in memory
+# Whatever a browser makes of it, it runs nothing, loads nothing and stands in no frame.
+POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+bp = Blueprint("files", __name__)
+
+
+@bp.post("/api/rooms/<room_id:room_id>/files")
+def send(room_id: int) -> Response:
+    """Keep a file for a message to come: the one file of a form, or the body, called `name`; 201 with it."""
+    files.admit(get_hub(), get_identity(), room_id)
+    intake = expect(room_id)
+    auth.guard_write()
+    if request.mimetype == MULTIPART:
+        request.files  # noqa: B018  # to look at them is to take them in
+    else:
+        _take_body(intake)
+    kept = intake.keep()
+    if not kept:
+        raise BadRequest("There is no file in that form")
+    return json_api.answer(kept[0], 201)
+
+
+def _take_body(intake: Intake) -> None:
+    arriving = intake.open(request.args.get("name"))
+    while piece := request.stream.read(PIECE):
+        arriving.write(piece)
+
+
+@bp.get("/chats/<room_id:room_id>/files/<file>/<name>")
+def show(room_id: int, file: str, name: str) -> Response:
+    """A file, for who may read a message that has it. `name` is for whoever reads the address."""
+    found = _found(room_id, file)
+    try:
+        return _sent(get_hub().uploads.content(found.digest), found, found.type)
+    except FileNotFoundError:  # as in a database that was restored without its files
+        abort(404)
+
+
+@bp.get("/chats/<room_id:room_id>/thumbs/<file>")
+def show_thumbnail(room_id: int, file: str) -> Response:
+    """The thumbnail of a picture; made anew where it is missing."""
+    found, hub = _found(room_id, file), get_hub()
+    if found.width is None:
+        abort(404)
+    content, thumbnail = hub.uploads.content(found.digest), hub.uploads.thumbnail(found.digest)
+    if not in_thread(lambda: os.path.exists(thumbnail)):
+        if not in_thread(lambda: os.path.exists(content)):
+            abort(404)
+        with hub.decoding:
+            hub.uploads.write(lambda: file_types.make_thumbnail(content, thumbnail))
+    return _sent(thumbnail, found, "image/webp")
+
+
+def _found(room_id: int, file: str) -> Stored:
+    found = files.find(get_hub(), get_identity(), room_id, file)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _sent(path: str, file: Stored, kind: str) -> Response:
+    """The content at `path`, or the part of it that is asked for. Raises FileNotFoundError."""
+    content = _OnDisk(path)
+    inline = kind in SHOWN
+    answer = send_file(
+        cast(IO[bytes], content),
+        {},
+        mimetype=kind if inline else UNKNOWN,
+        as_attachment=not inline,
+        download_name=file.name,
+        conditional=False,
+        etag=f"{file.digest}-{kind}",
+        response_class=Response,
+    )
+    answer.response = FileWrapper(cast(IO[bytes], content), SENT_PIECE)
+    answer.content_length = content.size
+    answer.cache_control.private = True  # and looked at anew each time: it may be deleted by then
+    answer.headers["Content-Security-Policy"] = POLICY
+    answer.make_conditional(request.environ, accept_ranges=True, complete_length=content.size)
+    return cast(Response, answer)
+
+
+class _OnDisk:
+    """A file that is read off the hub: gevent's own way of sending one reads it on the hub, disk and all.
+
+    Opened for each piece: however many are on their way, to readers however slow, none of them holds a file
+    open, of which a process may have few beside its connections. What has a hash for a name never changes.
+    Made and read: switches.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._at = 0
+        self.size = in_thread(lambda: os.stat(path).st_size)
+
+    def read(self, size: int) -> bytes:
+        def job() -> bytes:
+            with open(self._path, "rb", buffering=0) as file:
+                file.seek(self._at)
+                return file.read(size)
+
+        data = in_thread(job)
+        self._at += len(data)
+        return data
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, position: int) -> int:
+        self._at = position
+        return position
+
+    def tell(self) -> int:
+        return self._at

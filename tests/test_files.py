@@ -1,0 +1,630 @@
+"""Files: sent to a room, named by a message, given out to who may read it, and gone when nobody has them."""
+
+import io
+import json
+import os
+import sqlite3
+import struct
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from sqlalchemy import create_engine
+
+from chatapp import models
+from chatapp.collection import KEPT_SECONDS, collect
+from chatapp.errors import BadRequest
+from chatapp.journal import Journal
+from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.requests import Attachment, Clear, KeepFile, MakeRoom, Post, Prune
+from chatapp.message import Author, File
+from chatapp.permissions import SYSTEM
+from chatapp.text import file_name
+from chatapp.uploads import Uploads
+from tests.clients import Person, eventually
+from tests.faults import Fault, Faults
+from tests.people import Member, administrator, member
+from tests.raw_socket import RawSocket, problem
+from tests.servers import Server
+
+LIMIT = 300_000  # bytes a file
+PDF = b"%PDF-1.7\n1 0 obj <</JS (app.alert(1))>>"
+HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(100)
+WEBM = (
+    b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webmB\x87\x81\x04"
+    + bytes(60)
+)
+
+
+def picture(form: str = "PNG", size: tuple[int, int] = (60, 40), **save: Any) -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 30)).save(data, form, **save)
+    return data.getvalue()
+
+
+def turned() -> bytes:
+    """A photograph that was taken with the camera on its side, and says where."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "A camera of Ada's"
+    return picture("JPEG", (1600, 900), exif=exif)
+
+
+def bomb() -> bytes:
+    """A PNG of 900 million pixels in a few bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data))
+
+    head = struct.pack("!IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
+
+
+# What is sent, under which name; what it is then said to be, and whether a browser may show it.
+KINDS: dict[str, tuple[bytes, str, bool]] = {
+    "a.png": (picture("PNG"), "image/png", True),
+    "b.jpeg": (picture("JPEG"), "image/jpeg", True),
+    "c.gif": (picture("GIF"), "image/gif", True),
+    "d.webp": (picture("WEBP"), "image/webp", True),
+    "e.avif": (picture("AVIF"), "image/avif", True),
+    "f.mp3": (b"ID3\x04\0\0\0\0\0\0" + bytes(100), "audio/mpeg", True),
+    "g.ogg": (b"OggS\0\x02" + bytes(20) + b"\x01vorbis" + bytes(50), "audio/ogg", True),
+    "h.wav": (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0" + bytes(50), "audio/wav", True),
+    "i.m4a": (b"\0\0\0\x20ftypM4A \0\0\0\0M4A mp42isom" + bytes(40), "audio/mp4", True),
+    "j.flac": (b"fLaC\0\0\0\x22" + bytes(40), "audio/flac", True),
+    "k.mp4": (MP4, "video/mp4", True),
+    "l.webm": (WEBM, "video/webm", True),
+    "m.pdf": (PDF, "application/pdf", False),
+    "n.html": (HTML, "text/html", False),
+    "o.svg": (SVG, "image/svg+xml", False),
+    "p.xml": (b'<?xml version="1.0"?><a/>', "application/xml", False),
+    "q.txt": ("Grüße".encode(), "text/plain", False),
+    "r.zip": (b"PK\x03\x04" + bytes(30), "application/zip", False),
+    # A name makes nothing more of it than it is, and a picture that cannot be shown is none.
+    "s.png": (HTML, "text/html", False),
+    "t.svg.png": (SVG, "image/svg+xml", False),
+    "u.png": (b"what it is not", "text/plain", False),
+    "v.mp4": (b"\x81\xfe\x03\x04 none either", "application/octet-stream", False),
+    "w.jpg": (picture("JPEG", (400, 400))[:300], "application/octet-stream", False),
+    "x.png": (bomb(), "application/octet-stream", False),
+    "y": (b"\x81\xfe" + bytes(40), "application/octet-stream", False),
+    # Both a picture and a page: as a picture it runs nothing.
+    "z.gif": (picture("GIF") + HTML, "image/gif", True),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("files") / "instance", workers=2, file_limit=str(LIMIT)).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def mary(server: Server) -> Iterator[Member]:
+    with closing(member(server, "mary")) as person:
+        yield person
+
+
+@pytest.fixture
+def den(mary: Member) -> int:
+    """A private room of mary's."""
+    answer = mary.http.post("/api/rooms", json={"name": "the den", "kind": "private"})
+    return answer.json()["id"]
+
+
+def send(
+    person: Person, room: int, data: Any = b"words", name: str = "a.txt", **headers: str
+) -> httpx.Response:
+    return person.http.post(f"/api/rooms/{room}/files", params={"name": name}, content=data, headers=headers)
+
+
+def sent(person: Person, room: int, data: bytes = b"words", name: str = "a.txt") -> str:
+    answer = send(person, room, data, name)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def say(person: Person, room: int, *files: Any, **fields: Any) -> httpx.Response:
+    return person.http.post(person.messages(room), json={"files": files, **fields})
+
+
+def said(person: Person, room: int, *files: Any, **fields: Any) -> dict[str, Any]:
+    answer = say(person, room, *files, **fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def get(person: Person, room: int, file: str, name: str = "a.txt", **headers: str) -> httpx.Response:
+    return person.http.get(f"/chats/{room}/files/{file}/{name}", headers=headers)
+
+
+def thumbnail(person: Person, room: int, file: str) -> httpx.Response:
+    return person.http.get(f"/chats/{room}/thumbs/{file}")
+
+
+def contents(server: Server) -> set[str]:
+    """The names of all that lies in the folder of uploads."""
+    return {path.name for path in (server.instance / "uploads").rglob("*") if path.is_file()} - {"lock"}
+
+
+# -- from one to the others ------------------------------------------------------------------------------------
+
+
+def test_a_file_comes_to_everybody_with_the_message_that_names_it_and_to_nobody_before(
+    mary: Member, grace: Person
+) -> None:
+    room, data = mary.make_room(), b"\x81\xfe" * 100_000
+    answer = send(mary, room, data, "the plan.bin")
+    file = {
+        "id": answer.json()["id"],
+        "name": "the plan.bin",
+        "type": "application/octet-stream",
+        "size": 200_000,
+    }
+    assert (answer.status_code, answer.json()) == (201, file)
+    assert get(mary, room, file["id"]).content == data  # who sent it sees what they are about to send
+    assert get(grace, room, file["id"]).status_code == 404
+    assert "files" not in mary.say(room, "only words")
+
+    with closing(grace.socket()) as reader, closing(mary.socket()) as socket:
+        reader.join(room, after=1)
+        alt = {"id": file["id"], "alt": " what we\nmean to do "}
+        socket.send({"type": "send", "room": room, "client_id": "one", "body": "see", "files": [alt]})
+        message = reader.expect(lambda frame: frame["type"] == "message" and frame["kind"] == "text")
+        assert (message["body"], message["files"]) == ("see", [{**file, "alt": "what we mean to do"}])
+        again = mary.http.post(mary.messages(room), json={"client_id": "one", "body": "see", "files": [alt]})
+        assert (again.status_code, again.json()["seq"]) == (200, message["seq"])
+    assert grace.read(room, after=1)["messages"] == [message]
+    assert get(grace, room, file["id"]).content == data
+    assert problem(say(mary, room, file["id"])) == "bad_request"  # it is sent already
+
+
+def test_a_message_without_words_says_the_names_of_its_files(mary: Member, grace: Person) -> None:
+    room = mary.make_room()
+    files = [sent(mary, room, b"1", "one.txt"), sent(mary, room, b"2", "two.txt")]
+    message = said(mary, room, *files)
+    assert message["body"] == "one.txt\ntwo.txt"
+    assert [file["id"] for file in message["files"]] == files
+    edited = mary.http.post(mary.messages(room), json={"kind": "edit", "of": 1, "body": "both"}).json()
+    assert "files" not in edited
+    assert [(each["body"], len(each.get("files", ()))) for each in grace.read(room, after=0)["messages"]] == [
+        ("both", 2),
+        ("both", 0),
+    ]
+
+
+def test_a_part_of_a_file_is_given_out_and_nothing_where_the_browser_has_it(mary: Member) -> None:
+    room = mary.make_room()
+    file, data = sent(mary, room, MP4, "Übersicht “a”.mp4"), MP4
+    said(mary, room, file)
+    part = get(mary, room, file, Range="bytes=10-19")
+    assert (part.status_code, part.content) == (206, data[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{len(data)}"
+    assert get(mary, room, file, Range="bytes=-5").content == data[-5:]
+    assert get(mary, room, file, Range="bytes=999-").status_code == 416
+    whole = get(mary, room, file)
+    assert whole.headers["Content-Disposition"] == (
+        "inline; filename=\"Ubersicht a.mp4\"; filename*=UTF-8''%C3%9Cbersicht%20%E2%80%9Ca%E2%80%9D.mp4"
+    )
+    assert whole.headers["Content-Length"] == str(len(data))
+    kept = get(mary, room, file, **{"If-None-Match": whole.headers["ETag"]})
+    assert (kept.status_code, kept.content) == (304, b"")
+    head = mary.http.head(f"/chats/{room}/files/{file}/x")
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(len(data)), b"")
+
+
+def test_what_a_file_is_its_content_says_and_only_what_runs_nothing_is_shown_in_place(mary: Member) -> None:
+    room = mary.make_room()
+    found: dict[str, Any] = {}
+    for name, (data, _, _) in KINDS.items():
+        kept = send(mary, room, data, name).json()
+        answer = get(mary, room, kept["id"])
+        assert answer.content == data
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert (
+            answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'; frame-ancestors 'none'"
+        )
+        assert answer.headers["Cache-Control"] == "no-cache, private"
+        inline = answer.headers["Content-Disposition"].startswith("inline;")
+        assert answer.headers["Content-Type"] == (kept["type"] if inline else "application/octet-stream")
+        assert thumbnail(mary, room, kept["id"]).status_code == (200 if "width" in kept else 404)
+        assert ("width" in kept) == (inline and kept["type"].startswith("image/"))
+        found[name] = (data, kept["type"], inline)
+    assert {name: kind[1:] for name, kind in found.items()} == {
+        name: kind[1:] for name, kind in KINDS.items()
+    }
+
+
+def test_a_thumbnail_is_small_the_right_way_up_says_nothing_more_and_is_made_anew_where_it_is_lost(
+    mary: Member, server: Server
+) -> None:
+    room = mary.make_room()
+    kept = send(mary, room, turned(), "photo.jpg").json()
+    assert (kept["width"], kept["height"]) == (900, 1600)
+    found = thumbnail(mary, room, kept["id"])
+    with Image.open(io.BytesIO(found.content)) as image:
+        assert (image.format, image.size, dict(image.getexif())) == ("WEBP", (360, 640), {})
+    assert b"camera" not in found.content
+    assert b"camera" in get(mary, room, kept["id"]).content  # what was sent is given out as it was sent
+    (lost,) = (server.instance / "uploads").rglob(f"{sha256(turned()).hexdigest()}.webp")
+    lost.unlink()
+    assert thumbnail(mary, room, kept["id"]).content == found.content
+
+
+def test_the_same_content_lies_there_once_under_its_hash_and_only_for_the_server(
+    mary: Member, server: Server
+) -> None:
+    room, data = mary.make_room(), os.urandom(1000)
+    first, second = sent(mary, room, data), sent(mary, room, data, "another name")
+    assert first != second
+    digest = sha256(data).hexdigest()
+    path = server.instance / "uploads" / digest[:2] / digest
+    assert path.read_bytes() == data
+    assert {oct(each.stat().st_mode & 0o777) for each in (path, server.instance / "uploads" / "lock")} == {
+        "0o600"
+    }
+    assert {oct(each.stat().st_mode & 0o777) for each in path.parents[:2]} == {"0o700"}
+    assert not list((server.instance / "uploads" / "arriving").iterdir())
+
+
+# -- who ------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_sent_by_who_has_an_account_and_read_by_who_may_read_the_room(
+    mary: Member, den: int, server: Server, new_server: Callable[..., Server], grace: Person
+) -> None:
+    file = sent(mary, den, picture(), "a.png")
+    said(mary, den, file)
+    for answer in (get(grace, den, file), get(grace, 999_999, file), thumbnail(grace, den, file)):
+        assert (answer.status_code, problem(answer)) == (404, "no_such_room")
+    other = mary.make_room()
+    assert problem(get(mary, other, file)) == "not_found"  # an id is good in its room only
+    assert problem(say(mary, other, file)) == "bad_request"
+    nan = member(server, "nan")
+    mary.http.put(f"/api/rooms/{den}/members/{nan.id}", json={"role": "member"}).raise_for_status()
+    assert get(nan, den, file).status_code == 200
+    mine = sent(nan, den)
+    assert problem(say(mary, den, mine)) == "bad_request"  # and for who sent it
+    mary.http.delete(f"/api/rooms/{den}/members/{nan.id}").raise_for_status()
+    assert get(nan, den, file).status_code == 404
+    assert problem(send(nan, den)) == "no_such_room"
+    nan.close()
+
+    assert problem(send(grace, other)) == "forbidden"
+    assert problem(send(Person(server), other)) == "sign_in"
+    mary.http.patch(f"/api/rooms/{other}", json={"closed": True}).raise_for_status()
+    assert problem(send(mary, other)) == "room_closed"
+
+    open_to_guests = new_server(guest_files="yes", file_limit="1000").start()
+    with closing(Person(open_to_guests, "ada")) as guest:
+        room = guest.make_room()
+        assert get(guest, room, said(guest, room, sent(guest, room))["files"][0]["id"]).content == b"words"
+    closed = new_server(file_limit="0").start()
+    boss = administrator(closed)
+    assert problem(send(boss, boss.make_room())) == "forbidden"
+    assert 'id="attach"' not in boss.http.get("/chats/1/").text
+
+
+def test_what_is_deleted_pruned_cleared_or_dropped_is_given_out_no_more(mary: Member, grace: Person) -> None:
+    room = mary.make_room()
+    files = [sent(mary, room, f"{number}".encode()) for number in range(3)]
+    for file in files:
+        said(mary, room, file)
+    mary.http.post(mary.messages(room), json={"kind": "delete", "of": 1}).raise_for_status()
+    first = grace.read(room, after=0)["messages"][0]
+    assert (first["body"], "files" in first) == ("", False)
+    assert [get(each, room, files[0]).status_code for each in (mary, grace)] == [404, 404]
+    waiting = sent(mary, room)
+    mary.http.post(f"/api/rooms/{room}/clear").raise_for_status()
+    assert get(mary, room, files[1]).status_code == 404
+    said(mary, room, waiting)  # who was about to send it does
+    mary.http.delete(f"/api/rooms/{room}").raise_for_status()
+    assert problem(get(mary, room, waiting)) == "no_such_room"
+
+
+def test_of_somebody_their_files_are_named_and_taken_out_with_them(server: Server) -> None:
+    room = 0
+    for messages in ("keep", "remove"):
+        joan = member(server, "joan")
+        room = joan.make_room(f"of {joan.id}")
+        name, data = f"to {messages}.txt", f"{messages} it".encode()
+        file, digest = sent(joan, room, data, name), sha256(data).hexdigest()
+        said(joan, room, file)
+        unsent = sent(joan, room, b"not yet")
+        kept = json.loads(server.console("user", "export", joan.name).out)
+        assert [(each["id"], each["name"], each["seq"]) for each in kept["files"]] == [
+            (file, name, 1),
+            (unsent, "a.txt", None),
+        ]
+        assert kept["files"][0]["sha256"] == digest
+        done = server.console("user", "erase", joan.name, "--messages", messages, "--yes")
+        assert done.status == 0, done.err
+        boss = administrator(server)
+        assert get(boss, room, file).status_code == (200 if messages == "keep" else 404)
+        with closing(sqlite3.connect(server.instance / "chat.db")) as database:
+            rows = "\n".join(line for line in database.iterdump() if name in line or unsent in line)
+        assert joan.id not in rows
+        assert unsent not in rows
+        assert (name in rows) == (messages == "keep")
+        joan.close()
+
+
+# -- without a script --------------------------------------------------------------------------------------------
+
+
+def test_the_form_of_the_page_sends_words_and_files_at_once(mary: Member, grace: Person) -> None:
+    room = mary.make_room()
+    mary.say(room, "hello")
+    two = [("files", ("c/d/one.txt", b"1")), ("files", ("two.png", picture()))]
+    for data, files in (
+        ({"body": "both"}, two),
+        ({"body": ""}, two[:1]),
+        ({"body": "none"}, [("files", ("", b""))]),
+    ):
+        answer = mary.http.post(f"/chats/{room}/", data=data, files=files)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{room}/"), answer.text
+    told = grace.read(room, after=1)["messages"]
+    assert [(each["body"], [file["name"] for file in each.get("files", ())]) for each in told] == [
+        ("both", ["one.txt", "two.png"]),
+        ("one.txt", ["one.txt"]),
+        ("none", []),
+    ]
+    for person, files, said in (
+        (grace, two, "Only people with an account send files here"),
+        (mary, [("files", ("large", bytes(LIMIT + 1)))], "A file has at most"),
+        (mary, [("files", (f"{number}", b"1")) for number in range(11)], "Too many files at once"),
+    ):
+        answer = person.http.post(
+            f"/chats/{room}/", data={"body": "my words"}, files=files, headers={"Accept": "text/html"}
+        )
+        assert answer.status_code in (400, 403, 413)
+        assert said in answer.text
+        assert ("my words" in answer.text) == (answer.status_code != 413)
+    assert len(grace.read(room, after=1)["messages"]) == 3
+
+
+# -- hostile -----------------------------------------------------------------------------------------------------
+
+
+def test_a_files_name_is_one_line_without_a_path_and_leaves_its_header(mary: Member) -> None:
+    room = mary.make_room()
+    for name, called in {
+        "../../etc/passwd": "passwd",
+        "C:\\Users\\mary\\plan.doc": "plan.doc",
+        "a\r\nSet-Cookie: x=1\r\n\r\n<b>.txt": "aSet-Cookie: x=1<b>.txt",
+        "photo\u202egpj.exe": "photogpj.exe",
+        "invoice.pdf.exe": "invoice.pdf.exe",
+        'a"; filename=b.txt': 'a"; filename=b.txt',
+        "..": "file",
+        "": "file",
+        "\u200b": "file",
+        "e\u0301.txt": "é.txt",
+        "n" * 300 + ".jpeg": "n" * 115 + ".jpeg",
+        "." + "n" * 300: "." + "n" * 119,
+    }.items():
+        assert file_name(name) == called
+        kept = send(mary, room, b"x", name).json()
+        assert kept["name"] == called
+        answer = get(mary, room, kept["id"], "chat.db")
+        assert answer.content == b"x"
+        assert "set-cookie" not in answer.headers
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename")
+    for path in (
+        f"/chats/{room}/files/..%2Fchat.db/x",
+        f"/chats/{room}/files/{kept['id']}/..%2F..%2Fchat.db",
+        f"/chats/{room}/files/{'0' * 24}/x",
+        f"/chats/{room}/thumbs/..",
+    ):
+        assert mary.http.get(path).status_code in (404, 308)
+
+
+def test_what_is_too_large_empty_cut_off_or_without_an_end_is_refused_and_nothing_of_it_stays(
+    mary: Member, server: Server
+) -> None:
+    room = mary.make_room()
+    before = contents(server)
+    for answer, code in (
+        (send(mary, room, bytes(LIMIT + 1)), "too_long"),
+        (send(mary, room, (bytes(65_536) for _ in range(10))), "too_long"),  # it does not say how much comes
+        (send(mary, room, bytes(LIMIT + 2_000_000)), "too_long"),
+        (send(mary, room, b""), "bad_request"),
+        (
+            mary.http.post(f"/api/rooms/{room}/files", data={"name": "no file"}, files={"a": ("", b"")}),
+            "bad_request",
+        ),
+        (
+            mary.http.post(f"/api/rooms/{room}/files", files=[("a", ("1", b"1")), ("b", ("2", b"2"))]),
+            "bad_request",
+        ),
+    ):
+        assert problem(answer) == code
+    head = {"Cookie": mary.cookie, "Origin": server.url}
+    with RawSocket(server) as cut:
+        cut.request("POST", f"/api/rooms/{room}/files?name=a", b"little", **head | {"Content-Length": "1000"})
+        cut.hang_up()
+        assert cut.answer().code == "bad_request"
+    with RawSocket(server) as broken:
+        broken.request("POST", f"/api/rooms/{room}/files?name=a", **head | {"Transfer-Encoding": "chunked"})
+        broken.send(b"5\r\nhello\r\nnonsense\r\n")
+        assert broken.answer().code == "bad_request"
+    with RawSocket(server) as endless:
+        endless.request("POST", f"/api/rooms/{room}/files?name=a", **head | {"Transfer-Encoding": "chunked"})
+        for _ in range(5):
+            endless.send(b"10000\r\n" + bytes(65_536) + b"\r\n")
+        assert endless.answer().code == "too_long"
+    eventually(lambda: contents(server) == before)
+
+
+def test_a_message_has_no_files_but_its_senders_and_no_more_than_ten(mary: Member) -> None:
+    room = mary.make_room()
+    file = sent(mary, room)
+    for fields in (
+        {"files": [file, file]},
+        {"files": [file, "0" * 24]},
+        {"files": [f"{number}" for number in range(11)]},
+        {"files": [file], "kind": "edit", "of": 1, "body": "words"},
+        {"files": [7]},
+        {"files": [{"alt": "of nothing"}]},
+        {"files": [{"id": file, "alt": "a\0b"}]},
+        {"files": []},
+        {},
+    ):
+        assert problem(mary.http.post(mary.messages(room), json=fields)) == "bad_request"
+    assert problem(say(mary, room, {"id": file, "alt": "a" * 301})) == "too_long"
+    assert said(mary, room, file)["files"][0]["id"] == file  # none of that has taken it
+
+
+def test_a_hundred_at_once_are_all_kept_or_told_to_wait(mary: Member, server: Server) -> None:
+    room = mary.make_room()
+    with ThreadPoolExecutor(25) as pool:
+        answers = list(pool.map(lambda number: send(mary, room, f"{number}".encode()), range(100)))
+    kept = [answer.json()["id"] for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert len(set(kept)) == len(kept) > 0
+    assert {(problem(answer), answer.headers["Retry-After"]) for answer in refused} <= {("too_fast", "1")}
+    with ThreadPoolExecutor(25) as pool:
+        codes = list(pool.map(lambda file: get(mary, room, file).status_code, kept))
+    assert set(codes) == {200}
+    assert sent(mary, room)  # nobody is counted who is not on their way any more
+
+
+def test_no_more_comes_where_the_room_for_it_the_rate_or_the_disk_is_at_its_end(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(files_total="1000", rate_files="5 per minute", file_limit="2000")
+    faults = Faults(server.instance)
+    server.settings.update(faults.environ)
+    server.start()
+    boss = administrator(server)
+    room = boss.make_room()
+    first = sent(boss, room, bytes(600))
+    full = send(boss, room, os.urandom(600))
+    assert (problem(full), full.status_code) == ("not_kept", 503)
+    assert "all the room that this server has for files" in full.json()["detail"]
+    before = contents(server)
+    troubles: dict[Fault, str] = {
+        "ENOSPC": "no room for it on the server's disk",
+        "EIO on fsync": "not be written",
+    }
+    for fault, said_of_it in troubles.items():
+        faults.set("uploads", fault)
+        answer = send(boss, room, b"little")
+        assert (problem(answer), answer.status_code) == ("not_kept", 503)
+        assert said_of_it in answer.json()["detail"]
+    faults.clear()
+    assert "files are not kept: No space left on device" in "".join(server.log)
+    eventually(lambda: contents(server) == before)
+    assert get(boss, room, sent(boss, room, b"little")).content == b"little"
+    assert get(boss, room, first).content == bytes(600)
+    too_fast = send(boss, room, b"1")
+    assert problem(too_fast) == "too_fast"
+    assert int(too_fast.headers["Retry-After"]) > 1
+
+
+# -- collection --------------------------------------------------------------------------------------------------
+
+
+class Keeper:
+    """A journal with a room, and a folder."""
+
+    def __init__(self, path: Path) -> None:
+        url = f"sqlite:///{path / 'chat.db'}"
+        engine = create_engine(url, **engine_options(url, busy_seconds=1))
+        listen(engine)
+        models.db.metadata.create_all(engine)
+        self.journal = Journal(engine, queue_limit=100)
+        self.uploads = Uploads(str(path / "uploads"))
+        self.room: int = self.journal.ask(MakeRoom("board"))
+
+    def keep(self, file: str, content: str) -> str:
+        arriving = self.uploads.arriving(100)
+        arriving.write(content.encode())
+        arriving.finish()
+        self.uploads.keep(arriving)
+        arriving.close()
+        kept = File(file, f"{file}.txt", "text/plain", len(content))
+        self.journal.ask(KeepFile(self.room, kept, arriving.digest, SYSTEM, 0))
+        return arriving.digest
+
+    def post(self, *files: str, **fields: Any) -> int:
+        attached = tuple(Attachment(file) for file in files)
+        answer = self.journal.ask(Post(self.room, Author.of(SYSTEM), files=attached, **fields))
+        return answer.message.seq
+
+    def there(self, digest: str) -> bool:
+        return Path(self.uploads.content(digest)).exists()
+
+    def collect(self, seconds_from_now: float) -> int:
+        """As if it were so much later."""
+        return collect(self.journal, self.uploads, time.time() + seconds_from_now - KEPT_SECONDS)
+
+
+def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    said, unsent, deleted, pruned = (
+        keeper.keep(file, file) for file in ("said", "unsent", "deleted", "pruned")
+    )
+    twice = keeper.keep("twice", "said")  # the same content, which another file has still
+    assert twice == said
+    seqs = [keeper.post(file) for file in ("pruned", "deleted", "said")]
+    Path(keeper.uploads.thumbnail(deleted)).write_bytes(b"small")
+    keeper.post(kind="delete", of=seqs[1], forced=True)
+    keeper.journal.ask(Prune(keeper.room, keep=3))
+    halfway = keeper.uploads.arriving(100)
+    halfway.write(b"cut off")
+
+    assert keeper.collect(KEPT_SECONDS - 60) == 0
+    assert all(map(keeper.there, (said, unsent, deleted, pruned)))
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        kept = "SELECT seq FROM messages WHERE files IS NOT NULL"
+        assert database.execute(kept).fetchall() == [(2,), (3,)]  # a deletion may be taken back until then
+        assert keeper.collect(KEPT_SECONDS + 60) == 3
+        assert database.execute(kept).fetchall() == [(3,)]
+        assert database.execute("SELECT id FROM files").fetchall() == [("said",)]
+    assert [keeper.there(digest) for digest in (said, unsent, deleted, pruned)] == [True, False, False, False]
+    assert not Path(keeper.uploads.thumbnail(deleted)).exists()
+    assert not Path(halfway.path).exists()
+    halfway.close()
+    with pytest.raises(BadRequest):
+        keeper.post("unsent")
+    keeper.journal.ask(Clear(keeper.room))
+    assert keeper.collect(KEPT_SECONDS + 60) == 1
+    assert not keeper.there(said)
+
+
+def test_what_comes_again_while_it_is_collected_stays(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    digest = keeper.keep("first", "the same")
+    os.utime(keeper.uploads.content(digest), (0, 0))
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        database.execute("UPDATE files SET at = 0")
+        database.commit()
+    unknown = keeper.journal.read
+
+    def read(question: Any, *arguments: Any) -> Any:
+        answer = unknown(question, *arguments)
+        if answer == [digest]:  # seen to be old, and of nobody: now it comes again
+            keeper.keep("second", "the same")
+        return answer
+
+    keeper.journal.read = read  # type: ignore[method-assign]
+    assert keeper.collect(0) == 0
+    assert keeper.there(digest)
+    keeper.post("second")
+    assert Path(keeper.uploads.content(digest)).read_bytes() == b"the same"
