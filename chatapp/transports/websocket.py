@@ -171,4 +171,6 @@ def _plain(value: object) -> object:
     """`value` if it is small enough to be sent back as it came."""
     if isinstance(value, str):
         return value[:ECHO_LIMIT]
+    if isinstance(value, bool):  # which is an int to Python, and no number to JSON
+        return None
     return value if isinstance(value, int) and abs(value) < 2**63 else None
