@@ -174,4 +174,5 @@ def _plain(value: object) -> object:
     """`value` if it is small enough to be sent back as it came."""
     if isinstance(value, str):
         return value[:ECHO_LIMIT]
+    # Not of a bool, which is an int to Python and no number to JSON.
     return value if type(value) is int and abs(value) < 2**63 else None

@@ -83,7 +83,9 @@ function played(row, words, path) {
 
 function card(words, path) {
   const row = named(copyOf("card"), words);
-  row.querySelector("a").href = path;
+  const link = row.querySelector("a");
+  link.href = path;
+  link.setAttribute("aria-label", `${words.name}, ${words.size}`);
   return row;
 }
 
