@@ -47,7 +47,8 @@ def submit(
 ) -> None:
     """Keep a message without waiting; `done` is called with the answer and must not switch.
 
-    Raises the ChatError of what can be refused at once. Switches where the room has to be loaded.
+    Raises the ChatError of what can be refused at once. Switches where the room has to be loaded, and where
+    there is an `@` in the text.
     """
     hub.journal.submit(_request(hub, identity, room, draft, "post"), done)  # type: ignore[arg-type]
 
