@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from chatapp import markdown
 from chatapp.permissions import Identity
 
 DAY_SECONDS = 86_400
@@ -54,6 +55,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     detail: dict[str, Any] | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
     deleted_at: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET  # only for who asked for it: see `marked`
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -82,6 +84,20 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
                 said = f" {body}"
         return self.author.name + said
 
+    @property
+    def marked(self) -> "Message":
+        """This message for who asked for its HTML: itself, where it has no markup."""
+        return self._marked or self
+
+    @cached_property
+    def _marked(self) -> "Message | None":
+        html = markdown.html(self.body) if self._may_be_marked else ""
+        return msgspec.structs.replace(self, html=html) if html else None
+
+    @property
+    def _may_be_marked(self) -> bool:
+        return self.kind in ("text", "edit") and markdown.may_have_markup(self.body)
+
     @cached_property
     def json(self) -> bytes:
         return encode(self)
@@ -105,8 +121,13 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding."""
-        return 1000 + 6 * sys.getsizeof(self.body)
+        """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding.
+
+        The same again, and its HTML, where it may have some.
+        """
+        size = sys.getsizeof(self.body)
+        unmarked = 1000 + 6 * size
+        return 2 * unmarked + 5 * markdown.longest_html(size) if self._may_be_marked else unmarked
 
     @property
     def readable(self) -> bool:

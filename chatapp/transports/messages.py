@@ -31,11 +31,12 @@ def read(room_id: int) -> Response:
 
 def _batch(room: Room) -> bytes:
     limit = _limit(request.args.get("limit"))
+    html = json_api.wants_html()
     before = request.args.get("before")
     if before is not None:
         if "after" in request.args:
             raise BadRequest("Give before or after, not both")
-        return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT)
+        return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
     wait = _wait(request.args.get("wait"))
     hub, identity = get_hub(), get_identity()
@@ -43,7 +44,9 @@ def _batch(room: Room) -> bytes:
         hub.presence.polled(room.id, Author.of(identity))
     epoch = request.args.get("epoch")
     found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
-    return json_api.batch(found.messages, found.cursor, found.epoch, _names(found.messages), found.reset)
+    return json_api.batch(
+        found.messages, found.cursor, found.epoch, _names(found.messages), reset=found.reset, html=html
+    )
 
 
 @bp.post("/api/rooms/<room_id:room_id>/messages")
@@ -51,18 +54,20 @@ def write(room_id: int) -> Response:
     """Keep a message; 201, or 200 with the first one where its client_id was known."""
     auth.guard_write()
     get_hub().check_open()
+    html = json_api.wants_html()
     draft = json_api.body(Draft)
     kept = posting.post(get_hub(), get_identity(), room_id, draft)
-    return json_api.raw(kept.message.json, 201 if kept.new else 200)
+    message = kept.message.marked if html else kept.message
+    return json_api.raw(message.json, 201 if kept.new else 200)
 
 
-def _page_before(room: Room, before: int, limit: int) -> bytes:
+def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     if before < 0:
         raise BadRequest("before is a message's number")
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     end = messages[-1].seq if messages else room.last
-    return json_api.batch(messages, end, room.epoch, _names(messages))
+    return json_api.batch(messages, end, room.epoch, _names(messages), html=html)
 
 
 def _names(messages: Sequence[Message]) -> dict[str, str]:
