@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
 
-from chatapp import cli, config, globals, instance, keys, schema, security, serving, sessions, shell
+from chatapp import cli, config, globals, instance, keys, markdown, schema, security, serving, sessions, shell
 from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
@@ -123,6 +123,7 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)
     app.context_processor(_for_every_page)
+    app.add_template_filter(markdown.covered)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)

@@ -75,15 +75,21 @@ def coloured(code: str, language: str) -> str:
     """
     if language not in LANGUAGES:
         return ""
-    pieces = []
+    found = []
     lexer = _lexer(LANGUAGES[language])
     end = thread_time() + PROCESSOR_SECONDS
-    for kind, run in groupby(lexer.get_tokens(code), lambda found: _class(found[0])):
+    for kind, word in lexer.get_tokens(code):
         if thread_time() > end:
             return ""
-        words = escapeHtml("".join(word for _, word in run))
-        pieces.append(f'<span class="{kind}">{words}</span>' if kind else words)
-    return "".join(pieces)
+        found.append((_class(kind), word))
+    last, word = found[-1]
+    found[-1] = (last, word.removesuffix("\n"))  # which the lexer has added
+    runs = groupby(found, lambda each: each[0])
+    return "".join(_run(kind, "".join(word for _, word in words)) for kind, words in runs)
+
+
+def _run(kind: str, words: str) -> str:
+    return f'<span class="{kind}">{escapeHtml(words)}</span>' if kind else escapeHtml(words)
 
 
 @cache
@@ -93,4 +99,4 @@ def _class(kind: Any) -> str:
 
 @cache
 def _lexer(language: str) -> Lexer:
-    return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    return get_lexer_by_name(language, stripnl=False)

@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
+from msgspec import UNSET
 
-from chatapp import access, administration, auth, cursor, listing, membership, posting
+from chatapp import access, administration, auth, cursor, listing, markdown, membership, posting
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -143,7 +144,7 @@ def _show(
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
-        messages=[plain(message) for message in messages],
+        messages=[plain(message.marked) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         transport=transport,
@@ -194,6 +195,8 @@ def _plain(state: Any) -> dict[str, Any]:
 def plain(message: Message) -> dict[str, Any]:
     """A message as its JSON, for a template, but that its author is called as they are now."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
+    if message.html is not UNSET:
+        fields["html"] = markdown.markup(message.html)
     author = message.author
     return {
         **fields,

@@ -1,6 +1,7 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
 import { fillFace } from "./faces.js";
+import { covered, fillMarkup, foldIfLong } from "./markup.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
 import { dayName, fillTime } from "./times.js";
@@ -29,6 +30,7 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message);
+  foldIfLong(row, message.body);
   part("edited").hidden = !message.edited_at;
   fillQuote(part("quote"), message, quoted);
   part("reactions").hidden = reactions.length === 0;
@@ -82,8 +84,9 @@ export function rowId(seq) {
   return `m${seq}`;
 }
 
-function fillWords(words, { body, deleted_at: deleted, deleted_by: by }) {
-  if (!deleted) words.textContent = body;
+function fillWords(words, message) {
+  const { deleted_at: deleted, deleted_by: by } = message;
+  if (!deleted) fillMarkup(words, message);
   else if (by) words.replaceChildren(name(by), " deleted this message");
   else words.textContent = "This message was deleted";
 }
@@ -93,7 +96,7 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
-  const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
+  const words = quoted?.deleted_at ? "a deleted message" : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
 }
 

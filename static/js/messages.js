@@ -30,10 +30,10 @@ export class Messages {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
     const deletion = this.#deletes.get(seq);
-    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
+    if (deletion) return { ...message, body: "", html: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
     const edit = this.#edits.get(seq);
     const isNews = edit?.body && !message.deleted_at && edit.at > (message.edited_at ?? "");
-    return isNews ? { ...message, body: edit.body, edited_at: edit.at } : message;
+    return isNews ? { ...message, body: edit.body, html: edit.html, edited_at: edit.at } : message;
   }
 
   /** The reactions that stand: [{mark, count, own}], in the order of their first. */

@@ -2,6 +2,7 @@
 // for days and the line "New" stand between them and move with them.
 
 import { startsDay, startsGroup } from "./groups.js";
+import { keepOpen } from "./markup.js";
 import { dayRow, fillFate, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
 import { dayName, dayOf } from "./times.js";
 
@@ -67,6 +68,7 @@ export class Rows {
     const before = this.#bySeq.get(seq);
     if (!before) return;
     const row = this.#make(seq);
+    keepOpen(before, row);
     before.replaceWith(row);
     this.#bySeq.set(seq, row);
     this.#arrange(row);
