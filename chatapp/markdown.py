@@ -161,23 +161,24 @@ class _Links(LinkifyIt):  # type: ignore[misc]  # it has no annotations
         super().__init__(options={"fuzzy_link": False, "fuzzy_email": False})
         for schema in ("ftp:", "//"):
             self.add(schema, None)
-        self._address = re.compile(f"{self.re['src_host_port_strict']}{self.re['src_path']}", re.IGNORECASE)
         self.add("www.", {"validate": self._validate_www})
 
     def _validate_www(self, text: str, pos: int) -> int:
         start = pos - len("www.")
         if start and not text[start - 1].isspace() and text[start - 1] not in "([":
             return 0  # or each "www." in a chain of them would be followed to its end
-        found = self._address.match(text, pos)
-        return len(found[0]) if found else 0
+        return max(0, self.test_schema_at(f"//{text[start:]}", "http:", 0) - len("//www."))
 
     def normalize(self, match: Any) -> None:
         super().normalize(match)
         if match.schema == "www.":
             match.url = f"https://{match.url}"
 
-    def match_at_start(self, text: str) -> Any:
-        return super().match_at_start(text.partition("||")[0])  # a spoiler ends behind it
+    def test_schema_at(self, text: str, name: str, position: int) -> int:
+        """How long the address at `position` is: it ends where a spoiler may."""
+        bars = text.find("||", position)
+        length: int = super().test_schema_at(text if bars < 0 else text[:bars], name, position)
+        return length
 
 
 class _Markdown(MarkdownIt):
