@@ -200,7 +200,8 @@ class _Markdown(MarkdownIt):
         self.inline.ruler2.before("emphasis", "spoiler", _pair_spoiler_marks)
 
     def validateLink(self, url: str) -> bool:  # noqa: N802  # the library's name
-        return _LINK.match(url) is not None
+        made = f'<a href="{escapeHtml(url)}"></a>'
+        return _LINK.match(url) is not None and ' href="' in _CLEANER.clean(made)  # or it would lead nowhere
 
     def normalizeLinkText(self, link: str) -> str:  # noqa: N802  # the library's name
         return link  # as it was written: what is decoded may look like another address
