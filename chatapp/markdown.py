@@ -56,7 +56,9 @@ def may_have_markup(source: str) -> bool:
     """Whether `html` has to look closer. Cheap."""
     return len(source) <= LIMIT and (
         _SIGN.search(source) is not None
-        or any(sign in source for sign in ("://", "www.", "mailto:"))
+        or "://" in source
+        or "www." in source
+        or "mailto:" in source
         or _LINE.match(source) is not None
         or ("\n" in source and _LINE.search(source) is not None)
     )
