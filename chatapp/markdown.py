@@ -23,6 +23,7 @@ from markupsafe import Markup
 from chatapp import colouring
 
 LIMIT = 4_000  # characters; a longer text is shown as it was written
+SIGNS = 1_000  # and one with more of what may be markup: each costs up to 10 µs
 NESTING = 20  # quotes and lists within each other, two levels for each list
 GROWTH = 8  # times the length of a text that its HTML may have,
 SPARE = 100  # and so many characters more
@@ -44,6 +45,7 @@ _CLEANER = nh3.Cleaner(
 # One of these is in every text that has markup; most texts have none.
 _SIGN = re.compile(r"[*_`~|\[\\<]")
 _LINE = re.compile(r"^[ \t]*(?:[-+>]|[0-9]{1,9}[.)])", re.MULTILINE)
+_COSTLY = re.compile(r"[*_`~|\[\\<\n:]|www\.")
 _LINK = re.compile(r"https?://|mailto:", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
@@ -69,7 +71,7 @@ def html(source: str) -> str:
 
     Never raises: readers get a message that the libraries cannot cope with like any other.
     """
-    if not may_have_markup(source):
+    if not may_have_markup(source) or len(_COSTLY.findall(source)) > SIGNS:
         return ""
     try:
         made = _CLEANER.clean(_render(source))

@@ -168,7 +168,7 @@ def test_code_whose_colours_take_long_or_would_be_too_much_has_none(monkeypatch:
     code = "1 " * 500
     plain = f'<pre dir="ltr" tabindex="0"><code>{code}</code></pre>'
     assert markdown.html(f"```py\n{code}\n```") == plain
-    monkeypatch.setattr(colouring, "PROCESSOR_SECONDS", -1)
+    monkeypatch.setattr(colouring, "SECONDS", -1)
     assert markdown.html("```py\nreturn 1\n```") == '<pre dir="ltr" tabindex="0"><code>return 1</code></pre>'
 
 

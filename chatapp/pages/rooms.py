@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 from msgspec import UNSET
 
-from chatapp import access, administration, auth, cursor, listing, markdown, membership, posting
+from chatapp import access, administration, auth, cursor, listing, markdown, marking, membership, posting
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -136,6 +136,7 @@ def _show(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
+    marking.mark(hub, messages)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(

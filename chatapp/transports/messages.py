@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
-from chatapp import access, auth, cursor, posting
+from chatapp import access, auth, cursor, marking, posting
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.message import Author, Message
+from chatapp.permissions import check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
@@ -43,7 +44,8 @@ def _batch(room: Room) -> bytes:
     if identity.known:
         hub.presence.polled(room.id, Author.of(identity))
     epoch = request.args.get("epoch")
-    found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
+    sock = client_socket()
+    found = poll(hub, room, identity, sock, after=after, epoch=epoch, wait=wait, limit=limit, html=html)
     return json_api.batch(
         found.messages, found.cursor, found.epoch, _names(found.messages), reset=found.reset, html=html
     )
@@ -66,8 +68,12 @@ def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
         raise BadRequest("before is a message's number")
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
+    epoch = room.epoch
+    if html:
+        marking.mark(get_hub(), messages)
+        check(get_identity(), "read", room.rights)
     end = messages[-1].seq if messages else room.last
-    return json_api.batch(messages, end, room.epoch, _names(messages), html=html)
+    return json_api.batch(messages, end, epoch, _names(messages), html=html)
 
 
 def _names(messages: Sequence[Message]) -> dict[str, str]:
