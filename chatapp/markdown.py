@@ -23,7 +23,8 @@ from markupsafe import Markup
 from chatapp import colouring
 
 LIMIT = 4_000  # characters; a longer text is shown as it was written
-SIGNS = 1_000  # and one with more of what may be markup: each costs up to 10 µs
+SIGNS = 600  # and one with more of what may be markup, which costs some 25 µs each; usual code has 250,
+LINK_SIGNS = 10  # where a link counts for so many
 NESTING = 20  # quotes and lists within each other, two levels for each list
 GROWTH = 8  # times the length of a text that its HTML may have,
 SPARE = 100  # and so many characters more
@@ -45,7 +46,8 @@ _CLEANER = nh3.Cleaner(
 # One of these is in every text that has markup; most texts have none.
 _SIGN = re.compile(r"[*_`~|\[\\<]")
 _LINE = re.compile(r"^[ \t]*(?:[-+>]|[0-9]{1,9}[.)])", re.MULTILINE)
-_COSTLY = re.compile(r"[*_`~|\[\\<\n:]|www\.")
+_ANY_SIGN = re.compile(r"[*_`~|\[\\<\n:]")
+_ANY_LINK = re.compile(r"://|www\.|mailto:|\]\(")
 _LINK = re.compile(r"https?://|mailto:", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
@@ -71,7 +73,7 @@ def html(source: str) -> str:
 
     Never raises: readers get a message that the libraries cannot cope with like any other.
     """
-    if not may_have_markup(source) or len(_COSTLY.findall(source)) > SIGNS:
+    if not may_have_markup(source) or _signs(source) > SIGNS:
         return ""
     try:
         made = _CLEANER.clean(_render(source))
@@ -94,6 +96,10 @@ def longest_html(length: int) -> int:
 def covered(source: str) -> str:
     """`source` for a place that shows it as it was written, in one line, but for what its author hid."""
     return _SPOILER.sub(_COVER, source) if "||" in source else source
+
+
+def _signs(source: str) -> int:
+    return len(_ANY_SIGN.findall(source)) + LINK_SIGNS * len(_ANY_LINK.findall(source))
 
 
 def _render(source: str) -> str:

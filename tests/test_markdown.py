@@ -5,12 +5,14 @@ import resource
 import subprocess
 import sys
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp import colouring, markdown
+from chatapp import colouring, markdown, marking
+from chatapp.message import Author, Message, format_time
 from tests.clients import RESUMING, Person, Reader
 from tests.servers import ROOT
 
@@ -74,7 +76,8 @@ AS_WRITTEN = [
     "¯(ツ)¯", "-", "1.", ">", "* * *", "```", "||||", "**", "[](https://example.org)",  # else nothing would be left
     "[x](javascript:ran())", "[x](JAVASCRIPT:ran())", "[x](data:text/html,x)", "[x](/chats/1/)", "[x](//example.org)",
     "[x](ftp://example.org)", "http://＜img and http://a:99999999/", "<javascript:ran()>", "//example.org", "[x]: https://", "Title\n=====", "---",
-    "&#106;avascript:ran()", ">" * 30 + " deep", "**" + "a" * 4000 + "**",
+    "&#106;avascript:ran()", "[" * 601, "www.a.org " * 61,
+    ">" * 30 + " deep", "**" + "a" * 4000 + "**",
 ]  # fmt: skip
 # What makes parsers slow: each is repeated.
 PIECES = [
@@ -89,6 +92,7 @@ TRY_ALL = f"""
 import sys
 sys.path.insert(0, ".")
 from chatapp import colouring, markdown
+markdown.SIGNS = 100_000
 for piece in {PIECES!r}:
     markdown.html((piece * 4000)[:4000])
 for language in sorted(set(colouring.LANGUAGES.values())):
@@ -132,7 +136,10 @@ def test_whatever_is_written_becomes_nothing_but_the_tags_that_are_allowed(piece
 
 
 @pytest.mark.parametrize("piece", PIECES)
-def test_work_grows_with_the_length_of_a_text_and_not_with_its_square(piece: str) -> None:
+def test_work_grows_with_the_length_of_a_text_and_not_with_its_square(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markdown, "SIGNS", LONG * markdown.LINK_SIGNS)
     markdown.html(piece * 4)  # what is made once is not counted
     short, long = (_steps((piece * length)[:length]) for length in (SHORT, LONG))
     assert long <= 6 * short
@@ -175,6 +182,21 @@ def test_code_whose_colours_take_long_or_would_be_too_much_has_none(monkeypatch:
 def test_a_fault_of_a_library_leaves_a_text_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markdown, "_render", lambda source: 1 / 0)
     assert markdown.html("**bold**") == ""
+
+
+def test_html_of_many_messages_is_made_in_turns_with_everybody_else_and_of_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(marking, "TURN_SECONDS", -1)  # a turn after each
+    hub = mock.Mock()
+    messages = [
+        Message(1, seq, "text", Author("u1", "ada"), format_time(seq), "**one**") for seq in (1, 2, 3)
+    ]
+    marking.mark(hub, messages)
+    assert hub.turnstile.pass_through.call_count == 3
+    monkeypatch.setattr(markdown, "html", lambda source: "made again")
+    marking.mark(hub, messages)
+    assert {message.marked.html for message in messages} == {'<p dir="auto"><strong>one</strong></p>'}
 
 
 # -- over the wire --------------------------------------------------------------------------------------

@@ -140,5 +140,5 @@ function fold(row, folded) {
 }
 
 function isUnfolded(element) {
-  return element.closest(".message")?.querySelector(".unfold")?.ariaExpanded === "true";
+  return element.closest(".message")?.querySelector(".unfold")?.getAttribute("aria-expanded") === "true";
 }
