@@ -14,7 +14,7 @@ from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
-from markdown_it.rules_inline import StateInline, linkify
+from markdown_it.rules_inline import StateInline, link, linkify
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -49,6 +49,7 @@ _LINE = re.compile(r"^[ \t]*(?:[-+>]|[0-9]{1,9}[.)])", re.MULTILINE)
 _ANY_SIGN = re.compile(r"[*_`~|\[\\<\n:]")
 _ANY_LINK = re.compile(r"://|www\.|mailto:|\]\(")
 _LINK = re.compile(r"https?://|mailto:", re.IGNORECASE)
+_NOWHERE = re.compile(r"\(\s*\)")
 _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
 _COVER = "▒▒▒"
@@ -205,6 +206,7 @@ class _Markdown(MarkdownIt):
             ]
         )
         self.inline.add_terminator_char("|")
+        self.inline.ruler.at("link", _link)
         self.inline.ruler.at("linkify", _bare_link)
         self.inline.ruler.before("emphasis", "spoiler", _spoiler_marks)
         self.inline.ruler2.before("emphasis", "spoiler", _pair_spoiler_marks)
@@ -215,6 +217,14 @@ class _Markdown(MarkdownIt):
 
     def normalizeLinkText(self, link: str) -> str:  # noqa: N802  # the library's name
         return link  # as it was written: what is decoded may look like another address
+
+
+def _link(state: StateInline, silent: bool) -> bool:
+    """The library's rule, but that `[words]()`, which leads nowhere, is no link."""
+    if state.src[state.pos] != "[":
+        return False
+    end = state.md.helpers.parseLinkLabel(state, state.pos, True)
+    return _NOWHERE.match(state.src, end + 1) is None and link(state, silent)
 
 
 def _bare_link(state: StateInline, silent: bool) -> bool:

@@ -119,7 +119,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
             cached = self.__dict__["_record"] = sse_record("message", self.json, f"{self.seq}.{epoch}")
         return cached
 
-    @property
+    @cached_property
     def weight(self) -> int:
         """Bytes of memory that it takes at most: itself, its body, and that once more in each encoding.
 

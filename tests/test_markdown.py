@@ -73,7 +73,7 @@ SHOWN = {
 }  # fmt: skip
 AS_WRITTEN = [
     "hello", "two\n\n  lines", "README.md and main.py", "a || b || c", "2 * 3 * 4", "snake_case_name", r"C:\new_folder",
-    "¯(ツ)¯", "-", "1.", ">", "* * *", "```", "||||", "**", "[](https://example.org)",  # else nothing would be left
+    "¯(ツ)¯", "-", "1.", ">", "* * *", "```", "||||", "**", "[](https://example.org)", "[x]() and [y]( )",  # else nothing would be left
     "[x](javascript:ran())", "[x](JAVASCRIPT:ran())", "[x](data:text/html,x)", "[x](/chats/1/)", "[x](//example.org)",
     "[x](ftp://example.org)", "http://＜img and http://a:99999999/", "<javascript:ran()>", "//example.org", "[x]: https://", "Title\n=====", "---",
     "&#106;avascript:ran()", "[" * 601, "www.a.org " * 61,
@@ -210,6 +210,8 @@ def test_who_asks_gets_html_with_each_text_live_late_and_from_history(
     without = transport(grace, board, after=-1)
     written = ada.http.post(f"{ada.messages(board)}?html=1", json={"body": "**one**"}).json()
     ada.say(board, "plain")
+    for reader in (live, without):
+        reader.wait_for(2)  # as it was first
     edit = {"kind": "edit", "of": written["seq"], "body": "*two*"}
     edited = ada.http.post(f"{ada.messages(board)}?html=1", json=edit).json()
     ada.http.post(ada.messages(board), json={"kind": "reaction", "of": written["seq"], "body": "**"})
