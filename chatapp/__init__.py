@@ -1,15 +1,28 @@
 """A real-time chat: one Flask application under gunicorn's gevent worker."""
 
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
 
-from chatapp import cli, config, globals, instance, keys, mentions, schema, security, serving, sessions, shell
+from chatapp import (
+    cli,
+    config,
+    globals,
+    instance,
+    keys,
+    markdown,
+    mentions,
+    schema,
+    security,
+    serving,
+    sessions,
+    shell,
+)
 from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
@@ -152,7 +165,8 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)
     app.context_processor(_for_every_page)
-    app.add_template_filter(_pieces, "pieces")
+    app.add_template_filter(_words, "words")
+    app.add_template_filter(markdown.covered)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)
@@ -162,9 +176,11 @@ def _open_doors(app: Flask) -> None:
     app.shell_context_processor(shell.begin)
 
 
-def _pieces(message: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """The body of a message, as its JSON, in pieces: see mentions.py."""
-    return mentions.pieces(message["body"], message["mentions"], message["called"])
+def _words(message: dict[str, Any], reader: str) -> Markup:
+    """What a message, as its JSON, says, with whom it calls marked; `reader`: an id, or ""."""
+    mentioned, called = message.get("mentions", ()), message.get("called", ())
+    html = message.get("html") or escape(message["body"])
+    return Markup(mentions.in_html(html, mentioned, called, reader))  # nosec B704  # of what was escaped or cleaned
 
 
 def _for_every_page() -> dict[str, object]:

@@ -59,11 +59,13 @@ class Connection:
         opening: Callable[[Room, bool], bytes],
         *,
         present: bool = True,
+        encoding: Encoding | None = None,
     ) -> None:
         """Follow `room` from after `cursor`; `opening(room, reset)` is what the reader sees first.
 
-        `present`: whether the person is in the room by that, and is told who else is. Joining again replaces
-        the subscription. Never switches. Raises NoSuchRoom, SignIn and Forbidden.
+        `present`: whether the person is in the room by that, and is told who else is. `encoding`: of what is
+        told of this room, where it is not the connection's. Joining again replaces the subscription. Never
+        switches. Raises NoSuchRoom, SignIn and Forbidden.
         """
         check(self.identity, "read", room.rights)  # the caller has waited for the room, or for the database
         old = self.subscribers.pop(room.id, None)
@@ -73,7 +75,7 @@ class Connection:
             room,
             self.identity,
             self.outlet,
-            self.encoding,
+            encoding or self.encoding,
             on_reset=lambda reader: self.outlet.send(opening(reader.room, True)),
             on_live=self._greet if present else self._greet_in_conversation,
             on_dismissed=self._dismissed,

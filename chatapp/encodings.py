@@ -34,6 +34,13 @@ class WebSocketEncoding:
         return bytes((0x88, len(payload))) + payload  # RFC 6455 section 5.5.1
 
 
+class MarkedWebSocketEncoding(WebSocketEncoding):
+    """The same with `html`, for who asked for it."""
+
+    def message(self, message: Message, epoch: str) -> bytes:
+        return message.marked.frame
+
+
 class PlainEncoding(WebSocketEncoding):
     """The tutorial's socket: texts as their bare bodies, nothing else."""
 
@@ -60,6 +67,15 @@ class EventStreamEncoding:
         return sse_record("close", b'{"code":%d}' % code) if code >= 4000 else b""
 
 
+class MarkedEventStreamEncoding(EventStreamEncoding):
+    """The same with `html`, for who asked for it."""
+
+    def message(self, message: Message, epoch: str) -> bytes:
+        return message.marked.record(epoch)
+
+
 WEBSOCKET = WebSocketEncoding()
+MARKED_WEBSOCKET = MarkedWebSocketEncoding()
 PLAIN = PlainEncoding()
 EVENT_STREAM = EventStreamEncoding()
+MARKED_EVENT_STREAM = MarkedEventStreamEncoding()

@@ -7,6 +7,8 @@ What stands between backticks is code, and calls nobody. Nor does an `@` behind 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from html import escape
+from html.parser import HTMLParser
 
 from chatapp import names
 from chatapp.text import NAME_LIMIT
@@ -72,3 +74,36 @@ def pieces(body: str, mentions: Sequence[str], words: Sequence[str]) -> Iterator
         yield body[sign.start() : end], people[called]
     if end < len(body):
         yield body[end:], None
+
+
+def in_html(html: str, mentions: Sequence[str], words: Sequence[str], reader: str) -> str:
+    """`html`, which is ours, with whom it calls marked, but not in code. `reader`: an id, or ""."""
+    if not mentions:
+        return html
+    marking = _Marking(mentions, words, reader)
+    marking.feed(html)
+    marking.close()
+    return "".join(marking.out)
+
+
+class _Marking(HTMLParser):
+    def __init__(self, mentions: Sequence[str], words: Sequence[str], reader: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self._called, self._reader = (mentions, words), reader
+        self._within_code = 0
+        self.out: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._within_code += tag in ("code", "pre")
+        self.out.append(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within_code -= tag in ("code", "pre")
+        self.out.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        called = ((), ()) if self._within_code else self._called
+        for piece, person in pieces(data, *called):
+            words = escape(piece, quote=False)
+            own = " own" if person == self._reader else ""
+            self.out.append(words if person is None else f'<bdi class="mention{own}">{words}</bdi>')

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from chatapp import markdown
 from chatapp.permissions import Identity
 
 DAY_SECONDS = 86_400
@@ -78,6 +79,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     mentions: list[str] | UnsetType = UNSET
     called: list[str] | UnsetType = UNSET
     files: list[File] | UnsetType = UNSET
+    html: str | UnsetType = UNSET  # only for who asked for it: see `marked`
 
     def __repr__(self) -> str:
         return f"<Message {self.room}#{self.seq} {self.told}>"
@@ -108,6 +110,20 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
                 said = f" {body}"
         return self.author.name + said
 
+    @property
+    def marked(self) -> "Message":
+        """This message for who asked for its HTML: itself, where it has no markup."""
+        return self._marked or self
+
+    @cached_property
+    def _marked(self) -> "Message | None":
+        html = markdown.html(self.body) if self._may_be_marked else ""
+        return msgspec.structs.replace(self, html=html) if html else None
+
+    @property
+    def _may_be_marked(self) -> bool:
+        return self.kind in ("text", *TELLING) and markdown.may_have_markup(self.body)
+
     @cached_property
     def json(self) -> bytes:
         return encode(self)
@@ -129,15 +145,19 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
             cached = self.__dict__["_record"] = sse_record("message", self.json, f"{self.seq}.{epoch}")
         return cached
 
-    @property
+    @cached_property
     def weight(self) -> int:
         """Bytes of memory that it takes at most: itself, its words, whom they call, and all that once more in
         each encoding.
+
+        The same again, and its HTML, where it may have some.
         """
         words = sys.getsizeof(self.body)
         for file in self.files or ():
             words += 500 + sys.getsizeof(file.name) + sys.getsizeof(file.alt)
-        return 1000 * (1 + len(self.people_called)) + 6 * words
+        unmarked = 1000 * (1 + len(self.people_called)) + 6 * words
+        html = markdown.longest_html(sys.getsizeof(self.body)) if self._may_be_marked else 0
+        return 2 * unmarked + 5 * html if html else unmarked
 
     @property
     def readable(self) -> bool:

@@ -10,6 +10,7 @@ Invariants
 - What was read from the log that was there before a reset is never sent after it.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from chatapp.encodings import Encoding
@@ -19,7 +20,8 @@ from chatapp.permissions import Identity
 from chatapp.room import Room
 
 STRETCH = 100  # messages offered to a late reader at once,
-STRETCH_BYTES = 65_536  # but no more than this: what a socket does not take was joined for nothing
+STRETCH_BYTES = 65_536  # but no more than this: what a socket does not take was joined for nothing,
+STRETCH_SECONDS = 0.01  # and none after so long: making HTML of texts keeps everybody else waiting
 
 
 class Subscriber:
@@ -131,10 +133,11 @@ class Subscriber:
     def _frames(self, messages: Sequence[Message]) -> list[bytes]:
         """The frames of as many of `messages` as a socket may take at once, at least of one."""
         frames, size = [], 0
+        end = time.monotonic() + STRETCH_SECONDS
         for message in messages:
             frames.append(self.encoding.message(message, self.room.epoch))
             size += len(frames[-1])
-            if size >= STRETCH_BYTES:
+            if size >= STRETCH_BYTES or time.monotonic() > end:
                 break
         return frames
 

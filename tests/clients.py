@@ -135,8 +135,16 @@ class Reader:
     name = ""
     sees_everything = True  # kinds other than text, and numbers
 
-    def __init__(self, person: Person, room: int, after: int | None = None, epoch: str | None = None) -> None:
+    def __init__(
+        self,
+        person: Person,
+        room: int,
+        after: int | None = None,
+        epoch: str | None = None,
+        html: bool = False,
+    ) -> None:
         self.person, self.room = person, room
+        self.asked = {"html": 1} if html else {}
         self.cursor, self.epoch = after, epoch
         self.messages: list[dict[str, Any]] = []
         self.resets = 0
@@ -202,7 +210,7 @@ class WebSocketReader(Reader):
             additional_headers={"Cookie": self.person.cookie} if self.person.cookie else {},
             legacy=True,
         )
-        join: dict[str, Any] = {"type": "join", "room": self.room}
+        join: dict[str, Any] = {"type": "join", "room": self.room, "html": bool(self.asked)}
         self._ws.send(json.dumps({**join, "after": self.cursor, "epoch": self.epoch}))
         for data in self._ws:
             frame = json.loads(data)
@@ -224,7 +232,7 @@ class EventStreamReader(Reader):
     name = "sse"
 
     def _run(self) -> None:
-        query = {} if self.cursor is None else {"after": self.cursor}
+        query = {**self.asked} if self.cursor is None else {**self.asked, "after": self.cursor}
         if self.epoch:
             query["epoch"] = self.epoch  # type: ignore[assignment]
         self._client = httpx.Client(
@@ -281,7 +289,11 @@ class LongPollReader(Reader):
                 self._batch(http, {"after": self.cursor, "epoch": self.epoch or "", "wait": 1})
 
     def _batch(self, http: httpx.Client, query: dict[str, Any]) -> None:
-        answer = http.get(f"/api/rooms/{self.room}/messages", params=query).raise_for_status().json()
+        answer = (
+            http.get(f"/api/rooms/{self.room}/messages", params={**self.asked, **query})
+            .raise_for_status()
+            .json()
+        )
         if answer.get("reset"):
             self._reset()
         for message in answer["messages"]:

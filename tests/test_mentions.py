@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import ExitStack, closing
 from typing import Any
 
+from chatapp import mentions
 from chatapp.listing import MENTIONS_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
@@ -217,3 +218,13 @@ def test_who_is_erased_is_called_nowhere_any_more(server: Server) -> None:
         )
         assert found[0]["called"] == [ada.name]
         assert grace.id not in str(ada.read(room, after=0))
+
+
+def test_within_markup_the_servers_pages_mark_whom_a_text_calls_and_nothing_in_code() -> None:
+    html = '<p dir="auto"><strong>@ada</strong> &amp; @Grace L &lt;b&gt; <code>@ada</code> <a href="https://x.example/?a=1&amp;b=2">@ada</a></p>'
+    marked = mentions.in_html(html, ["u1", "u2"], ["ada", "Grace L"], "u2")
+    assert marked == (
+        '<p dir="auto"><strong><bdi class="mention">@ada</bdi></strong> &amp; <bdi class="mention own">@Grace L</bdi>'
+        ' &lt;b&gt; <code>@ada</code> <a href="https://x.example/?a=1&amp;b=2"><bdi class="mention">@ada</bdi></a></p>'
+    )
+    assert mentions.in_html(html, [], [], "u1") == html

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from msgspec import UNSET, structs
 
 from chatapp.config import Config
-from chatapp.encodings import EVENT_STREAM, WEBSOCKET, Encoding
+from chatapp.encodings import EVENT_STREAM, MARKED_WEBSOCKET, WEBSOCKET, Encoding
 from chatapp.errors import NotKept
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
@@ -715,6 +715,23 @@ def test_a_reader_that_stops_reading_is_served_from_the_log_and_its_memory_is_bo
     while follower.outlet.busy:
         follower.outlet.pump()
     follower.check(journal)
+    assert follower.subscriber in room.live
+
+
+def test_a_stretch_that_takes_long_to_make_ends_early_and_its_reader_gets_the_rest_in_its_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatapp.subscriber.STRETCH_SECONDS", -1)  # after the first message of each
+    hub, room, journal = hub_and_room(backlog=50)
+    hub._committed([journal.commit(100)])
+    follower = Follower(room, MARKED_WEBSOCKET, 0)
+    follower.outlet.room_for = 10**9
+    turns = 0
+    while follower.outlet.busy:
+        follower.outlet.pump()
+        turns += 1
+    follower.check(journal)
+    assert turns >= 100
     assert follower.subscriber in room.live
 
 

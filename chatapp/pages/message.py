@@ -103,7 +103,7 @@ def message_page(
         "message.html",
         room={**msgspec.to_builtins(room.state), "name": own.name},
         about=own,
-        message=plain(message),
+        message=plain(message.marked),
         marks=_marks(room, message),
         own=author.id == identity.id,
         restorable=bool(restorable(room, [message])),

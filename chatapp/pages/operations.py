@@ -50,6 +50,7 @@ class Operation(Struct, frozen=True):
 
 AFTER: Final = Query("after", int, "the cursor: what follows this number; -1: only what is new")
 EPOCH: Final = Query("epoch", str, "the epoch of the log that the cursor is of")
+HTML: Final = Query("html", int, "1: messages with their HTML, where they have markup")
 CALLBACK: Final = Query("callback", str, "wrap the answer for a script of this name (JSONP)")
 NOTICE: Final = {200: Message, 204: None}
 TEXT: Final = "text/plain"
@@ -58,7 +59,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "api_docs.openapi": Operation({200: dict}),
     "api_docs.asyncapi": Operation({200: dict}),
     "api_docs.page": Operation({200: "text/html"}),
-    "event_stream.stream": Operation({200: "text/event-stream"}, query=(AFTER, EPOCH)),
+    "event_stream.stream": Operation({200: "text/event-stream"}, query=(AFTER, EPOCH, HTML)),
     "files.send": Operation(
         {201: File},
         Upload("file"),
@@ -89,9 +90,10 @@ OPERATIONS: Final[dict[str, Operation]] = {
             Query("before", int, "the page of history that ends before this number"),
             Query("limit", int, "at most so many messages, 1 to 200"),
             Query("wait", float, "seconds to wait for news, at most 55"),
+            HTML,
         ),
     ),
-    "messages.write": Operation({200: Message, 201: Message}, Draft, posts=True),
+    "messages.write": Operation({200: Message, 201: Message}, Draft, query=(HTML,), posts=True),
     "metrics.metrics": Operation({200: TEXT}),
     "moderation.audit": Operation({200: answers.Audit}),
     "moderation.impose": Operation({201: Message}, moderation.NewSanction),

@@ -8,7 +8,20 @@ import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 from msgspec import UNSET
 
-from chatapp import access, administration, auth, cursor, files, listing, membership, posting, reads, text
+from chatapp import (
+    access,
+    administration,
+    auth,
+    cursor,
+    files,
+    listing,
+    markdown,
+    marking,
+    membership,
+    posting,
+    reads,
+    text,
+)
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
@@ -154,6 +167,7 @@ def room_page(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
+    marking.mark(hub, messages)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     html = render_template(
@@ -162,7 +176,7 @@ def room_page(
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
-        messages=[plain(message) for message in messages],
+        messages=[plain(message.marked) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
@@ -246,6 +260,8 @@ def _plain(state: Any) -> dict[str, Any]:
 def plain(message: Message) -> dict[str, Any]:
     """A message as its JSON, for a template, but that its author is called as they are now."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
+    if message.html is not UNSET:
+        fields["html"] = markdown.markup(message.html)
     author = message.author
     return {
         **fields,

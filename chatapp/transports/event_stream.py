@@ -9,12 +9,13 @@ from gevent import socket
 
 from chatapp import access, cursor, frames, headers
 from chatapp.connection import Connection
-from chatapp.encodings import EVENT_STREAM
+from chatapp.encodings import EVENT_STREAM, MARKED_EVENT_STREAM
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.permissions import Identity, check
 from chatapp.room import Room
+from chatapp.transports import json_api
 from chatapp.transports.hijack import Hijacked, client_socket
 
 READ_SIZE = 4096
@@ -37,9 +38,10 @@ def stream(room_id: int) -> Response:
 
 
 def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
+    encoding = MARKED_EVENT_STREAM if json_api.wants_html() else EVENT_STREAM
     start, reset = cursor.begin(hub, room, *_cursor())
     sock = client_socket()
-    connection = Connection(hub, sock, identity, EVENT_STREAM, answers=False)  # a browser says nothing here
+    connection = Connection(hub, sock, identity, encoding, answers=False)  # a browser says nothing here
     try:
         connection.admit()
         connection.outlet.send(_head())

@@ -37,11 +37,26 @@ def raw(data: bytes, status: int = 200) -> Response:
     return Response(data, status, mimetype="application/json")
 
 
+def wants_html() -> bool:
+    """Whether the request asks for messages as they are shown: `?html=1`. Raises BadRequest."""
+    said = request.args.get("html", "0")
+    if said not in ("0", "1"):
+        raise BadRequest("html is 1, for messages with their HTML, or 0")
+    return said == "1"
+
+
 def batch(
-    messages: Sequence[Message], cursor: int, epoch: str, names: Mapping[str, str], reset: bool = False
+    messages: Sequence[Message],
+    cursor: int,
+    epoch: str,
+    names: Mapping[str, str],
+    *,
+    reset: bool = False,
+    html: bool = False,
 ) -> bytes:
     """A batch of messages, from each message's own JSON. `names`: of authors who had another one before."""
-    head = b'{"messages":[' + b",".join([message.json for message in messages])
+    shown = [message.marked for message in messages] if html else messages
+    head = b'{"messages":[' + b",".join([message.json for message in shown])
     tail = b'],"cursor":%d,"epoch":%s' % (cursor, msgspec.json.encode(epoch))
     told = b',"names":' + msgspec.json.encode(names) if names else b""
     return head + tail + told + (b',"reset":true}' if reset else b"}")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 
-from chatapp import access, auth, cursor, posting
+from chatapp import access, auth, cursor, marking, posting
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.message import Author, Message
+from chatapp.permissions import check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
@@ -31,19 +32,23 @@ def read(room_id: int) -> Response:
 
 def _batch(room: Room) -> bytes:
     limit = _limit(request.args.get("limit"))
+    html = json_api.wants_html()
     before = request.args.get("before")
     if before is not None:
         if "after" in request.args:
             raise BadRequest("Give before or after, not both")
-        return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT)
+        return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
     wait = _wait(request.args.get("wait"))
     hub, identity = get_hub(), get_identity()
     if identity.known:
         hub.presence.polled(room.id, Author.of(identity))
     epoch = request.args.get("epoch")
-    found = poll(hub, room, identity, client_socket(), after=after, epoch=epoch, wait=wait, limit=limit)
-    return json_api.batch(found.messages, found.cursor, found.epoch, _names(found.messages), found.reset)
+    sock = client_socket()
+    found = poll(hub, room, identity, sock, after=after, epoch=epoch, wait=wait, limit=limit, html=html)
+    return json_api.batch(
+        found.messages, found.cursor, found.epoch, _names(found.messages), reset=found.reset, html=html
+    )
 
 
 @bp.post("/api/rooms/<room_id:room_id>/messages")
@@ -51,18 +56,24 @@ def write(room_id: int) -> Response:
     """Keep a message; 201, or 200 with the first one where its client_id was known."""
     auth.guard_write()
     get_hub().check_open()
+    html = json_api.wants_html()
     draft = json_api.body(Draft)
     kept = posting.post(get_hub(), get_identity(), room_id, draft)
-    return json_api.raw(kept.message.json, 201 if kept.new else 200)
+    message = kept.message.marked if html else kept.message
+    return json_api.raw(message.json, 201 if kept.new else 200)
 
 
-def _page_before(room: Room, before: int, limit: int) -> bytes:
+def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     if before < 0:
         raise BadRequest("before is a message's number")
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
+    epoch = room.epoch
+    if html:
+        marking.mark(get_hub(), messages)
+        check(get_identity(), "read", room.rights)
     end = messages[-1].seq if messages else room.last
-    return json_api.batch(messages, end, room.epoch, _names(messages))
+    return json_api.batch(messages, end, epoch, _names(messages), html=html)
 
 
 def _names(messages: Sequence[Message]) -> dict[str, str]:

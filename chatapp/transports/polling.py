@@ -3,7 +3,7 @@
 from gevent import socket
 from msgspec import Struct
 
-from chatapp import cursor
+from chatapp import cursor, marking
 from chatapp.hub import Hub
 from chatapp.message import Message
 from chatapp.permissions import Identity
@@ -32,8 +32,10 @@ def poll(
     epoch: str | None,
     wait: float,
     limit: int | None,
+    html: bool = False,
 ) -> Batch:
     """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later.
+    `html`: whether the HTML of it will be asked for.
 
     Raises NoSuchRoom when the room is deleted or `identity` may not know of it any more, Forbidden when it is
     removed from it meanwhile, and ClientGone when the client does not wait for the answer. Switches.
@@ -51,6 +53,8 @@ def poll(
         wait_for_news(hub, room, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
+    if html:
+        marking.mark(hub, messages)
     if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         start, reset = room.newest, True
         messages = room.after(start, NEWEST)

@@ -12,6 +12,7 @@ class Join(Struct, frozen=True):
     after: int | None = None
     epoch: str | None = None
     presence: bool = True
+    html: bool = False
 
 
 class Leave(Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chatapp import access, auth, cursor, frames, posting
 from chatapp.connection import Connection
-from chatapp.encodings import WEBSOCKET
+from chatapp.encodings import MARKED_WEBSOCKET, WEBSOCKET
 from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
@@ -118,7 +118,8 @@ class Session:
         after = cursor.check(frame.after)
         with access.entered(self._hub, self._connection.identity, frame.room) as room:
             start, reset = cursor.begin(self._hub, room, after, frame.epoch)
-            self._connection.join(room, start, reset, opening, present=frame.presence)
+            encoding = MARKED_WEBSOCKET if frame.html else WEBSOCKET
+            self._connection.join(room, start, reset, opening, present=frame.presence, encoding=encoding)
 
     def _send(self, frame: Send) -> None:
         self._hub.check_open()

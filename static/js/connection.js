@@ -141,7 +141,7 @@ export class Connection extends EventTarget {
   }
 
   #join() {
-    const frame = { type: "join", room: this.#room };
+    const frame = { type: "join", room: this.#room, html: true };
     if (this.#cursor !== null) frame.after = this.#cursor;
     if (this.#epoch) frame.epoch = this.#epoch;
     return frame;

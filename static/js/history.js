@@ -131,7 +131,7 @@ export class History {
   }
 
   async #page(query) {
-    const { messages, names = {} } = await request(roomPath(this.#room, `/messages?${new URLSearchParams({ ...query, limit: PAGE })}`));
+    const { messages, names = {} } = await request(roomPath(this.#room, `/messages?${new URLSearchParams({ ...query, limit: PAGE, html: 1 })}`));
     learnNames(names);
     return messages;
   }

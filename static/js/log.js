@@ -2,6 +2,7 @@
 // the window ends where the log ends and new messages join it; elsewhere they are loaded when the
 // reader comes down to them.
 
+import { openWhatIsPressed } from "./markup.js";
 import { Messages } from "./messages.js";
 import { Rows } from "./rows.js";
 import { Scroller } from "./scroller.js";
@@ -29,6 +30,7 @@ export class Log extends EventTarget {
     this.#rows = new Rows(list, me, this.#messages);
     this.#scroller = new Scroller(scroller, list);
     document.addEventListener("visibilitychange", () => this.#flush());
+    openWhatIsPressed(list, (change) => this.#scroller.keepPlace(change));
   }
 
   get rowCount() {

@@ -81,7 +81,7 @@ export class LongPollTransport {
   }
 
   #path(wait) {
-    const query = new URLSearchParams({ wait });
+    const query = new URLSearchParams({ wait, html: 1 });
     if (this.#cursor !== null) query.set("after", this.#cursor);
     if (this.#epoch !== null) query.set("epoch", this.#epoch);
     return roomPath(this.#room, `/messages?${query}`);

@@ -2,6 +2,7 @@
 
 import { fillFace } from "./faces.js";
 import { areNames, fillFiles } from "./files.js";
+import { covered, fillMarkup, foldIfLong } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
@@ -34,6 +35,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   fillWords(part("words"), message);
   markMentions(part("words"), message, me?.id);
   row.classList.toggle("for-me", calls(message, me?.id));
+  foldIfLong(row, message.body);
   part("edited").hidden = !message.edited_at;
   fillQuote(part("quote"), message, quoted);
   fillFiles(part("files"), message);
@@ -88,8 +90,10 @@ export function rowId(seq) {
   return `m${seq}`;
 }
 
-function fillWords(words, { body, files, deleted_at: deleted, deleted_by: by }) {
-  if (!deleted) words.textContent = areNames(body, files) ? "" : body;
+function fillWords(words, message) {
+  const { body, files, deleted_at: deleted, deleted_by: by } = message;
+  if (!deleted && areNames(body, files)) words.textContent = "";
+  else if (!deleted) fillMarkup(words, message);
   else if (by) words.replaceChildren(name(nameNow(by)), " deleted this message");
   else words.textContent = "This message was deleted";
 }
@@ -99,7 +103,7 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
-  const words = quoted?.deleted_at ? "a deleted message" : quoted?.body.slice(0, QUOTE_LENGTH);
+  const words = quoted?.deleted_at ? "a deleted message" : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? "an earlier message";
 }
 

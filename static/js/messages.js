@@ -30,7 +30,7 @@ export class Messages {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
     const last = this.#deletes.get(seq);
-    if (last?.kind === "delete") return { ...message, mentions: [], body: "", deleted_at: last.at, deleted_by: last.author };
+    if (last?.kind === "delete") return { ...message, mentions: [], body: "", html: "", deleted_at: last.at, deleted_by: last.author };
     const text = last?.at > message.deleted_at ? { ...message, ...wordsOf(last), deleted_at: null } : message;
     const edit = this.#edits.get(seq);
     const isNews = edit?.body && !text.deleted_at && edit.at > (text.edited_at ?? "");
@@ -83,9 +83,9 @@ export class Messages {
   }
 }
 
-/** What a message says, and whom it calls. */
-function wordsOf({ body, mentions, called }) {
-  return { body, mentions, called };
+/** What a message says, how that is shown, and whom it calls. */
+function wordsOf({ body, html, mentions, called }) {
+  return { body, html, mentions, called };
 }
 
 function keepNewest(map, key, message) {

@@ -2,6 +2,7 @@
 // for days and the line "New" stand between them and move with them.
 
 import { startsDay, startsGroup } from "./groups.js";
+import { keepOpen } from "./markup.js";
 import { dayRow, fillFate, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
 import { dayName, dayOf } from "./times.js";
 
@@ -69,6 +70,7 @@ export class Rows {
     const row = this.#make(seq);
     const hadFocus = before.contains(document.activeElement);
     row.classList.toggle("chosen", before.classList.contains("chosen"));
+    keepOpen(before, row);
     before.replaceWith(row);
     if (hadFocus) row.focus({ preventScroll: true });
     this.#bySeq.set(seq, row);

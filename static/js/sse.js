@@ -65,7 +65,7 @@ export class SseTransport {
   }
 
   #path() {
-    const query = new URLSearchParams();
+    const query = new URLSearchParams({ html: 1 });
     if (this.#cursor !== null) query.set("after", this.#cursor);
     if (this.#epoch !== null) query.set("epoch", this.#epoch);
     return roomPath(this.#room, `/stream?${query}`);

@@ -59,11 +59,52 @@ PLACES = {
     "a text field": "<textarea>{}</textarea>",
     "a title": "<title>{}</title>",
 }
+# Wherever Markdown takes somebody's words.
+CONSTRUCTS = {
+    "bold": "**{}** __{}__",
+    "italic": "*{}* _{}_",
+    "strikethrough": "~~{}~~",
+    "code": "`{}` ``{}``",
+    "a block of code": "```\n{}\n```",
+    "coloured code": "```html\n{}\n```\n\n```php\n{}\n```",
+    "a language": "```{}\nx\n```\n\n~~~{}\nx\n~~~",
+    "a link's words": "[{}](https://x.example)",
+    "a link": "[x]({}) [x](<{}>)",
+    "a link's end": "[x](https://x.example/{}) [x](<https://x.example/{}>)",
+    "a link's title": "[x](https://x.example \"{}\") [x](https://x.example '{}') [x](https://x.example ({}))",
+    "an autolink": "<{}> <https://x.example/{}> <mailto:{}>",
+    "a bare link": "https://x.example/{} www.x.example/?{} mailto:{}@x.example http://{}",
+    "a picture": "![{}]({})",
+    "a quote": "> {}\n> > {}",
+    "a list": "- {}\n  1. {}",
+    "hidden words": "||{}|| ||[{}](https://x.example)||",
+    "all at once": '> - **||[`{}`](https://x.example/{} "{}")||**',
+    "nothing": "*x* {}",
+}
+# Addresses that run, each hidden in another way.
+ADDRESSES = [
+    "javascript:ran()", "JaVaScRiPt:ran()", "java\tscript:ran()", "java\nscript:ran()", "&#106;avascript:ran()",
+    "javascript&colon;ran()", "javascript&#58;ran()", "%6aavascript:ran()", "javascript%3aran()", " javascript:ran()",
+    "\u00a0javascript:ran()", "jav\\ascript:ran()", "vbscript:ran()", "data:text/html,<script>ran()</script>",
+    "data:image/svg+xml,<svg onload=ran()>", "https:javascript:ran()", "//x.example", "/chats/", "mailto:x\"onfocus=ran()",
+    'https://x.example/"onfocus=ran()', "https://x.example/'><img src=x onerror=ran()>", "https://x.example`onfocus=ran()",
+    "blob:https://x.example/x", "file:///etc/passwd", "about:blank", "filesystem:x",
+]  # fmt: skip
+# What the page's own reading of the server's HTML refuses, whoever has written it: the source is shown instead.
+NOT_OURS = [
+    *PAYLOADS.values(), "<b>x</b>", "<p>x", "x</p>", "<p><em>x</p></em>", "<p onclick=\"ran()\">x</p>", "<p >x</p>",
+    '<a href="javascript:ran()">x</a>', '<a href=" https://x.example">x</a>', '<a href="/chats/">x</a>', "<P>x</P>",
+    '<span class="message">x</span>', '<span class="spoiler" style="color: red">x</span>', '<p dir="rtl">x</p>',
+    '<ol start="-1"></ol>', '<a href="https://x.example" target="_top">x</a>', "<constructor>x</constructor>",
+    '<p constructor="x">x</p>', "<!-- x -->", "<br/>", "<p>x</p><", "<pre tabindex=\"1\">x</pre>",
+]  # fmt: skip
 TINY = ["<b>x</b>", "<svg/onload=ran", "'><s>", '"><s>', "</script>", "&lt;b&gt;", "{{7*7}}", "<img/src=x>"]
 # What no page of ours has of its own accord.
 STRANGERS = (
-    "img, svg [onload], svg script, math, iframe, details:not(.ours), b, s, script:not([src]):not([type='application/json']),"
-    "[onerror], [onload], [onfocus], [ontoggle], [autofocus], a[href^='javascript']"
+    "img, svg [onload], svg script, math, iframe, details:not(.ours), b, s:not(.marked *),"
+    "script:not([src]):not([type='application/json']),"
+    "[onerror], [onload], [onfocus], [ontoggle], [autofocus], a[href^='javascript'],"
+    ".marked a:not([href^='https://'], [href^='http://'], [href^='mailto:']), .marked [style], .marked [id]"
 )
 
 
@@ -179,6 +220,42 @@ def test_the_words_of_an_edit_and_of_a_reply(
     expect(chat.words).to_have_text([payload for payload in PAYLOADS.values() for _ in range(2)])
     judge.check(chat.page)
     everywhere(judge, room)
+
+
+def test_words_with_marks_around_them(
+    judge: Judge, in_room: Callable[..., ChatPage], ada: Person, room: int
+) -> None:
+    """Every payload and every address that runs, in everything that Markdown knows, live and as an edit."""
+    chat = in_room()
+    words = [*PAYLOADS.values(), *ADDRESSES]
+    for construct in CONSTRUCTS.values():
+        pieces = [construct.replace("{}", payload) for payload in words]
+        for first in range(0, len(pieces), 10):
+            said = ada.say(room, "\n\n".join(pieces[first : first + 10]))["seq"]
+    _change(ada, room, kind="edit", of=said, body="\n\n".join(pieces[:10]))
+    expect(chat.rows).to_have_count(5 * len(CONSTRUCTS))
+    assert chat.page.locator("#messages .marked").count() > 4 * len(CONSTRUCTS)
+    judge.check(chat.page)
+    everywhere(judge, room)
+
+
+def test_html_that_is_not_of_the_server_s_making(judge: Judge, in_room: Callable[..., ChatPage]) -> None:
+    page = in_room().page
+    made = page.evaluate(
+        """async (all) => {
+            const { fillMarkup } = await import("/static/js/markup.js");
+            return all.map((html) => {
+                const words = document.createElement("div");
+                document.body.append(words);
+                fillMarkup(words, { html, body: "the source" });
+                return words.innerHTML;
+            });
+        }""",
+        NOT_OURS,
+    )
+    shown = {html: inner for html, inner in zip(NOT_OURS, made, strict=True) if inner != "the source"}
+    assert all("<" not in html for html in shown), shown  # what has no tag is a text
+    judge.check(page)
 
 
 def test_a_reaction(judge: Judge, in_room: Callable[..., ChatPage], ada: Person, room: int) -> None:

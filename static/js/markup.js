@@ -1,0 +1,144 @@
+// What a message looks like: the server's HTML of it as elements, made one by one by what is allowed here, since
+// the page's policy lets no script make markup of a text. Words that are hidden until somebody wants them, and
+// long messages, which are folded.
+
+// Tags and attributes that chatapp/markdown.py has, and what may stand in them.
+const TINTS = "keyword|string|number|comment|inserted|deleted";
+const DIRECTION = { dir: /^auto$/ };
+const ALLOWED = {
+  a: { href: /^(https?:\/\/|mailto:)/i, target: /^_blank$/, rel: /^noopener noreferrer nofollow$/ },
+  blockquote: DIRECTION,
+  br: {},
+  code: {},
+  em: {},
+  li: {},
+  ol: { ...DIRECTION, start: /^\d{1,9}$/ },
+  p: DIRECTION,
+  pre: { dir: /^ltr$/, tabindex: /^0$/ },
+  s: {},
+  span: { class: new RegExp(`^(spoiler|${TINTS})$`), tabindex: /^0$/ },
+  strong: {},
+  ul: DIRECTION,
+};
+const PIECE = /<(\/?)([a-z]+)((?: [a-z]+="[^"]*")*)>|[^<]+/gy;
+const ATTRIBUTE = / ([a-z]+)="([^"]*)"/g;
+const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
+const SPOILER = /\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|/g; // chatapp/markdown.py has the same rule
+const COVER = "▒▒▒";
+
+const COVERED = "Hidden words: show";
+const [SHOW_ALL, SHOW_LESS] = ["Show all", "Show less"];
+const FOLDED_LINES = 24; // a message of more is folded,
+const LINE = matchMedia("(width < 800px)").matches ? 40 : 70; // in lines of about so many characters
+
+/** The words of `message` in `words`, the element for them. */
+export function fillMarkup(words, { body, html }) {
+  const marked = html && elementsOf(html);
+  words.classList.toggle("marked", Boolean(marked));
+  words.replaceChildren(marked || body);
+  for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
+}
+
+/** `body` for one line, as it was written, but for what its author has hidden. */
+export function covered(body) {
+  return body.replace(SPOILER, COVER);
+}
+
+/** Folds the message in `row`, whose body is `body`, if it is long. */
+export function foldIfLong(row, body) {
+  const lines = body.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / LINE)), 0);
+  if (lines > FOLDED_LINES) fold(row, true);
+}
+
+/** What somebody has opened in the row `before` is open in `row` too, if they show the same words. */
+export function keepOpen(before, row) {
+  const [were, are] = [before, row].map((each) => each.querySelector(".words"));
+  if (were?.textContent !== are?.textContent) return;
+  if (isUnfolded(before)) fold(row, false);
+  const spoilers = row.querySelectorAll(".spoiler");
+  before.querySelectorAll(".spoiler").forEach((spoiler, index) => isCovered(spoiler) || uncover(spoilers[index]));
+}
+
+/** Opens what is pressed in `list`. `keepPlace(change)` makes a change without moving what is being read. */
+export function openWhatIsPressed(list, keepPlace) {
+  list.addEventListener("click", (event) => {
+    const spoiler = event.target.closest(".spoiler");
+    const button = event.target.closest(".unfold");
+    if (button) keepPlace(() => fold(button.closest(".message"), isUnfolded(button)));
+    if (!spoiler || !isCovered(spoiler)) return;
+    event.preventDefault(); // it may be within a link
+    uncover(spoiler);
+  });
+  list.addEventListener("keydown", (event) => {
+    if (!["Enter", " "].includes(event.key) || !isCovered(event.target)) return;
+    event.preventDefault();
+    uncover(event.target);
+  });
+  list.addEventListener("focusin", ({ target }) => {
+    const row = target.closest(".words") && target.closest(".folded");
+    if (row) keepPlace(() => fold(row, false));
+  });
+}
+
+function elementsOf(html) {
+  const whole = document.createDocumentFragment();
+  const open = [whole];
+  let read = 0;
+  for (const [piece, end, tag, attributes] of html.matchAll(PIECE)) {
+    read += piece.length;
+    if (!tag) open.at(-1).append(unescaped(piece));
+    else if (end) {
+      if (open.length === 1 || open.pop().localName !== tag) return null;
+    } else {
+      const element = elementOf(tag, attributes);
+      if (!element) return null;
+      open.at(-1).append(element);
+      if (tag !== "br") open.push(element);
+    }
+  }
+  return read === html.length && open.length === 1 ? whole : null;
+}
+
+function elementOf(tag, attributes) {
+  if (!Object.hasOwn(ALLOWED, tag)) return null;
+  const element = document.createElement(tag);
+  for (const [, name, escaped] of attributes.matchAll(ATTRIBUTE)) {
+    const value = unescaped(escaped);
+    if (!Object.hasOwn(ALLOWED[tag], name) || !ALLOWED[tag][name].test(value)) return null;
+    element.setAttribute(name, value);
+  }
+  return element;
+}
+
+function unescaped(text) {
+  return text.replace(/&(amp|lt|gt|quot|nbsp);/g, (_, name) => CHARACTERS[name]);
+}
+
+// Without a script the words show while they have the focus; here they stay, once somebody has pressed.
+function cover(spoiler) {
+  spoiler.setAttribute("role", "button");
+  spoiler.setAttribute("aria-label", COVERED);
+}
+
+function isCovered(element) {
+  return element.matches(".spoiler[role=button]");
+}
+
+function uncover(spoiler) {
+  spoiler.classList.add("shown");
+  spoiler.removeAttribute("role");
+  spoiler.removeAttribute("aria-label");
+  spoiler.tabIndex = -1; // it may have the focus, and is no more to be come to
+}
+
+function fold(row, folded) {
+  const button = row.querySelector(".unfold");
+  row.classList.toggle("folded", folded);
+  button.hidden = false;
+  button.textContent = folded ? SHOW_ALL : SHOW_LESS;
+  button.setAttribute("aria-expanded", String(!folded));
+}
+
+function isUnfolded(element) {
+  return element.closest(".message")?.querySelector(".unfold")?.getAttribute("aria-expanded") === "true";
+}
