@@ -53,6 +53,7 @@ LIBRARIES = (
     "confusable_homoglyphs.confusables",
     "cryptography.fernet",
     "flask",
+    "flask_compress",
     "flask_migrate",
     "flask_security",
     "flask_sock",

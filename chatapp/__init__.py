@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from chatapp import (
     cli,
+    compression,
     config,
     globals,
     instance,
@@ -94,6 +95,7 @@ def create_app() -> Flask:
         bus.prepare()
     app.extensions[globals.EXTENSION] = Hub(settings, Journal(engine, settings.queue_limit), bus)
     serving.init_app(app, settings)
+    compression.init_app(app)
     security.init_app(app, settings, factor_key)
     _open_doors(app)
     return app

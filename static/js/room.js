@@ -1,7 +1,6 @@
 // The room page: makes its parts and lets them hear of each other.
 
 import { About } from "./about.js";
-import { Attachments } from "./attachments.js";
 import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
@@ -24,7 +23,7 @@ import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
 import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
-import { openBy } from "./switcher.js";
+import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
@@ -74,8 +73,9 @@ const rooms = new RoomsList({
   me,
   connection,
 });
+const { Attachments } = byId("attached") ? await import("./attachments.js") : {}; // who may send no files needs it not
 const attachments =
-  byId("attached") && new Attachments({ room: room.id, ...page.files, form: byId("composer"), connection });
+  Attachments && new Attachments({ room: room.id, ...page.files, form: byId("composer"), connection });
 const composer =
   byId("composer") &&
   new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
@@ -87,7 +87,7 @@ if (composer) {
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
 moveByKeys(byId("log"), byId("messages"));
-openBy(() => rooms.all);
+openByKeys(() => rooms.all);
 watchFaults(byId("messages"));
 showPace();
 showFirstPage();

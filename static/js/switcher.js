@@ -1,53 +1,42 @@
-// Where to go next: Ctrl+K (or Cmd+K) asks for a room by a part of its name. And the sheet of keys, on "?".
+// Where to go next: a room by a part of its name. And the sheet of keys.
 
-const switcher = document.getElementById("switcher");
-const keys = document.getElementById("keys");
-const field = switcher.querySelector("input");
-const list = switcher.querySelector("[role=listbox]");
-const FIELDS = "input, textarea, select, [contenteditable]";
+const dialog = document.getElementById("switcher");
+const sheet = document.getElementById("keys");
+const field = dialog.querySelector("input");
+const list = dialog.querySelector("[role=listbox]");
 
+let rooms = () => [];
 let found = [];
 let chosen = 0;
 
-/** `rooms()`: those to go to, as [{id, name, kind, unread}]. */
-export function openBy(rooms) {
-  document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.altKey) return;
-    const control = event.ctrlKey || event.metaKey;
-    if (control && !event.shiftKey && event.key.toLowerCase() === "k") open(event, rooms);
-    else if (event.key === "?" && !control && !event.target.closest(FIELDS)) showKeys(event);
-  });
-  for (const button of document.querySelectorAll("[data-opens=switcher]")) button.addEventListener("click", (event) => open(event, rooms));
-  for (const button of document.querySelectorAll("[data-opens=keys]")) button.addEventListener("click", showKeys);
-  field.addEventListener("input", () => look(rooms));
-  field.addEventListener("keydown", pressed);
-  list.addEventListener("click", ({ target }) => go([...list.children].indexOf(target.closest("[role=option]"))));
-  for (const dialog of [switcher, keys]) {
-    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // its backdrop
-  }
+field.addEventListener("input", look);
+field.addEventListener("keydown", pressed);
+list.addEventListener("click", ({ target }) => go([...list.children].indexOf(target.closest("[role=option]"))));
+for (const each of [dialog, sheet]) {
+  each.addEventListener("click", ({ target }) => target === each && each.close()); // its backdrop
 }
 
-function open(event, rooms) {
-  event.preventDefault();
-  if (switcher.open) return;
-  keys.close();
+/** `from()`: the rooms to go to, as [{id, name, unread}]. */
+export function switcher(from) {
+  if (dialog.open) return;
+  rooms = from;
+  sheet.close();
   field.value = "";
-  look(rooms);
-  switcher.showModal();
+  look();
+  dialog.showModal();
 }
 
-function showKeys(event) {
-  event.preventDefault();
-  if (!keys.open && !switcher.open) keys.showModal();
+export function keys() {
+  if (!sheet.open && !dialog.open) sheet.showModal();
 }
 
-function look(rooms) {
+function look() {
   const words = fold(field.value.trim());
   found = rooms().map((room) => ({ ...room, place: fold(room.name).indexOf(words) })).filter(({ place }) => place >= 0);
   // What begins with it, then what is unread, then as they stand at the side.
   found.sort((one, other) => Number(one.place > 0) - Number(other.place > 0) || Number(other.unread > 0) - Number(one.unread > 0));
   list.replaceChildren(...found.map(line));
-  switcher.querySelector(".nothing").hidden = found.length > 0;
+  dialog.querySelector(".nothing").hidden = found.length > 0;
   choose(0);
 }
 
@@ -88,7 +77,7 @@ function choose(index) {
 
 function go(index) {
   if (!found[index]) return;
-  switcher.close();
+  dialog.close();
   location.assign(`/chats/${found[index].id}/`);
 }
 
