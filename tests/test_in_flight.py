@@ -5,11 +5,13 @@ what stands in front of a request in it has happened when its turn comes.
 """
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 from msgspec import structs
 
+from chatapp import access
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, TooFast
 from chatapp.journal import Journal, reading
 from chatapp.journal.requests import (
@@ -333,3 +335,26 @@ def test_a_hundred_under_way_around_a_removal_are_kept_before_it_and_refused_beh
 def test_every_kind_of_message_is_decided_again() -> None:
     sent = {fields.get("kind", "text") for fields in SENT.values()}
     assert sent | {"notice"} == set(get_args(Kind))
+
+
+@pytest.mark.parametrize("heard", ["meanwhile", "later"])
+def test_what_is_read_after_a_removal_is_not_given_out_whenever_this_process_hears_of_it(
+    heard: str, room: Room
+) -> None:
+    live = SimpleNamespace(id=room.room, rights=room.rights)
+
+    def hear(_: object = None) -> None:
+        live.rights = room.rights
+
+    def read(*question: Any) -> Any:
+        answer = room.journal.read(*question)
+        if heard == "meanwhile":
+            hear()
+        return answer
+
+    hub: Any = SimpleNamespace(journal=SimpleNamespace(read=read), sync=hear)
+    assert access.read(hub, ADA, live, reading.before, 99, 10)  # type: ignore[arg-type]
+    room.ask(room.done(member(ADA, None)))
+    room.ask(room.sent(GRACE, body="ada is gone"))
+    with pytest.raises(NoSuchRoom):
+        access.read(hub, ADA, live, reading.before, 99, 10)  # type: ignore[arg-type]
