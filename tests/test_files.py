@@ -396,6 +396,13 @@ def test_the_form_of_the_page_sends_words_and_files_at_once(mary: Member, grace:
         assert answer.status_code in (400, 403, 413)
         assert said in answer.text
         assert ("my words" in answer.text) == (answer.status_code != 413)
+    large = grace.http.post(
+        f"/chats/{room}/", data={"body": "words"}, files={"files": ("a", bytes(2_000_000))}
+    )
+    assert problem(large) == "forbidden"  # not read to its end
+    nameless = b'--x\r\nContent-Disposition: form-data; name="files"; filename=""\r\n\r\nwords\r\n--x--\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert problem(mary.http.post(f"/chats/{room}/", content=nameless, headers=form)) == "bad_request"
     assert len(grace.read(room, after=1)["messages"]) == 3
 
 

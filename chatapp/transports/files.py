@@ -58,16 +58,24 @@ def show(room_id: int, file: str, name: str) -> Response:
 @bp.get("/chats/<room_id:room_id>/thumbs/<file>")
 def show_thumbnail(room_id: int, file: str) -> Response:
     """The thumbnail of a picture; made anew where it is missing."""
-    found, hub = _found(room_id, file), get_hub()
+    found, uploads = _found(room_id, file), get_hub().uploads
     if found.width is None:
         abort(404)
-    content, thumbnail = hub.uploads.content(found.digest), hub.uploads.thumbnail(found.digest)
-    if not in_thread(lambda: os.path.exists(thumbnail)):
-        if not in_thread(lambda: os.path.exists(content)):
-            abort(404)
-        with hub.decoding:
-            hub.uploads.write(lambda: file_types.make_thumbnail(content, thumbnail))
-    return _sent(thumbnail, found, "image/webp")
+    content, thumbnail = uploads.content(found.digest), uploads.thumbnail(found.digest)
+    try:
+        if not in_thread(lambda: os.path.exists(thumbnail)):
+            _make_thumbnail(content, thumbnail)
+        return _sent(thumbnail, found, "image/webp")
+    except FileNotFoundError:
+        abort(404)
+
+
+def _make_thumbnail(content: str, thumbnail: str) -> None:
+    """Raises FileNotFoundError where there is no content, or it is not whole any more."""
+    hub = get_hub()
+    in_thread(lambda: os.stat(content))
+    with hub.decoding:
+        hub.uploads.write(lambda: file_types.make_thumbnail(content, thumbnail))
 
 
 def _found(room_id: int, file: str) -> Stored:

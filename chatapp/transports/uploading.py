@@ -23,6 +23,7 @@ from chatapp.uploads import Arriving
 
 MULTIPART = "multipart/form-data"
 PIECE = 65_536  # bytes that are read at a time; each has `request_seconds` to come
+REFUSED_LIMIT = 1_048_576  # bytes of a refused file that are read for the sake of what comes behind it
 # The doors, and how many files come in one request.
 MOST = {"files.send": 1, "rooms.say": FILES_LIMIT}
 
@@ -49,7 +50,7 @@ class Intake:
     """The files of one request to send something to a room.
 
     Nothing of a file is written before its sender is admitted. What refuses that is raised by `keep`: the
-    rest of a form is read all the same, so that its page can be shown with the words in it.
+    rest of a form is read all the same if it is small, so that its page can be shown with the words in it.
     """
 
     def __init__(self, room_id: int) -> None:
@@ -150,14 +151,16 @@ class _Coming:
 
 
 class _Nowhere:
-    """Takes the place of a file that is refused. A form without a file has an empty part in its place."""
+    """Takes the place of a file that is refused, up to REFUSED_LIMIT bytes of it, or (None) of no file."""
 
     def __init__(self, refusal: ChatError | None) -> None:
-        self._refusal = refusal
+        self._refusal = refusal or BadRequest("A file has a name")
+        self._left = REFUSED_LIMIT if refusal else 0
 
     def write(self, data: bytes) -> int:
-        if self._refusal is None and data:
-            raise BadRequest("A file has a name")
+        self._left -= len(data)
+        if self._left < 0:
+            raise self._refusal
         return len(data)
 
     def seek(self, _position: int) -> int:
