@@ -17,11 +17,13 @@ from chatapp.keys import Keys
 from chatapp.models import db
 from chatapp.pages import account, addresses, admin, api_docs, details, errors, guests, health, metrics, rooms
 from chatapp.pages import reports as report_pages
+from chatapp.pages import search as search_page
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import event_stream, hooks, members, messages, moderation, people, tutorial, websocket
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
+from chatapp.transports import search as search_api
 from chatapp.transports import tokens as tokens_api
 
 __all__ = ["SetupError", "__version__", "create_app"]
@@ -101,6 +103,7 @@ def _open_doors(app: Flask) -> None:
         members,
         moderation,
         reports_api,
+        search_api,
         people,
         tokens_api,
         hooks,
@@ -113,6 +116,7 @@ def _open_doors(app: Flask) -> None:
         account,
         addresses,
         report_pages,
+        search_page,
         admin,
         token_pages,
         health,

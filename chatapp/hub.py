@@ -36,6 +36,7 @@ from chatapp.outlet import Outlet
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
+from chatapp.search import Follower, SqliteIndex
 from chatapp.turnstile import Turnstile
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class Hub:
             lambda: self.presence.end(self.people.erased),
         )
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
+        self.index = SqliteIndex(config.path("search.db"))
+        self.follower = Follower(journal, self.index)
         self.turnstile = Turnstile()  # for requests that waited
         self.draining = Event()
         self._started = False
@@ -77,12 +80,14 @@ class Hub:
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
+        gevent.spawn(self.follower.run)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""
         if self.draining.is_set():
             return
         self.draining.set()  # from here on nothing new is accepted
+        self.follower.stop()
         for room in self.rooms:
             room.ring()
         mails = gevent.spawn(self.mail.flush, seconds / 2)
@@ -97,6 +102,7 @@ class Hub:
         if self._presence is not None:
             self._presence.join(seconds / 2)
         self.bus.close()
+        self.index.close()
 
     def check_open(self) -> None:
         """Raises Draining when this process is going."""

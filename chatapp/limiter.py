@@ -30,6 +30,7 @@ class Limiter:
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
         self._sign_ins = config.rate("rate_sign_ins")
+        self._searches = config.rate("rate_searches")
 
     @property
     def frames(self) -> int:
@@ -72,6 +73,10 @@ class Limiter:
     def report(self, identity: Identity) -> None:
         """Count a report by `identity`. Raises TooFast."""
         self._both(REPORTS, "reports", identity)
+
+    def search(self, identity: Identity) -> None:
+        """Count a search of `identity`. Raises TooFast."""
+        self._both(self._searches, "searches", identity)
 
     def typing(self, room: int, identity: Identity) -> bool:
         """Whether this sign of writing is to be passed on: one in two seconds is."""

@@ -24,6 +24,7 @@ GENEROUS = {
     "CHATAPP_RATE_CONNECTIONS": "100000 per second",
     "CHATAPP_RATE_GUESTS": "100000 per second",
     "CHATAPP_RATE_SIGN_INS": "100000 per second",
+    "CHATAPP_RATE_SEARCHES": "100000 per second",
 }
 
 
