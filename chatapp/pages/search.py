@@ -16,6 +16,7 @@ from chatapp.searching import Results
 from chatapp.threads import in_thread
 from chatapp.transports.search import before
 
+NAME_TYPED = 24  # characters of a room's name: for a longer one its number stands
 AROUND = 25  # messages behind the one to which a result leads
 
 bp = Blueprint("search", __name__)
@@ -80,6 +81,6 @@ def _within(room: ListedRoom | None) -> str:
     """What looks for something in that room, to be gone on with."""
     if room is None:
         return ""
-    named = room.name.replace('"', "")
-    plain_name = named == room.name and not any(char.isspace() or char in "“”„‟" for char in named)
-    return f"in:{room.name} " if plain_name else f"in:{room.state.id} "
+    if len(room.name) > NAME_TYPED or any(char in '"“”„‟' for char in room.name):
+        return f"in:{room.state.id} "
+    return f'in:"{room.name}" ' if " " in room.name else f"in:{room.name} "

@@ -22,6 +22,7 @@ from chatapp.journal.search_reading import Place
 from chatapp.search.base import Entry, Found, Hit, Index, IndexFault, TooSlow, Wanted
 from chatapp.search.query import Phrase
 from chatapp.threads import in_thread
+from chatapp.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -47,16 +48,16 @@ CREATE TABLE places (
     room INTEGER PRIMARY KEY, epoch TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     revision INTEGER NOT NULL);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5 (
+CREATE VIRTUAL TABLE terms USING fts5 (
     text, content='', columnsize=0,
     tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co So'");
-INSERT INTO words (words, rank) VALUES ('usermerge', 2);
+INSERT INTO terms (terms, rank) VALUES ('usermerge', 2);
 INSERT INTO notes VALUES ('behind', 1);
 """
 FIND = """
-SELECT texts.id, texts.room, texts.seq, texts.words FROM words CROSS JOIN texts ON texts.id = words.rowid
-WHERE words MATCH ? AND words.rowid > ? AND words.rowid <= ?
-AND texts.room IN (SELECT value FROM json_each(?)) ORDER BY words.rowid LIMIT ?
+SELECT texts.id, texts.room, texts.seq, texts.words FROM terms CROSS JOIN texts ON texts.id = terms.rowid
+WHERE terms MATCH ? AND terms.rowid > ? AND terms.rowid <= ?
+AND texts.room IN (SELECT value FROM json_each(?)) ORDER BY terms.rowid LIMIT ?
 """
 LOST = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -72,6 +73,7 @@ class SqliteIndex(Index):
         self._writer: sqlite3.Connection | None = None
         self._written: tuple[int, int] | None = None  # which file that one is to
         self._turn = BoundedSemaphore(1)  # one native thread at a time on it
+        self._unreadable = Trouble(log, "the search index cannot be read")
         self._readers: LifoQueue[_Reader | None] = LifoQueue(items=[None] * READERS)
 
     # -- changing it -------------------------------------------------------------------------------
@@ -163,12 +165,12 @@ class SqliteIndex(Index):
             _note(connection, "forgotten", None)
             _note(connection, "tidying", 1)
             # What was forgotten is still in the older parts of the index. All parts become one, step by step.
-            connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (-TIDY_PAGES,))
+            connection.execute("INSERT INTO terms (terms, rank) VALUES ('merge', ?)", (-TIDY_PAGES,))
             return True
 
         def step(connection: sqlite3.Connection) -> bool:
             before = connection.total_changes
-            connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (TIDY_PAGES,))
+            connection.execute("INSERT INTO terms (terms, rank) VALUES ('merge', ?)", (TIDY_PAGES,))
             return connection.total_changes - before > 1
 
         def end(connection: sqlite3.Connection) -> bool:
@@ -282,9 +284,15 @@ class SqliteIndex(Index):
                 raise IndexFault(str(error)) from None
 
         try:
-            return in_thread(guarded)
+            answer = in_thread(guarded)
+        except IndexFault as fault:
+            if self.there():  # else it is not there yet, or is being made anew
+                self._unreadable.tell(str(fault))
+            raise
         finally:
             self._readers.put(kept)
+        self._unreadable.over()
+        return answer
 
 
 class _Reader:
@@ -355,12 +363,12 @@ def _keep(connection: sqlite3.Connection, entry: Entry) -> None:
     while not connection.execute(insert, (number, entry.room, entry.seq, entry.words)).rowcount:
         number += 1
     text = _text(entry.room, entry.words)
-    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
+    connection.execute("INSERT INTO terms (rowid, text) VALUES (?, ?)", (number, text))
 
 
 def _forget(connection: sqlite3.Connection, number: int, room: int, words: str) -> None:
     text = _text(room, words)
-    connection.execute("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (number, text))
+    connection.execute("INSERT INTO terms (terms, rowid, text) VALUES ('delete', ?, ?)", (number, text))
     connection.execute("DELETE FROM texts WHERE id = ?", (number,))
     if _noted(connection, "forgotten") is None:
         _note(connection, "forgotten", int(time.time()))

@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
 import { showEnding } from "./ending.js";
+import { showFound } from "./found.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
 import { sendLeftovers } from "./leftovers.js";
@@ -73,6 +74,8 @@ showName();
 connection.start();
 if (me) sendLeftovers(me.id, room.id);
 if (composer && matchMedia("(pointer: fine)").matches) composer.focus();
+showFound();
+addEventListener("hashchange", showFound);
 
 function showFirstPage() {
   log.begin(page.messages, page.newer ? page.messages.at(-1).seq : connection.cursor);
