@@ -34,6 +34,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_connections": ("8 per minute", "8 per minute", "8 per minute"),
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
     "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
+    "rate_searches": ("5 per hour", "5 per hour", "5 per hour"),
     "sign_up": ("open", "open", "open"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
@@ -203,6 +204,7 @@ WRONG_TEXT = {
     "rate_connections": ["often"],
     "rate_guests": ["10 per"],
     "rate_sign_ins": ["often"],
+    "rate_searches": ["often"],
     "sign_up": ["perhaps"],
     "public_url": [
         "chat.example",

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from chatapp.journal.reading import MEMBERS, MESSAGES, ROOMS, bans, message_of, parties
 from chatapp.message import Message
-from chatapp.permissions import NOBODY, Identity, Rights, may
+from chatapp.permissions import NOBODY, Identity, Rights, RoomKind, RoomRole, Sanctions, may
 
 
 class Place(Struct, frozen=True):
@@ -46,11 +47,17 @@ def readable(
     if only is not None:
         query = query.where(columns.id.in_(only))
     banned = bans(connection)
+
+    @cache  # of a thousand rooms most are alike
+    def allowed(kind: RoomKind, guests: bool, role: RoomRole | None, imposed: Sanctions) -> bool:
+        members = {} if role is None else {identity.id: role}
+        return may(identity, "read", Rights(kind=kind, guests=guests, members=members, bans=imposed))
+
     found, named_after_people = {}, False
     for room, name, kind, guests, role in connection.execute(query):
-        members = {} if role is None else {identity.id: role}
-        rights = Rights(kind=kind, guests=guests, members=members, bans=banned.get(room, NOBODY))
-        if may(identity, "read", rights) and (identity.rooms is None or room in identity.rooms):
+        if identity.rooms is not None and room not in identity.rooms:
+            continue
+        if allowed(kind, guests, role, banned.get(room, NOBODY)):
             found[room] = name
             named_after_people |= kind == "direct"
     if named_after_people:

@@ -21,7 +21,7 @@ from chatapp.trouble import Trouble
 
 LOOK_SECONDS = 0.5
 HOLD_SECONDS = 2.0  # between two tries to become the one who follows
-AGAIN_SECONDS = 5.0  # after something went wrong
+AGAIN_SECONDS = 1.0  # after something went wrong
 BATCH = 200  # messages, some 20 ms
 MANY = 1000  # messages that lack: then the index is behind
 # Of the log, those that change no other text than by being a text themselves.
