@@ -63,7 +63,7 @@ def _spaced(text: str, start: int, end: int) -> Iterator[Word]:
 
 
 def _pieces(run: str, start: int) -> Iterator[Word]:
-    plain, end = _plain(run), start + len(run)
+    plain, end = _folded(run), start + len(run)
     # Where the plain form has another length, all that is known is that they stand in the run.
     exact = len(plain) == len(run)
     for at in range(len(plain)):
@@ -71,11 +71,13 @@ def _pieces(run: str, start: int) -> Iterator[Word]:
         yield Word(plain[at : at + 2], *((begin, min(begin + 2, end)) if exact else (start, end)))
 
 
-@lru_cache(50_000)
+@lru_cache(10_000)
 def _plain(word: str) -> str:
+    return word.lower() if word.isascii() else _folded(word)
+
+
+def _folded(word: str) -> str:
     """One form for all that is the same word: in whichever case, width and composition it is written."""
-    if word.isascii():
-        return word.lower()
     bare = POINTS.sub("", unicodedata.normalize("NFKD", word.casefold()))
     return unicodedata.normalize("NFKC", bare).casefold()
 
