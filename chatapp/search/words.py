@@ -7,10 +7,9 @@ trigrams would find no word of two Chinese characters.) A picture is a word of i
 """
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 # Scripts without spaces between words, and Korean, which joins what others write as words of their own: Thai,
@@ -22,6 +21,18 @@ UNSPACED = re.compile(
 # Accents of Latin, Greek and Cyrillic; the points of Hebrew; the signs and the lengthening of Arabic. Other
 # marks are more than that: without its vowels a word of Hindi would be another one.
 POINTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+# A word with the marks on it (Unicode's general category M, with letters between them), or a picture.
+SPACED = re.compile(
+    r"[^\W_](?:(?!_)[\w"
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
+    "\u06d6-\u06ed\u0711-\u07f3\u0816-\u085b\u0898-\u0963\u0981-\u09e3\u09fe-\u0a75\u0a81-\u0ae3\u0afa-\u0b63"
+    "\u0b82-\u0bd7\u0c00-\u0c63\u0c81-\u0cf3\u0d00-\u0d63\u0d81-\u0df3\u0f18-\u0f39\u0f3e-\u0f84\u0f86-\u0fbc"
+    "\u135d-\u135f\u1712-\u1773\u180b-\u193b\u1a17-\u1a1b\u1a55-\u1a7f\u1ab0-\u1b44\u1b6b-\u1b73\u1b80-\u1bf3"
+    "\u1c24-\u1c37\u1cd0-\u1dff\u20d0-\u20f0\u2d7f-\u2dff\ua66f-\ua67d\ua69e-\ua6f1\ua802-\ua827\ua880-\ua8c5"
+    "\ua8e0-\ua8f1\ua8ff-\ua92d\ua947-\ua953\ua980-\ua9c0\ua9e5-\uaa4d\uaa7b-\uaac1\uaaeb-\uaaf6\uabe3-\uabed"
+    "\ufe00-\ufe0f\ufe20-\ufe2f\U00010a01-\U00010a3f\U00011000-\U00011fff])*"
+    "|(?P<picture>[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff])"
+)
 ASCII_WORD = re.compile("[a-z0-9]+")
 PICTURE = "\ue010"  # for private use: in no word of a text
 
@@ -57,7 +68,7 @@ def is_unspaced(word: str) -> bool:
 
 
 def _spaced(text: str, start: int, end: int) -> Iterator[Word]:
-    for found in _spaced_word().finditer(text, start, end):
+    for found in SPACED.finditer(text, start, end):
         picture = found.lastgroup == "picture"
         yield Word(f"{PICTURE}{ord(found[0]):x}" if picture else _plain(found[0]), *found.span())
 
@@ -80,22 +91,3 @@ def _folded(word: str) -> str:
     """One form for all that is the same word: in whichever case, width and composition it is written."""
     bare = POINTS.sub("", unicodedata.normalize("NFKD", word.casefold()))
     return unicodedata.normalize("NFKC", bare).casefold()
-
-
-@cache
-def _spaced_word() -> re.Pattern[str]:
-    """Made on first use: it takes a walk through Unicode."""
-    marks, pictures = _ranges("Mn", "Mc", "Me"), _ranges("So")
-    return re.compile(rf"[^\W_]+(?:[{marks}]+[^\W_]*)*|(?P<picture>[{pictures}])")
-
-
-def _ranges(*categories: str) -> str:
-    """The characters of those general categories beyond ASCII, as the inside of a class."""
-    found: list[list[int]] = []
-    for code in range(0x80, min(0x20000, sys.maxunicode)):
-        if unicodedata.category(chr(code)) in categories:
-            if found and found[-1][1] == code - 1:
-                found[-1][1] = code
-            else:
-                found.append([code, code])
-    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in found)
