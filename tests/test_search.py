@@ -208,6 +208,13 @@ def test_what_was_changed_or_removed_is_not_found_any_more_and_leaves_the_file(
         mary.http.post(mary.messages(board), json=change).raise_for_status()
     assert found(boss, old) == found(boss, deleted) == []
     soon(boss, new, f"the boss: {new}", f"first {new}")
+    kept = boss.make_room("kept")
+    for body in (pruned := word(), word()):
+        boss.say(kept, body)
+    soon(boss, pruned, pruned)
+    assert boss.http.patch(f"/api/rooms/{kept}", json={"keep_messages": 1}).status_code == 200
+    assert server.console("room", "prune").status == 0
+    assert found(boss, pruned) == []
     boss.http.post(f"/api/rooms/{other}/clear").raise_for_status()
     boss.http.delete(f"/api/rooms/{gone}").raise_for_status()
     assert found(boss, cleared) == found(boss, dropped) == found(boss, erased) == []
@@ -217,7 +224,7 @@ def test_what_was_changed_or_removed_is_not_found_any_more_and_leaves_the_file(
     done = server.console("user", "erase", mary.name, "--messages", "remove", "--yes")
     assert done.status == 0, done.err
     assert found(boss, "first") == []
-    eventually(lambda: in_the_index(server, *words) == [new], "the boss's alone")
+    eventually(lambda: in_the_index(server, *words, pruned) == [new], "the boss's alone")
 
     # Beside a server that does not run, too.
     guest, secret = Person(server, "grace"), word()
