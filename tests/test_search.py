@@ -299,6 +299,7 @@ def following(server: Server) -> int:
         ('a "phrase', "A quotation mark has no other end"),
         ("x in:nowhere", "There is no room 'nowhere' that you may read"),
         ("ab*", "at least 3 letters"),
+        ("abc* " * 6, "at most 5 beginnings of words"),
         ("x" * 301, "at most 300 characters"),
         ("x " * 21, "at most 20 words"),
     ],

@@ -55,6 +55,8 @@ def test_the_newest_come_first_from_few_rooms_as_from_many_also_where_they_are_o
             found = index.find(Wanted(wanted.phrases, (), (), rooms, before=cursor), 3)
         assert pages == those
     assert numbers(index, "alpha", range(0)) == []
+    everything = index.find(Wanted((), (), (), ROOMS), 1000)
+    assert len(everything.hits) == 3 * len(ROOMS)
     assert numbers(index, "delta") == []
 
 

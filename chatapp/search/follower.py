@@ -56,7 +56,8 @@ class Follower:
                 pause = AGAIN_SECONDS
             except (IndexFault, OSError) as error:
                 self._places = None
-                self._trouble.tell(str(error))
+                if not self._stopped:  # in the middle of something
+                    self._trouble.tell(str(error))
                 pause = AGAIN_SECONDS
             except Exception:
                 self._places = None
@@ -128,11 +129,11 @@ class Follower:
                 messages += self._journal.read(search_reading.messages, room, older)
             begun = time.monotonic()
             entries = [made for message in messages if (made := entry(message)) is not None]
-            places[room] = place if last == place.last else Place(place.epoch, place.first, last)
-            self._index.put(room, places[room], reached + 1, last, entries, older)
-            reached = last
+            at = place if last == place.last else Place(place.epoch, place.first, last)
+            self._index.put(room, at, reached + 1, last, entries, older)
+            places[room], reached = at, last
             gevent.sleep(time.monotonic() - begun)  # others have as much of the machine
-            if reached == place.last:
+            if reached == place.last or self._stopped:
                 return
 
     def _note_behind(self, behind: bool) -> None:

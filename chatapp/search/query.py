@@ -11,6 +11,7 @@ from chatapp.search.words import is_unspaced, placed
 
 LINE_LIMIT = 300  # code points
 TERMS_LIMIT = 20
+BEGINNINGS_LIMIT = 5
 LEAST_BEGINNING = 3  # letters before a *: all words that begin so are gone through
 SAMPLES = {
     "from": "ada",
@@ -68,6 +69,8 @@ def parse(line: str) -> Query:
             said[term["operator"].lower()].append(_value(term))
         else:
             phrases += _phrase(term)
+    if sum(phrase.open for phrase in phrases) > BEGINNINGS_LIMIT:
+        raise BadRequest(f"A search has at most {BEGINNINGS_LIMIT} beginnings of words")
     query = Query(
         tuple(phrases),
         tuple(said["from"]),

@@ -35,6 +35,7 @@ LOOK_STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 # So many rooms are named in what FTS5 is asked for; where it may be more of them, what it finds is looked at
 # one by one. (It goes through all that it is given for each entry that comes into question.)
 NAMED_ROOMS = 20
+FORGOTTEN_AT_ONCE = 500
 TIDY_SECONDS = 3600
 TIDY_PAGES = 200  # some 40 ms
 SAME_TIME = 1000  # microseconds by which an entry may pass for older than it is
@@ -135,22 +136,19 @@ class SqliteIndex(Index):
         self._change(job)
 
     def cut(self, room: int, first: int, last: int) -> None:
-        def job(connection: sqlite3.Connection) -> None:
-            outside = "SELECT id, words FROM texts WHERE room = ? AND NOT seq BETWEEN ? AND ?"
-            for number, words in connection.execute(outside, (room, first, last)).fetchall():
+        def job(connection: sqlite3.Connection) -> bool:
+            outside = "SELECT id, words FROM texts WHERE room = ? AND NOT seq BETWEEN ? AND ? LIMIT ?"
+            those = connection.execute(outside, (room, first, last, FORGOTTEN_AT_ONCE)).fetchall()
+            for number, words in those:
                 _forget(connection, number, room, words)
+            return bool(those)
 
-        self._change(job)
+        while self._change(job):
+            pass
 
     def drop(self, room: int) -> None:
-        def job(connection: sqlite3.Connection) -> None:
-            for number, words in connection.execute(
-                "SELECT id, words FROM texts WHERE room = ?", (room,)
-            ).fetchall():
-                _forget(connection, number, room, words)
-            connection.execute("DELETE FROM places WHERE room = ?", (room,))
-
-        self._change(job)
+        self.cut(room, 0, -1)
+        self._change(lambda connection: connection.execute("DELETE FROM places WHERE room = ?", (room,)))
 
     def note_behind(self, behind: bool) -> None:
         self._change(lambda connection: _note(connection, "behind", 1 if behind else None))
@@ -264,8 +262,9 @@ class SqliteIndex(Index):
 
         def guarded() -> T:
             nonlocal kept
+            file = _identity(self._path)
             try:
-                if kept is None or kept.file != _identity(self._path):
+                if kept is None or kept.file != file:
                     if kept is not None:
                         kept.close()
                     kept = None
@@ -278,7 +277,7 @@ class SqliteIndex(Index):
                     broken.close()
                 if _code(error) == sqlite3.SQLITE_INTERRUPT:
                     raise TooSlow() from None
-                if _code(error) in LOST and broken is not None and broken.file == _identity(self._path):
+                if _code(error) in LOST and file == _identity(self._path):
                     with suppress(OSError):
                         os.unlink(self._path)  # who holds the index notices that, and makes it anew
                 raise IndexFault(str(error)) from None
@@ -401,7 +400,7 @@ def _match(wanted: Wanted) -> str:
     parts = [_phrase(phrase) for phrase in wanted.phrases]
     parts += [_phrase(Phrase((mark,))) for mark in wanted.marks]
     choices = list(wanted.choices)
-    if len(wanted.rooms) <= NAMED_ROOMS:
+    if len(wanted.rooms) <= NAMED_ROOMS or not (parts or choices):
         choices.append(tuple(f"{ROOM}{room}" for room in wanted.rooms))
     parts += ["(" + " OR ".join(_phrase(Phrase((mark,))) for mark in marks) + ")" for marks in choices]
     return " AND ".join(parts)
