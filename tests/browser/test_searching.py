@@ -1,6 +1,7 @@
 """Somebody looks for what was said, and lands on it."""
 
 import re
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,10 +13,17 @@ from tests.servers import Server
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
 
 
-@pytest.fixture
-def long_ago(server: Server, board: int) -> str:
+@pytest.fixture(scope="module")
+def board(one_worker: Server) -> int:
+    """One for all of these tests."""
+    with closing(Person(one_worker, "mallory")) as maker:
+        return maker.make_room("board")
+
+
+@pytest.fixture(scope="module")
+def long_ago(one_worker: Server, board: int) -> str:
     """A word that was said once on the board, long before its newest messages, with words around it."""
-    grace = Person(server, "grace")
+    grace = Person(one_worker, "grace")
     mark = f"needle{board}"
     for number in range(1, 131):
         grace.say(board, f"the {mark} <b>in</b> the hay" if number == 40 else f"hay {number}")
