@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from chatapp.message import Message
+from chatapp.message import AMENDING, Message
 
 
 class Backlog:
@@ -25,11 +25,11 @@ class Backlog:
         return len(self._messages)
 
     def extend(self, messages: Sequence[Message]) -> None:
-        """Append what follows; edits and deletes among `messages` also change what they are about."""
+        """Append what follows; what amends a text among `messages` also changes what it is about."""
         for message in messages:
             if self._messages and message.seq != self._messages[-1].seq + 1:
                 self._forget(len(self._messages))  # somebody took a row from the database
-            if message.kind in ("edit", "delete"):
+            if message.kind in AMENDING:
                 self._amend(message)
             self._messages.append(message)
             self.weight += message.weight

@@ -87,6 +87,9 @@ class Config:
     mail_from: str = setting("", "the address from which mails come")
     sign_up: str = setting("invitation", "who may make an account: open, invitation or closed")
     body_limit: int = setting(4000, "longest message, in Unicode code points")
+    undo_seconds: int = setting(
+        3600, "how long a deleted message can be brought back, in seconds; 0: its text is gone at once"
+    )
     frame_limit: int = setting(65_536, "largest WebSocket message from a client, in bytes")
     request_limit: int = setting(1_048_576, "largest HTTP body, in bytes")
     request_seconds: int = setting(20, "how long the body of a request may take to arrive, in seconds")

@@ -16,6 +16,9 @@ from chatapp.permissions import Identity
 DAY_SECONDS = 86_400
 DAY_MICROSECONDS = DAY_SECONDS * 1_000_000  # as times are kept
 
+AMENDING = frozenset({"edit", "delete", "restore"})  # kinds that bring a text to a newer form
+TELLING = ("edit", "restore")  # those among them that say its words again
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,7 +43,10 @@ class Author(Struct, frozen=True, omit_defaults=True):
 
 
 class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
-    """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about."""
+    """`seq`: number in its room, from 1. `at`: UTC with microseconds. `of`: the seq that it is about.
+
+    `remove`: of a reaction, that it is taken back; of a delete, that it was, by a later restore.
+    """
 
     room: int
     seq: int
@@ -71,7 +77,9 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
             case "edit":  # blank when the text was deleted since
                 said = f" edited #{self.of}" + (f": {body}" if body else "")
             case "delete":
-                said = f" deleted #{self.of}"
+                said = f" deleted #{self.of}" + (" (taken back)" if self.remove is True else "")
+            case "restore":
+                said = f" brought #{self.of} back" + (f": {body}" if body else "")
             case "reaction":
                 said = (
                     f" took {body} back from #{self.of}"
@@ -124,14 +132,21 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         return parse_time(self.at)
 
     def amended_by(self, change: "Message") -> "Message":
-        """This message in its newest form, after `change` (an edit or a delete)."""
+        """This message in its newest form, after `change` (of one of AMENDING)."""
         replace = msgspec.structs.replace
-        if change.kind == "edit" and change.of == self.seq:
-            return replace(self, body=change.body, edited_at=change.at)
-        if change.kind == "delete" and change.of == self.seq:
-            return replace(self, body="", deleted_at=change.at)
-        if change.kind == "delete" and self.kind == "edit" and self.of == change.of:
-            return replace(self, body="")
+        if change.of == self.seq:
+            match change.kind:
+                case "edit":
+                    return replace(self, body=change.body, edited_at=change.at)
+                case "delete":
+                    return replace(self, body="", deleted_at=change.at)
+                case "restore":
+                    return replace(self, body=change.body, deleted_at=UNSET)
+        if change.of == self.of:
+            if change.kind == "delete" and self.kind in TELLING:
+                return replace(self, body="")
+            if change.kind == "restore" and self.kind == "delete":
+                return replace(self, remove=True)
         return self
 
 

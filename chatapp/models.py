@@ -97,6 +97,20 @@ class Message(Base):
     )
 
 
+class DeletedText(Base):
+    """What a deleted text said, for as long as (`until`) who deleted it (`by_id`) may bring it back."""
+
+    __tablename__ = "deleted_texts"
+
+    room_id: Mapped[int] = mapped_column(ForeignKey("rooms.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    body: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[str] = mapped_column(Text)
+    until: Mapped[int] = mapped_column(BigInteger, index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class Read(Base):
     """How far a person has read a room."""
 

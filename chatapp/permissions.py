@@ -254,6 +254,13 @@ def outranks(identity: Identity, person: str, rights: Rights) -> bool:
     return RANKS.get(own, 0) > RANKS.get(other, 0)  # type: ignore[arg-type]  # None has no rank
 
 
+def may_restore(who: str, author: str, deleted_by: str, any_author: bool) -> bool:
+    """Whether `who` may bring a deleted text back: what its author deleted nobody else does, what a moderator
+    deleted, whoever moderates (`any_author`). All three are ids.
+    """
+    return who == author if deleted_by == author else any_author
+
+
 def visible(identity: Identity, rights: Rights) -> bool:
     """Whether `identity` may know that the room with `rights` is there."""
     return identity.id == SYSTEM.id or standing(identity, rights) != "hidden"

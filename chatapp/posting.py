@@ -57,6 +57,7 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         verb=verb,
         rights=number,
         any_author=may(identity, "change_any", rights),
+        undo_seconds=hub.config.undo_seconds,
         forced=identity.id == "system",
     )
     hub.limiter.message(identity)
@@ -80,10 +81,10 @@ def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -
 
 
 def _body(draft: Draft, limit: int) -> str:
-    if draft.kind not in ("text", "edit", "delete", "reaction"):
+    if draft.kind not in ("text", "edit", "delete", "restore", "reaction"):
         raise BadRequest(f"There is no kind {draft.kind[:20]!r} to send")
     if draft.kind != "text" and draft.of is None:
         raise BadRequest(f"of says which message the {draft.kind} is about")
-    if draft.kind == "delete":
+    if draft.kind in ("delete", "restore"):
         return ""
     return text.reaction(draft.body) if draft.kind == "reaction" else text.body(draft.body, limit)

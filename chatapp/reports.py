@@ -91,6 +91,7 @@ def _deed(
             rights=room.rights.number,
             any_author=True,
             forced=True,
+            undo_seconds=hub.config.undo_seconds,
         )
     if found.author.id == VISITOR.id:
         raise BadRequest("That was somebody without a name: delete the message, or close the room to guests")

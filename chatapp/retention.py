@@ -1,4 +1,6 @@
-"""Retention: what a room does not keep is removed, once a minute; whichever process comes first does it."""
+"""Retention: what a room does not keep is removed once a minute, as is what deleted texts said, once nobody
+may bring them back. Whichever process comes first does it.
+"""
 
 import logging
 import time
@@ -7,6 +9,7 @@ import gevent
 
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, reading, statements
+from chatapp.journal.requests import ForgetDeleted
 
 SECONDS = 60
 
@@ -27,7 +30,10 @@ def run(journal: Journal) -> None:
 
 def prune(journal: Journal) -> int:
     """Remove what is over; how many rooms had something to remove."""
-    due = journal.read(reading.to_prune, time.time_ns() // 1000)
+    now = time.time_ns() // 1000
+    if journal.read(reading.deleted_before, now):
+        journal.ask(ForgetDeleted(now))
+    due = journal.read(reading.to_prune, now)
     for request in due:
         first: int = journal.ask(request)
         while (reached := journal.ask(request)) - first >= statements.PRUNED_AT_ONCE:  # there may be more

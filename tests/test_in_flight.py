@@ -118,10 +118,19 @@ SENT: dict[str, dict[str, Any]] = {
     "a reply": {"body": "late", "of": 2},
     "an edit": {"kind": "edit", "of": 1, "body": "late"},
     "a deletion": {"kind": "delete", "of": 1},
+    "bringing back": {"kind": "restore", "of": 3},
     "a reaction": {"kind": "reaction", "of": 2, "body": "👍"},
     "a reaction taken back": {"kind": "reaction", "of": 2, "body": "👍", "remove": True},
     "a text that is there already": {"body": "early", "client_id": "once"},
 }
+
+
+def said_before(room: Room, sent: str) -> Kept:
+    """What ADA's `sent` may be about: #3, which she has deleted where that shall be brought back."""
+    (first,) = room.ask(room.sent(ADA, body="early", client_id="once"))
+    if sent == "bringing back":
+        room.ask(room.sent(ADA, kind="delete", of=3, undo_seconds=60))
+    return first  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("sent", SENT)
@@ -131,7 +140,7 @@ SENT: dict[str, dict[str, Any]] = {
 def test_what_was_under_way_when_its_sender_lost_the_right_is_refused(
     what: str, effects: tuple[Effect, ...], refusal: type[ChatError], sent: str, room: Room
 ) -> None:
-    (first,) = room.ask(room.sent(ADA, body="early", client_id="once"))
+    first = said_before(room, sent)
     late = room.sent(ADA, **SENT[sent])
     before = room.sent(ADA, body="just in time")
     answers = room.asked_at_once(
@@ -154,7 +163,7 @@ def test_what_was_under_way_when_its_sender_lost_the_right_is_refused(
 
 @pytest.mark.parametrize("sent", SENT)
 def test_what_was_under_way_when_a_right_came_back_is_kept(sent: str, room: Room) -> None:
-    room.ask(room.sent(ADA, body="early", client_id="once"))
+    said_before(room, sent)
     late = room.sent(ADA, **SENT[sent])
     answers = room.asked_at_once(
         room.done(member(ADA, None)),
@@ -212,6 +221,19 @@ def test_a_moderator_who_is_one_no_longer_deletes_only_what_is_their_own(room: R
     assert others.any_author
     answers = room.asked_at_once(room.done(member(ADA, "member")), others, own)
     assert [type(answer) for answer in answers] == [Kept, Forbidden, Kept]
+    assert room.journal.messages_after(room.room, room.others - 1, 1, 99)[0].body == "grace's"
+
+
+def test_a_moderator_who_is_one_no_longer_brings_nothing_of_others_back_and_one_in_the_same_moment_does(
+    room: Room,
+) -> None:
+    room.ask(room.done(member(ADA, "moderator")))
+    room.ask(room.sent(ADA, kind="delete", of=room.others, undo_seconds=60))
+    late = room.sent(ADA, kind="restore", of=room.others)
+    answers = room.asked_at_once(
+        room.done(member(ADA, "member")), late, room.done(member(ADA, "moderator")), late, late
+    )
+    assert [type(answer) for answer in answers] == [Kept, Forbidden, Kept, Kept, BadRequest]
     assert room.journal.messages_after(room.room, room.others - 1, 1, 99)[0].body == "grace's"
 
 

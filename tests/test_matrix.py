@@ -140,7 +140,9 @@ class World:
         self._journal.finish(10)
 
     def rooms(self, kind: RoomKind, count: int, authors: list[str]) -> list[int]:
-        """As many rooms, in each of them a text of the writer, #1, and one of an author, #2."""
+        """As many rooms, in each of them a text of the writer, #1, and one of an author, #2; the same two again,
+        #3, which who runs the room has deleted, and #4, which its author has.
+        """
         parts: dict[str, RoomRole] = {BOSS: "owner", SUBJECT: "member"}
         for name, role in self._parts(kind).items():
             if name in self.people:
@@ -151,7 +153,14 @@ class World:
             [
                 Post(room, Author(author or "nobody", "somebody"), "said")
                 for room, second in zip(made, authors, strict=True)
-                for author in (WRITER, second)
+                for author in (WRITER, second) * 2
+            ]
+        )
+        self._ask(
+            [
+                Post(room, Author(by, "somebody"), kind="delete", of=of, any_author=True, undo_seconds=3600)
+                for room, second in zip(made, authors, strict=True)
+                for of, by in ((3, BOSS), (4, second or "nobody"))
             ]
         )
         self._ask([request for room in made for request in self._sanctions(room)])
@@ -351,6 +360,8 @@ SENT: dict[str, dict[str, Any]] = {
     "an edit of another's": {"kind": "edit", "of": 1, "body": "hi"},
     "a deletion of one's own": {"kind": "delete", "of": 2},
     "a deletion of another's": {"kind": "delete", "of": 1},
+    "bringing back one's own": {"kind": "restore", "of": 4},
+    "bringing back another's": {"kind": "restore", "of": 3},
     "a reaction": {"kind": "reaction", "of": 1, "body": "👍"},
 }
 ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
@@ -425,6 +436,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
         for page in ("details/", "about/", "messages/<int:seq>/")
     },
     "POST /chats/N/messages/<int:seq>/delete (another's)": over_http("POST", f"{CHAT}/messages/1/delete"),
+    "POST /chats/N/messages/<int:seq>/restore (another's)": over_http("POST", f"{CHAT}/messages/3/restore"),
     "POST /chats/N/settings": over_http(
         "POST",
         f"{CHAT}/settings",

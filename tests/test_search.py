@@ -208,6 +208,9 @@ def test_what_was_changed_or_removed_is_not_found_any_more_and_leaves_the_file(
         mary.http.post(mary.messages(board), json=change).raise_for_status()
     assert found(boss, old) == found(boss, deleted) == []
     soon(boss, new, f"the boss: {new}", f"first {new}")
+    for kind, those in (("restore", (f"second {deleted}",)), ("delete", ())):
+        mary.http.post(mary.messages(board), json={"kind": kind, "of": seqs[1]}).raise_for_status()
+        soon(boss, deleted, *those)
     kept = boss.make_room("kept")
     for body in (pruned := word(), word()):
         boss.say(kept, body)

@@ -4,6 +4,7 @@ import click
 import msgspec
 from flask.cli import AppGroup
 
+from chatapp import text
 from chatapp.cli.commands import (
     as_json,
     change,
@@ -170,13 +171,24 @@ def delete(which: str, seq: int | None, yes: bool) -> None:
     found = find(which)
     if seq is not None:
         doomed = found.text(seq)  # a number that is none is said before it is asked
-        confirm(f"Delete #{seq} of {found!r} for good ({doomed.told})?", yes)
+        confirm(f"Delete #{seq} of {found!r} ({doomed.told})?", yes)
         found.delete(seq)
         click.echo(f"Deleted #{seq}")
         return
     confirm(f"Delete {found!r} and its messages for good?", yes)
     shell.delete_room(found)
     click.echo("Deleted")
+
+
+@room.command()
+@which
+@click.argument("seq", type=click.IntRange(1))
+@refusals
+def restore(which: str, seq: int) -> None:
+    """Bring a message back that a moderator deleted: SEQ."""
+    found = find(which)
+    found.restore(seq)
+    click.echo(f"Brought #{seq} back: {text.escaped(found.text(seq).told)}")
 
 
 @room.command()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, delete, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, delete, exists, insert, select, update
 
 from chatapp.journal import people_reading, sentences, token_statements
 from chatapp.journal.people_reading import (
@@ -19,6 +19,7 @@ from chatapp.journal.people_reading import (
 from chatapp.journal.people_requests import Erase
 from chatapp.journal.reading import (
     AUDIT,
+    DELETED_TEXTS,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -90,6 +91,8 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
             without={"author_id", "guest"},
             order=(MESSAGES.c.room_id, MESSAGES.c.seq),
         ),
+        # What they said and somebody deleted, as long as it may come back, without by whom.
+        "deleted_texts": _rows(connection, DELETED_TEXTS, _said_by(person), without={"by_id"}),
         "sanctions": [
             _plain({name: value for name, value in row._mapping.items() if name != "device"})
             for row in sanctions_on(connection, person)
@@ -302,10 +305,14 @@ def _bury_account(connection: Connection, request: Erase, at: int) -> None:
 
 def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Row[Any]], at: int) -> None:
     columns, mine = MESSAGES.c, MESSAGES.c.author_id == request.person
+    connection.execute(delete(DELETED_TEXTS).where(_said_by(request.person)))
+    by = update(DELETED_TEXTS).where(DELETED_TEXTS.c.by_id == request.person)
+    connection.execute(by.values(by_id=request.alias))
     if not request.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
         connection.execute(texts.values(body="", deleted_at=at))
         connection.execute(update(MESSAGES).where(mine, columns.kind == "edit").values(body=""))
+        connection.execute(update(MESSAGES).where(_brings_back(request.person)).values(body=""))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none
     imposed = {(sanction.room_id, sanction.id) for sanction in sanctions}
@@ -321,6 +328,22 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
     # Without the client_id: it is unique for each author, and they become others.
     names = {"author_id": request.alias, "author_name": NAME, "guest": False, "client_id": None}
     connection.execute(update(MESSAGES).where(mine).values(names))
+
+
+def _said_by(person: str) -> Any:
+    """Deleted texts of somebody."""
+    texts, columns = MESSAGES.c, DELETED_TEXTS.c
+    return exists().where(
+        texts.room_id == columns.room_id, texts.seq == columns.seq, texts.author_id == person
+    )
+
+
+def _brings_back(person: str) -> Any:
+    """What says a text of somebody's again, whoever brought it back."""
+    text = MESSAGES.alias()
+    return (MESSAGES.c.kind == "restore") & exists().where(
+        text.c.room_id == MESSAGES.c.room_id, text.c.seq == MESSAGES.c.of, text.c.author_id == person
+    )
 
 
 def _has(column: Any, person: str) -> Any:

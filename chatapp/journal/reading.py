@@ -14,11 +14,12 @@ from chatapp.message import DAY_MICROSECONDS, Author, Message, format_time
 from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
-ROOMS, MESSAGES, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
+ROOMS, MESSAGES, DELETED_TEXTS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS = (
     cast(Table, kind.__table__)
     for kind in (
         models.Room,
         models.Message,
+        models.DeletedText,
         models.Read,
         models.Member,
         models.Sanction,
@@ -303,6 +304,27 @@ def before(connection: Connection, room: int, seq: int, limit: int) -> list[Mess
     """The newest `limit` messages below `seq`, oldest first."""
     query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq < seq)
     return _messages(connection.execute(query.order_by(_COLUMNS.seq.desc()).limit(limit)))[::-1]
+
+
+def deleted_texts(connection: Connection, room: int, first: int, last: int, now: int) -> list[Row[Any]]:
+    """The deleted texts from `first` to `last` that can still be brought back at `now` (microseconds since
+    1970), each with what it `said` and who deleted it (`by_id`).
+    """
+    if not 0 < first <= last < 2**63:
+        return []
+    columns = DELETED_TEXTS.c
+    query = (
+        select(*_COLUMNS, columns.body.label("said"), columns.by_id)
+        .join(DELETED_TEXTS, (columns.room_id == _COLUMNS.room_id) & (columns.seq == _COLUMNS.seq))
+        .where(columns.room_id == room, columns.seq.between(first, last), columns.until > now)
+    )
+    return list(connection.execute(query))
+
+
+def deleted_before(connection: Connection, now: int) -> bool:
+    """Whether there are deleted texts that cannot be brought back any more at `now`."""
+    columns = DELETED_TEXTS.c
+    return connection.scalar(select(columns.seq).where(columns.until <= now).limit(1)) is not None
 
 
 def text_after_time(connection: Connection, room: int, microseconds: int) -> Message | None:

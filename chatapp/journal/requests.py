@@ -10,7 +10,7 @@ from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, Roo
 SYSTEM_AUTHOR = Author.of(SYSTEM)
 REMOVALS_KEPT = 100  # of a room; every process has looked at them within a second
 
-Kind = Literal["text", "edit", "delete", "reaction", "notice"]
+Kind = Literal["text", "edit", "delete", "restore", "reaction", "notice"]
 Outcome = Literal["dismissed", "deleted", "timed out", "banned"]
 
 
@@ -175,7 +175,8 @@ class Post(Struct, frozen=True):
     messages. `over`: somebody whom `identity` outranked under those rights.
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
-    `forced`: also in a closed room.
+    `forced`: also in a closed room. `undo_seconds`: how long what a delete takes away can be brought back, by
+    a restore, whose words are the deleted ones.
     """
 
     room: int
@@ -194,6 +195,7 @@ class Post(Struct, frozen=True):
     any_author: bool = False
     over: str | None = None
     forced: bool = False
+    undo_seconds: int = 0
 
 
 def giving_part(
@@ -352,6 +354,12 @@ class Prune(Struct, frozen=True):
     keep: int | None = None
 
 
+class ForgetDeleted(Struct, frozen=True):
+    """Remove the deleted texts that could be brought back until then at most (microseconds since 1970)."""
+
+    until: int
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -374,6 +382,7 @@ Request = (
     | MarkRead
     | Mute
     | Prune
+    | ForgetDeleted
     | NoteGuest
     | PeopleRequest
 )

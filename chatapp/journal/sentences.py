@@ -25,6 +25,7 @@ _SENTENCES = [
         f"(let )(.+?)( only read(?:{_TIME})?)",
         "(let )(.+)( (?:in|into the server|write) again)",
         r"(deleted #\d+ of )(.+)()",
+        r"(brought back #\d+ of )(.+)()",
         rf"({REPORT_SETTLED}\d+ of )(.+)(: (?:dismissed|deleted|timed out|banned))",
         "(banned )(.+)( from the server)",
         "(banned )(.+)( from the server, and all guests from )[0-9a-f.:/]+",

@@ -3,12 +3,13 @@
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
 from chatapp.journal.reading import (
     AUDIT,
+    DELETED_TEXTS,
     GUESTS,
     HOOKS,
     MEMBERS,
@@ -20,7 +21,7 @@ from chatapp.journal.reading import (
     of_one_deed,
 )
 from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteGuest, Prune, SetMember
-from chatapp.message import Author, Message
+from chatapp.message import TELLING, Author, Message
 
 PRUNED_AT_ONCE = 2000  # messages: who writes meanwhile waits for the transaction
 
@@ -63,14 +64,14 @@ def change_room(connection: Connection, room: int, change: dict[str, Any]) -> No
 
 def delete_room(connection: Connection, room: int) -> None:
     """The room with all that is in it."""
-    for table in (MESSAGES, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
+    for table in (MESSAGES, DELETED_TEXTS, READS, MEMBERS, SANCTIONS, REPORTS, HOOKS):
         connection.execute(delete(table).where(table.c.room_id == room))
     connection.execute(delete(ROOMS).where(ROOMS.c.id == room))
 
 
 def begin_log_anew(connection: Connection, room: int, first_seq: int) -> None:
     """Remove all messages; the next one is `first_seq`, in a log of another name."""
-    for table in (MESSAGES, REPORTS):
+    for table in (MESSAGES, DELETED_TEXTS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room))
     change_room(connection, room, {"epoch": new_epoch(), "first_seq": first_seq})
 
@@ -90,22 +91,49 @@ def prune(connection: Connection, room: int, request: Prune, last_seq: int) -> t
     least = min(least, first + PRUNED_AT_ONCE)
     if least == first:
         return first, False
-    for table in (MESSAGES, REPORTS):
+    for table in (MESSAGES, DELETED_TEXTS, REPORTS):
         connection.execute(delete(table).where(table.c.room_id == room, table.c.seq < least))
     change_room(connection, room, {"first_seq": least})
     return least, True
 
 
 def amend(connection: Connection, change: Message, at: int) -> None:
-    """Bring the text that `change`, an edit or a delete, is about to its newest form. `at`: microseconds."""
+    """Bring the text that `change` is about to its newest form, and what was said about it: the rule of
+    Message.amended_by, on disk. `at`: microseconds.
+    """
     messages, columns = update(MESSAGES).where(MESSAGES.c.room_id == change.room), MESSAGES.c
-    if change.kind == "edit":
-        newest = {"body": change.body, "edited_at": at}
-    else:
-        newest = {"body": "", "deleted_at": at}
-        edits = messages.where(columns.of == change.of, columns.kind == "edit")
-        connection.execute(edits.values(body=""))
+    newest: dict[str, Any]
+    match change.kind:
+        case "edit":
+            newest = {"body": change.body, "edited_at": at}
+        case "delete":
+            newest = {"body": "", "deleted_at": at}
+            connection.execute(
+                messages.where(columns.of == change.of, columns.kind.in_(TELLING)).values(body="")
+            )
+        case _:
+            newest = {"body": change.body, "deleted_at": None}
+            connection.execute(
+                messages.where(columns.of == change.of, columns.kind == "delete").values(remove=True)
+            )
     connection.execute(messages.where(columns.seq == change.of).values(newest))
+
+
+def keep_deleted(connection: Connection, text: Row[Any], by: str, until: int) -> None:
+    """Keep what `text` says, which `by` is about to delete, so that it can be brought back."""
+    row = {"room_id": text.room_id, "seq": text.seq, "body": text.body, "by_id": by, "until": until}
+    connection.execute(insert(DELETED_TEXTS).values(row))
+
+
+def take_deleted(connection: Connection, room: int, seq: int) -> None:
+    """Keep it no longer: it has been brought back."""
+    columns = DELETED_TEXTS.c
+    connection.execute(delete(DELETED_TEXTS).where(columns.room_id == room, columns.seq == seq))
+
+
+def forget_deleted(connection: Connection, until: int) -> int:
+    """Remove what could be brought back until then at most; returns how many texts that were."""
+    return connection.execute(delete(DELETED_TEXTS).where(DELETED_TEXTS.c.until <= until)).rowcount
 
 
 def remember_removal(connection: Connection, room: int, person: str, seq: int) -> None:

@@ -35,6 +35,7 @@ from chatapp.journal.requests import (
     Commit,
     Deeds,
     DropRoom,
+    ForgetDeleted,
     Impose,
     Kept,
     Lift,
@@ -55,7 +56,7 @@ from chatapp.journal.requests import (
     giving_part,
 )
 from chatapp.journal.sentences import REPORT_SETTLED
-from chatapp.message import Author, Message, format_time
+from chatapp.message import AMENDING, Author, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
@@ -116,7 +117,7 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteGuest, PeopleRequest)
+        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, PeopleRequest)
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -178,6 +179,8 @@ class _Transaction:
                     return self._note_guest(request)
                 case Prune():
                     return self._prune(self._room(request.room), request)
+                case ForgetDeleted():
+                    return statements.forget_deleted(self._connection, request.until)
                 case Erase():
                     return self._erase(request)
                 case SignUp():
@@ -209,10 +212,9 @@ class _Transaction:
         original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
         self._take_effect(room, post)
+        if original is not None and post.kind in ("delete", "restore"):
+            post = self._turn(post, original)
         message = self._number(room, post)
-        if post.kind == "delete" and original is not None and original.author_id != post.author.id:
-            act = Act(f"deleted #{post.of} of {original.author_name}", original.author_id)
-            statements.note(self._connection, post.author, act, room.id, now())
         if post.client_id is not None:
             self._known[key] = message
         if post.detail is not None and "removed" in post.detail:
@@ -412,17 +414,44 @@ class _Transaction:
             }
         )
         room.messages.append(message)
-        if post.kind in ("edit", "delete"):
+        if post.kind in AMENDING:
             self._amend(room, message)
         return message
 
     def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
-        """An edit, a reaction or a reply is about a text that still has a body."""
+        """All but a restore are about a text that still has a body."""
+        if post.kind == "restore":
+            return self._check_deleted(post, of, any_author)
         original = self._text(post.room, of)
         own = original.author_id == post.author.id
         if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
             raise Forbidden("That message is somebody else's")
         return original
+
+    def _check_deleted(self, post: Post, of: int, any_author: bool) -> Row[Any]:
+        self._flush()  # it may be in this very transaction
+        deleted = next(iter(reading.deleted_texts(self._connection, post.room, of, of, now())), None)
+        if deleted is None:
+            raise BadRequest(f"There is no deleted text #{of} that could be brought back (any more)")
+        if not permissions.may_restore(post.author.id, deleted.author_id, deleted.by_id, any_author):
+            raise Forbidden("That message was deleted by somebody else")
+        return deleted
+
+    def _turn(self, post: Post, original: Row[Any]) -> Post:
+        """Keep what a delete takes away, or give a restore its words; other people's is noted."""
+        if post.kind == "delete":
+            did = "deleted"
+            if post.undo_seconds:
+                until = min(now() + post.undo_seconds * 1_000_000, 2**63 - 1)
+                statements.keep_deleted(self._connection, original, post.author.id, until)
+        else:
+            did = "brought back"
+            post = structs.replace(post, body=original.said)
+            statements.take_deleted(self._connection, original.room_id, original.seq)
+        if original.author_id != post.author.id:
+            act = Act(f"{did} #{post.of} of {original.author_name}", original.author_id)
+            statements.note(self._connection, post.author, act, original.room_id, now())
+        return post
 
     def _text(self, room: int, seq: int) -> Row[Any]:
         original = self._original(room, seq)

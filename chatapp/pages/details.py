@@ -18,6 +18,7 @@ from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.errors import for_people
 from chatapp.pages.responses import page, see_other
+from chatapp.pages.rooms import restorable, room_page
 from chatapp.permissions import RANKS, Identity, may, outranks
 from chatapp.posting import Draft
 from chatapp.room import Room
@@ -63,6 +64,18 @@ def delete(room_id: int, seq: int) -> Response:
         posting.post(get_hub(), get_identity(), room_id, Draft(kind="delete", of=min(seq, 2**62)))
     except ChatError as error:
         return _refused(error, lambda refusal: _message_page(room_id, seq, refusal))
+    return _to_room(room_id)
+
+
+@bp.post("/chats/<room_id:room_id>/messages/<int:seq>/restore")
+def restore(room_id: int, seq: int) -> Response:
+    """Bring back a message that was deleted."""
+    auth.guard_write()
+    try:
+        get_hub().check_open()
+        posting.post(get_hub(), get_identity(), room_id, Draft(kind="restore", of=min(seq, 2**62)))
+    except ChatError as error:
+        return _refused(error, lambda refusal: room_page(room_id, error=refusal))
     return _to_room(room_id)
 
 
@@ -317,6 +330,7 @@ def _message_page(
         "message.html",
         room=msgspec.to_builtins(room.state),
         message=msgspec.to_builtins(message),
+        restorable=bool(restorable(room, [message])),
         may_act=author.id not in (identity.id, "system", "guest") and _below(identity, author.id, room),
         durations=DURATIONS,
         error=str(error) if error else None,

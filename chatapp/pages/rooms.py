@@ -1,9 +1,12 @@
 """The pages: the rooms, one room, and their forms, which work without JavaScript."""
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
+from msgspec import UNSET
 
 from chatapp import access, administration, auth, cursor, listing, membership, posting
 from chatapp.errors import BadRequest, ChatError
@@ -13,7 +16,7 @@ from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, see_other
-from chatapp.permissions import check, may
+from chatapp.permissions import check, may, may_restore
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
@@ -80,13 +83,13 @@ def _called(names: str) -> list[str]:
 @bp.get("/chats/<room_id:room_id>/")
 def show(room_id: int) -> Response:
     """One room, live."""
-    return _show(room_id)
+    return room_page(room_id)
 
 
 @bp.get("/chats/long_poll/<room_id:room_id>/")
 def show_long_polling(room_id: int) -> Response:
     """The same room, held to long polling."""
-    return _show(room_id, transport="long-poll")
+    return room_page(room_id, transport="long-poll")
 
 
 @bp.post("/chats/<room_id:room_id>/")
@@ -98,7 +101,7 @@ def say(room_id: int) -> Response:
         get_hub().check_open()
         posting.post(get_hub(), get_identity(), room_id, Draft(form["body"]))
     except ChatError as error:
-        return _show(room_id, error=error, form=form)
+        return room_page(room_id, error=error, form=form)
     return see_other(url_for("rooms.show", room_id=room_id))
 
 
@@ -121,12 +124,16 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     return page(html, error)
 
 
-def _show(
+def room_page(
     room_id: int,
     transport: str = "auto",
     error: ChatError | None = None,
     form: dict[str, str] | None = None,
 ) -> Response:
+    """The page of one room; `error`: what refused its `form`, which is shown filled in again.
+
+    Raises Forbidden, NoSuchRoom.
+    """
     _check_not_banned()
     if not may(get_identity(), "read"):
         wanted = request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
@@ -146,6 +153,8 @@ def _show(
         messages=[plain(message) for message in messages],
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
+        undo_seconds=hub.config.undo_seconds,
+        restorable=restorable(room, messages),
         transport=transport,
         people=[hub.presence.plain(who) for who in here],
         names=hub.people.names_now(
@@ -157,6 +166,18 @@ def _show(
         form=form or {},
     )
     return page(html, error)
+
+
+def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
+    """The numbers of the deleted ones among `messages` that who asks may bring back. Switches."""
+    hub, identity = get_hub(), get_identity()
+    deleted = [message.seq for message in messages if message.deleted_at is not UNSET]
+    if not deleted or not may(identity, "post", room.rights):
+        return set()
+    any_author = may(identity, "change_any", room.rights)
+    now = time.time_ns() // 1000
+    found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
+    return {text.seq for text in found if may_restore(identity.id, text.author_id, text.by_id, any_author)}
 
 
 def _check_not_banned() -> None:

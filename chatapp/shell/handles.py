@@ -32,6 +32,7 @@ room.topic = "…"         give it another topic ("" removes it)
 room.close(), .open()    make it read-only, and writable again
 room.clear()             remove all messages for good
 room.delete(seq)         delete one message (a number, or a message of history())
+room.restore(seq)        bring back one that a moderator deleted within the last hour (CHATAPP_UNDO_SECONDS)
 room.kick(name)          send somebody out; they may come back
 room.ban(name)           keep somebody out; room.time_out(name, seconds): they may only read
 room.sanctions()         what is in force; room.lift(number) takes one back
@@ -136,6 +137,14 @@ class ShellRoom:
         """Delete one message, given itself or its number; returns the notice of it."""
         seq = message if isinstance(message, int) else message.seq
         draft = Draft(kind="delete", of=seq)
+        return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
+
+    def restore(self, message: "Message | int") -> Message:
+        """Bring back one message that a moderator deleted; returns the notice of it. Raises BadRequest where
+        it is too late, Forbidden where its author deleted it.
+        """
+        seq = message if isinstance(message, int) else message.seq
+        draft = Draft(kind="restore", of=seq)
         return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
 
     def text(self, seq: int) -> Message:

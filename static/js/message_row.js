@@ -16,8 +16,9 @@ const REASONS = {
 const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
 const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
 
-/** A text. `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
-export function messageRow(message, { own, quoted = null, reactions = [] }) {
+/** A text. `me`: its reader, or null; `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
+export function messageRow(message, { me, quoted = null, reactions = [] }) {
+  const own = message.author.id === me?.id;
   const row = copyOf("message");
   const part = (name) => row.querySelector(`.${name}`);
   if (message.seq) row.id = rowId(message.seq);
@@ -35,12 +36,13 @@ export function messageRow(message, { own, quoted = null, reactions = [] }) {
   part("reactions").replaceChildren(...reactions.map(reactionItem));
   fillReport(part("report"), message, own);
   fillTools(part("tools"), message);
+  fillUndo(part("undo"), message, { me, moderates: Boolean(part("tools")) });
   return row;
 }
 
 /** A message of one's own that is not yet known to be kept, as the outbox has it. */
 export function pendingRow(item) {
-  const row = messageRow(item, { own: true });
+  const row = messageRow(item, { me: item.author });
   row.dataset.clientId = item.client_id;
   if (item.state === "failed") row.append(failure(item.reason));
   else {
@@ -84,7 +86,7 @@ export function rowId(seq) {
 
 function fillWords(words, { body, deleted_at: deleted, deleted_by: by }) {
   if (!deleted) words.textContent = body;
-  else if (by) words.replaceChildren(name(by), " deleted this message");
+  else if (by) words.replaceChildren(name(nameNow(by)), " deleted this message");
   else words.textContent = "This message was deleted";
 }
 
@@ -109,6 +111,15 @@ function fillTools(tools, { room, seq }) {
   if (!tools) return;
   tools.hidden = !seq;
   tools.querySelector(".more").href = `/chats/${room}/messages/${seq}/`;
+}
+
+/** What its author deleted nobody else brings back; what a moderator deleted, whoever moderates. */
+function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by }, { me, moderates }) {
+  if (!form) return;
+  const mine = by?.id === author.id ? me.id === author.id : moderates;
+  const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - Date.now() : 0;
+  form.hidden = !by || !mine || left <= 0;
+  if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;
 }
 
 function reactionItem({ mark, count, own }) {

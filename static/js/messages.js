@@ -7,7 +7,7 @@ import { nameNow } from "./names.js";
 export class Messages {
   #shown = new Map(); // seq -> text or notice
   #edits = new Map(); // seq of the text -> its newest edit
-  #deletes = new Map(); // seq of the text -> what deleted it
+  #deletes = new Map(); // seq of the text -> what deleted it, or brought it back, last
   #reactions = new Map(); // seq of the text -> Map of "author mark" -> newest reaction
 
   /** Takes note of a message. Returns the seq of the row to show anew, or null. */
@@ -15,7 +15,7 @@ export class Messages {
     const { kind, seq, of } = message;
     if (kind === "text" || kind === "notice") this.#shown.set(seq, message);
     else if (kind === "edit") keepNewest(this.#edits, of, message);
-    else if (kind === "delete") this.#deletes.set(of, message);
+    else if (kind === "delete" || kind === "restore") this.#noteDeletion(message);
     else if (kind === "reaction") keepNewest(this.#reactionsTo(of), `${message.author.id} ${message.body}`, message);
     else return null;
     return of !== null && kind !== "text" && this.#shown.has(of) ? of : null;
@@ -25,15 +25,17 @@ export class Messages {
     return this.#shown.has(seq);
   }
 
-  /** The text or notice `seq` as it is now: `deleted_by` is who deleted it, as far as is known. */
+  /** The text or notice `seq` as it is now: `deleted_by` is the author who deleted it, as far as is known. */
   get(seq) {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
-    const deletion = this.#deletes.get(seq);
-    if (deletion) return { ...message, body: "", deleted_at: deletion.at, deleted_by: nameNow(deletion.author) };
+    const last = this.#deletes.get(seq);
+    if (last?.kind === "delete") return { ...message, body: "", deleted_at: last.at, deleted_by: last.author };
+    const isBack = last?.at > message.deleted_at;
+    const text = isBack ? { ...message, body: last.body, deleted_at: null } : message;
     const edit = this.#edits.get(seq);
-    const isNews = edit?.body && !message.deleted_at && edit.at > (message.edited_at ?? "");
-    return isNews ? { ...message, body: edit.body, edited_at: edit.at } : message;
+    const isNews = edit?.body && !text.deleted_at && edit.at > (text.edited_at ?? "");
+    return isNews ? { ...text, body: edit.body, edited_at: edit.at } : text;
   }
 
   /** The reactions that stand: [{mark, count, own}], in the order of their first. */
@@ -58,6 +60,11 @@ export class Messages {
 
   clear() {
     for (const map of [this.#shown, this.#edits, this.#deletes, this.#reactions]) map.clear();
+  }
+
+  /** A deletion that was taken back since says so itself; its text may be known in a newer form. */
+  #noteDeletion(message) {
+    if (!message.remove) keepNewest(this.#deletes, message.of, message);
   }
 
   #reactionsTo(seq) {

@@ -156,7 +156,7 @@ export class Rows {
 
   #makeText(message) {
     return messageRow(message, {
-      own: message.author.id === this.#me?.id,
+      me: this.#me,
       quoted: this.#messages.get(message.of),
       reactions: this.#messages.reactions(message.seq, this.#me?.id),
     });

@@ -294,6 +294,40 @@ def test_slow_mode_says_how_long_and_what_was_written_goes_then(
 # -- moderators ----------------------------------------------------------------------------------------
 
 
+def test_a_deletion_is_undone_beside_it_by_who_did_it_at_once_for_everybody_and_without_a_script(
+    browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    said = grace.say(board, "hello")["seq"]
+    hers, his = room_of(ada), room_of(grace)
+
+    def undo(page: Page) -> Locator:
+        return page.locator(f"#m{said}").get_by_role("button", name="Undo")
+
+    hers.row("hello").hover()
+    hers.row("hello").get_by_role("link", name="More").click()
+    hers.page.get_by_role("button", name="Delete this message").click()
+    for chat in (hers, his):
+        chat.shows(f"{ada.name} deleted this message")
+    expect(undo(his.page)).to_be_hidden()
+    undo(hers.page).click()
+    for chat in (hers, his):
+        chat.shows("hello")
+
+    ask(grace, "POST", f"/{board}/messages", kind="delete", of=said)
+    expect(undo(his.page)).to_be_visible()
+    expect(undo(hers.page)).to_be_hidden()
+    plain = browser_of(grace, **NO_SCRIPT)
+    plain.goto(f"/chats/{board}/")
+    expect(plain.locator(f"#m{said} .words")).to_have_text(f"{grace.name} deleted this message")
+    undo(plain).click()
+    expect(plain.locator(f"#m{said} .words")).to_have_text("hello")
+    for chat in (hers, his):
+        chat.shows("hello")
+        chat.page.reload()
+        chat.shows("hello")
+        expect(undo(chat.page)).to_be_hidden()
+
+
 def test_the_keyboard_alone_deletes_a_message_and_times_its_author_out(
     room_of: OpenAs, in_room: OpenPage, ada: Member, board: int
 ) -> None:
