@@ -170,16 +170,16 @@ def wait_until_idle(*pids: int) -> None:
     """Wait until the processes have hardly computed anything for a while: all that was under way is done."""
     deadline = time.monotonic() + IDLE_LIMIT_SECONDS
     looks = 0
-    spent = _ticks(pids)
+    spent = ticks(pids)
     while looks < IDLE_LOOKS:
         time.sleep(IDLE_LOOK_SECONDS)
-        before, spent = spent, _ticks(pids)
+        before, spent = spent, ticks(pids)
         looks = looks + 1 if spent - before <= 1 else 0
         if time.monotonic() > deadline:
             raise RigError(f"the server is still busy after {IDLE_LIMIT_SECONDS} s")
 
 
-def _ticks(pids: Sequence[int]) -> int:
+def ticks(pids: Sequence[int]) -> int:
     """CPU time of `pids` and their threads, in hundredths of a second."""
     ticks = 0
     for pid in pids:

@@ -46,6 +46,7 @@ from chatapp.pages import (
 )
 from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
+from chatapp.pages import search as search_page
 from chatapp.pages import tokens as token_pages
 from chatapp.sessions import CookieSessions
 from chatapp.transports import (
@@ -61,6 +62,7 @@ from chatapp.transports import (
 )
 from chatapp.transports import reports as reports_api
 from chatapp.transports import rooms as rooms_api
+from chatapp.transports import search as search_api
 from chatapp.transports import tokens as tokens_api
 from chatapp.version import VERSION
 
@@ -143,6 +145,7 @@ def _open_doors(app: Flask) -> None:
         members,
         moderation,
         reports_api,
+        search_api,
         people,
         tokens_api,
         hooks,
@@ -156,6 +159,7 @@ def _open_doors(app: Flask) -> None:
         account,
         addresses,
         report_pages,
+        search_page,
         admin,
         token_pages,
         health,

@@ -359,6 +359,7 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     person = _somebody(hub, name_or_id).id
     request = Erase(person, alias, keep_messages, Author.of(identity), identity=identity)
     rooms: int = hub.journal.ask(request)
+    hub.follower.settle()  # its words are in the search index too
     return rooms
 
 

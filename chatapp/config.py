@@ -77,6 +77,7 @@ class Config:
     rate_sign_ins: str = setting(
         "10 per 5 minutes", "attempts to sign in to one account, or ten times as many from one address"
     )
+    rate_searches: str = setting("20 per 10 seconds", "searches of one identity")
     public_url: str = setting(
         "", "the server's address for links in mails and in a terminal, as https://chat.example.org"
     )
@@ -114,7 +115,14 @@ class Config:
             if isinstance(value, int) and value < least:
                 raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
         self._check_sizes()
-        for name in ("rate_messages", "rate_connections", "rate_guests", "rate_sign_ins", "rate_files"):
+        for name in (
+            "rate_messages",
+            "rate_connections",
+            "rate_guests",
+            "rate_sign_ins",
+            "rate_files",
+            "rate_searches",
+        ):
             self.rate(name)
         for name in ("origins", "frame_ancestors"):
             for origin in getattr(self, name):

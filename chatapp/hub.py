@@ -37,6 +37,7 @@ from chatapp.outlet import Outlet
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
+from chatapp.search import Follower, SqliteIndex
 from chatapp.turnstile import Turnstile
 from chatapp.uploads import Uploads
 
@@ -66,6 +67,8 @@ class Hub:
             lambda: self.presence.end(self.people.erased),
         )
         self.rooms = LiveRooms(journal, config.backlog, config.room_idle_seconds, self.presence.forget)
+        self.index = SqliteIndex(config.path("search.db"))
+        self.follower = Follower(journal, self.index)
         self.turnstile = Turnstile()  # for requests that waited
         self.uploads = Uploads(config.path("uploads"))
         self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
@@ -88,12 +91,14 @@ class Hub:
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
         gevent.spawn(collection.run, self.journal, self.uploads)
+        gevent.spawn(self.follower.run)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""
         if self.draining.is_set():
             return
         self.draining.set()  # from here on nothing new is accepted
+        self.follower.stop()
         for room in self.rooms:
             room.ring()
         mails = gevent.spawn(self.mail.flush, seconds / 2)
@@ -108,6 +113,7 @@ class Hub:
         if self._presence is not None:
             self._presence.join(seconds / 2)
         self.bus.close()
+        self.index.close()
 
     def check_open(self) -> None:
         """Raises Draining when this process is going."""

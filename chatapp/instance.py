@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from chatapp.config import Config
 from chatapp.errors import SetupError
 
-WRITTEN = ("setup.lock", *(base + end for base in ("chat.db", "bus.db") for end in ("", "-wal", "-shm")))
+DATABASES = ("chat.db", "bus.db", "search.db")
+WRITTEN = ("setup.lock", *(base + end for base in DATABASES for end in ("", "-wal", "-shm")))
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Limiter:
         self._sign_ins = config.rate("rate_sign_ins")
         self._files = config.rate("rate_files")
         self._arriving: Counter[str] = Counter()
+        self._searches = config.rate("rate_searches")
 
     @property
     def frames(self) -> int:
@@ -78,6 +79,10 @@ class Limiter:
     def report(self, identity: Identity) -> None:
         """Count a report by `identity`. Raises TooFast."""
         self._both(REPORTS, "reports", identity)
+
+    def search(self, identity: Identity) -> None:
+        """Count a search of `identity`. Raises TooFast."""
+        self._both(self._searches, "searches", identity)
 
     def file(self, identity: Identity) -> None:
         """Count a file of `identity`. Raises TooFast."""

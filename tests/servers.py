@@ -25,6 +25,7 @@ GENEROUS = {
     "CHATAPP_RATE_GUESTS": "100000 per second",
     "CHATAPP_RATE_SIGN_INS": "100000 per second",
     "CHATAPP_RATE_FILES": "100000 per second",
+    "CHATAPP_RATE_SEARCHES": "100000 per second",
 }
 
 

@@ -42,6 +42,7 @@ FEW = settings(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     rates = {"rate_messages": FAST, "rate_connections": FAST, "rate_guests": FAST, "rate_sign_ins": FAST}
+    rates["rate_searches"] = FAST
     server = Server(tmp_path_factory.mktemp("fuzzed") / "instance", **rates).start()
     yield server
     server.kill()

@@ -23,6 +23,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with narrow limits, behind a proxy that says who asks: each test has an address of its own."""
     folder = tmp_path_factory.mktemp("slow") / "instance"
     rates = {"rate_messages": "3 per hour", "rate_connections": "3 per hour", "rate_guests": "8 per hour"}
+    rates["rate_searches"] = "3 per hour"
     server = Server(folder, trusted_proxies="1", **rates).start()
     yield server
     server.kill()
@@ -237,6 +238,20 @@ def test_a_person_changes_their_account_and_makes_tokens_so_often_in_a_while(
     assert (page.status_code, int(page.headers["Retry-After"]) >= 1) == (429, True)
     assert (grace.me()["name"], grace.me()["status"]) == ("Grace the first", "away")
     assert boss.change(grace.id, name="Grace the third").status_code == 200  # her own allowance
+
+
+def test_a_person_searches_so_often_in_a_while_by_either_door(ada: Person, guest: Guests) -> None:
+    searches = [
+        ada.http.get("/api/search", params={"q": "x"}),
+        ada.http.get("/search", params={"q": "x"}),
+        ada.http.get("/api/search", params={"q": "?"}),  # also one that is not understood
+    ]
+    assert [answer.status_code for answer in searches] == [200, 200, 400]
+    assert too_fast(ada.http.get("/api/search", params={"q": "x"}))
+    page = ada.http.get("/search", params={"q": "x"}, headers=PAGE)
+    assert (page.status_code, 'role="alert"' in page.text) == (429, True)
+    assert ada.http.get("/search").status_code == 200
+    assert guest("grace").http.get("/api/search", params={"q": "x"}).status_code == 200
 
 
 # -- connections and guests -----------------------------------------------------------------------------

@@ -511,6 +511,8 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "frame ping": over_the_socket({"type": "ping"}),
     "POST /chats/": over_http("POST", "/chats/", data={"name": "a room"}),
     "POST /chats/direct": over_http("POST", "/chats/direct", data={"people": NONSENSE}),
+    "GET /api/search": over_http("GET", "/api/search?q=anything"),
+    "GET /search": over_http("GET", "/search?q=anything"),
     "GET /api/rooms": over_http("GET", "/api/rooms"),
     "POST /api/rooms (public)": over_http("POST", "/api/rooms", json={"name": "a room"}),
     "POST /api/rooms (private)": over_http("POST", "/api/rooms", json={"name": "a room", "kind": "private"}),

@@ -151,7 +151,9 @@ def ask(server: Server, question: str, *values: object) -> list[tuple[Any, ...]]
 
 
 def in_the_files(server: Server) -> bytes:
-    """The database file and its log, byte for byte, after the log was moved into the file."""
+    """The files of the database and of the search index, and their logs, byte for byte, after the database's
+    log was moved into its file.
+    """
     path = server.instance / "chat.db"
 
     def moved() -> bool:
@@ -159,8 +161,8 @@ def in_the_files(server: Server) -> bytes:
             return database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
     eventually(moved)
-    log = path.with_name("chat.db-wal")
-    return path.read_bytes() + (log.read_bytes() if log.exists() else b"")
+    files = [server.instance / f"{name}.db{end}" for name in ("chat", "search") for end in ("", "-wal")]
+    return b"".join(file.read_bytes() for file in files if file.exists())
 
 
 def guest_from(server: Server, name: str, address: str) -> Person:

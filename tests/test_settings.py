@@ -36,6 +36,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_guests": ("9 per hour", "9 per hour", "9 per hour"),
     "rate_sign_ins": ("6 per hour", "6 per hour", "6 per hour"),
     "rate_files": ("5 per hour", "5 per hour", "5 per hour"),
+    "rate_searches": ("5 per hour", "5 per hour", "5 per hour"),
     "sign_up": ("open", "open", "open"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
@@ -208,6 +209,7 @@ WRONG_TEXT = {
     "rate_files": ["many"],
     "file_limit": ["-1", "25 MB"],
     "files_total": ["-1"],
+    "rate_searches": ["often"],
     "sign_up": ["perhaps"],
     "public_url": [
         "chat.example",

@@ -67,19 +67,20 @@ def listed(connection: Connection, person: str) -> list[Listed]:
         .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
         .order_by(ROOMS.c.id)
     )
-    bans, parties = _bans(connection), _parties(connection, person)
+    banned, others = bans(connection), parties(connection, person)
     found = []
     for *columns, role, muted, notify in connection.execute(query):
         state = RoomState(*columns)
         members = {} if role is None else {person: role}
         rights = Rights(
-            state.rights, state.kind, state.posting, state.guests, members, bans.get(state.id, NOBODY)
+            state.rights, state.kind, state.posting, state.guests, members, banned.get(state.id, NOBODY)
         )
-        found.append(Listed(state, rights, bool(muted), parties.get(state.id, []), notify))
+        found.append(Listed(state, rights, bool(muted), others.get(state.id, []), notify))
     return found
 
 
-def _bans(connection: Connection) -> dict[int, Sanctions]:
+def bans(connection: Connection) -> dict[int, Sanctions]:
+    """The bans in force of each room that has any."""
     columns = SANCTIONS.c
     query = select(columns.room_id, columns.person_id, columns.device, columns.network, columns.until).where(
         columns.kind == "ban", columns.room_id.is_not(None), columns.lifted_at.is_(None)
@@ -87,11 +88,11 @@ def _bans(connection: Connection) -> dict[int, Sanctions]:
     rows: dict[int, list[Any]] = {}
     for room, *ban in connection.execute(query):
         rows.setdefault(room, []).append(ban)
-    return {room: Sanctions(bans) for room, bans in rows.items()}
+    return {room: Sanctions(imposed) for room, imposed in rows.items()}
 
 
-def _parties(connection: Connection, person: str) -> dict[int, list[Author]]:
-    """The other people of each direct room of `person`."""
+def parties(connection: Connection, person: str) -> dict[int, list[Author]]:
+    """The other people of each direct room of `person`, by name."""
     columns = MEMBERS.c
     own = select(columns.room_id).where(columns.person_id == person)
     query = (
@@ -100,10 +101,10 @@ def _parties(connection: Connection, person: str) -> dict[int, list[Author]]:
         .where(ROOMS.c.kind == "direct", columns.room_id.in_(own), columns.person_id != person)
         .order_by(columns.name)
     )
-    parties: dict[int, list[Author]] = {}
+    found: dict[int, list[Author]] = {}
     for room, other, name in connection.execute(query):
-        parties.setdefault(room, []).append(Author(other, name))
-    return parties
+        found.setdefault(room, []).append(Author(other, name))
+    return found
 
 
 def members(connection: Connection, room: int) -> list[Member]:

@@ -131,6 +131,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "rooms_api.presence": Operation({200: answers.Presence}),
     "rooms_api.read": Operation({204: None}, rooms.ReadUpTo),
     "rooms_api.typing": Operation({204: None}),
+    "search_api.find": Operation(
+        {200: answers.Found},
+        query=(
+            Query("q", str, "what to look for (docs/search.md)"),
+            Query("before", int, "the cursor of the page before"),
+            Query("limit", int, "at most so many messages, 1 to 50"),
+        ),
+    ),
     "tokens.index": Operation(
         {200: answers.Tokens}, query=(Query("everybodys", int, "1: all, for administrators"),)
     ),

@@ -43,6 +43,17 @@ class Other(Struct, frozen=True):
     here: bool
 
 
+class Found(Struct, frozen=True):
+    """Messages that were found, the newest first. `cursor`: what to send as `before` for the older ones;
+    null: there are none. `building`: the index is being made, older messages may be missing.
+    """
+
+    messages: list[Message]
+    cursor: int | None
+    names: dict[str, str] | UnsetType = UNSET
+    building: bool | UnsetType = UNSET
+
+
 class Room(Struct, frozen=True):
     """A room as the asker sees it. `cursor`: its newest number; `role`: the asker's part in it.
 

@@ -4,6 +4,7 @@
 // a click in the room's panel, never otherwise. Each message is told once, whichever page hears of it first: they
 // take turns by a lock, and storage has the newest number of each room that was told.
 
+import { covered } from "./markup.js";
 import { request, roomPath } from "./api.js";
 import { calls } from "./mentions.js";
 import { nameNow } from "./names.js";
@@ -80,10 +81,11 @@ export class Notifications {
 
   #tell({ room, seq, author, body }) {
     const { kind, name } = this.#rooms.about(room);
+    const words = covered(body);
     const who = nameNow(author);
     try {
       const said = new Notification(kind === "direct" ? who : `${who} in ${name}`, {
-        body: body.length > LENGTH ? `${body.slice(0, LENGTH)}…` : body,
+        body: words.length > LENGTH ? `${words.slice(0, LENGTH)}…` : words,
         icon: "/static/css/mark.svg",
         tag: `${room}.${seq}`,
       });

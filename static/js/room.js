@@ -327,9 +327,9 @@ function announce(words) {
   byId("announcement").textContent = words;
 }
 
-/** `#418` is the message 418, wherever in the log it is. */
+/** `#418`, or `#m418` as a quote and a search have it, is the message 418, wherever in the log it is. */
 async function goToPermalink() {
-  const seq = Number(/^#(\d{1,15})$/.exec(location.hash)?.[1]);
+  const seq = Number(/^#m?(\d{1,15})$/.exec(location.hash)?.[1]);
   if (!seq) return;
   if (!(await history.goTo(seq))) announce(`There is no message #${seq} here (any more)`);
 }

@@ -1,4 +1,4 @@
-// A room's details: local times.
+// A page with moments on it: local times.
 
 import { fillMoment } from "./times.js";
 

@@ -1,0 +1,87 @@
+"""The page on which somebody looks for messages. It works without JavaScript."""
+
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from chatapp import cursor, searching
+from chatapp.errors import BadRequest, ChatError, NoSuchRoom
+from chatapp.globals import get_hub, get_identity
+from chatapp.listing import ListedRoom, one
+from chatapp.markdown import covered
+from chatapp.pages.responses import lead_to, page
+from chatapp.pages.rooms import plain
+from chatapp.permissions import check, may
+from chatapp.search.marking import excerpt
+from chatapp.searching import Results
+from chatapp.threads import in_thread
+from chatapp.transports.search import before
+
+NAME_TYPED = 24  # characters of a room's name: for a longer one its number stands
+AROUND = 25  # messages behind the one to which a result leads
+
+bp = Blueprint("search", __name__)
+
+
+@bp.get("/search")
+def show() -> Response:
+    """What was found for `?q=`, older than `?before=`; `?in=`: the room that one comes from."""
+    if not may(get_identity(), "read"):
+        if get_identity().role == "banned":
+            check(get_identity(), "read")
+        return lead_to(url_for("rooms.index", next=request.full_path.rstrip("?")))
+    line, error, found = request.args.get("q", ""), None, None
+    if line.strip():
+        try:
+            found = searching.search(get_hub(), get_identity(), line, before(request.args.get("before")))
+        except ChatError as refusal:
+            error = refusal
+    room = _room(request.args.get("in"))
+    html = render_template(
+        "search.html",
+        line=line or _within(room),
+        room=room,
+        given=request.args,
+        results=_shown(found) if found else None,
+        older=found.cursor if found else None,
+        building=found.building if found else False,
+        error=str(error) if error else None,
+    )
+    return page(html, error)
+
+
+def _shown(found: Results) -> list[dict[str, Any]]:
+    bodies = [covered(result.message.body) for result in found.results]
+    pieces = in_thread(lambda: [excerpt(body, found.phrases) for body in bodies])
+    return [
+        {
+            "message": plain(result.message),
+            "room": result.room,
+            "pieces": those,
+            # The page of history in the middle of which it stands.
+            "href": url_for(
+                "rooms.show",
+                room_id=result.message.room,
+                before=result.message.seq + AROUND,
+                _anchor=f"m{result.message.seq}",
+            ),
+        }
+        for result, those in zip(found.results, pieces, strict=True)
+    ]
+
+
+def _room(text: str | None) -> ListedRoom | None:
+    """The room that one comes from, where it is one that one may read."""
+    try:
+        return one(get_hub(), get_identity(), cursor.number(text, "in")) if text else None
+    except (BadRequest, NoSuchRoom):
+        return None
+
+
+def _within(room: ListedRoom | None) -> str:
+    """What looks for something in that room, to be gone on with."""
+    if room is None:
+        return ""
+    if len(room.name) > NAME_TYPED or any(char in '"“”„‟' for char in room.name):
+        return f"in:{room.state.id} "
+    return f'in:"{room.name}" ' if " " in room.name else f"in:{room.name} "

@@ -1,0 +1,155 @@
+"""What keeps the index where the log is: one process, whichever comes first, reads what has changed.
+
+Of each room the index knows how far it has come (`Place`). What is new in the log is read from there on; what
+an entry of the log changes (`of`) is read anew as well, whatever it did to it. A room whose log has another
+name (cleared, restored, somebody was erased) is compared from its beginning.
+
+What may switch: all of it. In memory there is nothing but the places.
+"""
+
+import logging
+import time
+
+import gevent
+from gevent.lock import BoundedSemaphore
+
+from chatapp.errors import ChatError
+from chatapp.journal import Journal, reading, search_reading
+from chatapp.journal.search_reading import Place
+from chatapp.search.base import Index, IndexFault, entry
+from chatapp.trouble import Trouble
+
+LOOK_SECONDS = 0.5
+HOLD_SECONDS = 2.0  # between two tries to become the one who follows
+AGAIN_SECONDS = 1.0  # after something went wrong
+BATCH = 200  # messages, some 20 ms
+MANY = 1000  # messages that lack: then the index is behind
+# Of the log, those that change no other text than by being a text themselves.
+OWN = ("text", "reaction", "notice")
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Brings `index` to where `journal` is, and keeps it there."""
+
+    def __init__(self, journal: Journal, index: Index) -> None:
+        self._journal, self._index = journal, index
+        self._places: dict[int, Place] | None = None
+        self._version: int | None = None  # of the database, when the index was there last
+        self._behind: bool | None = None  # as it is noted; None: not known
+        self._turn = BoundedSemaphore(1)
+        self._stopped = False
+        self._trouble = Trouble(log, "the search index cannot be kept up to date")
+
+    def run(self) -> None:
+        """Follow the log for ever, where no other process does."""
+        while not self._stopped:
+            pause = LOOK_SECONDS
+            try:
+                if not self._index.hold():
+                    pause = HOLD_SECONDS
+                elif self._go_on():
+                    pause = 0
+                self._trouble.over()
+            except ChatError:  # the journal has said why
+                pause = AGAIN_SECONDS
+            except (IndexFault, OSError) as error:
+                self._places = None
+                if not self._stopped:  # in the middle of something
+                    self._trouble.tell(str(error))
+                pause = AGAIN_SECONDS
+            except Exception:
+                self._places = None
+                log.exception("the search index could not be brought up to date")
+                pause = AGAIN_SECONDS
+            gevent.sleep(pause)
+
+    def settle(self) -> None:
+        """Where no other process follows the log, bring the index to where the database is now, and take what
+        was forgotten out of its files: for a command beside a server that does not run. What fails is logged.
+        """
+        try:
+            if self._index.there() and self._index.hold():
+                self._go_on()
+                while self._tidy(at_once=True):
+                    pass
+                self._places = None
+                self._index.let_go()
+        except (ChatError, IndexFault, OSError) as error:
+            log.warning("the search index may still have what was removed: %s", error)
+
+    def stop(self) -> None:
+        """Begin nothing new; another process may follow."""
+        self._stopped = True
+
+    def _go_on(self) -> bool:
+        """Whether there is more to do at once."""
+        with self._turn:
+            version = self._journal.version()
+            if self._places is None or version is None or version != self._version:
+                self._catch_up()
+                self._version = version
+            return self._tidy(at_once=False)
+
+    def _catch_up(self) -> None:
+        if self._places is None:
+            self._places, self._behind = self._index.places(), None
+        places, there = self._places, self._journal.read(search_reading.places)
+        lack = sum(place.last - _reached(places.get(room), place) for room, place in there.items())
+        if lack > MANY:
+            self._note_behind(True)
+        replaced = bool(places.keys() - there.keys())
+        for room in places.keys() - there.keys():
+            self._index.drop(room)
+            del places[room]
+        for room, place in there.items():
+            known = places.get(room)
+            if known != place:
+                replaced |= known is not None and known.epoch != place.epoch
+                self._bring(places, room, place)
+            if self._stopped:
+                return
+        self._note_behind(False)
+        if replaced:
+            self._tidy(at_once=True)  # the next rounds go on with it
+
+    def _bring(self, places: dict[int, Place], room: int, place: Place) -> None:
+        """Bring one room to `place`, where the database was a moment ago."""
+        known = places.get(room)
+        reached = _reached(known, place)
+        if known is not None and (known.first != place.first or reached < known.last):
+            self._index.cut(room, place.first, place.last)
+        while True:
+            messages = self._journal.read(reading.after, room, reached, BATCH, place.last)
+            last = messages[-1].seq if len(messages) == BATCH else place.last
+            changed = {message.of for message in messages if message.of and message.kind not in OWN}
+            older = {seq for seq in changed if seq <= reached}
+            if older:
+                messages += self._journal.read(search_reading.messages, room, older)
+            begun = time.monotonic()
+            entries = [made for message in messages if (made := entry(message)) is not None]
+            at = place if last == place.last else Place(place.epoch, place.first, last)
+            self._index.put(room, at, reached + 1, last, entries, older)
+            places[room], reached = at, last
+            gevent.sleep(time.monotonic() - begun)  # others have as much of the machine
+            if reached == place.last or self._stopped:
+                return
+
+    def _note_behind(self, behind: bool) -> None:
+        if behind != self._behind:
+            self._index.note_behind(behind)
+            self._behind = behind
+
+    def _tidy(self, at_once: bool) -> bool:
+        begun = time.monotonic()
+        more = self._index.tidy(at_once)
+        gevent.sleep(time.monotonic() - begun)
+        return more
+
+
+def _reached(known: Place | None, place: Place) -> int:
+    """Up to which number the index has what the database has at `place`."""
+    if known is None or known.epoch != place.epoch or known.last > place.last:
+        return place.first - 1
+    return max(known.last, place.first - 1)

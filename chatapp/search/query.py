@@ -1,0 +1,129 @@
+"""What somebody looks for, read from the line that they typed (docs/search.md)."""
+
+import re
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from chatapp.errors import BadRequest
+from chatapp.message import DAY_MICROSECONDS
+from chatapp.search.words import is_unspaced, placed
+
+LINE_LIMIT = 300  # code points
+TERMS_LIMIT = 20
+BEGINNINGS_LIMIT = 5
+LEAST_BEGINNING = 3  # letters before a *: all words that begin so are gone through
+SAMPLES = {
+    "from": "ada",
+    "in": "Lobby",
+    "has": "link",
+    "before": "2026-11-30",
+    "after": "2026-11-23",
+}
+KINDS = ("link", "file")
+
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"'})  # as telephones write them
+_TERM = re.compile(
+    r'(?:(?P<operator>from|in|has|before|after):(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]*))'
+    r'|"(?P<phrase>[^"]*)"|(?P<chunk>[^\s"]+))',
+    re.IGNORECASE,
+)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Phrase(Struct, frozen=True):
+    """Words that stand one behind the other; `open`: the last one may go on."""
+
+    words: tuple[str, ...]
+    open: bool = False
+
+
+class Query(Struct, frozen=True):
+    """`phrases`: all of them. `authors`, `rooms`: any of those, as they were typed. `kinds`: all of them.
+
+    `after`, `before`: microseconds since 1970; from the first on, and before the second.
+    """
+
+    phrases: tuple[Phrase, ...] = ()
+    authors: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    after: int | None = None
+    before: int | None = None
+
+
+def parse(line: str) -> Query:
+    """Raises BadRequest for what asks for nothing, or cannot be understood; it says what to write."""
+    if len(line) > LINE_LIMIT:
+        raise BadRequest(f"A search has at most {LINE_LIMIT} characters")
+    line = line.translate(_QUOTES)
+    if line.count('"') % 2:
+        raise BadRequest('A quotation mark has no other end: write "some words"')
+    found = list(_TERM.finditer(line))
+    if len(found) > TERMS_LIMIT:
+        raise BadRequest(f"A search has at most {TERMS_LIMIT} words and conditions")
+    phrases: list[Phrase] = []
+    said: dict[str, list[str]] = {"from": [], "in": [], "has": [], "before": [], "after": []}
+    for term in found:
+        if term["operator"]:
+            said[term["operator"].lower()].append(_value(term))
+        else:
+            phrases += _phrase(term)
+    if sum(phrase.open for phrase in phrases) > BEGINNINGS_LIMIT:
+        raise BadRequest(f"A search has at most {BEGINNINGS_LIMIT} beginnings of words")
+    query = Query(
+        tuple(phrases),
+        tuple(said["from"]),
+        tuple(said["in"]),
+        tuple(map(_kind, said["has"])),
+        max((_day("after", value) for value in said["after"]), default=None),
+        min((_day("before", value) for value in said["before"]), default=None),
+    )
+    if not (query.phrases or query.authors or query.rooms or query.kinds):
+        raise BadRequest("Give a word to look for, or from:, in: or has:")
+    if query.after is not None and query.before is not None and query.after >= query.before:
+        raise BadRequest("No day is after the first of these and before the second")
+    return query
+
+
+def _value(term: re.Match[str]) -> str:
+    operator = term["operator"].lower()
+    value = (term["bare"] if term["quoted"] is None else term["quoted"]).strip()
+    if not value:
+        raise BadRequest(f"{operator}: wants something behind it, as in {operator}:{SAMPLES[operator]}")
+    return value
+
+
+def _phrase(term: re.Match[str]) -> list[Phrase]:
+    """The words of one piece of the line, if there are any: in quotation marks, or without a space."""
+    text = term["chunk"] if term["phrase"] is None else term["phrase"]
+    found = list(placed(text))
+    if not found:
+        return []
+    begun = term["chunk"] is not None and text.endswith("*")
+    if begun and len(found[-1].text) < LEAST_BEGINNING and not is_unspaced(found[-1].text):
+        raise BadRequest(f"{text}: a beginning of a word has at least {LEAST_BEGINNING} letters")
+    words = [word.text for word in found]
+    if is_unspaced(words[-1]):
+        # Of a run its last character is kept as well, but what is looked for may end within a run.
+        alone = len(words) == 1 or not is_unspaced(words[-2]) or found[-2].end != found[-1].end
+        return [Phrase(tuple(words), open=True)] if alone else [Phrase(tuple(words[:-1]))]
+    return [Phrase(tuple(words), open=begun)]
+
+
+def _kind(value: str) -> str:
+    if value.lower() not in KINDS:
+        raise BadRequest(f"has:{value} is nothing to look for: write has:link or has:file")
+    return value.lower()
+
+
+def _day(operator: str, value: str) -> int:
+    """The beginning of that day, UTC."""
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError(value)
+        day = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except ValueError:
+        raise BadRequest(f"{operator}:{value} is no day: write {operator}:{SAMPLES[operator]}") from None
+    days = day.toordinal() - datetime(1970, 1, 1).toordinal()
+    return max(0, days * DAY_MICROSECONDS)
