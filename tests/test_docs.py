@@ -78,6 +78,14 @@ def test_what_security_md_names_as_a_test_is_one() -> None:
     assert [name for name in named if name.rpartition("/")[2] not in found] == []
 
 
+def test_what_features_md_names_as_a_proof_is_a_test() -> None:
+    named = re.findall(r"`(test_\w+)(\.py)?`", DOCS["features.md"])
+    files = {path.stem for path in Path(ROOT, "tests").rglob("test_*.py")}
+    tests = set(re.findall(r"^def (test_\w+)\(", TESTS, re.MULTILINE))
+    assert len(named) > 50
+    assert [name for name, ending in named if name not in (files if ending else tests)] == []
+
+
 def test_the_counts_of_the_hostile_suite_and_of_the_matrix_are_true() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/hostile"],
