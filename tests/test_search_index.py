@@ -9,7 +9,7 @@ import pytest
 from chatapp.journal import reading, search_reading
 from chatapp.journal.search_reading import Place
 from chatapp.message import Author, Message, format_time
-from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite
+from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite, sqlite_file
 from chatapp.search.base import Entry, Index
 
 NOON = 1_790_000_000_000_000  # microseconds since 1970
@@ -106,7 +106,7 @@ def test_what_was_forgotten_is_taken_out_of_the_files_when_that_is_due(index: In
 
 def test_what_takes_too_long_is_given_up(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "FIND_SECONDS", -1)
-    monkeypatch.setattr(sqlite, "LOOK_STEPS", 1)
+    monkeypatch.setattr(sqlite_file, "LOOK_STEPS", 1)
     put(index, 1, *["alpha"] * 50)
     with pytest.raises(TooSlow):
         numbers(index, "alpha")
