@@ -1,12 +1,15 @@
 """What every index of the search does: the same contract for each kind (there is one)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chatapp.journal import reading, search_reading
 from chatapp.journal.search_reading import Place
-from chatapp.search import IndexFault, TooSlow, Wanted, parse, sqlite
+from chatapp.message import Author, Message, format_time
+from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite, sqlite_file
 from chatapp.search.base import Entry, Index
 
 NOON = 1_790_000_000_000_000  # microseconds since 1970
@@ -103,7 +106,7 @@ def test_what_was_forgotten_is_taken_out_of_the_files_when_that_is_due(index: In
 
 def test_what_takes_too_long_is_given_up(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "FIND_SECONDS", -1)
-    monkeypatch.setattr(sqlite, "LOOK_STEPS", 1)
+    monkeypatch.setattr(sqlite_file, "LOOK_STEPS", 1)
     put(index, 1, *["alpha"] * 50)
     with pytest.raises(TooSlow):
         numbers(index, "alpha")
@@ -124,3 +127,47 @@ def test_one_process_changes_it_and_all_may_look(index: Index, tmp_path: Path) -
     put(other, 1, "beta")
     assert numbers(index, "beta") == [(1, 1)]
     other.close()
+
+
+class Logs:
+    """What a follower asks the journal: rooms with texts in them."""
+
+    def __init__(self) -> None:
+        self.texts: dict[int, list[str]] = {}
+
+    def version(self) -> int:
+        return sum(map(len, self.texts.values()))
+
+    def read(self, question: Callable[..., Any], *args: Any) -> Any:
+        if question is search_reading.places:
+            return {room: Place("e", 1, len(texts), len(texts) + 1) for room, texts in self.texts.items()}
+        assert question is reading.after
+        room, after, limit, until = args
+        return [
+            Message(room, seq, "text", Author("u1", "ada"), format_time(NOON + seq * 1000 + room), text)
+            for seq, text in enumerate(self.texts[room], 1)
+            if after < seq <= until
+        ][:limit]
+
+
+def test_what_is_said_now_waits_for_no_long_log_that_is_still_gone_through(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("ROUND_SECONDS", -1), ("BATCH", 2), ("MANY", 5)):
+        monkeypatch.setattr(follower, name, value)
+    logs = Logs()
+    logs.texts = {1: [f"old {number}" for number in range(20)]}
+    following = Follower(logs, index)  # type: ignore[arg-type]
+
+    def found(word: str) -> Found:
+        return index.find(Wanted(parse(word).phrases, (), (), ROOMS), 100)
+
+    assert following._go_on()
+    logs.texts[2] = ["news"]
+    assert following._go_on()
+    assert len(found("news").hits) == 1
+    assert (len(found("old").hits), found("old").behind) == (4, True)
+    while following._go_on():
+        pass
+    assert (len(found("old").hits), found("old").behind) == (20, False)
+    assert index.places() == {1: Place("e", 1, 20, 21), 2: Place("e", 1, 1, 2)}

@@ -21,6 +21,7 @@ from chatapp.trouble import Trouble
 
 LOOK_SECONDS = 0.5
 HOLD_SECONDS = 2.0  # between two tries to become the one who follows
+ROUND_SECONDS = 5.0  # before what is new meanwhile has its turn
 AGAIN_SECONDS = 1.0  # after something went wrong
 BATCH = 200  # messages, some 20 ms
 MANY = 1000  # messages that lack: then the index is behind
@@ -38,6 +39,7 @@ class Follower:
         self._places: dict[int, Place] | None = None
         self._version: int | None = None  # of the database, when the index was there last
         self._behind: bool | None = None  # as it is noted; None: not known
+        self._replaced = False  # logs, since something was tidied up
         self._turn = BoundedSemaphore(1)
         self._stopped = False
         self._trouble = Trouble(log, "the search index cannot be kept up to date")
@@ -71,8 +73,7 @@ class Follower:
         """
         try:
             if self._index.there() and self._index.hold():
-                self._go_on()
-                while self._tidy(at_once=True):
+                while self._go_on() or self._tidy(at_once=True):
                     pass
                 self._places = None
                 self._index.let_go()
@@ -87,36 +88,39 @@ class Follower:
         """Whether there is more to do at once."""
         with self._turn:
             version = self._journal.version()
+            there = True
             if self._places is None or version is None or version != self._version:
-                self._catch_up()
-                self._version = version
-            return self._tidy(at_once=False)
+                there = self._catch_up(time.monotonic() + ROUND_SECONDS)
+                self._version = version if there else None
+            return self._tidy(at_once=False) or not there
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, until: float) -> bool:
+        """Bring all rooms to where the database is, those first that lack least, so that what is said now
+        waits for no old log. Whether they are there: it ends `until` (monotonic).
+        """
         if self._places is None:
             self._places, self._behind = self._index.places(), None
         places, there = self._places, self._journal.read(search_reading.places)
-        lack = sum(place.last - _reached(places.get(room), place) for room, place in there.items())
-        if lack > MANY:
+        lacks = {room: place.last - _reached(places.get(room), place) for room, place in there.items()}
+        if sum(lacks.values()) > MANY:
             self._note_behind(True)
-        replaced = bool(places.keys() - there.keys())
         for room in places.keys() - there.keys():
+            self._replaced = True
             self._index.drop(room)
             del places[room]
-        for room, place in there.items():
-            known = places.get(room)
-            if known != place:
-                replaced |= known is not None and known.epoch != place.epoch
-                self._bring(places, room, place)
-            if self._stopped:
-                return
+        for room in sorted(lacks, key=lambda room: lacks[room]):
+            if places.get(room) != there[room] and not self._bring(places, room, there[room], until):
+                return False
         self._note_behind(False)
-        if replaced:
+        if self._replaced:
             self._tidy(at_once=True)  # the next rounds go on with it
+            self._replaced = False
+        return True
 
-    def _bring(self, places: dict[int, Place], room: int, place: Place) -> None:
-        """Bring one room to `place`, where the database was a moment ago."""
+    def _bring(self, places: dict[int, Place], room: int, place: Place, until: float) -> bool:
+        """Bring one room to `place`, where the database was a moment ago; whether it is there."""
         known = places.get(room)
+        self._replaced |= known is not None and known.epoch != place.epoch
         reached = _reached(known, place)
         if known is not None and (known.first != place.first or reached < known.last):
             self._index.cut(room, place.first, place.last)
@@ -133,8 +137,10 @@ class Follower:
             self._index.put(room, at, reached + 1, last, entries, older)
             places[room], reached = at, last
             gevent.sleep(time.monotonic() - begun)  # others have as much of the machine
-            if reached == place.last or self._stopped:
-                return
+            if reached == place.last:
+                return True
+            if self._stopped or time.monotonic() > until:
+                return False
 
     def _note_behind(self, behind: bool) -> None:
         if behind != self._behind:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TypeVar
-from urllib.parse import quote
 
 from gevent.lock import BoundedSemaphore
 from gevent.queue import LifoQueue
@@ -21,17 +20,15 @@ from gevent.queue import LifoQueue
 from chatapp.journal.search_reading import Place
 from chatapp.search.base import Entry, Found, Hit, Index, IndexFault, TooSlow, Wanted
 from chatapp.search.query import Phrase
+from chatapp.search.sqlite_file import FORM, Reader, code, connect, identity, is_lost, make_file, remove
 from chatapp.threads import in_thread
 from chatapp.trouble import Trouble
 
 T = TypeVar("T")
 
-FORM = 1  # of the file and of the words in it (words.py, base.py): of another form it is made anew
 NEWEST = 2**53  # an entry's number is this less its time
 READERS = 2  # at a time; the threadpool is the database's too
-BUSY_SECONDS = 5
 FIND_SECONDS = 2.0
-LOOK_STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 # So many rooms are named in what FTS5 is asked for; where it may be more of them, what it finds is looked at
 # one by one. (It goes through all that it is given for each entry that comes into question.)
 NAMED_ROOMS = 20
@@ -41,26 +38,11 @@ TIDY_PAGES = 200  # some 40 ms
 SAME_TIME = 1000  # microseconds by which an entry may pass for older than it is
 ROOM = "\ue000"  # marks in which room it is
 
-SCHEMA = """
-CREATE TABLE texts (
-    id INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL, words TEXT NOT NULL);
-CREATE UNIQUE INDEX texts_by_seq ON texts (room, seq);
-CREATE TABLE places (
-    room INTEGER PRIMARY KEY, epoch TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    revision INTEGER NOT NULL);
-CREATE TABLE notes (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE VIRTUAL TABLE terms USING fts5 (
-    text, content='', columnsize=0,
-    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* M* Co So'");
-INSERT INTO terms (terms, rank) VALUES ('usermerge', 2);
-INSERT INTO notes VALUES ('behind', 1);
-"""
 FIND = """
 SELECT texts.id, texts.room, texts.seq, texts.words FROM terms CROSS JOIN texts ON texts.id = terms.rowid
 WHERE terms MATCH ? AND terms.rowid > ? AND terms.rowid <= ?
 AND texts.room IN (SELECT value FROM json_each(?)) ORDER BY terms.rowid LIMIT ?
 """
-LOST = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +57,7 @@ class SqliteIndex(Index):
         self._written: tuple[int, int] | None = None  # which file that one is to
         self._turn = BoundedSemaphore(1)  # one native thread at a time on it
         self._unreadable = Trouble(log, "the search index cannot be read")
-        self._readers: LifoQueue[_Reader | None] = LifoQueue(items=[None] * READERS)
+        self._readers: LifoQueue[Reader | None] = LifoQueue(items=[None] * READERS)
 
     # -- changing it -------------------------------------------------------------------------------
 
@@ -226,9 +208,9 @@ class SqliteIndex(Index):
                 connection.execute("COMMIT")
             except (sqlite3.Error, OSError) as error:
                 self._close_writer()
-                if _code(error) in LOST:
+                if is_lost(error):
                     log.warning("%s is damaged (%s): it is made anew", self._path, error)
-                    _remove(self._path)
+                    remove(self._path)
                 raise IndexFault(str(error)) from None
             except BaseException:
                 self._close_writer()  # with what it has begun
@@ -239,17 +221,17 @@ class SqliteIndex(Index):
             return in_thread(guarded)
 
     def _open_writer(self, make: bool) -> sqlite3.Connection:
-        if self._writer is not None and _identity(self._path) == self._written:
+        if self._writer is not None and identity(self._path) == self._written:
             return self._writer
         self._close_writer()
         if not make:
             raise IndexFault("its file was removed")
         if os.path.exists(self._path):
-            self._writer = _connect(self._path)
+            self._writer = connect(self._path)
             if self._writer.execute("PRAGMA user_version").fetchone()[0] != FORM:
                 self._close_writer()
-        self._writer = self._writer or _make(self._path)
-        self._written = _identity(self._path)
+        self._writer = self._writer or make_file(self._path)
+        self._written = identity(self._path)
         return self._writer
 
     def _close_writer(self) -> None:
@@ -262,22 +244,22 @@ class SqliteIndex(Index):
 
         def guarded() -> T:
             nonlocal kept
-            file = _identity(self._path)
+            file = identity(self._path)
             try:
                 if kept is None or kept.file != file:
                     if kept is not None:
                         kept.close()
                     kept = None
-                    kept = _Reader(self._path)
+                    kept = Reader(self._path)
                 kept.until = time.monotonic() + FIND_SECONDS
                 return job(kept.connection)
             except sqlite3.Error as error:
                 broken, kept = kept, None
                 if broken is not None:
                     broken.close()
-                if _code(error) == sqlite3.SQLITE_INTERRUPT:
+                if code(error) == sqlite3.SQLITE_INTERRUPT:
                     raise TooSlow() from None
-                if _code(error) in LOST and file == _identity(self._path):
+                if is_lost(error) and file == identity(self._path):
                     with suppress(OSError):
                         os.unlink(self._path)  # who holds the index notices that, and makes it anew
                 raise IndexFault(str(error)) from None
@@ -292,63 +274,6 @@ class SqliteIndex(Index):
             self._readers.put(kept)
         self._unreadable.over()
         return answer
-
-
-class _Reader:
-    """A connection that looks things up, and gives up when it is `until` (monotonic)."""
-
-    def __init__(self, path: str) -> None:
-        self.until = 0.0
-        self.file = _identity(path)
-        self.connection = _connect(path)
-        self.connection.execute("PRAGMA query_only=ON")
-        self.connection.set_progress_handler(lambda: time.monotonic() > self.until, LOOK_STEPS)
-
-    def close(self) -> None:
-        self.connection.close()
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    """To a file that there is."""
-    connection = sqlite3.connect(
-        f"file:{quote(path)}?mode=rw",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    connection.execute("PRAGMA secure_delete=ON")  # what was forgotten is not in the file any more
-    connection.execute("PRAGMA synchronous=NORMAL")  # the last seconds may be lost, they are indexed again
-    return connection
-
-
-def _make(path: str) -> sqlite3.Connection:
-    """A new file, for this user only."""
-    _remove(path)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = _connect(path)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORM}; COMMIT;")
-    return connection
-
-
-def _remove(path: str) -> None:
-    # The log first: found beside a new file it would be taken for that one's.
-    for end in ("-wal", "-shm", ""):
-        with suppress(FileNotFoundError):
-            os.unlink(path + end)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _code(error: Exception) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _is_kept(entry: Entry, number: int, words: str) -> bool:
