@@ -19,12 +19,12 @@ AT_ONCE = 500  # who writes meanwhile waits for the transaction
 log = logging.getLogger(__name__)
 
 
-def run(journal: Journal, uploads: Uploads) -> None:
-    """Collect for ever. Switches."""
+def run(journal: Journal, uploads: Uploads, undo_seconds: int) -> None:
+    """Collect for ever. `undo_seconds`: how long a deletion may be taken back. Switches."""
     while True:
         gevent.sleep(SECONDS)
         try:
-            collect(journal, uploads, time.time() - KEPT_SECONDS)
+            collect(journal, uploads, time.time() - max(KEPT_SECONDS, undo_seconds))
         except ChatError:  # the journal has said why; the next time tries again
             pass
         except Exception:

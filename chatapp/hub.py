@@ -90,7 +90,7 @@ class Hub:
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
-        gevent.spawn(collection.run, self.journal, self.uploads)
+        gevent.spawn(collection.run, self.journal, self.uploads, self.config.undo_seconds)
         gevent.spawn(self.follower.run)
 
     def drain(self, seconds: float) -> None:

@@ -1,7 +1,8 @@
 """Who is called in a text: `@` and somebody's name, which may have spaces in it. Of names of which one begins
 another the longest that there is counts; names are compared as everywhere (names.py).
 
-What stands between backticks is code, and calls nobody. Nor does an `@` behind a letter: that is an address.
+What stands between backticks or in a block of code calls nobody. Nor does an `@` behind a letter or a slash:
+that is an address.
 """
 
 import re
@@ -15,8 +16,9 @@ from chatapp.text import NAME_LIMIT
 
 KEYS_LIMIT = 300  # of one text: to make one takes 80 µs. What is behind is only text
 
+_FENCE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
-_SIGN = re.compile(r"(?<![\w@])@(?=[^\s@])")
+_SIGN = re.compile(r"(?<![\w@/])@(?=[^\s@])")
 # Where a name may end: not within a word, but within what scripts have that put no space between words.
 _END = re.compile(
     r"(?<=\S)(?:(?!(?<=\w)\w)"
@@ -31,7 +33,9 @@ key = lru_cache(4096)(names.key)
 
 def calls(body: str) -> list[Call]:
     """What in `body` might call somebody."""
-    bare = _CODE.sub(lambda code: " " * len(code[0]), body) if "`" in body else body
+    bare = body
+    for code in (_FENCE, _CODE) if "`" in body or "~~~" in body else ():
+        bare = code.sub(lambda found: " " * len(found[0]), bare)
     found: list[Call] = []
     for sign in _SIGN.finditer(bare):
         if sum(map(len, found)) >= KEYS_LIMIT:

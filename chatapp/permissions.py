@@ -255,10 +255,12 @@ def outranks(identity: Identity, person: str, rights: Rights) -> bool:
 
 
 def may_restore(who: str, author: str, deleted_by: str, any_author: bool) -> bool:
-    """Whether `who` may bring a deleted text back: what its author deleted nobody else does, what a moderator
-    deleted, whoever moderates (`any_author`). All three are ids.
+    """Whether `who` may bring a deleted text back: what its author deleted, they alone; what a moderator did,
+    whoever moderates (`any_author`) but its author; what was deleted from the shell, that alone. All are ids.
     """
-    return who == author if deleted_by == author else any_author
+    if deleted_by in (author, SYSTEM.id):
+        return who == deleted_by
+    return any_author and who != author
 
 
 def visible(identity: Identity, rights: Rights) -> bool:

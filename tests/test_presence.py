@@ -1,5 +1,6 @@
 """Presence at the end of a process: what it has with the bus is finished before that is closed."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,10 +44,12 @@ class SlowBus:
         self.noted.append("closed")
 
 
-def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_none_afterwards() -> None:
+def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_none_afterwards(
+    tmp_path: Path,
+) -> None:
     bus: Any = SlowBus()
     journal: Any = SimpleNamespace(finish=lambda seconds: True, version=lambda: 1)
-    hub = Hub(Config(), journal, bus)
+    hub = Hub(Config(instance_path=str(tmp_path)), journal, bus)
     hub.start()
     hub.presence.enter(1, Author("g1", "ada", True))
     with gevent.Timeout(UNIT):

@@ -337,8 +337,10 @@ def test_without_a_script_a_message_is_reported_and_settled_by_forms(
 ) -> None:
     said = mallory.say(room, "buy my <b>boots</b>")
     link = f"/chats/{room}/report/{said['seq']}"
-    assert f'href="{link}"' in grace.http.get(f"/chats/{room}/").text
-    assert f'href="{link}"' not in mallory.http.get(f"/chats/{room}/").text
+    more = f"/chats/{room}/messages/{said['seq']}/"
+    assert f'href="{more}"' in grace.http.get(f"/chats/{room}/").text
+    assert f'href="{link}"' in grace.http.get(more).text
+    assert f'href="{link}"' not in mallory.http.get(more).text
     assert "buy my &lt;b&gt;boots&lt;/b&gt;" in grace.http.get(link).text
     answer = grace.http.post(link, data={"why": "x" * 300})
     assert answer.status_code == 400

@@ -257,3 +257,41 @@ def test_the_undo_of_a_settled_report_is_one_like_any_other(
     assert settled.status_code == 204, settled.text
     assert refusal(owner, den, said) == "done"
     assert grace.read(den, after=0)["messages"][0]["body"] == "spam"
+
+
+def test_what_was_deleted_in_a_terminal_comes_back_there_alone_and_a_moderators_deed_holds_for_its_author(
+    server: Server, owner: Member, den: int
+) -> None:
+    boss = administrator(server)
+    in_terminal, by_boss = (owner.say(den, word)["seq"] for word in ("one", "two"))
+    assert server.console("room", "delete", den, in_terminal, "--yes").status == 0
+    turn(boss, den, "delete", by_boss)
+    assert [refusal(who, den, in_terminal) for who in (owner, boss)] == ["forbidden"] * 2
+    assert refusal(owner, den, by_boss) == "forbidden"
+    assert server.console("room", "restore", den, in_terminal).status == 0
+    assert refusal(boss, den, by_boss) == "done"
+
+
+def test_who_is_erased_is_not_called_again_by_what_comes_back(
+    server: Server, owner: Member, den: int
+) -> None:
+    with closing(member(server, "mary")) as mary:
+        said = owner.say(den, f"ask @{mary.name}")["seq"]
+        turn(owner, den, "delete", said)
+        done = server.console("user", "erase", mary.name, "--messages", "keep", "--yes")
+        assert done.status == 0, done.err
+    assert "mentions" not in turn(owner, den, "restore", said)
+    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
+        assert mary.id not in "\n".join(database.iterdump())
+
+
+def test_who_brings_something_back_does_not_keep_the_words_of_others_among_theirs(
+    server: Server, owner: Member, den: int, grace: Person
+) -> None:
+    secret = uuid.uuid4().hex
+    said = grace.say(den, secret)["seq"]
+    turn(owner, den, "delete", said)
+    turn(owner, den, "restore", said)
+    kept = server.console("user", "export", owner.name).out
+    assert '"restore"' in kept
+    assert secret not in kept

@@ -66,6 +66,13 @@ def give(connection: Connection, room: int, seq: int, files: Sequence[File]) -> 
     connection.execute(update(FILES).where(_COLUMNS.room_id == room, _COLUMNS.id.in_(ids)).values(seq=seq))
 
 
+def let_go(connection: Connection, room: int, seq: int) -> None:
+    """Forget at once what a message had as files: it will not come back. Their contents are collected."""
+    message = and_(MESSAGES.c.room_id == room, MESSAGES.c.seq == seq)
+    connection.execute(update(MESSAGES).where(message).values(files=None))
+    connection.execute(delete(FILES).where(_COLUMNS.room_id == room, _COLUMNS.seq == seq))
+
+
 def collect(connection: Connection, files: Collection[str], before: int) -> int:
     """Forget those of `files` that are to go still; how many that were."""
     due = connection.execute(_due(before).where(_COLUMNS.id.in_(files))).all()

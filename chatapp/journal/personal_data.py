@@ -86,13 +86,7 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
         # Without their name, which the table of members has beside each: `name` there is no room's.
         "rooms": _rows(connection, MEMBERS, MEMBERS.c.person_id == person, without={"person_id", "name"}),
         "read": _rows(connection, READS, READS.c.person_id == person, without={"person_id"}),
-        "messages": _rows(
-            connection,
-            MESSAGES,
-            MESSAGES.c.author_id == person,
-            without={"author_id", "guest"},
-            order=(MESSAGES.c.room_id, MESSAGES.c.seq),
-        ),
+        "messages": _messages_of(connection, person),
         # What they said and somebody deleted, as long as it may come back, without by whom.
         "deleted_texts": _rows(connection, DELETED_TEXTS, _said_by(person), without={"by_id"}),
         "called_in": _rows(connection, MENTIONS, MENTIONS.c.person_id == person, without={"person_id"}),
@@ -123,6 +117,17 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
         ),
         "audit": _audit_of(connection, person),
     }
+
+
+def _messages_of(connection: Connection, person: str) -> list[dict[str, Any]]:
+    """What somebody said and did; of what they brought back not the words, which may be somebody else's."""
+    columns = MESSAGES.c
+    order = (columns.room_id, columns.seq)
+    found = _rows(connection, MESSAGES, columns.author_id == person, {"author_id", "guest"}, order)
+    for message in found:
+        if message["kind"] == "restore":
+            message |= {"body": "", "called": None, "files": None}
+    return found
 
 
 def _audit_of(connection: Connection, person: str) -> list[dict[str, Any]]:
@@ -349,6 +354,12 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
     for row in connection.execute(calling).all():
         left = {words: person for words, person in row.called.items() if person != request.person}
         place = update(MESSAGES).where(columns.room_id == row.room_id, columns.seq == row.seq)
+        connection.execute(place.values(called=left or None))
+    deleted = DELETED_TEXTS.c
+    calling = select(deleted.room_id, deleted.seq, deleted.called).where(_has(deleted.called, request.person))
+    for row in connection.execute(calling).all():
+        left = {words: person for words, person in row.called.items() if person != request.person}
+        place = update(DELETED_TEXTS).where(deleted.room_id == row.room_id, deleted.seq == row.seq)
         connection.execute(place.values(called=left or None))
     # Without the client_id: it is unique for each author, and they become others.
     names = {"author_id": request.alias, "author_name": NAME, "guest": False, "client_id": None}

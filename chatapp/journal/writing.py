@@ -477,6 +477,8 @@ class _Transaction:
             if post.undo_seconds:
                 until = min(now() + post.undo_seconds * 1_000_000, 2**63 - 1)
                 statements.keep_deleted(self._connection, original, post.author.id, until)
+            elif original.files:
+                file_statements.let_go(self._connection, original.room_id, original.seq)
         else:
             did = "brought back"
             files = reading.files_of(original)

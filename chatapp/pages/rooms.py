@@ -209,7 +209,7 @@ def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     """The numbers of the deleted ones among `messages` that who asks may bring back. Switches."""
     hub, identity = get_hub(), get_identity()
     deleted = [message.seq for message in messages if message.deleted_at is not UNSET]
-    if not deleted or not may(identity, "post", room.rights):
+    if not deleted or room.closed or not may(identity, "post", room.rights):
         return set()
     any_author = may(identity, "change_any", room.rights)
     now = time.time_ns() // 1000

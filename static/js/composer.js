@@ -2,6 +2,7 @@
 // its own, the answer to one, or what one of one's own shall say instead.
 
 import { formatByKeys } from "./formats.js";
+import { covered } from "./markup.js";
 import { nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
 
@@ -76,6 +77,7 @@ export class Composer extends EventTarget {
 
   /** Puts `words` back to be written anew, before a draft that stands here. */
   bringBack(words) {
+    if (this.#other) this.#giveUp();
     const draft = this.#field.value;
     this.#field.value = draft.trim() ? `${words}\n\n${draft}` : words;
     this.#field.setSelectionRange(words.length, words.length);
@@ -139,6 +141,7 @@ export class Composer extends EventTarget {
   }
 
   #turnTo(other) {
+    this.#wait(false); // what waited for its files is a draft again
     this.#other = other;
     this.#showOther();
     this.focus();
@@ -168,7 +171,7 @@ export class Composer extends EventTarget {
     const whom = document.createElement("bdi");
     whom.textContent = nameNow(message.author);
     if (kind === "edit") words.textContent = "Editing your message";
-    else words.replaceChildren("Answering ", whom, `: ${message.body}`);
+    else words.replaceChildren("Answering ", whom, `: ${covered(message.body)}`);
   }
 
   #changed() {

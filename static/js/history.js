@@ -51,11 +51,19 @@ export class History {
     if (!this.#log.atEdge) await this.#load(() => this.#loadNewest());
   }
 
-  /** Resolves when the message `seq` is on the page, with what is around it, and leads there. Else: false. */
+  /**
+   * Brings the message `seq` onto the page, with what is around it, and leads there. Resolves with whether it is there;
+   * null where that could not be found out.
+   */
   async goTo(seq) {
     while (this.#loading) await this.#loading;
-    if (!this.#log.reveal(seq)) await this.#load(() => this.#loadAround(seq));
-    return this.#log.reveal(seq);
+    if (this.#log.reveal(seq)) return true;
+    let loaded = false;
+    await this.#load(async () => {
+      await this.#loadAround(seq);
+      loaded = true;
+    });
+    return loaded ? this.#log.reveal(seq) : null;
   }
 
   /** An observer tells only of changes; to be told again of what is still in view it has to begin again. */
@@ -119,7 +127,7 @@ export class History {
 
   async #loadAround(seq) {
     const messages = await this.#page({ before: seq + PAGE / 2 });
-    if (!messages.some((message) => message.seq === seq)) return;
+    if (!messages.some((message) => message.seq === seq && ["text", "notice"].includes(message.kind))) return;
     this.#log.begin(messages, messages.at(-1).seq);
     this.#arrive();
     this.reset();

@@ -112,6 +112,7 @@ export class Log extends EventTarget {
     this.#scroller.keepPlace(() => {
       this.#rows.prepend(shown);
       if (this.#rows.count > WINDOW) this.#trimFoot();
+      this.#rows.markNew(this.#newFrom);
     });
     this.#changed();
     return shown.length;
@@ -122,7 +123,7 @@ export class Log extends EventTarget {
     let brought = 0;
     this.#scroller.keepPlace(() => {
       brought = this.#addAtFoot(messages);
-      if (this.#rows.count > WINDOW) this.first = this.#rows.trimHead(WINDOW);
+      if (this.#rows.count > WINDOW) this.#trimHead();
     });
     return brought;
   }
@@ -188,7 +189,7 @@ export class Log extends EventTarget {
 
   #follow(messages) {
     this.#addAtFoot(messages);
-    if (this.#rows.count > WINDOW) this.first = this.#rows.trimHead(WINDOW);
+    if (this.#rows.count > WINDOW) this.#trimHead();
     this.#scroller.toFoot();
     this.#changed();
   }
@@ -203,6 +204,11 @@ export class Log extends EventTarget {
     if (shown.includes(this.#newFrom)) this.#rows.markNew(this.#newFrom);
     this.#changed();
     return shown.length;
+  }
+
+  #trimHead() {
+    this.first = this.#rows.trimHead(WINDOW);
+    this.#rows.markNew(this.#newFrom);
   }
 
   #trimFoot() {

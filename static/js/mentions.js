@@ -12,7 +12,7 @@ export function markMentions(element, { mentions = [], called = [] }, me) {
   if (mentions.length === 0) return;
   const people = new Map(called.map((words, index) => [words, mentions[index]]));
   const longestFirst = [...people.keys()].sort((one, other) => other.length - one.length);
-  const call = new RegExp(`(?<![\\p{L}\\p{N}_@])@(?:${longestFirst.map(escaped).join("|")})`, "gu");
+  const call = new RegExp(`(?<![\\p{L}\\p{N}_@/])@(?:${longestFirst.map(escaped).join("|")})`, "gu");
   for (const node of textNodes(element)) {
     const parts = cut(node.data, call);
     if (parts.length > 1 || parts[0].isCall) node.replaceWith(...parts.map((part) => shown(part, people, me)));

@@ -1,6 +1,7 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { covered } from "./markup.js";
 import { pageAt } from "./pages.js";
 import { copyOf } from "./templates.js";
 import { nameNow } from "./names.js";
@@ -65,7 +66,7 @@ export class MessageMenu extends EventTarget {
     if (event.target !== row || event.ctrlKey || event.metaKey || event.altKey) return;
     const act = KEYS[event.key];
     const message = this.#messageOf(row);
-    if (!act || !message) return;
+    if (!act || !message || event.repeat) return;
     event.preventDefault();
     if (act === "more" || act === "react") this.#open(message, row, { marksOnly: act === "react" });
     else if (this.#may(act, message)) this.#do(act, message);
@@ -127,13 +128,13 @@ export class MessageMenu extends EventTarget {
     this.#message = message;
     this.#menu.replaceChildren(this.#filled(message, marksOnly));
     this.#show(opener);
-    this.#menu.querySelector("button:not([hidden])")?.focus();
+    [...this.#menu.querySelectorAll("button, a")].find((each) => each.checkVisibility())?.focus();
   }
 
   #filled(message, marksOnly) {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
-    content.querySelector(".actions-said").textContent = message.body;
+    content.querySelector(".actions-said").textContent = covered(message.body);
     content.classList.toggle("marks-only", marksOnly);
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
@@ -193,10 +194,15 @@ export class MessageMenu extends EventTarget {
   }
 
   #do(act, message) {
-    if (act === "delete") this.#change({ kind: "delete", of: message.seq });
+    if (act === "delete") this.#delete(message);
     else if (act === "copy") this.#copy(message.body, "Copied");
     else if (act === "link") this.#copy(`${location.origin}/chats/${message.room}/#${message.seq}`, "Link copied");
     else this.dispatchEvent(new CustomEvent(act, { detail: message }));
+  }
+
+  #delete({ seq }) {
+    const isForGood = this.#menu.dataset.undo === "0";
+    if (!isForGood || confirm("Delete this message for good?")) this.#change({ kind: "delete", of: seq });
   }
 
   /** Undo is a form that works without a script; here it needs no new page. */

@@ -50,7 +50,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
 export function pendingRow(item, quoted) {
   const row = messageRow(item, { me: item.author, quoted });
   row.dataset.clientId = item.client_id;
-  if (item.state === "failed") row.append(failure(item.reason));
+  if (item.state === "failed") row.append(failure(item));
   else {
     row.classList.add("pending");
     const fate = copyOf("fate");
@@ -119,10 +119,11 @@ function moderates(part) {
   return "moderates" in part.dataset;
 }
 
-/** What its author deleted nobody else brings back; what a moderator deleted, whoever moderates. */
+/** The rule is `may_restore` of chatapp/permissions.py. */
 function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by }, me) {
   if (!form) return;
-  const mine = by?.id === author.id ? me.id === author.id : moderates(form);
+  const isTheirs = [author.id, "system"].includes(by?.id);
+  const mine = isTheirs ? me.id === by.id : moderates(form) && me.id !== author.id;
   const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - Date.now() : 0;
   form.hidden = !by || !mine || left <= 0;
   if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;
@@ -139,10 +140,11 @@ function reactionItem({ mark, names, own }) {
   return item;
 }
 
-function failure({ code, message }) {
+function failure({ kind, reason: { code, message } }) {
   const line = copyOf("failed");
-  line.querySelector(".reason-words").textContent = REASONS[code] ?? `Not sent: ${message}`;
-  line.querySelector(".send-again").hidden = IN_THE_WORDS.has(code);
+  const isEdit = kind === "edit";
+  line.querySelector(".reason-words").textContent = isEdit ? `Not changed: ${message}` : (REASONS[code] ?? `Not sent: ${message}`);
+  line.querySelector(".send-again").hidden = isEdit || IN_THE_WORDS.has(code);
   return line;
 }
 

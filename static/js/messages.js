@@ -7,7 +7,7 @@ import { nameNow } from "./names.js";
 export class Messages {
   #shown = new Map(); // seq -> text or notice
   #edits = new Map(); // seq of the text -> its newest edit
-  #deletes = new Map(); // seq of the text -> what deleted it, or brought it back, last
+  #turns = new Map(); // seq of the text -> what deleted it, or brought it back, last
   #reactions = new Map(); // seq of the text -> Map of "author mark" -> newest reaction
 
   /** Takes note of a message. Returns the seq of the row to show anew, or null. */
@@ -29,10 +29,10 @@ export class Messages {
   get(seq) {
     const message = this.#shown.get(seq);
     if (message?.kind !== "text") return message;
-    const last = this.#deletes.get(seq);
-    if (last?.kind === "delete") return { ...message, mentions: [], body: "", html: "", deleted_at: last.at, deleted_by: last.author };
-    const text = last?.at > message.deleted_at ? { ...message, ...wordsOf(last), deleted_at: null } : message;
+    const turn = this.#turns.get(seq);
+    if (turn?.kind === "delete") return { ...message, mentions: [], body: "", html: "", deleted_at: turn.at, deleted_by: turn.author };
     const edit = this.#edits.get(seq);
+    const text = broughtBack(message, turn, edit);
     const isNews = edit?.body && !text.deleted_at && edit.at > (text.edited_at ?? "");
     return isNews ? { ...text, ...wordsOf(edit), edited_at: edit.at } : text;
   }
@@ -69,18 +69,28 @@ export class Messages {
   }
 
   clear() {
-    for (const map of [this.#shown, this.#edits, this.#deletes, this.#reactions]) map.clear();
+    for (const map of [this.#shown, this.#edits, this.#turns, this.#reactions]) map.clear();
   }
 
   /** A deletion that was taken back since says so itself; its text may be known in a newer form. */
   #noteDeletion(message) {
-    if (!message.remove) keepNewest(this.#deletes, message.of, message);
+    if (!message.remove) keepNewest(this.#turns, message.of, message);
   }
 
   #reactionsTo(seq) {
     if (!this.#reactions.has(seq)) this.#reactions.set(seq, new Map());
     return this.#reactions.get(seq);
   }
+}
+
+/**
+ * The text `message` with what `turn`, if that brought it back, says of it, unless it is known in a newer form: read
+ * from the log after that, it was edited since. `edit`: its newest one known, of which the words may be gone.
+ */
+function broughtBack(message, turn, edit) {
+  if (!turn?.body || turn.at <= (message.edited_at ?? "")) return message;
+  const edited = edit && edit.at < turn.at && edit.at > (message.edited_at ?? "") ? edit.at : message.edited_at;
+  return { ...message, ...wordsOf(turn), files: turn.files, deleted_at: null, edited_at: edited };
 }
 
 /** What a message says, how that is shown, and whom it calls. */

@@ -14,9 +14,9 @@ const FOR_GOOD = new Set(["bad_request", "too_long", "forbidden", "sign_in", "ro
 
 /**
  * Events: `change` when `items` did; `discard` (detail: the client_id) when one is given up unsent;
- * `check` when an answer is overdue; `refused` (detail: {item, message}) when what was done about a message is.
+ * `check` when an answer is overdue; `refused` (detail: why) when what was done about a message is.
  * An item is {client_id, kind, of, body, remove, files, at, state, reason}; state: "waiting", "sending" or "failed",
- * which only a text is.
+ * which only what has words is.
  */
 export class Outbox extends EventTarget {
   items = [];
@@ -25,6 +25,7 @@ export class Outbox extends EventTarget {
   #kept;
   #send = null;
   #timer = null;
+  #textsFrom = 0; // ms since 1970: slow mode lets no text through before
   #holdUp = (event) => event.preventDefault();
 
   constructor({ room, author }) {
@@ -40,9 +41,9 @@ export class Outbox extends EventTarget {
     return this.items.length >= LIMIT;
   }
 
-  /** Those that get rows of their own. */
-  get texts() {
-    return this.items.filter(({ kind }) => kind === "text");
+  /** Those that get rows of their own: texts, and an edit that was refused. */
+  get rows() {
+    return this.items.filter(({ kind, state }) => kind === "text" || state === "failed");
   }
 
   get unsent() {
@@ -52,7 +53,7 @@ export class Outbox extends EventTarget {
   /** A text, with `files` that were uploaded before, as a message has them; or (`kind`, `of`) what is done about one. */
   add({ kind = "text", of = null, body = "", remove = false, files = [] }) {
     const said = { kind, of, body, remove, files, at: new Date().toISOString() };
-    const item = { client_id: uuid(), ...said, state: "waiting", reason: null, refusals: 0 };
+    const item = { client_id: uuid(), room: this.#room, ...said, state: "waiting", reason: null, refusals: 0 };
     item.key = this.#kept.newKey();
     this.items.push(item);
     this.#keep(item);
@@ -83,9 +84,9 @@ export class Outbox extends EventTarget {
   refuse({ client_id: id, code, message, retry_after: wait }) {
     const item = this.#find(id);
     if (item?.state !== "sending") return;
-    if (FOR_GOOD.has(code) && item.kind !== "text") {
+    if (FOR_GOOD.has(code) && !hasWords(item)) {
       this.#remove(id);
-      this.dispatchEvent(new CustomEvent("refused", { detail: { item, message } }));
+      this.dispatchEvent(new CustomEvent("refused", { detail: message }));
       this.#next();
     } else if (FOR_GOOD.has(code)) {
       this.#fail(item, { code, message });
@@ -93,7 +94,8 @@ export class Outbox extends EventTarget {
     } else {
       item.state = "waiting";
       this.#changed();
-      this.#later(wait ? 1000 * wait : backoff(item.refusals++));
+      if (code === "too_fast" && wait && item.kind === "text") this.#holdTexts(1000 * wait);
+      else this.#later(wait ? 1000 * wait : backoff(item.refusals++));
     }
   }
 
@@ -119,7 +121,8 @@ export class Outbox extends EventTarget {
 
   #next() {
     const busy = this.#timer !== null || this.items.some((item) => item.state === "sending");
-    const item = this.items.find(({ state }) => state === "waiting");
+    const mayPass = ({ kind }) => kind !== "text" || Date.now() >= this.#textsFrom;
+    const item = this.items.find((each) => each.state === "waiting" && mayPass(each));
     if (!this.#send || busy || !item) return;
     item.state = "sending";
     this.#after(ACK_LIMIT, () => this.#overdue(item));
@@ -143,6 +146,14 @@ export class Outbox extends EventTarget {
   #await(item) {
     Object.assign(item, { state: "waiting", reason: null });
     this.#changed();
+    this.#next();
+  }
+
+  /** What is done about messages may go meanwhile. */
+  #holdTexts(ms) {
+    this.#textsFrom = Date.now() + ms;
+    this.#rest();
+    setTimeout(() => this.#next(), ms);
     this.#next();
   }
 
@@ -185,7 +196,7 @@ export class Outbox extends EventTarget {
   #bringBack() {
     for (const kept of this.#kept.all) {
       if (this.isFull || this.#find(kept.client_id)) continue;
-      this.items.push({ kind: "text", of: null, ...kept, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
+      this.items.push({ kind: "text", of: null, ...kept, room: this.#room, state: kept.reason ? "failed" : "waiting", refusals: 0, isStored: true });
     }
   }
 
@@ -216,6 +227,10 @@ export class Outbox extends EventTarget {
     else addEventListener("beforeunload", this.#holdUp);
     this.dispatchEvent(new Event("change"));
   }
+}
+
+function hasWords({ kind }) {
+  return kind === "text" || kind === "edit";
 }
 
 function frameOf({ client_id, kind, of, body, remove, files }, room) {

@@ -34,11 +34,14 @@ const LADDERS = {
 };
 
 const FULL = "Too many messages are unsent.";
+const ANNOUNCED = 6_000; // ms
 const UNREACHABLE = { refused: "The server cannot be reached: try again" };
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
+let announced = null; // the timer of what is said over the field
+let isCommanding = false;
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
@@ -104,7 +107,7 @@ function showFirstPage() {
   log.begin(page.messages, page.newer ? page.messages.at(-1).seq : connection.cursor);
   log.atEdge = !page.newer;
   for (const message of page.messages) confirmOwn(message);
-  if (outbox) log.showPending(outbox.texts);
+  if (outbox) log.showPending(outbox.rows);
   if (stoppedAt) log.markNew(stoppedAt);
   showEmpty();
   showJump();
@@ -147,17 +150,16 @@ function listenToWriting() {
     log.acknowledge(frame.client_id, frame.seq);
   });
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "send" && refused(frame));
-  outbox.addEventListener("change", () => log.showPending(outbox.texts));
+  outbox.addEventListener("change", () => log.showPending(outbox.rows));
   outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
-  outbox.addEventListener("refused", ({ detail }) => notDone(detail));
+  outbox.addEventListener("refused", ({ detail: why }) => announce(`Not done: ${why}`));
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
   composer.addEventListener("last", () => log.lastOwn && composer.edit(log.lastOwn));
   byId("enter-breaks").checked = composer.enterBreaks;
   byId("enter-breaks").addEventListener("change", ({ target }) => (composer.enterBreaks = target.checked));
-  composer.addEventListener("done", () => log.toFoot());
   menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
   menu.addEventListener("edit", ({ detail: message }) => composer.edit(message));
   menu.addEventListener("unread", ({ detail: message }) => markUnread(message));
@@ -181,6 +183,7 @@ function hear(message) {
 
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
 function markUnread({ seq }) {
+  if (connection.state !== "live") return announce("Not done: there is no line to the server just now");
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
   unreadFrom(seq);
   announce("Unread from here");
@@ -269,7 +272,8 @@ async function say(event) {
   if (kind === "edit") return outbox.add(event.detail);
   if (of === null && body.startsWith("/")) {
     event.preventDefault();
-    return command(body);
+    if (!isCommanding) await command(body).finally(() => (isCommanding = false));
+    return;
   }
   await send(event.detail);
 }
@@ -287,6 +291,7 @@ async function send(said) {
 
 /** What begins with a slash: its words stay in the field until it is done. */
 async function command(body) {
+  isCommanding = true;
   const commands = await import("./commands.js").catch(() => null);
   const { say: words, write = "", refused: why } = (await commands?.carryOut(body, room.id)) ?? UNREACHABLE;
   byId("command-refused").hidden = !why;
@@ -306,32 +311,30 @@ function decide({ target }) {
   composer.focus();
 }
 
-/** What was to be done about a message is refused for good: an edit's words go back into the field. */
-function notDone({ item, message }) {
-  announce(`Not done: ${message}`);
-  if (item.kind !== "edit") return;
-  const edited = log.message(item.of);
-  if (edited && !edited.deleted_at) composer.edit(edited, item.body);
-  else composer.bringBack(item.body);
-}
-
-/** A message that was refused is written anew. */
-function bringBack({ body, of, files }) {
-  const answered = of && log.message(of);
-  if (answered) composer.answer(answered);
+/** What was refused is written anew. */
+function bringBack({ kind, body, of, files }) {
+  const other = of && log.message(of);
+  if (kind === "edit" && other && !other.deleted_at) return composer.edit(other, body);
   composer.bringBack(body);
+  if (kind === "text" && other) composer.answer(other);
   attachments?.bringBack(files ?? []);
 }
 
+/** For who sees and who listens. */
 function announce(words) {
-  byId("announcement").textContent = words;
+  clearTimeout(announced);
+  byId("announcement").textContent = byId("said").textContent = words;
+  byId("said").hidden = false;
+  announced = setTimeout(() => (byId("said").hidden = true), ANNOUNCED);
 }
 
 /** `#418`, or `#m418` as a quote and a search have it, is the message 418, wherever in the log it is. */
 async function goToPermalink() {
   const seq = Number(/^#m?(\d{1,15})$/.exec(location.hash)?.[1]);
   if (!seq) return;
-  if (!(await history.goTo(seq))) announce(`There is no message #${seq} here (any more)`);
+  const isThere = await history.goTo(seq);
+  if (isThere === null) announce(`Message #${seq} could not be loaded: try again`);
+  else if (!isThere) announce(`There is no message #${seq} here (any more)`);
 }
 
 async function jump(event) {
@@ -357,7 +360,9 @@ async function goToFirstUnread() {
   stoppedAt = null;
   showFirstUnread();
   log.markNew(seq);
-  await history.goTo(seq);
+  if (await history.goTo(seq)) return;
+  stoppedAt = seq;
+  showFirstUnread();
 }
 
 function showJump() {

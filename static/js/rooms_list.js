@@ -73,7 +73,7 @@ export class RoomsList extends EventTarget {
     if (kind === "text" && counts) entry.unread += 1;
     if (kind === "text" && counts && calls(message, this.#me?.id)) entry.mentions += 1;
     // Whether the text that it is about is unread, the server knows.
-    const isChange = kind === "edit" || kind === "delete";
+    const isChange = ["edit", "delete", "restore"].includes(kind);
     if (isChange && (entry.mentions > 0 || calls(message, this.#me?.id))) this.refreshSoon();
     for (const field of ["name", "kind", "closed"]) if (detail?.[field] !== undefined) entry[field] = detail[field];
     this.#show(entry);

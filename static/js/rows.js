@@ -106,10 +106,11 @@ export class Rows {
     const before = this.#pending.get(item.client_id);
     const was = before && this.#shows.get(before).state;
     if (was === item.state) return;
-    const shown = { ...item, author: this.#me };
+    const of = item.kind === "edit" ? null : item.of;
+    const shown = { ...item, of, author: this.#me };
     const inPlace = before && was !== FAILED && item.state !== FAILED;
-    const row = inPlace ? before : pendingRow(shown, this.#messages.get(item.of));
-    this.#shows.set(row, shown);
+    const row = inPlace ? before : pendingRow(shown, this.#messages.get(of));
+    this.#shows.set(row, { ...shown, kind: "text" });
     if (inPlace) return fillFate(row, item.state);
     if (before) before.replaceWith(row);
     else this.#list.append(row);

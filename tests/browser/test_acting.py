@@ -181,7 +181,10 @@ def test_what_is_refused_for_good_is_said_and_its_words_stay(
         nobody.http.post(nobody.messages(board), json={"kind": "delete", "of": 1}).raise_for_status()
     ada.shows("ada deleted this message")
     ada.say("one and a half")
-    expect(ada.page.locator("#announcement")).to_contain_text("There is no text #1")
+    expect(ada.failed).to_contain_text("Not changed: There is no text #1")
+    ada.page.reload()
+    expect(ada.failed.locator(".words")).to_have_text("one and a half")
+    ada.failed.get_by_role("button", name="Edit").click()
     expect(ada.field).to_have_value("one and a half")
     ada.shows("ada deleted this message")
 
@@ -241,3 +244,36 @@ def test_without_a_script_the_page_of_a_message_does_it(
         expect(row(answer["seq"]).locator(".words")).to_have_text("ada deleted this message")
         row(answer["seq"]).get_by_role("button", name="Undo").click()
         expect(row(answer["seq"]).locator(".words")).to_have_text("good day")
+
+
+def test_what_came_back_while_one_was_away_says_what_it_said_last(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        said = grace.say(board, "one")["seq"]
+        ada = in_room("ada")
+        ada.shows("one")
+        ada.page.context.set_offline(True)
+        expect(ada.banner).to_be_visible()
+        for change in ({"kind": "edit", "body": "two"}, {"kind": "delete"}, {"kind": "restore"}):
+            grace.http.post(grace.messages(board), json={"of": said, **change}).raise_for_status()
+        ada.page.context.set_offline(False)
+        ada.shows("two")
+        expect(ada.row("two").locator(".edited")).to_be_visible()
+        for body in ("three", "four"):
+            grace.http.post(
+                grace.messages(board), json={"of": said, "kind": "edit", "body": body}
+            ).raise_for_status()
+        ada.shows("four")
+
+
+def test_in_slow_mode_a_deletion_does_not_wait_behind_the_next_message(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    assert server.console("room", "set", board, "--pace", "600").status == 0
+    ada = in_room("ada")
+    ada.say("my password is swordfish", "oops")
+    expect(ada.words.first).to_have_text("my password is swordfish")
+    ada.about("my password is swordfish").get_by_role("button", name="Delete").click()
+    expect(ada.words.first).to_have_text("ada deleted this message")
+    expect(ada.pending).to_contain_text("oops")
