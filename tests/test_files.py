@@ -591,7 +591,7 @@ def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_p
     assert twice == said
     seqs = [keeper.post(file) for file in ("pruned", "deleted", "said")]
     Path(keeper.uploads.thumbnail(deleted)).write_bytes(b"small")
-    keeper.post(kind="delete", of=seqs[1], forced=True)
+    keeper.post(kind="delete", of=seqs[1], forced=True, undo_seconds=60)
     keeper.journal.ask(Prune(keeper.room, keep=3))
     halfway = keeper.uploads.arriving(100)
     halfway.write(b"cut off")
@@ -613,6 +613,16 @@ def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_p
     keeper.journal.ask(Clear(keeper.room))
     assert keeper.collect(KEPT_SECONDS + 60) == 1
     assert not keeper.there(said)
+
+
+def test_where_a_deletion_has_no_undo_what_is_known_of_its_files_goes_with_it(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    digest = keeper.keep("plan", "plan")
+    keeper.post(kind="delete", of=keeper.post("plan"), forced=True)
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        assert "plan.txt" not in "\n".join(database.iterdump())
+    assert keeper.collect(KEPT_SECONDS + 60) == 1
+    assert not keeper.there(digest)
 
 
 def test_what_comes_again_while_it_is_collected_stays(tmp_path: Path) -> None:

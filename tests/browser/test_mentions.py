@@ -232,7 +232,7 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     grace.say(attic, f"@{ada.name}: " + "long " * 100)
     expect(at_the_side(chat.page, attic).locator(".count.for-me")).to_have_text("1 for you")
     expect(at_the_side(tab.page, attic).locator(".count.for-me")).to_have_text("1 for you")
-    told: list[str] = []
+    eventually(lambda: shown_titles(chat) or shown_titles(tab))
     chat.page.wait_for_function(
         "() => navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)"
     )
