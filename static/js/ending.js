@@ -46,6 +46,7 @@ export function showEnding({ code, reason, room, by, member }) {
   if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
+  section.querySelector("h1").focus(); // which has it read out: what had the focus is gone
 }
 
 /** Sent out, which a notice told; or a right that ended, of which the server says what is so now. */

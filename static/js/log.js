@@ -177,7 +177,7 @@ export class Log extends EventTarget {
     if (!messages.length) return;
     const reading = !this.#scroller.atFoot;
     if (reading && this.#rows.count + messages.length > WINDOW) this.#leaveEdge(messages);
-    else if (reading) this.#scroller.keepPlace(() => this.#addAtFoot(messages));
+    else if (reading) this.#scroller.keepPlace(() => this.#addAtFoot(messages, { areNews: true }));
     else this.#follow(messages);
   }
 
@@ -188,19 +188,19 @@ export class Log extends EventTarget {
   }
 
   #follow(messages) {
-    this.#addAtFoot(messages);
+    this.#addAtFoot(messages, { areNews: true });
     if (this.#rows.count > WINDOW) this.#trimHead();
     this.#scroller.toFoot();
     this.#changed();
   }
 
-  #addAtFoot(messages) {
+  #addAtFoot(messages, how = {}) {
     const news = messages.filter((message) => message.seq > this.last);
     if (!news.length) return 0;
     this.first ??= news[0].seq;
     this.last = news.at(-1).seq;
     const shown = this.#note(news);
-    this.#rows.append(shown);
+    this.#rows.append(shown, how);
     if (shown.includes(this.#newFrom)) this.#rows.markNew(this.#newFrom);
     this.#changed();
     return shown.length;

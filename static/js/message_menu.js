@@ -44,6 +44,7 @@ export class MessageMenu extends EventTarget {
     list.addEventListener("contextmenu", (event) => this.#press === null || event.preventDefault());
     this.#menu.addEventListener("toggle", ({ newState }) => newState === "closed" && this.#closed());
     this.#menu.addEventListener("change", () => this.#keepWhole());
+    addEventListener("resize", () => this.#place(this.#origin?.getBoundingClientRect()));
     this.#menu.addEventListener("click", ({ target }) => this.#chosen(target));
     this.#menu.addEventListener("keydown", (event) => this.#moved(event));
     this.#menu.addEventListener("submit", (event) => this.#typed(event));
@@ -236,12 +237,19 @@ export class MessageMenu extends EventTarget {
     const deeds = (await pageAt(path))?.getElementById("deeds");
     if (!deeds) return location.assign(path);
     this.#menu.replaceChildren(deeds);
-    this.#place(this.#opener.getBoundingClientRect());
+    this.#place(this.#origin.getBoundingClientRect());
     this.#menu.querySelector("input:not([type=hidden])")?.focus();
   }
 
+  /** What opened the menu, or the row that has come in its place meanwhile. */
+  get #origin() {
+    return this.#opener?.isConnected ? this.#opener : this.#opener && document.getElementById(`m${this.#message.seq}`);
+  }
+
   /** Beside its button, and whole within the window. */
-  #place({ top, bottom, right }) {
+  #place(origin) {
+    if (!origin) return;
+    const { top, bottom, right } = origin;
     if (matchMedia(NARROW).matches) return this.#menu.style.removeProperty("inset");
     const { offsetHeight: height, offsetWidth: width } = this.#menu;
     const below = bottom + GAP + height < innerHeight;
@@ -259,7 +267,8 @@ export class MessageMenu extends EventTarget {
 
   #closed() {
     for (const row of this.#list.querySelectorAll(".chosen")) row.classList.remove("chosen");
-    if (document.activeElement === document.body) this.#opener?.focus({ preventScroll: true });
+    const focused = document.activeElement;
+    if (focused === document.body || this.#menu.contains(focused)) this.#origin?.focus({ preventScroll: true });
     this.#opener = null;
   }
 }

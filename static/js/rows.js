@@ -4,6 +4,7 @@
 import { startsDay, startsGroup } from "./groups.js";
 import { keepOpen } from "./markup.js";
 import { dayRow, fillFate, messageRow, newRow, noticeRow, pendingRow } from "./message_row.js";
+import { replaceRow } from "./row_focus.js";
 import { dayName, dayOf } from "./times.js";
 
 const FAILED = "failed"; // the outbox's states of an item, and one more
@@ -43,7 +44,7 @@ export class Rows {
   }
 
   prepend(seqs) {
-    const rows = seqs.map((seq) => this.#make(seq));
+    const rows = seqs.map((seq) => hushed(this.#make(seq)));
     const after = this.#list.firstElementChild;
     this.#list.prepend(...rows);
     this.#bySeq = new Map([...seqs.map((seq, index) => [seq, rows[index]]), ...this.#bySeq]);
@@ -52,10 +53,12 @@ export class Rows {
     this.#quoteAnew(new Set(seqs));
   }
 
-  append(seqs) {
+  /** `areNews`: what others say in them is read out. */
+  append(seqs, { areNews = false } = {}) {
     const end = this.#firstPending;
     for (const seq of seqs) {
       const row = this.#make(seq);
+      if (!areNews || this.#messages.get(seq).author.id === this.#me?.id) hushed(row);
       this.#list.insertBefore(row, end);
       this.#bySeq.set(seq, row);
       this.#arrange(row);
@@ -67,12 +70,10 @@ export class Rows {
   refresh(seq) {
     const before = this.#bySeq.get(seq);
     if (!before) return;
-    const row = this.#make(seq);
-    const hadFocus = before.contains(document.activeElement);
+    const row = hushed(this.#make(seq));
     row.classList.toggle("chosen", before.classList.contains("chosen"));
     keepOpen(before, row);
-    before.replaceWith(row);
-    if (hadFocus) row.focus({ preventScroll: true });
+    replaceRow(before, row);
     this.#bySeq.set(seq, row);
     this.#arrange(row);
     this.#arrange(this.#rowAfter(row));
@@ -112,7 +113,8 @@ export class Rows {
     const row = inPlace ? before : pendingRow(shown, this.#messages.get(of));
     this.#shows.set(row, { ...shown, kind: "text" });
     if (inPlace) return fillFate(row, item.state);
-    if (before) before.replaceWith(row);
+    if (item.state !== FAILED) hushed(row);
+    if (before) replaceRow(before, row);
     else this.#list.append(row);
     this.#pending.set(item.client_id, row);
     this.#arrange(row);
@@ -235,4 +237,10 @@ export class Rows {
     for (let line = row.previousElementSibling; line !== before; line = line.previousElementSibling) lines.push(line);
     return lines;
   }
+}
+
+/** The log is a live region: what is put into it is read out, also what is old, changed or one's own. This is not. */
+function hushed(row) {
+  row.ariaLive = "off";
+  return row;
 }

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser
 from tests.browser.transports import NO_WEBSOCKET
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.people import Member, member
 from tests.servers import Server
 
