@@ -19,15 +19,21 @@ def main() -> None:
     known = [scene.name for scene in SCENES]
     parser = argparse.ArgumentParser(prog="bin/screenshots", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="PICTURE", help="only these: " + ", ".join(known))
-    parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER", help="default: docs/screenshots")
-    parser.add_argument("--whole", action="store_true", help="all of a page that scrolls, not only its beginning")
+    parser.add_argument(
+        "--into", type=Path, default=FOLDER, metavar="FOLDER", help="default: docs/screenshots"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="all of a page that scrolls, not only its beginning"
+    )
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in known]:
         parser.error(f"no picture is called {unknown[0]}; there are {', '.join(known)}")
     asked.into.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(Path(folder, "instance"), site_name="Harbour", guest_files="yes", sign_up="open").start()
+        server = Server(
+            Path(folder, "instance"), site_name="Harbour", guest_files="yes", sign_up="open"
+        ).start()
         try:
             harbour = Harbour(server)
             browser = playwright.chromium.launch(executable_path=HEADLESS, args=ARGUMENTS)

@@ -16,7 +16,7 @@ WIDTHS = {
 }
 SCHEMES = ("light", "dark")
 DIRECTIONS = ("ltr", "rtl")
-COLOURS = 64  # in a picture's palette
+COMMON, OTHERS = 24, 40  # colours of a picture's palette
 # A page that nobody looks at reads nothing, so that what is unread stays so.
 UNSEEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
 TURNED = 'document.addEventListener("DOMContentLoaded", () => { document.documentElement.dir = "rtl" });'
@@ -78,8 +78,21 @@ class Camera:
 
 
 def small(png: bytes) -> bytes:
-    """The picture with few colours."""
+    """The picture with few colours: its commonest as they are, and as many again for all others."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
+    counted = picture.getcolors(picture.width * picture.height)
+    assert counted is not None
+    colours = [colour for _, colour in sorted(counted, reverse=True)]
+    common, others = colours[:COMMON], colours[COMMON:]
+    if others:
+        strip = Image.new("RGB", (len(others), 1))
+        strip.putdata(others)
+        mixed = strip.quantize(OTHERS, Image.Quantize.MEDIANCUT).convert("RGB")
+        common += {mixed.getpixel((x, 0)) for x in range(mixed.width)}
+    # Pillow looks colours up in steps of four: of two within one step the rarer would stand for both.
+    apart = {tuple(part // 4 for part in colour): colour for colour in reversed(common)}
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in apart.values() for part in colour])
     data = io.BytesIO()
-    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
     return data.getvalue()

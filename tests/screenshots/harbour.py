@@ -93,15 +93,25 @@ class Harbour:
     def _talk(self) -> None:
         """The room of the first picture, and its neighbours at the side."""
         lobby = self.rooms["lobby"] = 1
-        room = self._room("release", "Release 2.4", "Ships on Thursday. Still open: upload limits, Arabic dates")
+        room = self._room(
+            "release", "Release 2.4", "Ships on Thursday. Still open: upload limits, Arabic dates"
+        )
         for key in ("grace", "tomas", "wen", "jonas"):
             self._put("ada", f"/{room}/members/{self.people[key].id}", role="member")
         self._post("ada", f"/{room}/hooks", name="CI")
-        self._say(lobby, "grace", "Good morning, harbour.", day=20)
+        self._say(
+            lobby, "grace", "Good morning, harbour. On Thursday the office is closed from noon.", day=20
+        )
         self._say(lobby, "mallory", "Hello! Is this where one asks about boats?", day=20)
         say = self._say
         say(room, "grace", "The notes are on the wiki; **please read them** before noon.", "16:02", day=22)
-        say(room, "jonas", "> please read them\n\nDone. Two small things:\n\n1. `limit` is in bytes\n2. the screenshots are old", "16:20", day=22)
+        say(
+            room,
+            "jonas",
+            "> please read them\n\nDone. Two small things:\n\n1. `limit` is in bytes\n2. the screenshots are old",
+            "16:20",
+            day=22,
+        )
         said = say(room, "tomas", NGINX, "09:12")
         self.seqs["code"] = said
         picture = self._send(room, "tomas", "latency.png", chart())
@@ -112,7 +122,11 @@ class Harbour:
             say(room, key, mark, kind="reaction", of=shown)
         asked = say(room, "wen", "Caddy needs nothing. @Ada Okafor, could both go in?", "09:20", of=said)
         say(
-            room, "wen", "Caddy needs nothing. @Ada Okafor, could both go into the guide?", kind="edit", of=asked
+            room,
+            "wen",
+            "Caddy needs nothing. @Ada Okafor, could both go into the guide?",
+            kind="edit",
+            of=asked,
         )
         gone = say(room, "ada", "Thursday is fine by me.", "09:22")
         say(room, "ada", "", kind="delete", of=gone)
@@ -126,20 +140,31 @@ class Harbour:
             ("empty", "Design", False),
         ):
             self._room(word, name, kind="private" if private else "public", maker="ada")
-            for key in ("grace", "wen", "tomas"):
+            for key in ("grace", "wen", "tomas") if word != "empty" else ():
                 self._put("ada", f"/{self.rooms[word]}/members/{self.people[key].id}", role="member")
         say(self.rooms["board"], "grace", "@Ada Okafor the minutes are ready to sign.", "09:31")
         for number in range(14):
-            say(self.rooms["support"], "wen", f"Ticket {4180 + number} is answered.", "08:4%d" % (number % 10))
+            say(
+                self.rooms["support"], "wen", f"Ticket {4180 + number} is answered.", "08:4%d" % (number % 10)
+            )
+        say(self.rooms["support"], "grace", "Calls on Thursday go to Jonas: I am at the quay.", "08:52")
+        say(self.rooms["random"], "jonas", "Cake on Thursday, as always after a release.", "17:10", day=22)
         say(self.rooms["random"], "tomas", "Lunch at the quay?", "09:40")
         self._post("ada", f"/{self.rooms['random']}/mute", muted=True)
 
     def _talk_arabic(self) -> None:
-        room = self._room("arabic", "الإصدار ٢٫٤", "الإطلاق يوم الخميس. ما بقي: حدود الرفع والتواريخ", maker="noor")
+        room = self._room(
+            "arabic", "الإصدار ٢٫٤", "الإطلاق يوم الخميس. ما بقي: حدود الرفع والتواريخ", maker="noor"
+        )
         for key in ("ada", "omar", "tomas"):
             self._put("noor", f"/{room}/members/{self.people[key].id}", role="member")
         say = self._say
-        said = say(room, "noor", "أحداث الخادم خلف nginx تحتاج إلى سطر إضافي:\n\n```nginx\nproxy_buffering off;\n```", "09:12")
+        said = say(
+            room,
+            "noor",
+            "أحداث الخادم خلف nginx تحتاج إلى سطر إضافي:\n\n```nginx\nproxy_buffering off;\n```",
+            "09:12",
+        )
         picture = self._send(room, "noor", "latency.png", chart())
         shown = say(room, "noor", "وهذا أثره على المئين الخامس والتسعين:", "09:13", files=[picture])
         for key, mark in (("ada", "👍"), ("omar", "👍"), ("tomas", "🎉")):
@@ -167,10 +192,15 @@ class Harbour:
         for number, mark in enumerate(MARKS):
             for key in ("ada", "grace", "li")[: 1 + (number % 3)]:
                 say(room, key, mark, kind="reaction", of=linked)
-        say(room, "li", "今日の午後、リリースノートの翻訳を確認します。遅くとも金曜日までには終わる予定です。何か気づいたことがあれば、この部屋に書いてください。", "09:20")
+        say(
+            room,
+            "li",
+            "今日の午後、リリースノートの翻訳を確認します。遅くとも金曜日までには終わる予定です。何か気づいたことがあれば、この部屋に書いてください。",
+            "09:20",
+        )
         line = "ERROR 2026-11-23T09:00:00.123456Z worker=3 room=418 outlet=late unsent=65536 peer=192.0.2.7"
         say(room, "li", f"One line of output, wider than any window:\n\n```\n{line}\n```", "09:20")
-        card = self._send(room, "li", f"{LONG_WORD}-minutes.pdf", b"%PDF-1.7 minutes")
+        card = self._send(room, "li", f"{LONG_WORD}-minutes.pdf", b"%PDF-1.7 minutes\n" * 2400)
         say(room, "li", "", "09:31", files=[card])
         say(room, "ada", "👍", "09:43")
 
@@ -191,13 +221,18 @@ class Harbour:
         said = self._say(room, "mallory", "Cheap boats! Cheap boats! boats.example", "09:05")
         self._post("grace", f"/{room}/messages/{said}/report", why="The third time today")
         self.seqs["reported"] = said
-        gone = self.rooms["removed"] = self._room("removed", "Regatta 2027", "Who sails with whom", maker="tomas")
+        gone = self.rooms["removed"] = self._room(
+            "removed", "Regatta 2027", "Who sails with whom", maker="tomas"
+        )
         self._put("tomas", f"/{gone}/members/{self.people['ada'].id}", role="member")
         self._say(gone, "tomas", "Places are taken until Friday.", "09:30")
         ada = self._member("ada")
-        ada.http.post("/api/bans", json={"person": "Mallory", "seconds": 86400, "why": "spam"})
-        ada.http.post("/api/tokens", json={"name": "Builds", "scopes": ["read", "write"], "rooms": [room], "days": 90})
-        ada.http.post("/api/tokens", json={"name": "Harbour bot", "scopes": ["read"], "bot": True})
+        for path, fields in (
+            ("bans", {"person": self.people["mallory"].id, "seconds": 86400, "why": "spam"}),
+            ("tokens", {"name": "Builds", "scopes": ["read", "write"], "rooms": [room], "days": 90}),
+            ("tokens", {"name": "Harbour master", "scopes": ["read"], "bot": "Harbour master"}),
+        ):
+            ada.http.post(f"/api/{path}", json=fields).raise_for_status()
         ada.invite(note="for the new crew", uses=5, days=7)
 
     def _read(self) -> None:
@@ -244,7 +279,9 @@ class Harbour:
         return seq
 
     def _send(self, room: int, key: str, name: str, content: bytes) -> str:
-        answer = self.people[key].http.post(f"/api/rooms/{room}/files", params={"name": name}, content=content)
+        answer = self.people[key].http.post(
+            f"/api/rooms/{room}/files", params={"name": name}, content=content
+        )
         assert answer.status_code == 201, answer.text
         number: str = answer.json()["id"]
         return number

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from playwright.sync_api import Page, expect
 
-from tests.screenshots.harbour import LONG_LINK, Harbour
+from tests.screenshots.harbour import LONG_LINK, NOW, Harbour
 
 Act = Callable[[Page, Harbour], None]
 
@@ -26,6 +27,7 @@ class Scene:
 
 def live(page: Page, harbour: Harbour) -> None:
     expect(page.locator("#state")).to_have_text("Live")
+    expect(page.locator(".people-button .people-count")).not_to_have_text("0")
 
 
 def people(page: Page, harbour: Harbour) -> None:
@@ -46,6 +48,7 @@ def offline(page: Page, harbour: Harbour) -> None:
     expect(page.locator("#state")).not_to_have_text("Live")
     page.get_by_role("textbox", name="Message").fill("Thursday stands, then.")
     page.keyboard.press("Enter")
+    page.clock.set_fixed_time(NOW + timedelta(minutes=1))
     expect(page.locator("#banner")).to_be_visible()
 
 
@@ -72,7 +75,7 @@ def strain(page: Page, harbour: Harbour) -> None:
 
 def menu(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
-    row = page.locator("#messages > .message").nth(-3)
+    row = page.locator("#messages > .message.for-me")
     row.hover()
     row.get_by_role("link", name="More about this message").dispatch_event("click")
     expect(page.locator("#message-menu")).to_be_visible()
