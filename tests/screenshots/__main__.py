@@ -46,7 +46,7 @@ def main() -> None:
             harbour.close()
         finally:
             server.kill()
-    if not asked.names and asked.into == FOLDER:
+    if asked.into == FOLDER:
         (FOLDER / "README.md").write_text(index())
 
 

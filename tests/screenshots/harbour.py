@@ -143,7 +143,7 @@ class Harbour:
             for key in ("grace", "wen", "tomas") if word != "empty" else ():
                 self._put("ada", f"/{self.rooms[word]}/members/{self.people[key].id}", role="member")
         say(self.rooms["board"], "grace", "@Ada Okafor the minutes are ready to sign.", "09:31")
-        for number in range(14):
+        for number in range(40):
             say(
                 self.rooms["support"], "wen", f"Ticket {4180 + number} is answered.", "08:4%d" % (number % 10)
             )
