@@ -83,16 +83,21 @@ def small(png: bytes) -> bytes:
     counted = picture.getcolors(picture.width * picture.height)
     assert counted is not None
     colours = [colour for _, colour in sorted(counted, reverse=True)]
-    common, others = colours[:COMMON], colours[COMMON:]
+    palette, others = colours[:COMMON], colours[COMMON:]
     if others:
         strip = Image.new("RGB", (len(others), 1))
         strip.putdata(others)
         mixed = strip.quantize(OTHERS, Image.Quantize.MEDIANCUT).convert("RGB")
-        common += {mixed.getpixel((x, 0)) for x in range(mixed.width)}
-    # Pillow looks colours up in steps of four: of two within one step the rarer would stand for both.
-    apart = {tuple(part // 4 for part in colour): colour for colour in reversed(common)}
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([part for colour in apart.values() for part in colour])
+        found = dict(zip(others, mixed.getdata(), strict=True))
+        palette += sorted(set(found.values()))
+        places = {colour: place for place, colour in reversed(list(enumerate(palette)))}
+        places |= {colour: places[mixture] for colour, mixture in found.items()}
+    else:
+        places = {colour: place for place, colour in enumerate(palette)}
+    # Not by Pillow's own look-up, which takes colours that are close to each other for one.
+    painted = Image.new("P", picture.size)
+    painted.putpalette([part for colour in palette for part in colour])
+    painted.putdata([places[colour] for colour in picture.getdata()])
     data = io.BytesIO()
-    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    painted.save(data, "PNG", optimize=True)
     return data.getvalue()
