@@ -16,7 +16,7 @@ WIDTHS = {
 }
 SCHEMES = ("light", "dark")
 DIRECTIONS = ("ltr", "rtl")
-COMMON, OTHERS = 24, 40  # colours of a picture's palette
+COMMON, OTHERS = 16, 20  # colours of a picture's palette
 # A page that nobody looks at reads nothing, so that what is unread stays so.
 UNSEEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
 TURNED = 'document.addEventListener("DOMContentLoaded", () => { document.documentElement.dir = "rtl" });'

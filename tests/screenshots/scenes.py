@@ -1,6 +1,5 @@
 """What is photographed: a page, who looks at it, and what they do there first."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,12 +104,6 @@ def scrolled(page: Page, harbour: Harbour) -> None:
     expect(page.locator("#jump")).to_be_visible()
 
 
-def details(page: Page, harbour: Harbour) -> None:
-    live(page, harbour)
-    page.locator("#state").click()
-    expect(page.locator("#details-title")).to_have_text(re.compile("Live over"))
-
-
 SCENES = [
     Scene("first-visit", "The first visit", "/chats/", who=""),
     Scene("rooms", "The rooms", "/chats/"),
@@ -118,7 +111,6 @@ SCENES = [
     Scene("room-people", "Who is here: 500 people", "/chats/{lobby}/", act=people, before=Harbour.crowd),
     Scene("room-reading-along", "A room, to somebody unknown", "/chats/{talk}/", who="", act=live),
     Scene("room-empty", "A room in which nothing was said", "/chats/{empty}/", act=live),
-    Scene("room-direct", "A direct conversation", "/chats/{to grace}/", act=live),
     Scene("room-strained", "What does not fit", "/chats/{stress}/", act=strain),
     Scene("room-scrolled-up", "Further up", "/chats/{support}/", act=scrolled),
     Scene("room-offline", "Offline", "/chats/{talk}/", act=offline),
@@ -129,7 +121,6 @@ SCENES = [
         act=removed,
         after=lambda harbour: part(harbour, "PUT"),
     ),
-    Scene("room-connection", "What the page knows of its line", "/chats/{talk}/", act=details),
     Scene("room-message-menu", "What may be done about a message", "/chats/{talk}/", act=menu),
     Scene("room-completion", "Names complete themselves", "/chats/{talk}/", act=completing),
     Scene("room-switcher", "To another room by its name", "/chats/{talk}/", act=switcher),
