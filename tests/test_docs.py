@@ -11,6 +11,8 @@ import pytest
 from chatapp.errors import ChatError
 from chatapp.transports.requests_v1 import FRAMES
 from tests import test_matrix
+from tests.screenshots.camera import DIRECTIONS, SCHEMES, WIDTHS
+from tests.screenshots.scenes import SCENES
 from tests.servers import ROOT, Server
 
 DOCS = {
@@ -69,6 +71,23 @@ def test_links_between_the_docs_lead_somewhere() -> None:
 def test_the_readme_leads_to_every_page_of_the_docs() -> None:
     readme = (ROOT / "README.md").read_text()
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in readme] == []
+
+
+def test_every_page_has_its_pictures_and_the_readme_shows_three() -> None:
+    folder = Path(ROOT, "docs", "screenshots")
+    pictures = {
+        f"{scene.name}-{width}-{scheme}-{direction}.png"
+        for scene in SCENES
+        for width in WIDTHS
+        for scheme in SCHEMES
+        for direction in DIRECTIONS
+    }
+    assert {path.name for path in folder.glob("*.png")} == pictures
+    assert sorted(re.findall(r'src="([^"]+)"', (folder / "README.md").read_text())) == sorted(pictures)
+    assert sum(path.stat().st_size for path in folder.glob("*.png")) < 6_000_000
+    shown = re.findall(r"docs/screenshots/([\w-]+\.png)", DOCS["README.md"])
+    assert len(shown) == 3
+    assert set(shown) <= pictures
 
 
 def test_what_security_md_names_as_a_test_is_one() -> None:
