@@ -16,7 +16,6 @@ import { calls } from "./mentions.js";
 import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
 import { moveByKeys } from "./row_focus.js";
-import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
@@ -82,7 +81,9 @@ const attachments =
 const composer =
   byId("composer") &&
   new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
-const notifications = new Notifications({ room, me, rooms });
+let notifications = null;
+if (window.Notification?.permission === "granted") beginToNotify();
+byId("people").addEventListener("toggle", beginToNotify, { once: true });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
   completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
@@ -144,6 +145,12 @@ function listen() {
   if (outbox) listenToWriting();
 }
 
+/** Loaded once browsers may tell something, or somebody looks at their choices. */
+async function beginToNotify() {
+  const { Notifications } = await import("./notifications.js");
+  notifications ??= new Notifications({ room, me, rooms });
+}
+
 function listenToWriting() {
   connection.addEventListener("ack", ({ detail: frame }) => {
     outbox.confirm(frame.client_id);
@@ -170,7 +177,7 @@ function listenToWriting() {
 
 function hear(message) {
   const isNew = rooms.heard(message);
-  if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications.heard(message);
+  if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications?.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
