@@ -108,6 +108,7 @@ class Office(House):
                 mail=SimpleNamespace(open=False),
                 check_open=lambda: None,
                 rooms_changed=lambda *people: None,
+                follower=SimpleNamespace(settle=lambda: None),
             ),
         )
 

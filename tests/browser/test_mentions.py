@@ -75,6 +75,9 @@ def direct(ada: Member, grace: Member) -> int:
     return room
 
 
+NO_LOCKS = "() => navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)"
+
+
 def shown_titles(chat: ChatPage) -> list[str]:
     titles: list[str] = chat.page.evaluate("told.map(({ title, body }) => `${title}: ${body}`)")
     return titles
@@ -228,14 +231,13 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     expect(tab.words).to_have_count(1)
     chat.hide()
     tab.hide()
+    chat.page.wait_for_function(NO_LOCKS)  # so that none counts as in front any more
     grace.say(attic, "to all")
     grace.say(attic, f"@{ada.name}: " + "long " * 100)
     expect(at_the_side(chat.page, attic).locator(".count.for-me")).to_have_text("1 for you")
     expect(at_the_side(tab.page, attic).locator(".count.for-me")).to_have_text("1 for you")
     eventually(lambda: shown_titles(chat) or shown_titles(tab))
-    chat.page.wait_for_function(
-        "() => navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)"
-    )
+    chat.page.wait_for_function(NO_LOCKS)
     told = [*shown_titles(chat), *shown_titles(tab)]
     assert len(told) == 1, told
     assert told[0].startswith(f"{grace.name} in attic: @{ada.name}: long")
