@@ -31,6 +31,7 @@ for name in runpy.run_path("gunicorn.conf.py")["LIBRARIES"]:
     importlib.import_module(name)
 gc.freeze()
 control = socket.socket(fileno=int(sys.argv[1]))
+control.setblocking(True)  # who made it may have gevent, whose sockets are not
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True:
     asked, passed, _, _ = socket.recv_fds(control, 1 << 20, 4)

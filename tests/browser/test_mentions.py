@@ -215,6 +215,18 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     ada: Member, grace: Member, room_of: OpenAs
 ) -> None:
     board, attic = ada.make_room(), grace.make_room("attic")
+    # One line follows 50 rooms, those with people in them first: what is said elsewhere is counted, not told.
+    with closing(grace.socket()) as there:
+        there.join(attic)
+        eventually(
+            lambda: (
+                attic in [room["id"] for room in ada.http.get("/api/rooms").json()["rooms"] if room["here"]]
+            )
+        )
+        _tells(ada, grace, room_of, board, attic)
+
+
+def _tells(ada: Member, grace: Member, room_of: OpenAs, board: int, attic: int) -> None:
     chat = room_of(ada, board)
     tab = chat.another_tab()
     chat.page.get_by_role("button", name="People here").click()
