@@ -38,12 +38,14 @@ from chatapp.pages import (
     api_docs,
     details,
     errors,
+    filters,
     guests,
     health,
     metrics,
     rooms,
     server,
 )
+from chatapp.pages import languages as language_pages
 from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
 from chatapp.pages import search as search_page
@@ -166,10 +168,12 @@ def _open_doors(app: Flask) -> None:
         metrics,
         api_docs,
         server,
+        language_pages,
     ):
         app.register_blueprint(door.bp)
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)
+    filters.init_app(app)
     app.context_processor(_for_every_page)
     app.add_template_filter(_words, "words")
     app.add_template_filter(markdown.covered)
@@ -199,4 +203,5 @@ def _for_every_page() -> dict[str, object]:
         "sign_up": settings.sign_up,
         "mail": globals.get_hub().mail.open,
         "guest_code_required": bool(settings.guest_code),
+        **language_pages.for_every_page(),
     }

@@ -25,6 +25,7 @@ class User(Base):
     name as names are compared (names.py). `changed` and `renamed`: the numbers (`Server.people`) of the last
     change and of the last new name. The columns from `password` to `mf_recovery_codes` are the login
     library's. `email`: an address that is confirmed; `email_key`: as addresses are compared.
+    `language`: in which they read, null: as their browsers ask.
 
     AUTOINCREMENT because SQLite gives a deleted row's id to the next one, and an author's id is for ever.
     """
@@ -50,6 +51,7 @@ class User(Base):
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     email: Mapped[str | None] = mapped_column(Text)
     email_key: Mapped[str | None] = mapped_column(Text, unique=True, index=True)
+    language: Mapped[str | None] = mapped_column(Text)
 
 
 class Passkey(Base):

@@ -11,7 +11,7 @@ from typing import Any
 
 from chatapp import letters, text
 from chatapp.access import enter
-from chatapp.errors import BadRequest
+from chatapp.errors import BadRequest, Term
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, personal_data, reading
 from chatapp.journal.people_requests import (
@@ -33,6 +33,7 @@ from chatapp.journal.people_requests import (
     TakeInvitationBack,
 )
 from chatapp.journal.requests import Act, Impose, Sanction
+from chatapp.languages import languages
 from chatapp.message import DAY_SECONDS, Author
 from chatapp.permissions import SYSTEM, Identity, Verb, check
 
@@ -67,7 +68,7 @@ def person(hub: Hub, name_or_id: str) -> Person:
     found = hub.journal.read(people_reading.person, name_or_id)
     found = found or hub.journal.read(people_reading.person_called, name_or_id)
     if found is None:
-        raise BadRequest(f"There is nobody called {name_or_id!r} with an account")
+        raise BadRequest("There is nobody called '%(name)s' with an account", name=name_or_id)
     return found
 
 
@@ -123,11 +124,21 @@ def set_status(hub: Hub, identity: Identity, person: Person, status: object) -> 
     return _change(hub, identity, person, "", {"status": text.status(status)}, counts=True)
 
 
+def set_language(hub: Hub, identity: Identity, person: Person, language: str) -> Person:
+    """The language in which somebody reads, by its tag; empty: as their browsers ask.
+
+    Raises BadRequest, TooFast.
+    """
+    if language and language not in languages():
+        raise BadRequest("That language is not among those here")
+    return _change(hub, identity, person, "", {"language": language or None}, counts=True)
+
+
 def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
     """Make somebody an administrator, or a member again. One administrator stays."""
     _administer(identity)
     if role not in ROLES:
-        raise BadRequest(f"There is no role {role!r}: {', '.join(ROLES)}")
+        raise BadRequest("There is no role '%(role)s': %(roles)s", role=role, roles=", ".join(ROLES))
     if role == person.role:
         return person
     return _change(hub, identity, person, f"made {person.name} {role}", {"role": role})
@@ -239,8 +250,8 @@ def invite(
 ) -> str:
     """The code of a new invitation: it is shown once. `note`: what it is for, among administrators."""
     _administer(identity)
-    text.check_between(uses, 1, USES_LIMIT, "uses")
-    text.check_between(days, 1, INVITATION_DAYS_LIMIT, "days")
+    text.check_between(uses, 1, USES_LIMIT, Term("How many may use it"))
+    text.check_between(days, 1, INVITATION_DAYS_LIMIT, Term("Days"))
     note = text.note(note)
     if room is not None and enter(hub, identity, room, "invite").rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: nobody is invited into it")
@@ -297,10 +308,10 @@ def ban(
     _administer(identity)
     whom = hub.journal.read(people_reading.find, name_or_id)
     if whom is None:
-        raise BadRequest(f"There is nobody called {name_or_id!r}")
+        raise BadRequest("There is nobody called '%(name)s'", name=name_or_id)
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
-    text.check_between(seconds, 0, 366 * DAY_SECONDS, "seconds")
+    text.check_between(seconds, 0, 366 * DAY_SECONDS, Term("Seconds"))
     until, why = in_seconds(seconds) if seconds else 0, text.reason(why)
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
@@ -366,5 +377,5 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
 def _somebody(hub: Hub, name_or_id: str) -> Author:
     found = hub.journal.read(people_reading.find, name_or_id)
     if found is None:
-        raise BadRequest(f"There is nobody called {name_or_id!r}, and no guest with that id")
+        raise BadRequest("There is nobody called '%(name)s', and no guest with that id", name=name_or_id)
     return found

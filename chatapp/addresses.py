@@ -37,7 +37,7 @@ def confirm(hub: Hub, code: str) -> Person:
     confirmed: tuple[Person, str | None] = hub.journal.ask(ConfirmAddress(hashed(code)))
     person, before = confirmed
     if before is not None:
-        letters.tell_at(hub, before, person.name, "address")
+        letters.tell_at(hub, before, person, "address")
     return person
 
 
@@ -48,7 +48,7 @@ def take_away(hub: Hub, identity: Identity, person: Person) -> None:
     request = DropAddress(person.id, Author.of(identity), identity=identity, verb=verb)
     before: str | None = hub.journal.ask(request)
     if before is not None:
-        letters.tell_at(hub, before, person.name, "no address")
+        letters.tell_at(hub, before, person, "no address")
 
 
 def forgotten(hub: Hub, name_or_address: str, address: str) -> None:
@@ -65,8 +65,8 @@ def forgotten(hub: Hub, name_or_address: str, address: str) -> None:
 def _confirmation(hub: Hub, person: Person, address: str, code: str) -> Mail:
     owner = hub.journal.read(people_reading.person_reached, address)
     if owner is not None and owner.id != person.id:
-        return letters.taken(hub, address, person.name, owner.name)
-    return letters.confirmation(hub, address, person.name, code)
+        return letters.taken(hub, address, person, owner.name)
+    return letters.confirmation(hub, address, person, code)
 
 
 def _new_password(hub: Hub, given: str) -> Mail | None:
@@ -85,4 +85,4 @@ def _new_password(hub: Hub, given: str) -> Mail | None:
         hub.limiter.mail(person.id)  # they may be asked for by name and by address
     except TooFast:
         return None
-    return letters.new_password(hub, address, person.name, offer_reset(hub, SYSTEM, person))
+    return letters.new_password(hub, address, person, offer_reset(hub, SYSTEM, person))

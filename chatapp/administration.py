@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chatapp import access, text
 from chatapp.deeds import deed, keep, perform, permitted
-from chatapp.errors import BadRequest, Forbidden
+from chatapp.errors import BadRequest, Forbidden, Term
 from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, Deeds, DropRoom, MakeRoom, Post, SetMember
 from chatapp.message import DAY_SECONDS, Author, Message
@@ -166,7 +166,7 @@ def set_pace(hub: Hub, identity: Identity, room: int, seconds: int) -> Message |
 
 
 def pace_of(seconds: int) -> Change:
-    text.check_between(seconds, 0, SLOW_LIMIT, "The pause between two messages, in seconds")
+    text.check_between(seconds, 0, SLOW_LIMIT, Term("The pause between two messages, in seconds"))
     said = f"set a pause of {seconds} s between messages" if seconds else "ended the pause between messages"
     return Change(said, {"slow_seconds": seconds})
 
@@ -179,7 +179,7 @@ def set_retention(
 
 
 def keeping(days: int | None, messages: int | None) -> Change:
-    for value, what in ((days, "Days"), (messages, "Messages")):
+    for value, what in ((days, Term("Days")), (messages, Term("Messages"))):
         if value is not None:
             text.check_between(value, 1, KEEP_LIMIT, what)
     parts = [f"{days} days" if days else "", f"{messages} messages" if messages else ""]

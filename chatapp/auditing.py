@@ -26,9 +26,9 @@ def entries(
     """
     check(identity, "administer")
     if not 1 <= limit <= PAGE_LIMIT:
-        raise BadRequest(f"limit is 1 to {PAGE_LIMIT}")
+        raise BadRequest("limit is 1 to %(limit)s", limit=PAGE_LIMIT)
     if len(about) > ABOUT_LIMIT:
-        raise BadRequest(f"What is looked for has at most {ABOUT_LIMIT} characters")
+        raise BadRequest("What is looked for has at most %(limit)s characters", limit=ABOUT_LIMIT)
     before = 2**62 if before is None else min(max(before, 0), 2**62)
     room = None if room is None else min(max(room, 0), 2**62)
     return hub.journal.read(reading.audit, identity.id, limit, before, room=room, about=about.strip())

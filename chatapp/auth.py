@@ -108,9 +108,10 @@ def guard_write(*, listed_origins: bool = False) -> None:
         token = token or request.form.get(CSRF_FIELD)
         try:
             validate_csrf(token, accepted_keys(current_app))
-        except ValidationError as error:
+        except ValidationError:
             raise Forbidden(
-                f"{error} Load the page again; a program sends Origin, or {CSRF_HEADER}."
+                "That page is too old, or not ours: load it again (a program sends Origin, or %(header)s)",
+                header=CSRF_HEADER,
             ) from None
 
 
@@ -232,7 +233,7 @@ def checked_numbers(field: str) -> list[int]:
         raise BadRequest("The form is not UTF-8, or has too many fields") from None
     given = [value for name, value in pairs if name == field]
     if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
-        raise BadRequest(f"{field}: whole numbers")
+        raise BadRequest("%(field)s: whole numbers", field=field)
     return [int(value) for value in given]
 
 

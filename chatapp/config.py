@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from limits import RateLimitItem, parse
 
 from chatapp.errors import SetupError
+from chatapp.languages import languages
 
 PREFIX = "CHATAPP_"
 SIGN_UP = ("open", "invitation", "closed")
@@ -64,6 +65,7 @@ class Config:
         found="sqlite:///…/bus.db",
     )
     site_name: str = setting("Chat", "the installation's name, shown on every page")
+    language: str = setting("en", "the language of pages for whom none of those here was chosen or asked for")
     guests: bool = setting(True, "whether people without an account may come in as guests")
     guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
@@ -132,7 +134,8 @@ class Config:
                     )
         if self.sign_up not in SIGN_UP:
             raise SetupError(f"{PREFIX}SIGN_UP={self.sign_up!r}: write one of {', '.join(SIGN_UP)}")
-
+        if self.language not in languages():
+            raise SetupError(f"{PREFIX}LANGUAGE={self.language!r}: write one of {', '.join(languages())}")
         self._check_mail()
 
     def _check_mail(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 from gevent import socket
 
-from chatapp import frames, sockets
+from chatapp import frames, languages, sockets
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
 from chatapp.hub import Hub
@@ -26,6 +26,8 @@ class Connection:
     does one that may not be read any more, while others are.
 
     `answers`: whether the peer answers heartbeats. Where it does not, its machine's acknowledgements count.
+
+    `language`: in which the peer is told why it is refused.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Connection:
         *,
         many_rooms: bool = False,
         answers: bool = True,
+        language: str = languages.SOURCE,
     ) -> None:
         self.hub, self.identity, self.encoding = hub, identity, encoding
+        self.language = language
         self._sock = sock
         self._many_rooms, self._answers = many_rooms, answers
         self.outlet = Outlet(sock, hub.config.unsent_limit)
@@ -146,7 +150,7 @@ class Connection:
             if error.retry_after is None
             else msgspec.json.encode({"retry_after": error.retry_after}).decode()
         )
-        self.close(error.close, reason or str(error))
+        self.close(error.close, reason or languages.refusal(self.language, error))
 
     def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
         """Send a frame that is no message."""
@@ -174,7 +178,7 @@ class Connection:
         error = self._withdrawn(subscriber.room) if code == "withdrawn" else _DISMISSALS[code]()
         over = code == "no_such_room" or (code == "withdrawn" and self.subscribers)
         if over and self._many_rooms:
-            self.send_frame("error", frames.error(error, "join", subscriber.room.id))
+            self.send_frame("error", frames.error(error, "join", subscriber.room.id, language=self.language))
             self.send_frame("left", frames.left(subscriber.room.id))
         else:
             self.dismiss(error)
@@ -186,7 +190,7 @@ class Connection:
         except NoSuchRoom:  # who has read it knows that it is there
             return Forbidden("This room is for its members only")
         except ChatError as refusal:
-            return Forbidden(str(refusal))
+            return Forbidden(refusal.sentence, None, **refusal.values)
         return Forbidden()
 
     def _absent(self, subscriber: Subscriber) -> None:

@@ -17,7 +17,7 @@ def parse(text: str | None) -> int | None:
 def check(after: int | None) -> int | None:
     """Raises BadRequest for a number that is no cursor."""
     if after is not None and after < NOW:
-        raise BadRequest(f"after is a message's number, 0 or {NOW}")
+        raise BadRequest("after is a message's number, 0 or %(now)s", now=NOW)
     return after
 
 
@@ -25,7 +25,7 @@ def number(text: str, what: str) -> int:
     """A whole number from a query string. Raises BadRequest."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 40):
-        raise BadRequest(f"{what} is a whole number")
+        raise BadRequest("%(what)s is a whole number", what=what)
     return int(text)
 
 

@@ -30,7 +30,8 @@ class WebSocketEncoding:
         return b"\x89\x00"  # an empty ping, RFC 6455 section 5.5.2
 
     def farewell(self, code: int, reason: str) -> bytes:
-        payload = code.to_bytes(2, "big") + reason.encode()[:123]
+        reason = reason.encode()[:123].decode(errors="ignore")  # whole characters of it
+        payload = code.to_bytes(2, "big") + reason.encode()
         return bytes((0x88, len(payload))) + payload  # RFC 6455 section 5.5.1
 
 

@@ -24,8 +24,15 @@ class SetupError(Exception):
     """The server cannot start as it is set up. The message is one line that says what to do."""
 
 
+class Term(str):
+    """A value in a refusal's sentence that is words of ours: said in the reader's language as well."""
+
+
 class ChatError(Exception):
-    """A refusal that the asker is told about. `str(error)` is a sentence for people.
+    """A refusal that the asker is told about. `str(error)` is a sentence for people, in English; in other
+    languages (languages.py) it is `sentence` with `values` in its places, which are written `%(name)s`.
+
+    The first argument of each refusal is found for the catalogues by the name of its class.
 
     `retry_after`: seconds to wait before asking again, or None where waiting does not help.
     """
@@ -35,8 +42,9 @@ class ChatError(Exception):
     title: ClassVar[str]
     close: ClassVar[int] = 1011
 
-    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message or self.title)
+    def __init__(self, sentence: str = "", retry_after: float | None = None, **values: object) -> None:
+        self.sentence, self.values = sentence or self.title, values
+        super().__init__(self.sentence % values if values else self.sentence)
         self.retry_after = retry_after
 
     @property
@@ -46,36 +54,36 @@ class ChatError(Exception):
 
 
 class BadRequest(ChatError):
-    code, status, title = "bad_request", 400, "That request cannot be understood"
+    code, status, title = "bad_request", 400, Term("That request cannot be understood")
 
 
 class SignIn(ChatError):
-    code, status, close, title = "sign_in", 401, 4401, "Say who you are first"
+    code, status, close, title = "sign_in", 401, 4401, Term("Say who you are first")
 
 
 class Forbidden(ChatError):
-    code, status, close, title = "forbidden", 403, 4403, "You may not do that"
+    code, status, close, title = "forbidden", 403, 4403, Term("You may not do that")
 
 
 class NoSuchRoom(ChatError):
-    code, status, close, title = "no_such_room", 404, 4404, "There is no such room"
+    code, status, close, title = "no_such_room", 404, 4404, Term("There is no such room")
 
 
 class RoomClosed(ChatError):
-    code, status, title = "room_closed", 410, "This room is closed: it can be read, not written to"
+    code, status, title = "room_closed", 410, Term("This room is closed: it can be read, not written to")
 
 
 class TooLong(ChatError):
-    code, status, title = "too_long", 413, "That is too long"
+    code, status, title = "too_long", 413, Term("That is too long")
 
 
 class TooFast(ChatError):
-    code, status, close, title = "too_fast", 429, 4429, "Too fast: wait a moment"
+    code, status, close, title = "too_fast", 429, 4429, Term("Too fast: wait a moment")
 
 
 class NotKept(ChatError):
-    code, status, title = "not_kept", 503, "Not known to be kept: send it again"
+    code, status, title = "not_kept", 503, Term("Not known to be kept: send it again")
 
 
 class Draining(ChatError):
-    code, status, close, title = "draining", 503, 1012, "This server is going: come back in a moment"
+    code, status, close, title = "draining", 503, 1012, Term("This server is going: come back in a moment")

@@ -3,7 +3,7 @@
 import secrets
 
 from chatapp import access, file_types, text
-from chatapp.errors import BadRequest, Forbidden, NotKept, RoomClosed
+from chatapp.errors import BadRequest, Forbidden, NotKept, RoomClosed, Term
 from chatapp.hub import Hub
 from chatapp.journal import file_statements
 from chatapp.journal.file_statements import Stored
@@ -17,9 +17,9 @@ from chatapp.uploads import Arriving
 def refusal(hub: Hub, identity: Identity) -> str:
     """Why `identity` may send files nowhere; empty where they may."""
     if not hub.config.file_limit:
-        return "No files are sent on this server"
+        return Term("No files are sent on this server")
     if identity.guest and not hub.config.guest_files:
-        return "Only people with an account send files here"
+        return Term("Only people with an account send files here")
     return ""
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from chatapp import languages
 from chatapp.errors import ChatError
 from chatapp.message import Author
 
@@ -49,9 +50,18 @@ def here(id: str, here: bool) -> bytes:
     return _encode({"type": "here", "id": id, "here": here})
 
 
-def error(refusal: ChatError, re: str | None, room: Any = None, client_id: Any = None) -> bytes:
-    """`re`: the type of the frame that was refused; `room` and `client_id` as they stood in it."""
-    frame: dict[str, Any] = {"type": "error", "code": refusal.code, "message": str(refusal), "re": re}
+def error(
+    refusal: ChatError,
+    re: str | None,
+    room: Any = None,
+    client_id: Any = None,
+    language: str = languages.SOURCE,
+) -> bytes:
+    """`re`: the type of the frame that was refused; `room` and `client_id` as they stood in it. `language`:
+    of what it says to people.
+    """
+    said = languages.refusal(language, refusal)
+    frame: dict[str, Any] = {"type": "error", "code": refusal.code, "message": said, "re": re}
     if room is not None:
         frame["room"] = room
     if client_id is not None:

@@ -1,21 +1,72 @@
-"""What mails say, and to whom they go. Nobody's words stand in a header: names are in the text alone."""
+"""What mails say, and to whom they go. Nobody's words stand in a header: names are in the text alone.
+
+They are in the language that their person has chosen, else in that of the server.
+"""
 
 from contextlib import suppress
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from chatapp.errors import ChatError
+from chatapp import languages
+from chatapp.errors import ChatError, Term
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
+from chatapp.journal.people_requests import Person
 from chatapp.mail import Mail
 
 Change = Literal["new password", "factor", "address", "no address"]
 SAID: Final[dict[Change, str]] = {
-    "new password": "has a new password, and is signed out everywhere else.",
-    "factor": "has a second factor less than before.",
-    "address": "has another e-mail address now. From here on mails go to that one.",
-    "no address": "has no e-mail address any more. This is the last mail about it.",
+    "new password": Term("has a new password, and is signed out everywhere else."),
+    "factor": Term("has a second factor less than before."),
+    "address": Term("has another e-mail address now. From here on mails go to that one."),
+    "no address": Term("has no e-mail address any more. This is the last mail about it."),
 }
-NOTHING = "If that was not you, do nothing: nothing comes of it."
+NOTHING = Term("If that was not you, do nothing: nothing comes of it.")
+CHANGED = Term("""\
+Your account on %(site)s,
+
+  %(name)s
+
+%(said)s
+
+If that was you, all is well. If not, somebody else may have your password or your device. Set a new password:
+
+  %(link)s
+
+If you cannot sign in any more, ask whoever runs %(site)s for help.
+""")
+CONFIRM = Term("""\
+Somebody who is signed in on %(site)s as
+
+  %(name)s
+
+says that this is their address. If that was you, confirm it on this page, within a day:
+
+  %(link)s
+
+%(nothing)s
+""")
+TAKEN = Term("""\
+Somebody who is signed in on %(site)s as
+
+  %(name)s
+
+says that this is their address. It belongs to another account already, and an address belongs to one only:
+
+  %(owner)s
+
+If that was you, take it away there first, and then give it here. %(nothing)s
+""")
+FORGOTTEN = Term("""\
+Somebody says that they have forgotten the password of your account on %(site)s,
+
+  %(name)s
+
+If that was you, set a new one on this page, once, within a day:
+
+  %(link)s
+
+%(nothing)s
+""")
 
 
 def tell(hub: Hub, person: str, change: Change) -> None:
@@ -28,74 +79,41 @@ def tell(hub: Hub, person: str, change: Change) -> None:
         found = hub.journal.read(people_reading.person, person)
         address = hub.journal.read(people_reading.address_of, person)
         if found is not None and address is not None:
-            tell_at(hub, address, found.name, change)
+            tell_at(hub, address, found, change)
 
 
-def tell_at(hub: Hub, address: str, name: str, change: Change) -> None:
+def tell_at(hub: Hub, address: str, person: Person, change: Change) -> None:
     """The same to an address that was theirs until now. Never switches."""
-    body = f"""\
-Your account on {hub.config.site_name},
-
-  {name}
-
-{SAID[change]}
-
-If that was you, all is well. If not, somebody else may have your password or your device. Set a new password:
-
-  {hub.config.link("/account/password")}
-
-If you cannot sign in any more, ask whoever runs {hub.config.site_name} for help.
-"""
-    hub.mail.send(lambda: Mail(address, f"Your account on {_site(hub)} was changed", body))
+    values = {"said": Term(SAID[change]), "link": _link(hub, "/account/password")}
+    subject = Term("Your account on %(site)s was changed")
+    hub.mail.send(lambda: _mail(hub, address, person, subject, CHANGED, values))
 
 
-def confirmation(hub: Hub, address: str, name: str, code: str) -> Mail:
-    """To confirm that it is the address of somebody called `name`."""
-    body = f"""\
-Somebody who is signed in on {hub.config.site_name} as
-
-  {name}
-
-says that this is their address. If that was you, confirm it on this page, within a day:
-
-  {hub.config.link(f"/email/{code}")}
-
-{NOTHING}
-"""
-    return Mail(address, f"Your e-mail address on {_site(hub)}", body)
+def confirmation(hub: Hub, address: str, person: Person, code: str) -> Mail:
+    """To confirm that it is the address of `person`."""
+    values = {"link": _link(hub, f"/email/{code}")}
+    return _mail(hub, address, person, Term("Your e-mail address on %(site)s"), CONFIRM, values)
 
 
-def taken(hub: Hub, address: str, name: str, owner: str) -> Mail:
+def taken(hub: Hub, address: str, person: Person, owner: str) -> Mail:
     """The same, where it is the address of somebody called `owner` already."""
-    body = f"""\
-Somebody who is signed in on {hub.config.site_name} as
-
-  {name}
-
-says that this is their address. It belongs to another account already, and an address belongs to one only:
-
-  {owner}
-
-If that was you, take it away there first, and then give it here. {NOTHING}
-"""
-    return Mail(address, f"Your e-mail address on {_site(hub)}", body)
+    return _mail(hub, address, person, Term("Your e-mail address on %(site)s"), TAKEN, {"owner": owner})
 
 
-def new_password(hub: Hub, address: str, name: str, code: str) -> Mail:
-    """A link with which somebody called `name` sets a new password."""
-    body = f"""\
-Somebody says that they have forgotten the password of your account on {hub.config.site_name},
-
-  {name}
-
-If that was you, set a new one on this page, once, within a day:
-
-  {hub.config.link(f"/reset/{code}")}
-
-{NOTHING}
-"""
-    return Mail(address, f"A new password on {_site(hub)}", body)
+def new_password(hub: Hub, address: str, person: Person, code: str) -> Mail:
+    """A link with which `person` sets a new password."""
+    values = {"link": _link(hub, f"/reset/{code}")}
+    return _mail(hub, address, person, Term("A new password on %(site)s"), FORGOTTEN, values)
 
 
-def _site(hub: Hub) -> str:
-    return " ".join(hub.config.site_name.split())  # one line, as a header is
+def _mail(hub: Hub, address: str, person: Person, subject: str, body: str, values: dict[str, Any]) -> Mail:
+    language = person.language or hub.config.language
+    site = " ".join(hub.config.site_name.split())  # one line, as a header is
+    given = {"site": hub.config.site_name, "name": person.name, "nothing": NOTHING, **values}
+    return Mail(
+        address, languages.say(language, subject, {"site": site}), languages.say(language, body, given)
+    )
+
+
+def _link(hub: Hub, path: str) -> languages.Verbatim:
+    return languages.Verbatim(hub.config.link(path))

@@ -67,7 +67,9 @@ def take_in(
     To take somebody in as a member is `invite`; any other part is given by owners.
     """
     if role not in RANKS:
-        raise BadRequest(f"There is no part {role!r} in a room: {', '.join(RANKS)}")
+        raise BadRequest(
+            "There is no part '%(role)s' in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
+        )
     room = permitted(hub, identity, room_id, "read")
     now = room.rights.members.get(person_id)
     if now == role:
@@ -103,7 +105,7 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     if found is None or room.rights.kind == "direct":
         raise BadRequest("There is no such member of this room")
     if not outranks(identity, person, room.rights):
-        raise Forbidden(f"{found.name} is no less than you here")
+        raise Forbidden("%(name)s is no less than you here", name=found.name)
     said = f"removed {found.name}"
     effect, act = SetMember(person, found.name, None), Act(said, person, why)
     notice = keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act, over=person)
@@ -136,7 +138,7 @@ def begin_conversation(hub: Hub, identity: Identity, others: Sequence[str]) -> i
     for other in others[:PARTY_LIMIT]:
         party[other] = _with_account(hub, other)
     if not 2 <= len(party) <= PARTY_LIMIT or len(others) >= PARTY_LIMIT:
-        raise BadRequest(f"A conversation is between 2 and {PARTY_LIMIT} people")
+        raise BadRequest("A conversation is between 2 and %(limit)s people", limit=PARTY_LIMIT)
     hub.limiter.room(identity.address)
     request = MakeRoom(
         ", ".join(sorted(person.name for person in party.values())),

@@ -144,7 +144,7 @@ def called(hub: Hub, room: Room, name: str) -> list[str]:
         *(member.id for member in hub.journal.read(reading.members, room.id) if member.name == name),
     }
     if not people:
-        raise BadRequest(f"Nobody called {name!r} is in this room or wrote in it lately")
+        raise BadRequest("Nobody called '%(name)s' is in this room or wrote in it lately", name=name)
     return sorted(people)
 
 
@@ -175,10 +175,10 @@ def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -
 
 def _check_rank(identity: Identity, person: str, name: str, room: Room) -> None:
     if not outranks(identity, person, room.rights):
-        raise Forbidden(f"{name} is no less than you here")
+        raise Forbidden("%(name)s is no less than you here", name=name)
 
 
 def _until(seconds: int) -> int:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LONGEST:
-        raise BadRequest(f"seconds are a whole number from 0 (no end) to {LONGEST}")
+        raise BadRequest("seconds are a whole number from 0 (no end) to %(most)s", most=LONGEST)
     return time.time_ns() // 1000 + seconds * 1_000_000 if seconds else 0

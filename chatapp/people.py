@@ -21,7 +21,7 @@ from gevent.lock import BoundedSemaphore
 from msgspec import structs
 from sqlalchemy import Connection
 
-from chatapp.errors import ChatError, Draining, Forbidden, SignIn
+from chatapp.errors import ChatError, Draining, Forbidden, SignIn, Term
 from chatapp.journal import Journal, people_reading
 from chatapp.journal.people_requests import Person, SawSessions
 from chatapp.journal.token_requests import Holder, SawTokens
@@ -33,7 +33,7 @@ SEEN_SECONDS = 60  # how often it is kept that a session or a token was used
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_NO_TOKEN = "This token is not valid (any more)"  # nosec B105  # what is said
+_NO_TOKEN = Term("This token is not valid (any more)")  # nosec B105  # what is said
 
 
 class Follower(Protocol):
@@ -90,7 +90,10 @@ class People:
         if person is None or person.disabled:
             return None
         self._seen.add(key)
-        return self._admitted(Identity(person.id, person.name, person.role, address, session=key))
+        identity = Identity(
+            person.id, person.name, person.role, address, session=key, language=person.language or ""
+        )
+        return self._admitted(identity)
 
     def bearer(self, key: str, address: str) -> Identity | None:
         """Whom the token `key` stands for. Switches when it is not known here. Raises NotKept."""
@@ -276,7 +279,9 @@ class People:
             follower.dismiss(Draining("You have an account now: come back with it"))
             return
         if signed_in and person is not None:
-            identity = structs.replace(identity, name=person.name, role=person.role)
+            identity = structs.replace(
+                identity, name=person.name, role=person.role, language=person.language or ""
+            )
         identity = self._admitted(identity)
         if identity.role == "banned":
             follower.dismiss(Forbidden("You are banned here"))

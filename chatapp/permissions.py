@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from chatapp.errors import Forbidden, NoSuchRoom, SignIn
+from chatapp.errors import Forbidden, NoSuchRoom, SignIn, Term
 
 Role = Literal["banned", "anonymous", "visitor", "guest", "hook", "member", "administrator"]
 RoomKind = Literal["public", "private", "direct"]
@@ -59,6 +59,7 @@ class Identity(Struct, frozen=True):
     the token that they sent instead. `people`: how often who anybody is had changed on this server when this
     was true (people.py). `scopes` and `rooms` (None: all) are what a token allows of all that its owner may,
     until `expires_at` (microseconds since 1970; 0: for good). A hook has its one room in `rooms`.
+    `language`: in which a person reads who has chosen one.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Identity(Struct, frozen=True):
     people: int = 0
     token: str = ""
     expires_at: int = 0
+    language: str = ""
 
     @property
     def guest(self) -> bool:
@@ -297,19 +299,23 @@ def _may_say(identity: Identity, rights: Rights) -> bool:
             return "moderate" in STANDINGS[standing(identity, rights)]
 
 
+_MEMBERS_ALONE: Final = Term("Only members write in this room")
+_MODERATORS_ALONE: Final = Term("Only moderators write in this room")
+
+
 def _reason(identity: Identity, verb: Verb, rights: Rights | None) -> str:
     if not _scoped(identity, verb):
-        return "This token may not do that"
+        return Term("This token may not do that")
     if rights is None or verb not in ROLES[identity.role]:
         return ""
     if standing(identity, rights) == "outside":
-        return "Guests are not welcome in this room"
+        return Term("Guests are not welcome in this room")
     if rights.bans.meet(identity):
-        return "You are banned from this room"
+        return Term("You are banned from this room")
     if verb in ("post", "visit"):
         if rights.timeouts.meet(identity):
-            return "You may only read in this room for now"
-        return f"Only {rights.posting} write in this room"
+            return Term("You may only read in this room for now")
+        return _MEMBERS_ALONE if rights.posting == "members" else _MODERATORS_ALONE
     return ""
 
 

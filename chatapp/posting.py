@@ -102,9 +102,9 @@ def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -
 
 def _body(draft: Draft, limit: int) -> str:
     if draft.kind not in ("text", "edit", "delete", "restore", "reaction"):
-        raise BadRequest(f"There is no kind {draft.kind[:20]!r} to send")
+        raise BadRequest("There is no kind '%(kind)s' to send", kind=draft.kind[:20])
     if draft.kind != "text" and draft.of is None:
-        raise BadRequest(f"of says which message the {draft.kind} is about")
+        raise BadRequest("of says which message the %(kind)s is about", kind=draft.kind)
     if draft.kind in ("delete", "restore"):
         return ""
     if draft.kind == "reaction":
@@ -120,7 +120,7 @@ def _files(draft: Draft) -> tuple[Attachment, ...]:
     if draft.kind != "text":
         raise BadRequest("Only a text has files")
     if len(draft.files) > FILES_LIMIT:
-        raise BadRequest(f"A message has at most {FILES_LIMIT} files")
+        raise BadRequest("A message has at most %(limit)s files", limit=FILES_LIMIT)
     files = [WithWords(each) if isinstance(each, str) else each for each in draft.files]
     if len({each.id for each in files}) < len(files):
         raise BadRequest("That file is named twice")

@@ -56,7 +56,11 @@ def settle(
     and TooFast.
     """
     if outcome not in OUTCOMES:
-        raise BadRequest(f"There is no outcome {str(outcome)[:20]!r}: {', '.join(OUTCOMES)}")
+        raise BadRequest(
+            "There is no outcome '%(outcome)s': %(outcomes)s",
+            outcome=str(outcome)[:20],
+            outcomes=", ".join(OUTCOMES),
+        )
     why = text.reason(why)
     room, verb = access.oversee(hub, identity, room_id)
     found = hub.journal.read(statements.one, room.id, number, identity.id)

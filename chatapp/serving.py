@@ -10,7 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from chatapp import auth, headers
+from chatapp import auth, headers, localized
 from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
@@ -54,6 +54,7 @@ def init_app(app: Flask, config: Config) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
     app.request_class = uploading.Request
+    localized.init_app(app)
     app.before_request(_start)
     app.before_request(auth.identify)  # first: what refuses the rest says so on a page for somebody
     held = Held()
@@ -79,7 +80,7 @@ def _read_body(held: Held) -> None:
     length = request.content_length
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return
-    too_long = TooLong(f"A request has at most {config.request_limit} bytes")
+    too_long = TooLong("A request has at most %(limit)s bytes", limit=config.request_limit)
     if length is not None and length > config.request_limit:
         raise too_long
     # Of a body that does not say its length, one byte more than may come, to see whether it does.
@@ -116,7 +117,8 @@ def _finish(held: Held, response: Response) -> Response:
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)
     elif response.mimetype == "text/html":
-        response.headers.update(headers.of_page(request))
+        response.headers.update(headers.of_page(request) | localized.of_page())
+        response.vary.update(("Accept-Language", "Cookie"))
     for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
         response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from email_validator import EmailNotValidError, validate_email
 
 from chatapp import names
-from chatapp.errors import BadRequest, TooLong
+from chatapp.errors import BadRequest, Term, TooLong
 
 NAME_LIMIT = 40
 ROOM_NAME_LIMIT = 80
@@ -40,7 +40,11 @@ def body(value: object, limit: int) -> str:
     if not isinstance(value, str):
         raise BadRequest("A message is a string")
     if len(value) > limit:
-        raise TooLong(f"A message has at most {limit} characters; this one has {len(value)}")
+        raise TooLong(
+            "A message has at most %(limit)s characters; this one has %(length)s",
+            limit=limit,
+            length=len(value),
+        )
     if not value.strip():
         raise BadRequest("A message is not empty")
     if _FORBIDDEN_IN_BODY.search(value):
@@ -61,7 +65,10 @@ def client_id(value: str | None) -> str | None:
     if value is None:
         return None
     if not 1 <= len(value) <= CLIENT_ID_LIMIT or _FORBIDDEN_IN_NAME.search(value):
-        raise BadRequest(f"A client_id has 1 to {CLIENT_ID_LIMIT} characters and no control characters")
+        raise BadRequest(
+            "A client_id has 1 to %(limit)s characters and no control characters",
+            limit=CLIENT_ID_LIMIT,
+        )
     return value
 
 
@@ -70,35 +77,35 @@ def person_name(value: object, *, administrator: bool = False) -> str:
 
     `administrator`: whether it is for one, who may be called that.
     """
-    name = _line(value, NAME_LIMIT, "A name")
+    name = _line(value, NAME_LIMIT, Term("A name"))
     if names.is_reserved(name, offices=not administrator):
-        raise BadRequest(f"The name {name} is reserved; choose another one")
+        raise BadRequest("The name %(name)s is reserved; choose another one", name=name)
     return name
 
 
 def room_name(value: object) -> str:
     """`value` trimmed, if a room may be called so. Raises BadRequest."""
-    return _line(value, ROOM_NAME_LIMIT, "A room's name")
+    return _line(value, ROOM_NAME_LIMIT, Term("A room's name"))
 
 
 def topic(value: object) -> str:
     """`value` trimmed, if it may be a room's topic; it may be empty. Raises BadRequest."""
-    return "" if value in (None, "") else _line(value, TOPIC_LIMIT, "A topic", least=0)
+    return "" if value in (None, "") else _line(value, TOPIC_LIMIT, Term("A topic"), least=0)
 
 
 def status(value: object) -> str:
     """`value` trimmed, if it may be a person's status line; it may be empty. Raises BadRequest."""
-    return "" if value in (None, "") else _line(value, STATUS_LIMIT, "A status line", least=0)
+    return "" if value in (None, "") else _line(value, STATUS_LIMIT, Term("A status line"), least=0)
 
 
 def reason(value: object) -> str:
     """`value` trimmed, if it may be why somebody did something; it may be empty. Raises BadRequest."""
-    return "" if value in (None, "") else _line(value, REASON_LIMIT, "A reason", least=0)
+    return "" if value in (None, "") else _line(value, REASON_LIMIT, Term("A reason"), least=0)
 
 
 def note(value: object) -> str:
     """`value` trimmed, if it may be what something is for; it may be empty. Raises BadRequest."""
-    return "" if value in (None, "") else _line(value, REASON_LIMIT, "A note", least=0)
+    return "" if value in (None, "") else _line(value, REASON_LIMIT, Term("A note"), least=0)
 
 
 def file_name(value: str | None) -> str:
@@ -120,7 +127,11 @@ def description(value: object) -> str:
     if not isinstance(value, str) or _FORBIDDEN_IN_BODY.search(value):
         raise BadRequest("A description is a text without control characters")
     if len(value) > DESCRIPTION_LIMIT:
-        raise TooLong(f"A description has at most {DESCRIPTION_LIMIT} characters; this one has {len(value)}")
+        raise TooLong(
+            "A description has at most %(limit)s characters; this one has %(length)s",
+            limit=DESCRIPTION_LIMIT,
+            length=len(value),
+        )
     return " ".join(value.split())
 
 
@@ -156,20 +167,26 @@ def network(value: str) -> str:
         raise BadRequest("A network is written 192.0.2.0/24 or 2001:db8::/48") from None
 
 
-def check_between(value: object, least: int, most: int, what: str) -> None:
+def check_between(value: object, least: int, most: int, what: Term) -> None:
     """Raises BadRequest for what is no whole number from `least` to `most`."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise BadRequest(f"{what}: a whole number from {least} to {most}")
+        raise BadRequest(
+            "%(what)s: a whole number from %(least)s to %(most)s", what=what, least=least, most=most
+        )
 
 
-def _line(value: object, limit: int, what: str, least: int = 1) -> str:
+def _line(value: object, limit: int, what: Term, least: int = 1) -> str:
     if not isinstance(value, str):
-        raise BadRequest(f"{what} is a string")
+        raise BadRequest("%(what)s is a string", what=what)
     line = value.strip()
     if not least <= len(line) <= limit:
-        raise BadRequest(f"{what} has {least} to {limit} characters")
+        raise BadRequest(
+            "%(what)s has %(least)s to %(limit)s characters", what=what, least=least, limit=limit
+        )
     if _FORBIDDEN_IN_NAME.search(line) or _is_invisible(line):
-        raise BadRequest(f"{what} is one line of visible characters without marks that turn its direction")
+        raise BadRequest(
+            "%(what)s is one line of visible characters without marks that turn its direction", what=what
+        )
     return line
 
 

@@ -62,14 +62,16 @@ def make(
     if bot is not None or (person is not None and person.id != identity.id):
         check(identity, "administer")
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_LIMIT or not name.isprintable():
-        raise BadRequest(f"Say in one line of 1 to {NAME_LIMIT} characters what the token is for")
+        raise BadRequest(
+            "Say in one line of 1 to %(limit)s characters what the token is for", limit=NAME_LIMIT
+        )
     if not scopes or any(scope not in list(SCOPES) for scope in scopes):
-        raise BadRequest(f"scopes: one or more of {', '.join(SCOPES)}")
+        raise BadRequest("scopes: one or more of %(scopes)s", scopes=", ".join(SCOPES))
     if days is not None and not (type(days) is int and 1 <= days <= DAYS_LIMIT):
-        raise BadRequest(f"days: a whole number from 1 to {DAYS_LIMIT}, or none for ever")
+        raise BadRequest("days: a whole number from 1 to %(limit)s, or none for ever", limit=DAYS_LIMIT)
     if rooms is not None:
         if not 1 <= len(rooms) <= ROOMS_LIMIT:
-            raise BadRequest(f"rooms: 1 to {ROOMS_LIMIT} of them, or none for all")
+            raise BadRequest("rooms: 1 to %(limit)s of them, or none for all", limit=ROOMS_LIMIT)
         for room in rooms:
             enter(hub, identity, room)
     hub.limiter.account(identity)

@@ -103,8 +103,11 @@ class Uploads:
         except OSError as error:
             self._trouble.tell(f"{error.strerror or error}: {self._path}")
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            said = "There is no room for it on the server's disk" if full else "It could not be written"
-            raise NotKept(f"The file was not kept: {said}") from error
+            if full:
+                raise NotKept(
+                    "The file was not kept: there is no room for it on the server's disk"
+                ) from error
+            raise NotKept("The file was not kept: it could not be written") from error
         self._trouble.over()
         return value
 
@@ -140,7 +143,7 @@ class Arriving:
         """Switches. Raises TooLong, NotKept."""
         self.size += len(data)
         if self.size > self._limit:
-            raise TooLong(f"A file has at most {self._limit} bytes")
+            raise TooLong("A file has at most %(limit)s bytes", limit=self._limit)
 
         def job() -> None:
             self._hash.update(data)

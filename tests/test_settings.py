@@ -20,6 +20,7 @@ DOCS = ROOT / "docs" / "settings.md"
 SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "database_url": ("sqlite:////srv/chat.db", "sqlite:////srv/chat.db", "sqlite:////srv/chat.db"),
     "bus_url": ("sqlite:////srv/bus.db", "sqlite:////srv/bus.db", "sqlite:////srv/bus.db"),
+    "language": ("de", "de", "de"),
     "site_name": (" The Mill ", "The Mill", "The Mill"),
     "guests": ("no", False, False),
     "guest_files": ("yes", True, True),

@@ -35,7 +35,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, ADDRESSES, SPE
 SECOND_FACTOR = "secondary"  # the usage of a passkey that is one, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
-_PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled)
+_PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled, _U.language)
 
 
 def number(connection: Connection) -> int:
@@ -52,7 +52,7 @@ def news(connection: Connection, since: int) -> News:
     """What has changed after the number `since`."""
     changed, renamed = [], []
     for row in connection.execute(_PERSON.add_columns(_U.renamed).where(_U.changed > since)):
-        changed.append(Person(*row[:5]))
+        changed.append(Person(*row[:6]))
         if row.renamed > since:
             renamed.append(changed[-1])
     ended = [
@@ -119,7 +119,7 @@ def holder_of_token(connection: Connection, token: str) -> tuple[int, Holder | N
     if row is None:
         return number(connection), None
     rooms = None if row.rooms is None else frozenset(row.rooms)
-    return number(connection), Holder(Person(*row[:5]), frozenset(row.scopes), rooms, row.expires_at or 0)
+    return number(connection), Holder(Person(*row[:6]), frozenset(row.scopes), rooms, row.expires_at or 0)
 
 
 def hook_in_force(connection: Connection, author_id: str) -> bool:
@@ -289,7 +289,7 @@ def address_link(connection: Connection, code: str) -> tuple[Person, str] | None
         .where(columns.key == code, columns.expires_at > time.time_ns() // 1000)
     )
     row = connection.execute(query).first()
-    return (Person(*row[:5]), row.email) if row else None
+    return (Person(*row[:6]), row.email) if row else None
 
 
 def identity_now(connection: Connection, identity: Identity) -> Identity:

@@ -15,13 +15,16 @@ AccountRole = Literal["member", "administrator"]
 
 
 class Person(Struct, frozen=True):
-    """Somebody with an account, as the others may know them."""
+    """Somebody with an account, as the others may know them; but for `language`, in which they read: a tag,
+    or None for that of their browsers.
+    """
 
     id: str
     name: str
     role: AccountRole
     status: str = ""
     disabled: bool = False
+    language: str | None = None
 
 
 class News(Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from chatapp.errors import BadRequest, Forbidden
+from chatapp.errors import BadRequest, Forbidden, Term
 from chatapp.journal import people_reading as reading
 from chatapp.journal import people_requests as requests
 from chatapp.journal import token_statements
@@ -26,9 +26,10 @@ from chatapp.journal.token_requests import TokenRequest
 from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.names import key
 
-TAKEN = "That name is taken, or passes for somebody's: choose another one"
+TAKEN = Term("That name is taken, or passes for somebody's: choose another one")
 ENDED_KEPT, UNUSED_KEPT = 30 * DAY_MICROSECONDS, 400 * DAY_MICROSECONDS  # of sessions; a cookie: a year
-PUBLIC = {"name", "key", "role", "status", "disabled"}  # columns that say who somebody is
+# Columns that all processes know of each person.
+PUBLIC = {"name", "key", "role", "status", "disabled", "language"}
 
 
 def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[Any, bool]:
@@ -364,7 +365,7 @@ def _drop_address(connection: Connection, request: requests.DropAddress, at: int
 def _reset_factor(connection: Connection, request: requests.ResetFactor, at: int) -> None:
     person = _person(connection, request.person)
     if not reading.has_factor(connection, person.id):
-        raise BadRequest(f"{person.name} has no second factor")
+        raise BadRequest("%(name)s has no second factor", name=person.name)
     none = dict.fromkeys(("tf_primary_method", "tf_totp_secret", "mf_recovery_codes"))
     connection.execute(update(USERS).where(USERS.c.person_id == person.id).values(none))
     mine = PASSKEYS.c.user_id == _user(connection, person.id)

@@ -41,11 +41,13 @@ def _make(connection: Connection, request: requests.MakeToken, at: int) -> int:
     if owner is None:
         raise BadRequest("There is nobody with that account")
     if request.bot and (owner["password"] is not None or owner["passkeys"]):
-        raise Forbidden(f"{owner['name']} is no bot: they sign in, and make their tokens themselves")
+        raise Forbidden(
+            "%(name)s is no bot: they sign in, and make their tokens themselves", name=owner["name"]
+        )
     columns = TOKENS.c
     mine = (columns.user_id == owner["id"]) & columns.revoked_at.is_(None)
     if (connection.scalar(select(func.count()).where(mine)) or 0) >= TOKENS_LIMIT:
-        raise BadRequest(f"Nobody has more than {TOKENS_LIMIT} tokens: revoke some")
+        raise BadRequest("Nobody has more than %(limit)s tokens: revoke some", limit=TOKENS_LIMIT)
     row = {
         "key": request.key,
         "user_id": owner["id"],
@@ -84,10 +86,10 @@ def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, 
     takes a hook's name later: people_statements.py.)
     """
     if reading.person_called(connection, request.name) is not None:
-        raise BadRequest(f"{request.name} is somebody's name: a hook has one of its own")
+        raise BadRequest("%(name)s is somebody's name: a hook has one of its own", name=request.name)
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)
     if (connection.scalar(select(func.count()).where(mine)) or 0) >= HOOKS_LIMIT:
-        raise BadRequest(f"No room has more than {HOOKS_LIMIT} hooks: revoke some")
+        raise BadRequest("No room has more than %(limit)s hooks: revoke some", limit=HOOKS_LIMIT)
     row = {
         "room_id": room,
         "key": request.key,

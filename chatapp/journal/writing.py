@@ -368,8 +368,9 @@ class _Transaction:
         if last is not None:
             left = math.ceil((last + pause - at) / 1_000_000)
             raise TooFast(
-                f"One message in {room.slow_seconds} s in this room",
+                "One message in %(seconds)s seconds in this room",
                 retry_after=min(max(left, 1), room.slow_seconds),
+                seconds=room.slow_seconds,
             )
 
     def _take_effect(self, room: _OpenRoom, post: Post) -> None:
@@ -465,7 +466,9 @@ class _Transaction:
         self._flush()  # it may be in this very transaction
         deleted = next(iter(reading.deleted_texts(self._connection, post.room, of, of, now())), None)
         if deleted is None:
-            raise BadRequest(f"There is no deleted text #{of} that could be brought back (any more)")
+            raise BadRequest(
+                "There is no deleted text #%(of)s that could be brought back (any more)", of=str(of)
+            )
         if not permissions.may_restore(post.author.id, deleted.author_id, deleted.by_id, any_author):
             raise Forbidden("That message was deleted by somebody else")
         return deleted
@@ -493,7 +496,7 @@ class _Transaction:
     def _text(self, room: int, seq: int) -> Row[Any]:
         original = self._original(room, seq)
         if original is None or original.kind != "text" or original.deleted_at is not None:
-            raise BadRequest(f"There is no text #{seq} in this room (any more)")
+            raise BadRequest("There is no text #%(seq)s in this room (any more)", seq=str(seq))
         return original
 
     def _original(self, room: int, seq: int) -> Row[Any] | None:
@@ -596,10 +599,11 @@ class _Transaction:
         self._permit_on_server(request.identity, "read")
         if people_reading.person_called(self._connection, request.name) is not None:
             raise BadRequest(
-                f"{request.name} is the name of somebody with an account: choose another one, or sign in"
+                "%(name)s is the name of somebody with an account: choose another one, or sign in",
+                name=request.name,
             )
         if people_reading.hook_called(self._connection, request.name):
-            raise BadRequest(f"{request.name} is the name of a program here: choose another one")
+            raise BadRequest("%(name)s is the name of a program here: choose another one", name=request.name)
         statements.note_guest(self._connection, request, now())
         return 0
 

@@ -2,28 +2,30 @@
 
 from dataclasses import dataclass
 
-from chatapp.errors import ChatError
+from chatapp import localized
+from chatapp.errors import ChatError, Term
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.journal.requests import RoomState
+from chatapp.localized import gettext
 from chatapp.message import DAY_SECONDS, format_time
-from chatapp.moderation import told
 from chatapp.permissions import Identity, Rights, RoomRole, Verb, check, may
 from chatapp.room import Room
 
-CLOSED = "This room is closed. It can be read, and nobody can write in it."
+CLOSED = Term("This room is closed. It can be read, and nobody can write in it.")
 VERBS: tuple[Verb, ...] = ("post", "join", "leave", "invite", "change_any", "moderate", "manage")
 READERS = {
-    "public": "Everybody here",
-    "private": "Its members; for others it is not there",
-    "direct": "The people in it",
+    "public": Term("Everybody here"),
+    "private": Term("Its members; for others it is not there"),
+    "direct": Term("The people in it"),
 }
 
 
 @dataclass(frozen=True)
 class About:
     """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "".
-    `until`: when that ends, as a time of messages. `slow_seconds`: how long they wait between two messages.
+    `members_alone`: that only members write. `until`: when being silenced ends, as a time of messages.
+    `slow_seconds`: how long they wait between two messages.
     """
 
     room: int
@@ -35,6 +37,7 @@ class About:
     may: frozenset[str]
     rules: list[tuple[str, str]]
     silenced: str
+    members_alone: bool
     until: str | None
     slow_seconds: int
 
@@ -56,6 +59,7 @@ def about(hub: Hub, identity: Identity, room: Room) -> About:
         may=verbs - {"leave", "invite"} if state.kind == "direct" else verbs,
         rules=_rules(state),
         silenced=silenced,
+        members_alone=state.posting == "members" and not state.closed,
         until=format_time(until) if until else None,
         slow_seconds=0 if "change_any" in verbs else state.slow_seconds,
     )
@@ -76,30 +80,39 @@ def _writer(identity: Identity) -> Identity:
 
 def _silenced(writer: Identity, rights: Rights, state: RoomState) -> str:
     if state.closed:
-        return CLOSED
+        return gettext(CLOSED)
     try:
         check(writer, "post", rights)
     except ChatError as refusal:
-        return f"{str(refusal).rstrip('.')}."
+        return f"{localized.refusal(refusal).rstrip('.')}."
     return ""
 
 
 def _rules(state: RoomState) -> list[tuple[str, str]]:
-    readers = READERS[state.kind]
+    readers = gettext(READERS[state.kind])
     if state.kind == "public" and not state.guests:
-        readers = "Everybody with an account"
-    rules = [("Who may read", readers), ("Who may write", "Nobody" if state.closed else _writers(state))]
+        readers = gettext("Everybody with an account")
+    writers = gettext("Nobody") if state.closed else _writers(state)
+    rules = [(gettext("Who may read"), readers), (gettext("Who may write"), writers)]
     if state.slow_seconds:
-        rules.append(("Slow mode", f"One message in {told(state.slow_seconds)} from each person"))
-    return [*rules, ("Messages are kept", _kept(state))]
+        pace = gettext(
+            "One message in %(time)s from each person", time=localized.duration(state.slow_seconds)
+        )
+        rules.append((gettext("Slow mode"), pace))
+    return [*rules, (gettext("Messages are kept"), _kept(state))]
 
 
 def _writers(state: RoomState) -> str:
-    everyone = "Everybody who reads" if state.kind == "public" else "All of them"
-    return {"everyone": everyone, "members": "Members", "moderators": "Moderators"}[state.posting]
+    if state.posting == "everyone":
+        return gettext("Everybody who reads") if state.kind == "public" else gettext("All of them")
+    return gettext("Members") if state.posting == "members" else gettext("Moderators")
 
 
 def _kept(state: RoomState) -> str:
-    days = f"for {told(state.keep_days * DAY_SECONDS)}" if state.keep_days else ""
-    newest = f"the newest {state.keep_messages:,}" if state.keep_messages else ""
-    return ", ".join(filter(None, (days, newest))) or "for ever"
+    days = localized.duration((state.keep_days or 0) * DAY_SECONDS)
+    newest = localized.figure(state.keep_messages or 0)
+    if state.keep_days and state.keep_messages:
+        return gettext("for %(time)s, the newest %(count)s", time=days, count=newest)
+    if state.keep_days:
+        return gettext("for %(time)s", time=days)
+    return gettext("the newest %(count)s", count=newest) if state.keep_messages else gettext("for ever")

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask_security.utils import login_user
 
 from chatapp import accounts, auth
-from chatapp.errors import ChatError, Forbidden, SignIn
+from chatapp.errors import ChatError, Forbidden, SignIn, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading, token_reading
 from chatapp.journal.people_requests import Invited, Person
-from chatapp.pages.responses import lead_to, page, see_other
+from chatapp.localized import gettext
+from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.security import BLUEPRINT, first_start
 from chatapp.security.datastore import Datastore
 from chatapp.security.passwords import hash_new
@@ -87,7 +88,7 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
         passkeys=row.get("passkeys", []),
         tokens=len(hub.journal.read(token_reading.tokens, me.id)),
         address=row.get("email"),
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)
@@ -99,29 +100,31 @@ def _account_page(error: ChatError | None = None, form: dict[str, str] | None = 
 @bp.get("/sign-up")
 def sign_up_form() -> Response:
     """Where anybody may make an account, the form for it."""
-    return _form("Make an account")
+    return _form(gettext("Make an account"))
 
 
 @bp.post("/sign-up")
 def sign_up() -> Response:
     """Make an account and be signed in to it."""
     if get_hub().config.sign_up != "open":
-        raise Forbidden("You need an invitation" if _by_invitation() else "No accounts are made here")
-    return _make("Make an account")
+        raise Forbidden(
+            Term("You need an invitation") if _by_invitation() else Term("No accounts are made here")
+        )
+    return _make(gettext("Make an account"))
 
 
 @bp.get("/invitations/<code>")
 def invited(code: str) -> Response:
     """Who has the link of an invitation makes an account."""
     _check_invitation(code)
-    return _form("You are invited", code=code)
+    return _form(gettext("You are invited"), code=code)
 
 
 @bp.post("/invitations/<code>")
 def sign_up_invited(code: str) -> Response:
     """The same, and the invitation has one use less."""
     _check_invitation(code)
-    return _make("You are invited", code=code, invitation=code)
+    return _make(gettext("You are invited"), code=code, invitation=code)
 
 
 @bp.get("/first/")
@@ -143,14 +146,14 @@ def first() -> Response:
 def begin(code: str) -> Response:
     """Who starts the server makes the administrator's account, with the code that the log showed."""
     _check_first(code)
-    return _form("Make the administrator’s account", first=True)
+    return _form(gettext("Make the administrator’s account"), first=True)
 
 
 @bp.post("/first/<code>")
 def make_first(code: str) -> Response:
     """The first administrator; of two who try at once, one is it."""
     _check_first(code)
-    return _make("Make the administrator’s account", first=True, role="administrator")
+    return _make(gettext("Make the administrator’s account"), first=True, role="administrator")
 
 
 def _by_invitation() -> bool:
@@ -177,8 +180,7 @@ def _check_unbegun() -> None:
 
 
 def _first_page(error: ChatError | None = None, code: str = "") -> Response:
-    said = str(error) if error else None
-    html = render_template("account/first.html", error=said, form={"code": code})
+    html = render_template("account/first.html", error=said(error), form={"code": code})
     return page(html, error)
 
 
@@ -251,7 +253,7 @@ def _form(
         possible=possible,
         by_invitation=_by_invitation(),
         invited=invited,
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)
@@ -288,5 +290,5 @@ def _whose(code: str) -> Person:
 
 
 def _reset_page(code: str, error: ChatError | None = None) -> Response:
-    html = render_template("account/reset.html", person=_whose(code), error=str(error) if error else None)
+    html = render_template("account/reset.html", person=_whose(code), error=said(error))
     return page(html, error)

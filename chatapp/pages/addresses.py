@@ -9,7 +9,8 @@ from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
-from chatapp.pages.responses import lead_to, page, see_other
+from chatapp.localized import gettext
+from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.permissions import check
 from chatapp.security import BLUEPRINT, said_lately
 
@@ -41,7 +42,13 @@ def give() -> Response:
         address = addresses.give(get_hub(), get_identity(), person, form["email"])
     except ChatError as error:
         return _page(error, form)
-    flash(f"A link is on its way to {address}: open it within a day to confirm the address.", "info")
+    flash(
+        gettext(
+            "A link is on its way to %(address)s: open it within a day to confirm the address.",
+            address=address,
+        ),
+        "info",
+    )
     return _to("addresses.show")
 
 
@@ -54,7 +61,7 @@ def remove() -> Response:
     if not said_lately():
         return _verify()
     addresses.take_away(get_hub(), get_identity(), person)
-    flash("You have no e-mail address here any more.", "info")
+    flash(gettext("You have no e-mail address here any more."), "info")
     return _to("addresses.show")
 
 
@@ -76,7 +83,7 @@ def confirm(code: str) -> Response:
         addresses.confirm(get_hub(), code)
     except ChatError as error:
         return _confirm_page(code, error)
-    flash(f"{address} is confirmed.", "info")
+    flash(gettext("%(address)s is confirmed.", address=address), "info")
     return _to("addresses.show" if get_identity().session else f"{BLUEPRINT}.login")
 
 
@@ -101,8 +108,10 @@ def forgotten() -> Response:
     except ChatError as error:
         return _forgotten_page(error, form)
     flash(
-        "If there is such an account, and its e-mail address is confirmed, a link is on its way to it. "
-        "It is good for a day.",
+        gettext(
+            "If there is such an account, and its e-mail address is confirmed, a link is on its way to it. "
+            "It is good for a day."
+        ),
         "info",
     )
     return _to(f"{BLUEPRINT}.login")
@@ -145,7 +154,7 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
         "account/email.html",
         address=hub.journal.read(people_reading.address_of, me.id),
         wanted=hub.journal.read(people_reading.address_to_confirm, me.id),
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)
@@ -153,12 +162,10 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
 
 def _confirm_page(code: str, error: ChatError | None = None) -> Response:
     person, address = _wanted(code)
-    html = render_template(
-        "account/confirm_email.html", person=person, address=address, error=str(error) if error else None
-    )
+    html = render_template("account/confirm_email.html", person=person, address=address, error=said(error))
     return page(html, error)
 
 
 def _forgotten_page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
-    html = render_template("account/forgotten.html", error=str(error) if error else None, form=form or {})
+    html = render_template("account/forgotten.html", error=said(error), form=form or {})
     return page(html, error)

@@ -10,14 +10,14 @@ import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
 
 from chatapp import access, administration, auth, hooks, membership, moderation
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
 from chatapp.message import Author
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
-from chatapp.pages.message import DURATIONS, message_page
-from chatapp.pages.responses import page, refused, see_other
+from chatapp.pages.message import durations, message_page
+from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import entered
 from chatapp.permissions import RANKS, Identity, may, outranks
 from chatapp.room import Room
@@ -114,7 +114,7 @@ def impose(room_id: int) -> Response:
     hub, identity, person = get_hub(), get_identity(), form["person"]
 
     def act() -> None:
-        seconds = _number(form["seconds"], "How long, in seconds,") or 0
+        seconds = _number(form["seconds"], Term("How long, in seconds")) or 0
         if form["kind"] == "kick":
             moderation.send_out(hub, identity, room_id, person, form["why"])
         elif form["kind"] == "timeout":
@@ -211,7 +211,10 @@ def _change(room_id: int, form: dict[str, str]) -> None:
     hub, identity = get_hub(), get_identity()
     kind: Any = form["kind"]
     who: Any = form["posting"]
-    days, messages = _number(form["keep_days"], "Days"), _number(form["keep_messages"], "Messages")
+    days, messages = (
+        _number(form["keep_days"], Term("Days")),
+        _number(form["keep_messages"], Term("Messages")),
+    )
     administration.change(
         hub,
         identity,
@@ -220,7 +223,7 @@ def _change(room_id: int, form: dict[str, str]) -> None:
         administration.topic_of(form["topic"]),
         administration.posting_of(who),
         administration.guests_let_in(bool(form["guests"])),
-        administration.pace_of(_number(form["slow_seconds"], "Seconds") or 0),
+        administration.pace_of(_number(form["slow_seconds"], Term("Seconds")) or 0),
         administration.keeping(days or None, messages or None),
         administration.kind_of(kind),
         administration.closing(bool(form["closed"])),
@@ -264,8 +267,8 @@ def _page(
         hooks=hub.journal.read(token_reading.hooks, room.id) if "manage" in own.may else [],
         made=made,
         may_write_to=not identity.guest and may(identity, "write_to_people"),
-        durations=DURATIONS,
-        error=str(error) if error else None,
+        durations=durations(),
+        error=said(error),
         where=where,
         form=form or {},
     )
@@ -299,7 +302,9 @@ def _named(room: Room, person: str) -> str:
     name = person.strip()
     found = {who.id for who in get_hub().presence.people(room.id) if who.name == name}
     if len(found) > 1:
-        raise BadRequest(f"There are {len(found)} people called {name} here: give the id")
+        raise BadRequest(
+            "There are %(count)s people called %(name)s here: give the id", count=len(found), name=name
+        )
     return found.pop() if found else membership.known(get_hub(), room, name).id
 
 
@@ -308,11 +313,11 @@ def _check_sure(form: dict[str, str]) -> None:
         raise BadRequest("Say that you are sure: this cannot be undone")
 
 
-def _number(value: str, what: str) -> int | None:
+def _number(value: str, what: Term) -> int | None:
     if not value.strip():
         return None
     if not value.strip().isdecimal() or len(value) > 12:
-        raise BadRequest(f"{what} are a whole number")
+        raise BadRequest("%(what)s: a whole number", what=what)
     return int(value)
 
 

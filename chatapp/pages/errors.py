@@ -5,8 +5,10 @@ import logging
 from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from chatapp.errors import BadRequest, ChatError, Forbidden, TooLong
+from chatapp import localized
+from chatapp.errors import BadRequest, ChatError, Forbidden, Term, TooLong
 from chatapp.globals import get_hub, get_identity
+from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.responses import for_people
 from chatapp.transports import json_api
@@ -18,29 +20,38 @@ KNOWN: dict[int, type[ChatError]] = {400: BadRequest, 413: TooLong}
 
 # What a page is headed with where the problem's own title speaks to programs.
 TITLES = {
-    "not_found": "There is no such page",
-    "method_not_allowed": "This address does not take that",
-    "not_kept": "The messages cannot be reached just now",
+    "not_found": Term("There is no such page"),
+    "method_not_allowed": Term("This address does not take that"),
+    "not_kept": Term("The messages cannot be reached just now"),
 }
 # What a page says below what happened: what is safe, and the way on.
 WAYS_ON = {
-    "bad_request": "Nothing was changed. Go back and try it another way.",
-    "sign_in": "Nothing was changed. Say who you are on the page of all rooms, then try again.",
-    "forbidden": "Nothing was changed. Go back, load that page again, and try once more.",
-    "no_such_room": "It was deleted, or its address is not quite right. All other rooms are as they were.",
-    "too_long": "Nothing of it was kept. Go back and send less at once.",
-    "too_fast": "Nothing was changed. Wait a moment, then try again.",
-    "not_kept": "What was shown to you as sent is kept. Try again in a moment.",
-    "draining": "What was shown to you as sent is kept. Try again in a moment.",
-    "not_found": "Its address is not quite right. All rooms are as they were.",
-    "fault": "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
-    "what you sent just now may not be.",
+    "bad_request": Term("Nothing was changed. Go back and try it another way."),
+    "sign_in": Term("Nothing was changed. Say who you are on the page of all rooms, then try again."),
+    "forbidden": Term("Nothing was changed. Go back, load that page again, and try once more."),
+    "no_such_room": Term(
+        "It was deleted, or its address is not quite right. All other rooms are as they were."
+    ),
+    "too_long": Term("Nothing of it was kept. Go back and send less at once."),
+    "too_fast": Term("Nothing was changed. Wait a moment, then try again."),
+    "not_kept": Term("What was shown to you as sent is kept. Try again in a moment."),
+    "draining": Term("What was shown to you as sent is kept. Try again in a moment."),
+    "not_found": Term("Its address is not quite right. All rooms are as they were."),
+    "fault": Term(
+        "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
+        "what you sent just now may not be."
+    ),
 }
 # The same for every room that there is not and that one may not know of.
-SIGNED_OUT = (
+SIGNED_OUT = Term(
     "It was deleted, its address is not quite right, or it is there for those only who are signed in."
 )
-OTHERWISE = "Nothing was changed. All rooms are as they were."
+OTHERWISE = Term("Nothing was changed. All rooms are as they were.")
+
+
+ELSEWHERE = Term("All other rooms are as they were.")
+FAULT = Term("Something went wrong here")
+NOT_YOURS = Term("This page is not for you")
 
 
 def init_app(app: Flask) -> None:
@@ -56,7 +67,8 @@ def _refused(error: ChatError) -> Response:
         until = get_hub().people.banned_until(get_identity())
         html = render_template("banned.html", until=format_time(until) if until else None)
         return Response(html, error.status)
-    return _page(error.status, error.code, error.title, str(error), error.headers)
+    said = "" if str(error) == error.title else localized.refusal(error)
+    return _page(error.status, error.code, error.title, said, error.headers)
 
 
 def _http(error: HTTPException) -> Response:
@@ -79,32 +91,31 @@ def _http(error: HTTPException) -> Response:
 def _fault(error: Exception) -> Response:
     # Not the address itself: there are some with a secret in it, good for who has it.
     log.exception("%s %s failed", request.method, request.url_rule or "of what is no page")
-    title = "Something went wrong here"
     if for_people():
-        return _page(500, "fault", title)
-    return json_api.problem("fault", 500, title, WAYS_ON["fault"])
+        return _page(500, "fault", FAULT)
+    return json_api.problem("fault", 500, FAULT, WAYS_ON["fault"])
 
 
 def _page(
     status: int, code: str, title: str, said: str = "", headers: dict[str, str] | None = None
 ) -> Response:
-    """`said`: what the refusal says beyond its title, if anything."""
-    way_on = WAYS_ON.get(code, OTHERWISE)
-    if code == "forbidden" and request.method == "GET" and said in ("", title):
-        title, said, way_on = "This page is not for you", "", "All rooms are as they were."
+    """`title`: to be said in the reader's language; `said`: what the refusal says beyond it, if anything."""
+    ways_on = [WAYS_ON.get(code, OTHERWISE)]
+    if code == "forbidden" and request.method == "GET" and not said:
+        title, ways_on = NOT_YOURS, [Term("All rooms are as they were.")]
     elif code == "forbidden" and request.method == "GET":  # nothing was tried but to look
-        way_on = "All other rooms are as they were." if request.path.startswith("/chats/") else OTHERWISE
+        ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
     if code == "no_such_room" and not get_identity().session:
-        way_on = f"{SIGNED_OUT} All other rooms are as they were."
+        ways_on = [SIGNED_OUT, ELSEWHERE]
         sign_in = request.path if request.method == "GET" else url_for("rooms.index")
     html = render_template(
         "error.html",
         sign_in=sign_in,
         status=status,
         code=code,
-        title=TITLES.get(code, title),
-        said=said if said != title else "",
-        way_on=way_on,
+        title=gettext(TITLES.get(code, title)),
+        said=said,
+        way_on=" ".join(map(gettext, ways_on)),
     )
     return Response(html, status, headers)

@@ -10,26 +10,21 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, render_template, url_for
 
-from chatapp import access, auth, posting
+from chatapp import access, auth, localized, posting
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
+from chatapp.localized import gettext
 from chatapp.message import DAY_SECONDS, Message
 from chatapp.pages.about import about
-from chatapp.pages.responses import page, refused, see_other
+from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import MARKS, entered, plain, restorable, room_page
 from chatapp.permissions import outranks
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 
-# What the form for a time-out or a ban offers: seconds (0: until it is lifted), in words.
-DURATIONS = (
-    (600, "10 minutes"),
-    (3600, "1 hour"),
-    (DAY_SECONDS, "1 day"),
-    (7 * DAY_SECONDS, "1 week"),
-    (0, "no end"),
-)
+# What the form for a time-out or a ban offers: seconds (0: until it is lifted).
+DURATIONS = (600, 3600, DAY_SECONDS, 7 * DAY_SECONDS, 0)
 
 bp = Blueprint("message", __name__)
 
@@ -110,11 +105,16 @@ def message_page(
         may_act="moderate" in own.may
         and author.id not in (identity.id, "system", "guest")
         and outranks(identity, author.id, room.rights),
-        durations=DURATIONS,
-        error=str(error) if error else None,
+        durations=durations(),
+        error=said(error),
         form=form or {},
     )
     return page(html, error)
+
+
+def durations() -> list[tuple[int, str]]:
+    """DURATIONS, each with its words."""
+    return [(seconds, localized.duration(seconds) if seconds else gettext("no end")) for seconds in DURATIONS]
 
 
 def _of(seq: int) -> int:

@@ -3,21 +3,21 @@
 from flask import Blueprint, Response, render_template, url_for
 
 from chatapp import access, auth, reports
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.journal.requests import Outcome
 from chatapp.message import Message
-from chatapp.pages.responses import page, see_other
+from chatapp.pages.responses import page, said, see_other
 
 bp = Blueprint("reports", __name__)
 
 # What the buttons say; what they do is the outcome.
 OUTCOMES: dict[Outcome, str] = {
-    "dismissed": "Dismiss",
-    "deleted": "Delete the message",
-    "timed out": "Time out",
-    "banned": "Ban",
+    "dismissed": Term("Dismiss"),
+    "deleted": Term("Delete the message"),
+    "timed out": Term("Time out"),
+    "banned": Term("Ban"),
 }
 
 
@@ -81,7 +81,7 @@ def _queue(room_id: int, error: ChatError | None = None) -> Response:
         name=found[0].room_name if found else None,
         reports=found,
         outcomes=OUTCOMES,
-        error=str(error) if error else None,
+        error=said(error),
     )
     return page(html, error)
 
@@ -95,13 +95,15 @@ def _form(
     if 0 < seq < 2**62:
         found = access.read(hub, identity, room, reading.before, seq + 1, 1)
     if not found or found[0].seq != seq or not found[0].readable or found[0].author.id == identity.id:
-        error = error or BadRequest(f"There is no text #{seq} of somebody else in this room (any more)")
+        error = error or BadRequest(
+            "There is no text #%(seq)s of somebody else in this room (any more)", seq=str(seq)
+        )
         found = []
     html = render_template(
         "reports/report.html",
         room=room,
         message=found[0] if found else None,
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)

@@ -5,12 +5,18 @@ from typing import cast
 
 from flask import Response, redirect, request
 
+from chatapp import localized
 from chatapp.errors import ChatError, NoSuchRoom
 
 
 def page(html: str, error: ChatError | None = None) -> Response:
     """The page itself; `error`: what refused its form, which gives the answer its status."""
     return Response(html, error.status, error.headers) if error else Response(html)
+
+
+def said(error: ChatError | None) -> str | None:
+    """What refused a form, in the reader's language."""
+    return localized.refusal(error) if error else None
 
 
 def lead_to(url: str) -> Response:

@@ -28,7 +28,7 @@ from chatapp.journal import people_reading, reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
-from chatapp.pages.responses import lead_to, page, see_other
+from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.permissions import check, may, may_restore
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -90,7 +90,7 @@ def _called(names: str) -> list[str]:
     for name in filter(None, map(str.strip, names.split(","))):
         person = read(people_reading.person_called, name)
         if person is None:
-            raise BadRequest(f"There is nobody called {name!r} who has an account")
+            raise BadRequest("There is nobody called '%(name)s' who has an account", name=name)
         found.append(person.id)
     return found
 
@@ -143,7 +143,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
         may_make_private=may(get_identity(), "make_private_room"),
         may_converse=may(get_identity(), "write_to_people"),
         begun=not first_start.wanted(),
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)
@@ -192,7 +192,7 @@ def room_page(
         files=_files(),
         description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)

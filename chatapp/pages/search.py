@@ -9,7 +9,7 @@ from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.listing import ListedRoom, one
 from chatapp.markdown import covered
-from chatapp.pages.responses import lead_to, page
+from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
 from chatapp.permissions import check, may
 from chatapp.search.marking import excerpt
@@ -45,7 +45,7 @@ def show() -> Response:
         results=_shown(found) if found else None,
         older=found.cursor if found else None,
         building=found.building if found else False,
-        error=str(error) if error else None,
+        error=said(error),
     )
     return page(html, error)
 

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, render_template
 
+from chatapp import localized
 from chatapp.globals import get_hub
-from chatapp.moderation import told
 from chatapp.pages.responses import page
 from chatapp.transports.websocket import SUBPROTOCOL
 from chatapp.version import VERSION
@@ -20,7 +20,7 @@ def show() -> Response:
             "server.html",
             version=VERSION,
             protocol=SUBPROTOCOL,
-            undo=told(config.undo_seconds) if config.undo_seconds else None,
+            undo=localized.duration(config.undo_seconds) if config.undo_seconds else None,
             mails=config.mail_server is not None,
         )
     )

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, url_for
 from chatapp import auth, listing, tokens
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
-from chatapp.pages.responses import lead_to, page, see_other
+from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.permissions import SCOPES
 from chatapp.security import BLUEPRINT
 
@@ -59,7 +59,10 @@ def _days(text: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise BadRequest(f"Days are a whole number from 1 to {tokens.DAYS_LIMIT}, or nothing for ever")
+        raise BadRequest(
+            "Days are a whole number from 1 to %(limit)s, or nothing for ever",
+            limit=tokens.DAYS_LIMIT,
+        )
     return int(text)
 
 
@@ -82,7 +85,7 @@ def _page(
         ticked=ticked,
         made=made,
         days=tokens.DAYS,
-        error=str(error) if error else None,
+        error=said(error),
         form=form or {},
     )
     return page(html, error)

@@ -55,13 +55,13 @@ class Query(Struct, frozen=True):
 def parse(line: str) -> Query:
     """Raises BadRequest for what asks for nothing, or cannot be understood; it says what to write."""
     if len(line) > LINE_LIMIT:
-        raise BadRequest(f"A search has at most {LINE_LIMIT} characters")
+        raise BadRequest("A search has at most %(limit)s characters", limit=LINE_LIMIT)
     line = line.translate(_QUOTES)
     if line.count('"') % 2:
         raise BadRequest('A quotation mark has no other end: write "some words"')
     found = list(_TERM.finditer(line))
     if len(found) > TERMS_LIMIT:
-        raise BadRequest(f"A search has at most {TERMS_LIMIT} words and conditions")
+        raise BadRequest("A search has at most %(limit)s words and conditions", limit=TERMS_LIMIT)
     phrases: list[Phrase] = []
     said: dict[str, list[str]] = {"from": [], "in": [], "has": [], "before": [], "after": []}
     for term in found:
@@ -70,7 +70,7 @@ def parse(line: str) -> Query:
         else:
             phrases += _phrase(term)
     if sum(phrase.open for phrase in phrases) > BEGINNINGS_LIMIT:
-        raise BadRequest(f"A search has at most {BEGINNINGS_LIMIT} beginnings of words")
+        raise BadRequest("A search has at most %(limit)s beginnings of words", limit=BEGINNINGS_LIMIT)
     query = Query(
         tuple(phrases),
         tuple(said["from"]),
@@ -90,7 +90,11 @@ def _value(term: re.Match[str]) -> str:
     operator = term["operator"].lower()
     value = (term["bare"] if term["quoted"] is None else term["quoted"]).strip()
     if not value:
-        raise BadRequest(f"{operator}: wants something behind it, as in {operator}:{SAMPLES[operator]}")
+        raise BadRequest(
+            "%(operator)s: wants something behind it, as in %(operator)s:%(sample)s",
+            operator=operator,
+            sample=SAMPLES[operator],
+        )
     return value
 
 
@@ -102,7 +106,11 @@ def _phrase(term: re.Match[str]) -> list[Phrase]:
         return []
     begun = term["chunk"] is not None and text.endswith("*")
     if begun and len(found[-1].text) < LEAST_BEGINNING and not is_unspaced(found[-1].text):
-        raise BadRequest(f"{text}: a beginning of a word has at least {LEAST_BEGINNING} letters")
+        raise BadRequest(
+            "%(text)s: a beginning of a word has at least %(least)s letters",
+            text=text,
+            least=LEAST_BEGINNING,
+        )
     words = [word.text for word in found]
     if is_unspaced(words[-1]):
         # Of a run its last character is kept as well, but what is looked for may end within a run.
@@ -113,7 +121,7 @@ def _phrase(term: re.Match[str]) -> list[Phrase]:
 
 def _kind(value: str) -> str:
     if value.lower() not in KINDS:
-        raise BadRequest(f"has:{value} is nothing to look for: write has:link or has:file")
+        raise BadRequest("has:%(value)s is nothing to look for: write has:link or has:file", value=value)
     return value.lower()
 
 
@@ -124,6 +132,11 @@ def _day(operator: str, value: str) -> int:
             raise ValueError(value)
         day = datetime.fromisoformat(value).replace(tzinfo=UTC)
     except ValueError:
-        raise BadRequest(f"{operator}:{value} is no day: write {operator}:{SAMPLES[operator]}") from None
+        raise BadRequest(
+            "%(operator)s:%(value)s is no day: write %(operator)s:%(sample)s",
+            operator=operator,
+            value=value,
+            sample=SAMPLES[operator],
+        ) from None
     days = day.toordinal() - datetime(1970, 1, 1).toordinal()
     return max(0, days * DAY_MICROSECONDS)

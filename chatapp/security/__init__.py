@@ -25,6 +25,7 @@ from chatapp.security.datastore import Datastore
 from chatapp.security.devices import device_of
 from chatapp.security.factors import Codes, otpauth
 from chatapp.security.forms import PasskeyForm, SignInForm
+from chatapp.security.messages import SAID, Catalogues
 from chatapp.security.passkeys import PasskeyOptions
 from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
 from chatapp.security.users import User
@@ -59,6 +60,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         webauthn_util_cls=PasskeyOptions,
         totp_cls=Codes,
     )
+    library.i18n_domain = Catalogues(app)  # type: ignore[no-untyped-call]
     library.tf_setup_context_processor(lambda: {"otpauth": otpauth})
     library.pwd_context = HashesInThreads(library.pwd_context)
     library.login_manager.user_loader(_load)
@@ -79,7 +81,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "USER_IDENTITY_ATTRIBUTES": [{"username": {"mapper": lambda name: name}}],
         "API_ENABLED_METHODS": ["session"],
         "RETURN_GENERIC_RESPONSES": True,
-        "MSG_GENERIC_AUTHN_FAILED": ("That name and password do not go together", "error"),
+        **{f"MSG_{name}": said for name, said in SAID.items()},
         "PASSWORD_SCHEMES": ["argon2"],
         "PASSWORD_SINGLE_HASH": {"argon2"},
         "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,

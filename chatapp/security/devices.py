@@ -2,6 +2,8 @@
 
 import re
 
+from chatapp.errors import Term
+
 # The first that is found counts: Edge and Opera say that they are Chrome, and Chrome says that it is Safari.
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 SYSTEMS = {
@@ -23,4 +25,4 @@ def device_of(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     plain = re.sub(r"[^\x20-\x7e]", "", user_agent)[:LIMIT].strip()
-    return browser or system or plain or "An unknown client"
+    return browser or system or plain or Term("An unknown client")

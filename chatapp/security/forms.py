@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask_babel import lazy_gettext
 from flask_security import LoginForm, WebAuthnSigninResponseForm
 from flask_security.proxies import _datastore
 from wtforms import HiddenField, StringField
@@ -9,6 +10,7 @@ from wtforms.validators import InputRequired
 
 from chatapp.accounts import spend
 from chatapp.globals import get_hub
+from chatapp.localized import gettext
 
 CHALLENGE_SECONDS = 600  # after which the library takes no answer any more, with something to spare
 
@@ -16,7 +18,7 @@ CHALLENGE_SECONDS = 600  # after which the library takes no answer any more, wit
 class SignInForm(LoginForm):
     email = HiddenField()  # the library squashes errors of a field of this name
     remember = None  # a session lasts until it is ended
-    username = StringField(validators=[InputRequired("Your name is missing")])
+    username = StringField(validators=[InputRequired(lazy_gettext("Your name is missing"))])
 
     def validate(self, **kwargs: Any) -> bool:
         self.ifield = self.username
@@ -35,6 +37,6 @@ class PasskeyForm(WebAuthnSigninResponseForm):
         if not super().validate(**kwargs):
             return False
         if not spend(get_hub(), f"challenge {self.challenge}", CHALLENGE_SECONDS):
-            self.credential.errors = [*self.credential.errors, "This was used: try again"]
+            self.credential.errors = [*self.credential.errors, gettext("This was used: try again")]
             return False
         return True

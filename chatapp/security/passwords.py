@@ -9,7 +9,8 @@ from flask_security.utils import hash_password
 from gevent.lock import BoundedSemaphore
 from passlib.context import CryptContext
 
-from chatapp.errors import BadRequest
+from chatapp.errors import BadRequest, Term
+from chatapp.localized import gettext
 from chatapp.threads import in_thread
 
 AT_ONCE = 2
@@ -17,7 +18,9 @@ AT_ONCE = 2
 ARGON2 = {"argon2__memory_cost": 19_456, "argon2__time_cost": 2, "argon2__parallelism": 1}
 LEAST_SCORE = 2  # of 4: somewhat guessable, 10^6 to 10^8 guesses
 LOOKED_AT = 72  # characters that the estimate takes; what is longer and begins well is no worse
-TOO_COMMON = "That password is too easy to guess: several words that do not belong together make a good one"
+TOO_COMMON = Term(
+    "That password is too easy to guess: several words that do not belong together make a good one"
+)
 
 _turns = BoundedSemaphore(AT_ONCE)
 
@@ -54,7 +57,7 @@ class Passwords(PasswordUtil):
         known = [word for word in own if word]
         with _turns:  # it takes as long as a hash, and the interpreter's lock with it
             estimate = in_thread(lambda: zxcvbn.zxcvbn(normal[:LOOKED_AT], user_inputs=known))
-        return ([TOO_COMMON] if estimate["score"] < LEAST_SCORE else None), normal
+        return ([gettext(TOO_COMMON)] if estimate["score"] < LEAST_SCORE else None), normal
 
 
 def hash_new(password: str, name: str) -> str:

@@ -5,9 +5,11 @@ from typing import Any
 
 from flask_security import UserMixin, WebAuthnMixin
 
+from chatapp.errors import Term
 from chatapp.journal.people_requests import Person
+from chatapp.localized import gettext
 
-DISABLED = "This account is disabled"
+DISABLED = Term("This account is disabled")
 
 
 class Passkey(WebAuthnMixin):
@@ -79,7 +81,7 @@ class User(UserMixin):
     def is_locked(self, form_error: list[str] | None = None) -> bool:
         # The library's passkey form notes that an account is disabled, and goes on all the same.
         if not self.active and form_error is not None:
-            form_error.append(DISABLED)
+            form_error.append(gettext(DISABLED))
         return not self.active
 
     def changes(self) -> dict[str, Any]:

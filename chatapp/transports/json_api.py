@@ -6,7 +6,9 @@ from typing import TypeVar
 import msgspec
 from flask import Response, request
 
+from chatapp import languages
 from chatapp.errors import BadRequest, ChatError
+from chatapp.localized import language_of_program
 from chatapp.message import Message
 
 T = TypeVar("T")
@@ -65,12 +67,14 @@ def batch(
 def problem(
     code: str, status: int, title: str, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """An error as `application/problem+json`."""
-    fields = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    """An error as `application/problem+json`, with its sentences as the request asks for them."""
+    said = [languages.say(language_of_program(), each) for each in (title, detail)]
+    fields = {"type": "about:blank", "title": said[0], "status": status, "code": code, "detail": said[1]}
     data = msgspec.json.encode(fields)
     return Response(data, status, headers, content_type="application/problem+json")
 
 
 def refusal(error: ChatError) -> Response:
     """The problem that `error` is."""
-    return problem(error.code, error.status, error.title, str(error), error.headers)
+    detail = languages.refusal(language_of_program(), error)
+    return problem(error.code, error.status, error.title, detail, error.headers)

@@ -85,7 +85,7 @@ def _limit(text: str | None) -> int | None:
         return None
     limit = cursor.number(text, "limit")
     if not 1 <= limit <= PAGE_LIMIT:
-        raise BadRequest(f"limit is 1 to {PAGE_LIMIT}")
+        raise BadRequest("limit is 1 to %(limit)s", limit=PAGE_LIMIT)
     return limit
 
 

@@ -52,7 +52,7 @@ def parse(kind: object, frame: object) -> Struct:
     if not isinstance(frame, dict) or not isinstance(kind, str):
         raise BadRequest("A frame is a JSON object with a type")
     if kind not in FRAMES:
-        raise BadRequest(f"There is no frame type {kind[:20]!r}")
+        raise BadRequest("There is no frame type '%(kind)s'", kind=kind[:20])
     try:
         return msgspec.convert(frame, FRAMES[kind])
     except msgspec.ValidationError as error:

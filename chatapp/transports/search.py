@@ -41,5 +41,5 @@ def _limit(text: str | None) -> int:
         return searching.PAGE
     limit = cursor.number(text, "limit")
     if not 1 <= limit <= searching.PAGE_LIMIT:
-        raise BadRequest(f"limit is 1 to {searching.PAGE_LIMIT}")
+        raise BadRequest("limit is 1 to %(limit)s", limit=searching.PAGE_LIMIT)
     return limit

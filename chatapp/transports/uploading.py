@@ -40,7 +40,7 @@ def prepare(request: flask.Request) -> None:
     # Beside the files, what any request may have.
     most = MOST[request.endpoint or ""] * config.file_limit + config.request_limit
     if (request.content_length or 0) > most:
-        raise TooLong(f"A file has at most {config.file_limit} bytes")
+        raise TooLong("A file has at most %(limit)s bytes", limit=config.file_limit)
     request.max_content_length = most
     length = request.content_length
     request.environ["wsgi.input"] = _Coming(request.environ["wsgi.input"], length, config.request_seconds)

@@ -16,6 +16,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal.requests import Kept
 from chatapp.limiter import FrameBudget
+from chatapp.localized import language_of_program
 from chatapp.permissions import Identity, check
 from chatapp.reads import Reads
 from chatapp.room import Room
@@ -42,15 +43,17 @@ def guard() -> None:
 @sock.route("/ws", bp)  # type: ignore[untyped-decorator]
 def chat(server: WebSocketServer) -> None:
     """Serve one socket until it is gone."""
-    Session(get_hub(), server, get_identity()).run()
+    Session(get_hub(), server, get_identity(), language_of_program()).run()
 
 
 class Session:
     """One socket: frames in, answers out. Runs in the request's own greenlet."""
 
-    def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity) -> None:
+    def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity, language: str) -> None:
         self._hub, self._server = hub, server
-        self._connection = Connection(hub, server.socket, identity, WEBSOCKET, many_rooms=True)
+        self._connection = Connection(
+            hub, server.socket, identity, WEBSOCKET, many_rooms=True, language=language
+        )
         self._budget = FrameBudget(hub.limiter.frames)
         self._reads = Reads(hub, lambda: self._connection.identity)
         self._connection.turned_back = self._reads.turned_back
@@ -114,7 +117,7 @@ class Session:
         limit = self._hub.config.rooms_per_socket
         followed = self._connection.subscribers
         if frame.room not in followed and len(followed) >= limit:
-            raise BadRequest(f"One socket follows at most {limit} rooms")
+            raise BadRequest("One socket follows at most %(limit)s rooms", limit=limit)
         after = cursor.check(frame.after)
         with access.entered(self._hub, self._connection.identity, frame.room) as room:
             start, reset = cursor.begin(self._hub, room, after, frame.epoch)
@@ -156,7 +159,9 @@ class Session:
 
     def _refuse(self, refusal: ChatError, kind: object, room: object, client_id: object) -> None:
         re = kind[:ECHO_LIMIT] if isinstance(kind, str) else None
-        self._connection.send_frame("error", frames.error(refusal, re, _plain(room), _plain(client_id)))
+        self._connection.send_frame(
+            "error", frames.error(refusal, re, _plain(room), _plain(client_id), self._connection.language)
+        )
 
     def _wait_for_answers(self) -> None:
         """Leave the peer's next frames in the kernel while the journal has enough of it."""

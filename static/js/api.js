@@ -1,5 +1,7 @@
 // Requests to the server's HTTP API, and its refusals as values with a stable code.
 
+import { _, LANGUAGE } from "./i18n.js";
+
 const REQUEST_LIMIT = 15_000; // ms
 export const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
@@ -34,7 +36,7 @@ export async function request(path, { method = "POST", json, signal, limit = REQ
 export function refused(status, body, retryAfter) {
   return new Problem({
     code: body?.code ?? (status >= 500 ? "not_kept" : "bad_request"),
-    message: body?.detail ?? body?.title ?? `The server answered ${status}`,
+    message: body?.detail ?? body?.title ?? _("The server answered %(status)s", { status: String(status) }),
     status,
     retryAfter: body?.retry_after ?? (Number(retryAfter) || null),
   });
@@ -42,10 +44,11 @@ export function refused(status, body, retryAfter) {
 
 async function exchange(path, method, json, signal, limit, keepalive) {
   const timeout = AbortSignal.timeout(limit);
-  const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout, keepalive };
+  const headers = { "Accept-Language": LANGUAGE };
+  const options = { cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout, keepalive, headers };
   if (json !== undefined) {
     options.method = method;
-    options.headers = { "Content-Type": "application/json", "X-CSRF-Token": CSRF_TOKEN };
+    Object.assign(headers, { "Content-Type": "application/json", "X-CSRF-Token": CSRF_TOKEN });
     options.body = JSON.stringify(json);
   }
   try {
@@ -57,5 +60,5 @@ async function exchange(path, method, json, signal, limit, keepalive) {
 }
 
 export function cut() {
-  return new Problem({ code: "network", message: "No answer from the server" });
+  return new Problem({ code: "network", message: _("No answer from the server") });
 }

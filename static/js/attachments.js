@@ -1,12 +1,14 @@
 // Files on their way into the next message: picked, pasted or dropped, uploaded while one still writes.
 
 import { sizeOf, thumbnailPath } from "./files.js";
+import { _, LOCALE, ngettext } from "./i18n.js";
 import { copyOf } from "./templates.js";
 import { isForGood, upload } from "./upload.js";
 
 const AT_ONCE = 2; // uploads
 const RETRY = 3_000; // ms before what met no answer is tried again
 const MARK = 40; // px of the picture beside a name
+const percent = new Intl.NumberFormat(LOCALE, { style: "percent", roundingMode: "floor" });
 
 // Resting: it met no answer, and waits to be tried again.
 const [WAITING, RESTING, GOING, DONE, FAILED] = ["waiting", "resting", "going", "done", "failed"];
@@ -62,8 +64,9 @@ export class Attachments extends EventTarget {
   add(files) {
     const room = this.#most - this.#items.length;
     for (const file of files.slice(0, room)) this.#append({ file, name: file.name, size: file.size });
-    const said = files.length === 1 ? `${files[0].name} is attached` : `${files.length} files are attached`;
-    this.#announce(files.length > room ? `A message takes ${this.#most} files: the rest were left out` : said);
+    const said = ngettext("%(name)s is attached", "%(num)s files are attached", files.length, { name: files[0]?.name });
+    const most = ngettext("A message takes one file: the rest were left out", "A message takes %(num)s files: the rest were left out", this.#most);
+    this.#announce(files.length > room ? most : said);
     this.#changed();
   }
 
@@ -82,9 +85,9 @@ export class Attachments extends EventTarget {
   #append({ file = null, kept = null, name, size }) {
     const item = { file, kept, name, size, state: kept ? DONE : WAITING, said: "", part: 0, row: copyOf("attachment") };
     item.row.querySelector(".attached-name").textContent = name;
-    item.row.querySelector(".alt").setAttribute("aria-label", `Describe ${name}`);
+    item.row.querySelector(".alt").setAttribute("aria-label", _("Describe %(name)s", { name }));
     if (kept?.alt) item.row.querySelector(".alt").value = kept.alt;
-    if (size > this.#limit) fail(item, `Too large: at most ${sizeOf(this.#limit)}`);
+    if (size > this.#limit) fail(item, _("Too large: at most %(size)s", { size: sizeOf(this.#limit) }));
     this.#items.push(item);
   }
 
@@ -153,7 +156,7 @@ export class Attachments extends EventTarget {
     item.ending?.abort();
     const index = this.#items.indexOf(item);
     this.#items.splice(index, 1);
-    this.#announce(`${item.name} is not attached any more`);
+    this.#announce(_("%(name)s is not attached any more", item));
     const beside = this.#items[Math.min(index, this.#items.length - 1)]?.row.querySelector(".remove");
     (beside ?? this.#list.closest("form").querySelector("textarea")).focus({ preventScroll: true });
   }
@@ -164,18 +167,18 @@ export class Attachments extends EventTarget {
     row.classList.toggle("failed-file", state === FAILED);
     within(".attached-state").textContent = said || this.#stateOf(state, size, part);
     within(".again").hidden = state !== FAILED || Boolean(item.isFinal);
-    within(".remove").setAttribute("aria-label", state === DONE || state === FAILED ? `Remove ${name}` : `Cancel ${name}`);
+    within(".remove").setAttribute("aria-label", state === DONE || state === FAILED ? _("Remove %(name)s", { name }) : _("Cancel %(name)s", { name }));
     within("progress").hidden = state === DONE || state === FAILED;
     within("progress").value = state === GOING ? part : 0;
-    within("progress").setAttribute("aria-label", `${name} on its way`);
+    within("progress").setAttribute("aria-label", _("%(name)s on its way", { name }));
     within(".alt").hidden = !kept?.width;
     if (kept?.width && !row.querySelector("img")) within(".attached-mark").replaceChildren(mark(this.#room, kept));
   }
 
   #stateOf(state, size, part) {
     if (state === DONE) return sizeOf(size);
-    if (state === GOING) return part < 1 ? `${Math.floor(100 * part)} % of ${sizeOf(size)}` : "Almost there";
-    return this.#connection.state === "live" ? "Waiting" : "Not uploaded: goes on when you are online";
+    if (state === GOING) return part < 1 ? _("%(part)s of %(size)s", { part: percent.format(part), size: sizeOf(size) }) : _("Almost there");
+    return this.#connection.state === "live" ? _("Waiting") : _("Not uploaded: goes on when you are online");
   }
 
   #changed() {

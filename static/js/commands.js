@@ -2,31 +2,32 @@
 // what begins with one, and a path ("/etc/hosts") is no command.
 
 import { Problem, request, roomPath } from "./api.js";
+import { _ } from "./i18n.js";
 
 const COMMAND = /^\/(\p{L}+)(?:\s+([\s\S]*))?$/u;
 
 /** In the order in which they are offered. `does(room, words)` returns what is to be said, or null. */
 const COMMANDS = {
   topic: {
-    says: "what the room is about",
+    says: _("what the room is about"),
     does: (room, topic) => request(roomPath(room), { method: "PATCH", json: { topic } }).then(() => null),
   },
   me: {
-    says: "what you are doing",
-    needs: "Say what you are doing: /me waves",
+    says: _("what you are doing"),
+    needs: _("Say what you are doing: /me waves"),
     does: (room, words) => `_${words}_`,
   },
   invite: {
-    says: "somebody into the room",
-    needs: "Say whom: /invite Ada",
+    says: _("somebody into the room"),
+    needs: _("Say whom: /invite Ada"),
     does: (room, name) => request(memberPath(room, name), { method: "PUT", json: { role: "member" } }).then(() => null),
   },
   kick: {
-    says: "somebody out of the room",
-    needs: "Say whom: /kick Ada",
+    says: _("somebody out of the room"),
+    needs: _("Say whom: /kick Ada"),
     does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
   },
-  help: { says: "what can be done like this", does: () => "/" },
+  help: { says: _("what can be done like this"), does: () => "/" },
 };
 
 /** The commands that begin with `words`, as lines of the completion. */
@@ -45,7 +46,7 @@ export async function carryOut(body, room) {
   if (!COMMAND.test(body)) return { say: body };
   const [, name, words = ""] = body.match(COMMAND);
   const command = COMMANDS[name.toLowerCase()];
-  if (!command) return { refused: `There is no command /${name}. /help has them all; //${name} says it.` };
+  if (!command) return { refused: _("There is no command /%(name)s. /help has them all; //%(name)s says it.", { name }) };
   if (command.needs && !words.trim()) return { refused: command.needs };
   try {
     const said = await command.does(room, words.trim());

@@ -1,6 +1,7 @@
 // Completion while one writes: a list over the field, of which arrows choose one and Enter or Tab takes it. The
 // focus stays in the field, which names the chosen line by `aria-activedescendant` (WAI-ARIA, listbox).
 
+import { ngettext } from "./i18n.js";
 import { copyOf } from "./templates.js";
 
 const MOST = 8; // lines
@@ -134,7 +135,7 @@ export class Completion {
     const lines = this.#found.items.map((item, index) => line(item, index));
     this.#list.replaceChildren(...lines);
     this.#list.hidden = false;
-    this.#said.textContent = lines.length === 1 ? "1 suggestion" : `${lines.length} suggestions`;
+    this.#said.textContent = ngettext("%(num)s suggestion", "%(num)s suggestions", lines.length);
     this.#mark();
   }
 

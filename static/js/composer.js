@@ -2,14 +2,15 @@
 // its own, the answer to one, or what one of one's own shall say instead.
 
 import { formatByKeys } from "./formats.js";
+import { _, duration, ngettext, pieces } from "./i18n.js";
 import { covered } from "./markup.js";
-import { nameNow } from "./names.js";
+import { isolated, nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
 
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
 const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
-const HINT = "Enter sends, Shift+Enter breaks the line";
-const OTHER_HINT = "Ctrl+Enter sends, Enter breaks the line";
+const HINT = _("Enter sends, Shift+Enter breaks the line");
+const OTHER_HINT = _("Ctrl+Enter sends, Enter breaks the line");
 const ENTER = "enter-breaks"; // remembered where Enter breaks the line
 const TICK = 1_000; // ms
 // keyCode while an input method composes; some browsers say so only there.
@@ -168,10 +169,9 @@ export class Composer extends EventTarget {
     if (this.#other === null) return;
     const { kind, message } = this.#other;
     const words = line.querySelector(".about-other-words");
-    const whom = document.createElement("bdi");
-    whom.textContent = nameNow(message.author);
-    if (kind === "edit") words.textContent = "Editing your message";
-    else words.replaceChildren("Answering ", whom, `: ${covered(message.body)}`);
+    const whom = isolated(nameNow(message.author));
+    if (kind === "edit") words.textContent = _("Editing your message");
+    else words.replaceChildren(...pieces("Answering %(name)s: %(words)s", { name: whom, words: isolated(covered(message.body)) }));
   }
 
   #changed() {
@@ -243,9 +243,9 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
-    if (this.#isWaiting) return "Goes out when its files are uploaded";
-    if (left > 0) return `Slow mode: the next message goes in ${duration(left)}`;
-    if (this.#pace > 0) return `Slow mode: one message in ${duration(this.#pace)}`;
+    if (this.#isWaiting) return _("Goes out when its files are uploaded");
+    if (left > 0) return _("Slow mode: the next message goes in %(time)s", { time: pause(left) });
+    if (this.#pace > 0) return _("Slow mode: one message in %(time)s", { time: pause(this.#pace) });
     return this.enterBreaks ? OTHER_HINT : HINT;
   }
 
@@ -253,7 +253,7 @@ export class Composer extends EventTarget {
     const left = this.#limit - this.#length;
     this.#button.disabled = !this.#isReady;
     this.#counter.hidden = left > this.#limit * NEAR_LIMIT;
-    this.#counter.textContent = left < 0 ? `${-left} too many` : `${left} left`;
+    this.#counter.textContent = left < 0 ? ngettext("%(num)s too many", "%(num)s too many", -left) : ngettext("%(num)s left", "%(num)s left", left);
     this.#form.classList.toggle("too-long", left < 0);
     this.#field.setAttribute("aria-invalid", String(left < 0));
     this.#grow();
@@ -266,7 +266,7 @@ export class Composer extends EventTarget {
   }
 }
 
-function duration(seconds) {
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
+function pause(seconds) {
+  if (seconds < 120) return duration(seconds, "second", "short");
+  return seconds < 7200 ? duration(Math.ceil(seconds / 60), "minute", "short") : duration(Math.ceil(seconds / 3600), "hour", "short");
 }

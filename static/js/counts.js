@@ -1,5 +1,7 @@
 // What is counted of what one has not read. templates/_room_link.html has the same rules.
 
+import { figure } from "./i18n.js";
+
 const MOST = 99;
 
 /** How much of it in a room ({kind, unread, mentions, muted}) calls this person, or is said to them alone. */
@@ -9,5 +11,5 @@ export function forMe({ kind, unread, mentions, muted }) {
 
 /** A count as people are shown it. */
 export function short(number) {
-  return number > MOST ? `${MOST}+` : String(number);
+  return number > MOST ? `${figure(MOST)}+` : figure(number);
 }

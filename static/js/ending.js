@@ -1,30 +1,32 @@
 // What stands in place of the conversation once the room is no longer ours to show.
 
 import { CLOSED } from "./closing.js";
+import { _ } from "./i18n.js";
 import { copyOf } from "./templates.js";
 import { clockNow } from "./times.js";
 
-// What the server says to a poller who was sent out (chatapp/transports/waiting.py); a socket is told by a notice.
-const SENT_OUT = "You were removed from this room";
-const BANNED = "You are banned here"; // from the whole server (chatapp/people.py)
-const STAYS = "Your messages stay where they are. What you had not sent is kept in this browser.";
+// What the server says to a poller who was sent out (chatapp/transports/waiting.py), in this page's
+// language; a socket is told by a notice.
+const SENT_OUT = _("You were removed from this room");
+const BANNED = _("You are banned here"); // from the whole server (chatapp/people.py)
+const STAYS = _("Your messages stay where they are. What you had not sent is kept in this browser.");
 
 const ENDINGS = {
   [CLOSED.REMOVED]: withdrawn,
   [CLOSED.GONE]: ({ name }) => ({
-    title: `${name} is gone`,
-    detail: "It was deleted with its messages, or it is not yours to read any more.",
+    title: _("%(name)s is gone", { name }),
+    detail: _("It was deleted with its messages, or it is not yours to read any more."),
   }),
   [CLOSED.SIGN_IN]: () => ({
-    title: "Your name is no longer known here",
-    detail: "Say who you are once more, by the same name. What you had not sent is kept in this browser.",
-    again: "Come in again",
+    title: _("Your name is no longer known here"),
+    detail: _("Say who you are once more, by the same name. What you had not sent is kept in this browser."),
+    again: _("Come in again"),
   }),
 };
 const SIGNED_OUT = {
-  title: "You were signed out",
-  detail: "In another window, or by whoever runs this server. What you had not sent is kept in this browser.",
-  again: "Sign in",
+  title: _("You were signed out"),
+  detail: _("In another window, or by whoever runs this server. What you had not sent is kept in this browser."),
+  again: _("Sign in"),
 };
 
 /**
@@ -42,7 +44,7 @@ export function showEnding({ code, reason, room, by, member }) {
   section.querySelector(".again").textContent = again ?? "";
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
-  if (banned) section.querySelector(".primary").textContent = "Until when";
+  if (banned) section.querySelector(".primary").textContent = _("Until when");
   if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
@@ -52,11 +54,11 @@ export function showEnding({ code, reason, room, by, member }) {
 /** Sent out, which a notice told; or a right that ended, of which the server says what is so now. */
 function withdrawn({ name, kind }, by, reason) {
   const at = clockNow();
-  const title = `You were removed from ${name}`;
-  const detail = `${by ?? "Somebody who runs this room"} removed you at ${at}. ${STAYS}`;
-  if (reason === BANNED) return { title: BANNED, detail: `Since ${at} you neither read nor write here. ${STAYS}` };
-  if (by || reason === SENT_OUT) return { title, detail, again: "Come back" };
+  const title = _("You were removed from %(name)s", { name });
+  const detail = `${_("%(who)s removed you at %(at)s.", { who: by ?? _("Somebody who runs this room"), at })} ${STAYS}`;
+  if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
+  if (by || reason === SENT_OUT) return { title, detail, again: _("Come back") };
   if (kind !== "public") return { title, detail };
-  const why = reason ? `${reason}, since ${at}. ` : "";
-  return { title: `You may not read ${name} any more`, detail: why + STAYS };
+  const why = reason ? `${_("%(reason)s, since %(at)s.", { reason, at })} ` : "";
+  return { title: _("You may not read %(name)s any more", { name }), detail: why + STAYS };
 }

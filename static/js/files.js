@@ -1,13 +1,14 @@
 // The files of a message, filled into the markup of templates/_files.html.
 
+import { _, LOCALE } from "./i18n.js";
 import { copyOf } from "./templates.js";
 
 // The box, in px, into which a picture is scaled. templates/_files.html has the same rule.
 const WIDEST = 360;
 const HIGHEST = 320;
 const ENDING = 16; // characters behind the last dot of a name that are shown in any case
-const UNITS = ["kB", "MB", "GB"];
-const GONE = "This file is not there any more";
+const UNITS = ["kilobyte", "megabyte", "gigabyte"];
+const GONE = _("This file is not there any more");
 
 /** Whether `body` is what a message without words has as its body: the names of its files. */
 export function areNames(body, files) {
@@ -19,12 +20,16 @@ export function fillFiles(list, { room, files = [], deleted_at: deleted }) {
   list.replaceChildren(...(list.hidden ? [] : files.map((file) => item(file, room))));
 }
 
-/** Bytes in words, as Jinja's `filesizeformat` has them. */
+/** Bytes in words. chatapp/languages.py has the same rule. */
 export function sizeOf(bytes) {
-  if (bytes < 1000) return bytes === 1 ? "1 Byte" : `${bytes} Bytes`;
+  if (bytes < 1000) return sized(bytes, "byte", { unitDisplay: "long" });
   let [unit, rest] = [-1, bytes];
   for (; rest >= 1000 && unit < UNITS.length - 1; rest /= 1000) unit++;
-  return `${rest.toFixed(1)} ${UNITS[unit]}`;
+  return sized(rest, UNITS[unit], { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+}
+
+function sized(number, unit, how) {
+  return new Intl.NumberFormat(LOCALE, { style: "unit", unit, ...how }).format(number);
 }
 
 export function thumbnailPath(room, { id }) {
@@ -85,7 +90,7 @@ function card(words, path) {
   const row = named(copyOf("card"), words);
   const link = row.querySelector("a");
   link.href = path;
-  link.setAttribute("aria-label", `${words.name}, ${words.size}`);
+  link.setAttribute("aria-label", _("%(name)s, %(size)s", words));
   return row;
 }
 

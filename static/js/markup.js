@@ -2,6 +2,8 @@
 // the page's policy lets no script make markup of a text. Words that are hidden until somebody wants them, and
 // long messages, which are folded.
 
+import { _ } from "./i18n.js";
+
 // Tags and attributes that chatapp/markdown.py has, and what may stand in them.
 const TINTS = "keyword|string|number|comment|inserted|deleted";
 const DIRECTION = { dir: /^auto$/ };
@@ -26,8 +28,8 @@ const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 const SPOILER = /\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|/g; // chatapp/markdown.py has the same rule
 const COVER = "▒▒▒";
 
-const COVERED = "Hidden words: show";
-const [SHOW_ALL, SHOW_LESS] = ["Show all", "Show less"];
+const COVERED = _("Hidden words: show");
+const [SHOW_ALL, SHOW_LESS] = [_("Show all"), _("Show less")];
 const FOLDED_LINES = 24; // a message of more is folded,
 const LINE = matchMedia("(width < 800px)").matches ? 40 : 70; // in lines of about so many characters
 

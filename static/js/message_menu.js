@@ -1,6 +1,7 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { _ } from "./i18n.js";
 import { covered } from "./markup.js";
 import { pageAt } from "./pages.js";
 import { copyOf } from "./templates.js";
@@ -196,14 +197,14 @@ export class MessageMenu extends EventTarget {
 
   #do(act, message) {
     if (act === "delete") this.#delete(message);
-    else if (act === "copy") this.#copy(message.body, "Copied");
-    else if (act === "link") this.#copy(`${location.origin}/chats/${message.room}/#${message.seq}`, "Link copied");
+    else if (act === "copy") this.#copy(message.body, _("Copied"));
+    else if (act === "link") this.#copy(`${location.origin}/chats/${message.room}/#${message.seq}`, _("Link copied"));
     else this.dispatchEvent(new CustomEvent(act, { detail: message }));
   }
 
   #delete({ seq }) {
     const isForGood = this.#menu.dataset.undo === "0";
-    if (!isForGood || confirm("Delete this message for good?")) this.#change({ kind: "delete", of: seq });
+    if (!isForGood || confirm(_("Delete this message for good?"))) this.#change({ kind: "delete", of: seq });
   }
 
   /** Undo is a form that works without a script; here it needs no new page. */
@@ -223,7 +224,7 @@ export class MessageMenu extends EventTarget {
       await navigator.clipboard.writeText(words);
       this.#say(said);
     } catch {
-      prompt("Copy this:", words); // without TLS browsers give no clipboard
+      prompt(_("Copy this:"), words); // without TLS browsers give no clipboard
     }
   }
 

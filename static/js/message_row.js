@@ -2,18 +2,19 @@
 
 import { fillFace } from "./faces.js";
 import { areNames, fillFiles } from "./files.js";
+import { _, figure, listed, noticed, pieces } from "./i18n.js";
 import { covered, fillMarkup, foldIfLong } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
-import { nameNow } from "./names.js";
+import { isolated, nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
 import { dayName, fillTime } from "./times.js";
 
-const FATES = { waiting: "Waiting", sending: "Sending…" };
+const FATES = { waiting: _("Waiting"), sending: _("Sending…") };
 const REASONS = {
-  forbidden: "Not sent: you may not write here",
-  sign_in: "Not sent: your name is no longer known here",
-  room_closed: "Not sent: the room is closed",
-  no_such_room: "Not sent: the room is gone",
+  forbidden: _("Not sent: you may not write here"),
+  sign_in: _("Not sent: your name is no longer known here"),
+  room_closed: _("Not sent: the room is closed"),
+  no_such_room: _("Not sent: the room is gone"),
 };
 // The words themselves are refused: sent again as they are, they would be refused again.
 const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
@@ -69,7 +70,7 @@ export function noticeRow(message) {
   const row = copyOf("notice");
   row.id = rowId(message.seq);
   row.querySelector(".subject").textContent = nameNow(message.author);
-  row.querySelector(".words").textContent = message.body;
+  row.querySelector(".words").textContent = noticed(message.body);
   fillTime(row.querySelector("time"), message.at);
   return row;
 }
@@ -94,8 +95,8 @@ function fillWords(words, message) {
   const { body, files, deleted_at: deleted, deleted_by: by } = message;
   if (!deleted && areNames(body, files)) words.textContent = "";
   else if (!deleted) fillMarkup(words, message);
-  else if (by) words.replaceChildren(name(nameNow(by)), " deleted this message");
-  else words.textContent = "This message was deleted";
+  else if (by) words.replaceChildren(...pieces("%(name)s deleted this message", { name: isolated(nameNow(by)) }));
+  else words.textContent = _("This message was deleted");
 }
 
 function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
@@ -103,8 +104,8 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
-  const words = quoted?.deleted_at ? "a deleted message" : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
-  quote.querySelector(".quoted").textContent = words ?? "an earlier message";
+  const words = quoted?.deleted_at ? _("a deleted message") : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
+  quote.querySelector(".quoted").textContent = words ?? _("an earlier message");
 }
 
 /** Who has a name has tools in the template; what is not kept yet has no address, and of what was deleted only who
@@ -133,23 +134,17 @@ function reactionItem({ mark, names, own }) {
   const item = copyOf("reaction");
   const button = item.querySelector(".reaction");
   button.classList.toggle("own", own);
-  button.title = names.join(", ");
+  button.title = listed(names);
   if (button.matches("button")) button.setAttribute("aria-pressed", String(own));
   button.querySelector(".mark").textContent = mark;
-  button.querySelector(".times").textContent = names.length;
+  button.querySelector(".times").textContent = figure(names.length);
   return item;
 }
 
 function failure({ kind, reason: { code, message } }) {
   const line = copyOf("failed");
   const isEdit = kind === "edit";
-  line.querySelector(".reason-words").textContent = isEdit ? `Not changed: ${message}` : (REASONS[code] ?? `Not sent: ${message}`);
+  line.querySelector(".reason-words").textContent = isEdit ? _("Not changed: %(reason)s", { reason: message }) : (REASONS[code] ?? _("Not sent: %(reason)s", { reason: message }));
   line.querySelector(".send-again").hidden = isEdit || IN_THE_WORDS.has(code);
   return line;
-}
-
-function name(text) {
-  const element = document.createElement("bdi");
-  element.textContent = text;
-  return element;
 }

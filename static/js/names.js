@@ -7,6 +7,13 @@ export function learnNames(people) {
   for (const [id, name] of Object.entries(people)) names.set(id, name);
 }
 
+/** A name in an element of its own: it does not turn the direction of what is around it. */
+export function isolated(name) {
+  const element = document.createElement("bdi");
+  element.textContent = name;
+  return element;
+}
+
 export function nameNow({ id, name }) {
   return names.get(id) ?? name;
 }

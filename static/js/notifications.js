@@ -4,6 +4,7 @@
 // a click in the room's panel, never otherwise. Each message is told once, whichever page hears of it first: they
 // take turns by a lock, and storage has the newest number of each room that was told.
 
+import { _ } from "./i18n.js";
 import { covered } from "./markup.js";
 import { request, roomPath } from "./api.js";
 import { calls } from "./mentions.js";
@@ -84,7 +85,7 @@ export class Notifications {
     const words = covered(body);
     const who = nameNow(author);
     try {
-      const said = new Notification(kind === "direct" ? who : `${who} in ${name}`, {
+      const said = new Notification(kind === "direct" ? who : _("%(who)s in %(room)s", { who, room: name }), {
         body: words.length > LENGTH ? `${words.slice(0, LENGTH)}…` : words,
         icon: "/static/css/mark.svg",
         tag: `${room}.${seq}`,

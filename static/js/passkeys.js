@@ -2,6 +2,7 @@
 // The server gives a challenge (`data-passkey`), the browser answers it, the server checks (`data-finish`).
 
 import { request } from "./api.js";
+import { _ } from "./i18n.js";
 
 const LIMIT = 90_000; // ms: the device asks for a finger or a key
 
@@ -42,8 +43,8 @@ async function post(path, json) {
 }
 
 function reason(error) {
-  if (error.name === "NotAllowedError") return "That was given up, or took too long. Try again.";
-  if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
+  if (error.name === "NotAllowedError") return _("That was given up, or took too long. Try again.");
+  if (error.name === "InvalidStateError") return _("This device has a passkey for your account already.");
   if (error.code === "too_fast") return error.message;
-  return "That did not work. Try again, or use your password.";
+  return _("That did not work. Try again, or use your password.");
 }

@@ -1,10 +1,11 @@
 // Who is here: the number in the head and, on demand, the list.
 
 import { fillFace } from "./faces.js";
+import { _, figure, LANGUAGE, ngettext } from "./i18n.js";
 import { copyOf } from "./templates.js";
 
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
-const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "base" });
+const PARTS = { moderator: _("moderator"), owner: _("owner") };
+const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
 
 export class People {
   #me;
@@ -62,13 +63,13 @@ export class People {
   }
 
   #show() {
-    for (const element of document.querySelectorAll(".people-count")) element.textContent = numbers.format(this.#count);
+    for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
     if (!this.#panel.matches(":popover-open")) return;
     const people = [...this.#here.values()].sort((one, other) => names.compare(one.name, other.name));
     this.#list.replaceChildren(...people.map((person) => this.#row(person)));
     const rest = this.#count - people.length;
     this.#rest.hidden = rest <= 0;
-    this.#rest.textContent = `and ${numbers.format(rest)} more`;
+    this.#rest.textContent = ngettext("and %(num)s more", "and %(num)s more", rest);
   }
 
   #row(person) {
@@ -80,7 +81,7 @@ export class People {
     row.querySelector(".says").title = person.status ?? "";
     row.querySelector(".guest").hidden = !guest;
     row.querySelector(".part").hidden = !this.#parts.has(person.id);
-    row.querySelector(".part").textContent = this.#parts.get(person.id) ?? "";
+    row.querySelector(".part").textContent = PARTS[this.#parts.get(person.id)] ?? "";
     return row;
   }
 

@@ -9,6 +9,7 @@ import { showEnding } from "./ending.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
+import { _, ngettext } from "./i18n.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { LongPollTransport } from "./longpoll.js";
@@ -32,9 +33,9 @@ const LADDERS = {
   "long-poll": [LongPollTransport],
 };
 
-const FULL = "Too many messages are unsent.";
+const FULL = _("Too many messages are unsent.");
 const ANNOUNCED = 6_000; // ms
-const UNREACHABLE = { refused: "The server cannot be reached: try again" };
+const UNREACHABLE = { refused: _("The server cannot be reached: try again") };
 
 const byId = (id) => document.getElementById(id);
 const page = JSON.parse(byId("page").textContent);
@@ -160,7 +161,7 @@ function listenToWriting() {
   outbox.addEventListener("change", () => log.showPending(outbox.rows));
   outbox.addEventListener("discard", ({ detail: clientId }) => log.dropPending(clientId));
   outbox.addEventListener("check", () => connection.check());
-  outbox.addEventListener("refused", ({ detail: why }) => announce(`Not done: ${why}`));
+  outbox.addEventListener("refused", ({ detail: why }) => announce(_("Not done: %(reason)s", { reason: why })));
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
@@ -190,10 +191,10 @@ function hear(message) {
 
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
 function markUnread({ seq }) {
-  if (connection.state !== "live") return announce("Not done: there is no line to the server just now");
+  if (connection.state !== "live") return announce(_("Not done: there is no line to the server just now"));
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
   unreadFrom(seq);
-  announce("Unread from here");
+  announce(_("Unread from here"));
 }
 
 /** This person has read a room elsewhere, or wants to have it unread. */
@@ -230,7 +231,7 @@ function refused(frame) {
 /** The notice comes before the line is closed, and only it tells from which room and by whom. */
 function removed({ room: from, author }) {
   if (from !== room.id) connection.leave(from);
-  else remover = author.id === "system" ? "Somebody who runs this server" : author.name;
+  else remover = author.id === "system" ? _("Somebody who runs this server") : author.name;
 }
 
 /** A room, here or at the side, is gone or not to be read any more. */
@@ -273,7 +274,7 @@ function typed({ who }) {
 async function say(event) {
   if (outbox.isFull) {
     event.preventDefault();
-    return announce(`${FULL} Your words stay in the field.`);
+    return announce(`${FULL} ${_("Your words stay in the field.")}`);
   }
   const { kind, of, body } = event.detail;
   if (kind === "edit") return outbox.add(event.detail);
@@ -340,8 +341,8 @@ async function goToPermalink() {
   const seq = Number(/^#m?(\d{1,15})$/.exec(location.hash)?.[1]);
   if (!seq) return;
   const isThere = await history.goTo(seq);
-  if (isThere === null) announce(`Message #${seq} could not be loaded: try again`);
-  else if (!isThere) announce(`There is no message #${seq} here (any more)`);
+  if (isThere === null) announce(_("Message #%(number)s could not be loaded: try again", { number: String(seq) }));
+  else if (!isThere) announce(_("There is no message #%(number)s here (any more)", { number: String(seq) }));
 }
 
 async function jump(event) {
@@ -374,7 +375,7 @@ async function goToFirstUnread() {
 
 function showJump() {
   const button = byId("jump");
-  const words = reading.unread > 0 ? `${reading.unread} new` : "Newest";
+  const words = reading.unread > 0 ? ngettext("%(num)s new", "%(num)s new", reading.unread) : _("Newest");
   const isNear = log.atEdge && -byId("log").scrollTop < byId("log").clientHeight;
   button.hidden = log.isAtNewest || (reading.unread === 0 && isNear);
   button.querySelector(".jump-word").textContent = words;
@@ -395,5 +396,5 @@ function showPace() {
 
 function showName() {
   tab.title = `${room.name} · ${page.site}`;
-  if (composer) composer.placeholder = `Write to ${room.name}`;
+  if (composer) composer.placeholder = _("Write to %(name)s", room);
 }

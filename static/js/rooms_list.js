@@ -4,6 +4,7 @@
 import { Problem, request } from "./api.js";
 import { forMe, short } from "./counts.js";
 import { fillFace } from "./faces.js";
+import { _ } from "./i18n.js";
 import { calls } from "./mentions.js";
 import { copyOf } from "./templates.js";
 
@@ -185,7 +186,7 @@ export class RoomsList extends EventTarget {
     count.hidden = number === 0;
     count.classList.toggle("for-me", forMe(entry) > 0);
     count.querySelector(".unread-number").textContent = short(number);
-    count.querySelector(".count-words").textContent = forMe(entry) > 0 ? " for you" : " unread";
+    count.querySelector(".count-words").textContent = ` ${forMe(entry) > 0 ? _("for you") : _("unread")}`;
     this.#place(element, entry);
     this.dispatchEvent(new Event("change"));
   }
@@ -205,7 +206,7 @@ export class RoomsList extends EventTarget {
     const isHere = party.some(({ here }) => here);
     fillFace(element.querySelector(".face"), party[0], { own: false });
     element.querySelector(".presence").classList.toggle("on", isHere);
-    element.querySelector(".presence .said-only").textContent = isHere ? "here" : "away";
+    element.querySelector(".presence .said-only").textContent = isHere ? _("here") : _("away");
   }
 }
 

@@ -1,8 +1,11 @@
 // Says what is true of the line: a word in the head, the details on asking, and a banner when it
 // has been down for longer than a moment.
 
+import { _, duration, figure, LOCALE, ngettext } from "./i18n.js";
+
 const GRACE = 3_000; // ms; shorter gaps change only the word
 const TICK = 1_000; // ms
+const AGO = new Intl.RelativeTimeFormat(LOCALE, { style: "short" });
 
 export class Status {
   #connection;
@@ -39,42 +42,44 @@ export class Status {
     const offline = this.#isOffline;
     this.#button.hidden = offline || state === "ended";
     this.#button.classList.toggle("live", state === "live");
-    write(this.#word, state === "live" ? "Live" : "Connecting");
+    write(this.#word, state === "live" ? _("Live") : _("Connecting"));
     this.#app.classList.toggle("offline", offline);
     this.#banner.hidden = !offline;
-    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), `complete up to\u00a0#${cursor}`].filter(Boolean).join(" · "));
+    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), _("complete up to\u00a0#%(number)s", { number: String(cursor) })].filter(Boolean).join(" · "));
     write(this.#banner.querySelector(".banner-next"), this.#nextTry());
-    this.#announce(offline ? ["Offline", unsent(this.#unsent)].filter(Boolean).join(" · ") : "");
+    this.#announce(offline ? [_("Offline"), unsent(this.#unsent)].filter(Boolean).join(" · ") : "");
     this.#showDetails();
   }
 
   #nextTry() {
     const { state, nextTry } = this.#connection;
-    if (state !== "waiting" || !nextTry) return "Trying now";
-    return `Next try in ${Math.max(1, Math.ceil((nextTry - Date.now()) / 1000))} s`;
+    if (state !== "waiting" || !nextTry) return _("Trying now");
+    const left = Math.max(1, Math.ceil((nextTry - Date.now()) / 1000));
+    return _("Next try in %(time)s", { time: duration(left, "second", "narrow") });
   }
 
   /** For those who do not see it: only what changed, and that it is over. */
   #announce(words) {
     if (words === this.#said) return;
-    this.#announcement.textContent = words || "Live again";
+    this.#announcement.textContent = words || _("Live again");
     this.#said = words;
   }
 
   #showDetails() {
     if (!document.getElementById("details").matches(":popover-open")) return;
     const { state, cursor, lastHeard, transportTitle } = this.#connection;
-    const heading = state === "live" ? `Live over ${transportTitle}` : `Connecting over ${transportTitle}`;
+    const over = { transport: transportTitle };
+    const heading = state === "live" ? _("Live over %(transport)s", over) : _("Connecting over %(transport)s", over);
     write(document.getElementById("details-title"), heading);
     write(document.getElementById("details-cursor"), `#${cursor}`);
-    write(document.getElementById("details-unsent"), String(this.#unsent));
-    const seconds = ((Date.now() - lastHeard) / 1000).toFixed(0);
-    write(document.getElementById("details-answer"), lastHeard ? `${seconds} s ago` : "none yet");
+    write(document.getElementById("details-unsent"), figure(this.#unsent));
+    const seconds = Math.round((Date.now() - lastHeard) / 1000);
+    write(document.getElementById("details-answer"), lastHeard ? AGO.format(-seconds, "second") : _("none yet"));
   }
 }
 
 function unsent(count) {
-  return count > 0 ? `${count} unsent` : "";
+  return count > 0 ? ngettext("%(num)s unsent", "%(num)s unsent", count) : "";
 }
 
 function write(element, words) {

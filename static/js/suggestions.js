@@ -3,6 +3,7 @@
 import { request, roomPath } from "./api.js";
 import { commandsLike } from "./commands.js";
 import { fillFace } from "./faces.js";
+import { _, LANGUAGE } from "./i18n.js";
 import { nameNow } from "./names.js";
 
 const BEFORE_PERSON = /(?:^|[\s("'[{])(@([^\n@]{0,40}))$/u;
@@ -13,7 +14,7 @@ const BEFORE_INVITED = /^\/invite\s+(@?([^\n@]{1,40}))$/iu;
 const FRESH = 60_000; // ms for which the members that were asked for are good
 const LOOK_MORE = 1; // letters from which on everybody with an account is asked for
 
-const names = new Intl.Collator(document.documentElement.lang, { sensitivity: "base" });
+const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
 
 /**
  * `room`: as the page has it; `me`; `here()`: who is present, `authors()`: who wrote what is on the page, `rooms()`:
@@ -83,7 +84,7 @@ class PeopleKnown {
 
 function personLine(person) {
   const name = nameNow(person);
-  const note = person.id.startsWith("g") && person.guest ? "guest" : (person.status ?? "");
+  const note = person.id.startsWith("g") && person.guest ? _("guest") : (person.status ?? "");
   return { text: `@${name}`, name, note, fill: (face) => fillFace(face, { ...person, name }, { own: false, letters: 2 }) };
 }
 

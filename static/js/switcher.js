@@ -1,5 +1,7 @@
 // Where to go next: a room by a part of its name. And the sheet of keys.
 
+import { short } from "./counts.js";
+
 const dialog = document.getElementById("switcher");
 const sheet = document.getElementById("keys");
 const field = dialog.querySelector("input");
@@ -52,7 +54,7 @@ function line({ id, name, unread }) {
   if (unread > 0) {
     const count = document.createElement("span");
     count.className = "count";
-    count.textContent = unread > 99 ? "99+" : unread;
+    count.textContent = short(unread);
     item.append(count);
   }
   return item;

@@ -1,8 +1,7 @@
 // The server writes UTC; here times become local.
 
-const LANGUAGE = document.documentElement.lang;
-// The reader's own variety of the page's language: en-US and en-GB order a date differently.
-const LOCALE = navigator.languages.find((each) => each.startsWith(LANGUAGE)) ?? LANGUAGE;
+import { _, LOCALE } from "./i18n.js";
+
 const DAY = 24 * 60 * 60 * 1000; // ms
 
 // 24 hours as on the server: "9:12 PM" would not fit the gutter.
@@ -11,6 +10,7 @@ const shortDay = new Intl.DateTimeFormat(LOCALE, { weekday: "short" });
 const dayAndMonth = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long" });
 const date = new Intl.DateTimeFormat(LOCALE, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const shortDate = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const shortMoment = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const moment = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "medium" });
 
 /** Writes `at` (ISO 8601) into a <time>, local, with all of it on hover. */
@@ -24,8 +24,8 @@ export function fillTime(element, at) {
 /** The time a <time> says, local: with its date unless that is today. */
 export function fillMoment(element) {
   const when = new Date(element.dateTime);
-  const day = daysAgo(dayOf(element.dateTime)) === 0 ? "" : `${shortDate.format(when)}, `;
-  element.textContent = day + clock.format(when);
+  const isToday = daysAgo(dayOf(element.dateTime)) === 0;
+  element.textContent = (isToday ? clock : shortMoment).format(when);
   element.title = moment.format(when);
 }
 
@@ -40,8 +40,8 @@ export function dayOf(at) {
 export function dayName(day) {
   const noon = new Date(`${day}T12:00`);
   const ago = daysAgo(day);
-  if (ago === 0) return `Today, ${dayAndMonth.format(noon)}`;
-  if (ago === 1) return `Yesterday, ${dayAndMonth.format(noon)}`;
+  if (ago === 0) return _("Today, %(day)s", { day: dayAndMonth.format(noon) });
+  if (ago === 1) return _("Yesterday, %(day)s", { day: dayAndMonth.format(noon) });
   return date.format(noon);
 }
 
@@ -50,7 +50,7 @@ export function fillShortTime(element, at) {
   const when = new Date(at);
   const ago = daysAgo(dayOf(at));
   fillTime(element, at);
-  if (ago === 1) element.textContent = "Yesterday";
+  if (ago === 1) element.textContent = _("Yesterday");
   else if (ago > 1 && ago < 7) element.textContent = shortDay.format(when);
   else if (ago >= 7) element.textContent = shortDate.format(when);
 }

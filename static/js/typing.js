@@ -1,7 +1,9 @@
 // Who is typing: a sign of it fades unless it is renewed, or the message has come.
 
+import { ngettext, pieces } from "./i18n.js";
+import { isolated } from "./names.js";
+
 const FADE = 5_000; // ms
-const NAMED = 2;
 
 export class Typing {
   #element;
@@ -27,16 +29,10 @@ export class Typing {
   }
 
   #show() {
-    const names = [...this.#people.values()].map(({ name }) => isolated(name));
-    if (names.length === 0) this.#element.replaceChildren();
-    else if (names.length === 1) this.#element.replaceChildren(names[0], " is typing…");
-    else if (names.length === NAMED) this.#element.replaceChildren(names[0], " and ", names[1], " are typing…");
-    else this.#element.replaceChildren(`${names.length} people are typing…`);
+    const [name, other, ...more] = [...this.#people.values()].map(({ name }) => isolated(name));
+    if (!name) this.#element.replaceChildren();
+    else if (!other) this.#element.replaceChildren(...pieces("%(name)s is typing…", { name }));
+    else if (!more.length) this.#element.replaceChildren(...pieces("%(name)s and %(other)s are typing…", { name, other }));
+    else this.#element.replaceChildren(ngettext("%(num)s person is typing…", "%(num)s people are typing…", this.#people.size));
   }
-}
-
-function isolated(name) {
-  const element = document.createElement("bdi");
-  element.textContent = name;
-  return element;
 }

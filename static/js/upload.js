@@ -1,6 +1,7 @@
 // One file on its way to the server. `fetch` does not tell how much of a body has gone: this takes what does.
 
 import { CSRF_TOKEN, cut, refused, roomPath } from "./api.js";
+import { LANGUAGE } from "./i18n.js";
 
 const STALL_LIMIT = 30_000; // ms without a byte going out, or without an answer to all of them
 
@@ -36,6 +37,7 @@ export function upload(room, file, { told, signal }) {
     request.responseType = "json";
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-CSRF-Token", CSRF_TOKEN);
+    request.setRequestHeader("Accept-Language", LANGUAGE);
     wait();
     request.send(file);
   });

@@ -5,8 +5,11 @@
 // close(). `manyRooms`: whether it can follow more rooms than the first one it joined.
 
 import { CLOSED } from "./closing.js";
+import { LANGUAGE } from "./i18n.js";
 
 const PROTOCOL = "chatapp.v1";
+// In which language refusals are said; a socket's request takes no headers from a page.
+const ASKED = LANGUAGE === "en" ? "" : `?language=${LANGUAGE}`;
 
 export class WebSocketTransport {
   static title = "WebSocket";
@@ -20,7 +23,7 @@ export class WebSocketTransport {
 
   open() {
     try {
-      this.#socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws`, PROTOCOL);
+      this.#socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws${ASKED}`, PROTOCOL);
     } catch {
       queueMicrotask(() => this.onclose?.({ code: CLOSED.LOST }));
       return;

@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from chatapp import auditing, cursor
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages.admin.section import bp, page, room_names
 
@@ -15,7 +15,7 @@ def audit() -> Response:
     rooms = room_names()
     names = {room.id: room.name for room in rooms}
     try:
-        room = cursor.number(given["room"], "A room") if given["room"] else None
+        room = cursor.number(given["room"], Term("A room")) if given["room"] else None
         before = cursor.number(given["before"], "before") if given["before"] else None
         entries = auditing.entries(
             get_hub(),

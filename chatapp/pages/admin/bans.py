@@ -5,7 +5,7 @@ import time
 from flask import Response, request
 
 from chatapp import accounts, auth
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import format_time
 from chatapp.pages.admin.invitations import whole
@@ -26,9 +26,9 @@ def ban() -> Response:
     hub, identity = get_hub(), get_identity()
     try:
         if form["do"] == "lift":
-            accounts.lift_ban(hub, identity, whole(form["number"], "The number"))
+            accounts.lift_ban(hub, identity, whole(form["number"], Term("The number")))
         else:
-            seconds = 60 * whole(form["minutes"] or "0", "Minutes")
+            seconds = 60 * whole(form["minutes"] or "0", Term("Minutes"))
             network = form["network"].strip()
             accounts.ban(hub, identity, form["person"].strip(), seconds, form["why"], network)
     except ChatError as error:

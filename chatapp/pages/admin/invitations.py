@@ -3,7 +3,7 @@
 from flask import Response, url_for
 
 from chatapp import accounts, auth
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages.admin.section import back_to, bp, page, room_names
 
@@ -22,26 +22,26 @@ def invite() -> Response:
     hub, identity = get_hub(), get_identity()
     try:
         if form["do"] == "take-back":
-            accounts.take_invitation_back(hub, identity, whole(form["number"], "The number"))
+            accounts.take_invitation_back(hub, identity, whole(form["number"], Term("The number")))
             return back_to("invitations")
         code = accounts.invite(
             hub,
             identity,
-            uses=whole(form["uses"], "How many may use it"),
-            days=whole(form["days"], "Days"),
+            uses=whole(form["uses"], Term("How many may use it")),
+            days=whole(form["days"], Term("Days")),
             note=form["note"],
-            room=whole(form["room"], "A room") if form["room"].strip() else None,
+            room=whole(form["room"], Term("A room")) if form["room"].strip() else None,
         )
     except ChatError as error:
         return _page(error, form)
     return _page(link=url_for("account.invited", code=code, _external=True))
 
 
-def whole(text: str, what: str) -> int:
+def whole(text: str, what: Term) -> int:
     """The whole number that somebody wrote into a form. Raises BadRequest."""
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
-        raise BadRequest(f"{what}: a whole number")
+        raise BadRequest("%(what)s: a whole number", what=what)
     return int(digits)
 
 

@@ -3,7 +3,7 @@
 from flask import Response
 
 from chatapp import auth, reports
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page
@@ -22,7 +22,7 @@ def settle_report(number: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("room", "outcome", "minutes", "why")
     try:
-        settled(whole(form["room"], "The room"), number, form)
+        settled(whole(form["room"], Term("The room")), number, form)
     except ChatError as error:
         return _page(error)
     return back_to("reports")

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing
 from chatapp.journal.overseeing import RoomName
 from chatapp.pages import responses
-from chatapp.pages.responses import see_other
+from chatapp.pages.responses import said, see_other
 from chatapp.permissions import may
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -23,15 +23,15 @@ FEW_ROOMS = 100
 
 # The endpoints of the sections, in the order in which they are shown.
 SECTIONS = {
-    "overview": "Overview",
-    "people": "People",
-    "rooms": "Rooms",
-    "invitations": "Invitations",
-    "bans": "Bans",
-    "tokens": "Tokens",
-    "reports": "Reports",
-    "audit": "Audit log",
-    "settings": "Settings",
+    "overview": Term("Overview"),
+    "people": Term("People"),
+    "rooms": Term("Rooms"),
+    "invitations": Term("Invitations"),
+    "bans": Term("Bans"),
+    "tokens": Term("Tokens"),
+    "reports": Term("Reports"),
+    "audit": Term("Audit log"),
+    "settings": Term("Settings"),
 }
 
 
@@ -59,7 +59,7 @@ def page(section: str, template: str = "", error: ChatError | None = None, **val
         f"admin/{template or section}.html",
         section=section,
         sections=SECTIONS,
-        error=str(error) if error else None,
+        error=said(error),
         few_rooms=FEW_ROOMS,
         **values,
     )

@@ -8,6 +8,7 @@ from flask import Response
 
 from chatapp.config import PREFIX, Config
 from chatapp.globals import get_hub
+from chatapp.localized import gettext
 from chatapp.pages.admin.section import bp, page
 
 
@@ -21,7 +22,7 @@ def in_force() -> Response:
             "value": shown(item.metadata, getattr(config, item.name)),
             "default": item.metadata["found"] or _written(item.default),
             "changed": getattr(config, item.name) != item.default and not item.metadata["found"],
-            "meaning": item.metadata["meaning"],
+            "meaning": gettext(item.metadata["meaning"]),
         }
         for item in fields(Config)
     ]
@@ -31,7 +32,7 @@ def in_force() -> Response:
 def shown(metadata: Any, value: Any) -> str:
     """A setting's value as it may be shown."""
     if metadata["secret"]:
-        return "set, not shown here" if value else ""
+        return gettext("set, not shown here") if value else ""
     return _without_secrets(value) if isinstance(value, str) and "://" in value else _written(value)
 
 
@@ -40,7 +41,7 @@ def _without_secrets(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "set, not shown here"
+        return gettext("set, not shown here")
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
 

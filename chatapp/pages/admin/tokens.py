@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flask import Response
 
 from chatapp import auth, tokens
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page, room_names
@@ -27,7 +27,7 @@ def change_tokens() -> Response:
     ticked = auth.checked_numbers("room")
     try:
         if form["do"] == "revoke":
-            tokens.revoke(get_hub(), get_identity(), whole(form["number"], "The number"))
+            tokens.revoke(get_hub(), get_identity(), whole(form["number"], Term("The number")))
             return back_to("tokens")
         made = _make(form, ticked)
     except ChatError as error:
@@ -39,9 +39,9 @@ def _make(form: dict[str, str], ticked: list[int]) -> str:
     hub, identity = get_hub(), get_identity()
     name, bot = form["name"].strip(), form["bot"].strip()
     scopes = [scope for scope in SCOPES if form[scope]]
-    written = [whole(one, "A room") for one in re.split(r"[\s,]+", form["rooms"].strip()) if one]
+    written = [whole(one, Term("A room")) for one in re.split(r"[\s,]+", form["rooms"].strip()) if one]
     rooms = [*ticked, *written] or None
-    days = whole(form["days"], "Days") if form["days"].strip() else None
+    days = whole(form["days"], Term("Days")) if form["days"].strip() else None
     if not (name and bot and scopes):
         raise BadRequest("Say whose the token is, what it is for, and what it may do")
     return tokens.make(hub, identity, bot=bot, name=name, scopes=scopes, rooms=rooms, days=days).token

@@ -1,0 +1,92 @@
+"""What somebody did, as notices and the audit log keep it: sentences of ours, in English and without their
+subject, who is beside them. So they are read in any language; `%(name)s` is whom or what it was about.
+
+The first that fits is it. Who says something else there says it here too: tests/test_languages.py looks.
+"""
+
+from chatapp import languages
+from chatapp.errors import Term
+
+# In the logs of rooms, and in the audit log.
+NOTICES = (
+    Term("became a member"),
+    Term("left"),
+    Term("came in as an administrator of this server"),
+    Term("removed the topic"),
+    Term("set the topic: %(name)s"),
+    Term("named this room %(name)s"),
+    Term("closed this room"),
+    Term("closed this room to guests"),
+    Term("opened this room"),
+    Term("made this room public"),
+    Term("made this room private"),
+    Term("let guests in"),
+    Term("let everyone write here"),
+    Term("let members write here"),
+    Term("let moderators write here"),
+    Term("set a pause of %(time)s between messages"),
+    Term("ended the pause between messages"),
+    Term("keeps %(time)s and at most %(count)s messages of this room"),
+    Term("keeps %(count)s messages of this room"),
+    Term("keeps all messages of this room"),
+    Term("keeps %(time)s of this room"),
+    Term("let the hook %(name)s write here"),
+    Term("revoked the hook %(name)s"),
+    Term("took %(name)s in"),
+    Term("made %(name)s a member"),
+    Term("made %(name)s a moderator"),
+    Term("made %(name)s an owner"),
+    Term("removed %(name)s"),
+    Term("let %(name)s only read for %(time)s"),
+    Term("let %(name)s only read"),
+    Term("banned %(name)s for %(time)s"),
+    Term("let %(name)s write again"),
+    Term("let %(name)s in again"),
+    Term("banned %(name)s"),
+)
+# In the audit log alone; before those above, for whom a name may be more.
+ACTS = (
+    Term("took the second factor of %(name)s away"),
+    Term("took invitation %(number)s back"),
+    Term("took an e-mail address away"),
+    Term("set an e-mail address"),
+    Term("set a new password"),
+    Term("set a new password with a link"),
+    Term("made a link for a new password"),
+    Term("made invitation %(number)s for %(count)s"),
+    Term("made a public room"),
+    Term("made a private room"),
+    Term("cleared the room"),
+    Term("deleted the room"),
+    Term("made an account: %(name)s (member)"),
+    Term("made an account: %(name)s (administrator)"),
+    Term("made token %(number)s for %(name)s: %(scopes)s"),
+    Term("revoked token %(number)s"),
+    Term("erased an account"),
+    Term("is no bot any more: tokens made before the first way to sign in were revoked"),
+    Term("is called %(name)s now"),
+    Term("made %(name)s member"),
+    Term("made %(name)s administrator"),
+    Term("disabled %(name)s"),
+    Term("enabled %(name)s"),
+    Term("signed %(name)s out"),
+    Term("banned %(name)s from the server, and all guests from %(network)s"),
+    Term("banned %(name)s from the server"),
+    Term("let %(name)s into the server again"),
+    Term("deleted #%(number)s of %(name)s"),
+    Term("brought back #%(number)s of %(name)s"),
+    Term("settled the report of #%(number)s of %(name)s: dismissed"),
+    Term("settled the report of #%(number)s of %(name)s: deleted"),
+    Term("settled the report of #%(number)s of %(name)s: timed out"),
+    Term("settled the report of #%(number)s of %(name)s: banned"),
+)
+
+
+def noticed(language: str, said: str) -> str:
+    """What a notice says, in `language`, where it is known; else as it was kept."""
+    return languages.kept(language, said, NOTICES)
+
+
+def audited(language: str, said: str) -> str:
+    """The same of what stands in the audit log."""
+    return languages.kept(language, said, (*ACTS, *NOTICES))

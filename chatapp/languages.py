@@ -1,0 +1,181 @@
+"""The languages that people read here. Each is one file, `translations/<language>/LC_MESSAGES/messages.po`,
+beside English, which stands in the code; what is in that folder is there to be chosen.
+
+A catalogue is read as translators write it, when somebody first wants its language: nothing is compiled
+before.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+from babel.units import format_unit
+
+from chatapp.errors import ChatError, Term
+
+SOURCE = "en"
+FOLDER = Path(__file__).parent / "translations"
+FILE = "LC_MESSAGES/messages.po"
+SCRIPTS = "static/js/"  # where a sentence stands that scripts say
+# FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX 9): a value does not turn the sentence around it.
+ISOLATE = "\u2068{}\u2069"
+
+_PLACE = re.compile(r"%\((\w+)\)s")
+_TIME = re.compile(r"(\d+) (day|hour|minute|second)s?|(\d+) s")
+
+
+class Verbatim(str):
+    """A value that stands by itself, as a link: without marks of direction around it, which would go with it."""
+
+
+@cache
+def languages() -> dict[str, str]:
+    """What each language calls itself (CLDR), by its tag (BCP 47), in the order of the tags."""
+    found = {SOURCE} | {path.parent.parent.name.replace("_", "-") for path in FOLDER.glob(f"*/{FILE}")}
+    return {tag: _own_name(tag) for tag in sorted(found)}
+
+
+def locale_of(language: str) -> Locale:
+    """The locale of a language, by which times and numbers are written."""
+    # Of English the one without a country: it has the day before the month, as most of the world.
+    return Locale.parse("en-001" if language == SOURCE else language, sep="-")
+
+
+def is_right_to_left(language: str) -> bool:
+    return locale_of(language).character_order == "right-to-left"
+
+
+@cache
+def catalogue(language: str) -> Catalog:
+    """The file of a language, which `languages` has, as it is."""
+    with (FOLDER / language.replace("-", "_") / FILE).open("rb") as file:
+        return read_po(file, locale=str(Locale.parse(language, sep="-")))
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """Where `gettext` and its siblings look words up in `language`; of English, and of a language that is not
+    there, they are as they are.
+    """
+    if language == SOURCE or language not in languages():
+        return NullTranslations()
+    compiled = BytesIO()
+    write_mo(compiled, catalogue(language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def say(language: str, sentence: str, values: Mapping[str, Any] | None = None) -> str:
+    """`sentence` in `language`, with `values` in its places."""
+    return filled(language, translations(language).gettext(sentence), values or {})
+
+
+def filled(language: str, sentence: str, values: Mapping[str, Any]) -> str:
+    """`sentence`, which is in `language`, with `values` in its places, each of which keeps its direction."""
+    if not values:
+        return sentence
+    return _PLACE.sub(lambda place: _placed(language, values[place[1]]), sentence)
+
+
+def refusal(language: str, error: ChatError) -> str:
+    """What `error` says, in `language`."""
+    return say(language, error.sentence, error.values)
+
+
+def figure(language: str, number: int) -> str:
+    """A number as people write it."""
+    return format_decimal(number, locale=locale_of(language))
+
+
+def duration(language: str, seconds: int) -> str:
+    """A time as it is said: "10 minutes"."""
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return format_unit(seconds // size, f"duration-{unit}", locale=locale_of(language))
+    return format_unit(seconds, "duration-second", locale=locale_of(language))
+
+
+def kept(language: str, said: str, sentences: Iterable[str]) -> str:
+    """What notices and the audit log have kept in English, in `language`, where it is one of `sentences`.
+
+    What stands in a place called `time` is a length of time.
+    """
+    if language == SOURCE:
+        return said
+    for sentence, found in ((each, pattern(each).fullmatch(said)) for each in sentences):
+        if found:
+            values = found.groupdict()
+            if "time" in values:
+                values["time"] = _said_time(language, values["time"])
+            return say(language, sentence, values)
+    return said
+
+
+@cache
+def pattern(sentence: str) -> re.Pattern[str]:
+    """What fits `sentence`, with a group for each of its places."""
+    parts = _PLACE.split(sentence)
+    return re.compile(
+        "".join(_group(part) if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    )
+
+
+def of_scripts(language: str) -> dict[str, Any]:
+    """What scripts say in `language`, by what they say in English: a sentence, or its plural forms."""
+    if language == SOURCE:
+        return {}
+    return {
+        (each.id if isinstance(each.id, str) else each.id[0]): list(each.string)
+        if each.pluralizable
+        else each.string
+        for each in catalogue(language)
+        if each.id and each.string and any(path.startswith(SCRIPTS) for path, _ in each.locations)
+    }
+
+
+def plural_forms(language: str) -> str:
+    """Which plural form a number has, as gettext writes it: a term of C over `n`."""
+    return catalogue(language).plural_expr
+
+
+def _placed(language: str, value: object) -> str:
+    said = _said(language, value)
+    plain = isinstance(value, Term | Verbatim | int) or not is_right_to_left(language)
+    return said if plain else ISOLATE.format(said)
+
+
+def _said(language: str, value: object) -> str:
+    if isinstance(value, Term):
+        return translations(language).gettext(value)
+    return figure(language, value) if isinstance(value, int) else str(value)
+
+
+def _own_name(tag: str) -> str:
+    try:
+        locale = Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return tag
+    name = locale.get_display_name(locale) or tag
+    return name[0].upper() + name[1:]
+
+
+def _group(name: str) -> str:
+    kinds = {"time": r"\d+ (?:days?|hours?|minutes?|seconds?|s)", "number": r"\d+", "count": r"\d+"}
+    return f"(?P<{name}>{kinds.get(name, '.+')})"
+
+
+def _said_time(language: str, said: str) -> str:
+    found = _TIME.fullmatch(said)
+    if found is None:
+        return said
+    count, unit = int(found[1] or found[3]), found[2] or "second"
+    return format_unit(count, f"duration-{unit}", locale=locale_of(language))

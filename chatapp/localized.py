@@ -1,0 +1,103 @@
+"""The language of an answer: as its reader has chosen, else as their browser asks, else CHATAPP_LANGUAGE.
+
+What is chosen goes with the account; of guests, and while nobody is signed in, a cookie of its own says it.
+Flask-Babel writes times and numbers by it, and looks words up in the files of languages.py.
+"""
+
+from babel import Locale
+from babel.support import NullTranslations
+from flask import Flask, Response, g, request
+from flask_babel import Babel, Domain
+
+from chatapp import languages
+from chatapp.errors import ChatError
+from chatapp.globals import get_hub
+from chatapp.languages import SOURCE
+
+COOKIE = "chatapp_language"
+YEAR = 365 * 24 * 60 * 60  # seconds
+
+
+class Catalogues(Domain):  # type: ignore[misc]  # it has no types
+    """Flask-Babel's own reads compiled files, and has a language for each locale."""
+
+    def get_translations(self) -> NullTranslations:
+        return languages.translations(language())
+
+
+def init_app(app: Flask) -> None:
+    """Have the pages of `app` in the language of who reads them."""
+    babel = Babel(app, locale_selector=_locale)
+    babel.domain_instance = Catalogues()
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+
+
+def language() -> str:
+    """The tag of the language in which this request is answered with a page."""
+    if "language" not in g:
+        g.language = chosen() or _accepted(_default())
+    return str(g.language)
+
+
+def chosen() -> str:
+    """What somebody has chosen; empty where they leave it to their browser."""
+    identity = g.get("asking")
+    wanted = (identity.language if identity else "") or request.cookies.get(COOKIE, "")
+    return wanted if wanted in languages.languages() else ""
+
+
+def language_of_program() -> str:
+    """The language in which a program, or a page's script, is told why it is refused: as it asks, and English
+    to whom does not ask. `?language=` is for what can send no header (docs/protocol.md).
+    """
+    wanted = request.args.get("language", "")
+    return wanted if wanted in languages.languages() else _accepted(SOURCE)
+
+
+def refusal(error: ChatError) -> str:
+    """What `error` says, on a page."""
+    return languages.refusal(language(), error)
+
+
+def gettext(sentence: str, **values: object) -> str:
+    """`sentence` on a page, with `values` in its places."""
+    return languages.say(language(), sentence, values)
+
+
+def figure(number: int) -> str:
+    """A number as people write it."""
+    return languages.figure(language(), number)
+
+
+def duration(seconds: int) -> str:
+    """A time as it is said: "10 minutes"."""
+    return languages.duration(language(), seconds)
+
+
+def remember(response: Response, wanted: str) -> Response:
+    """Have the browser know what was chosen; empty: nothing any more."""
+    if wanted:
+        response.set_cookie(
+            COOKIE, wanted, max_age=YEAR, secure=request.is_secure, httponly=True, samesite="Lax"
+        )
+    else:
+        response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
+    return response
+
+
+def of_page() -> dict[str, str]:
+    """What an answer that is a page says of its language."""
+    return {"Content-Language": language()}
+
+
+def _locale() -> Locale:
+    return languages.locale_of(language())
+
+
+def _accepted(default: str) -> str:
+    """The one of ours that the request would have most (RFC 9110, 12.5.4)."""
+    return request.accept_languages.best_match(languages.languages()) or default
+
+
+def _default() -> str:
+    return get_hub().config.language

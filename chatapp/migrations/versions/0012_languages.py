@@ -1,0 +1,17 @@
+"""In which language somebody reads."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("language", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("users", "language")

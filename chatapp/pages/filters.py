@@ -1,0 +1,100 @@
+"""How templates write times, sizes, lists and what is kept as a word or a sentence, in the reader's language.
+
+Times are given as messages have them, `2026-11-23T09:00:00.123456Z`; a page's script makes them local.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from babel.dates import format_date, format_skeleton, get_datetime_format
+from babel.lists import format_list
+from babel.units import format_unit
+from flask import Flask
+from flask_babel import get_locale
+from markupsafe import Markup, escape
+
+from chatapp import acts, localized
+from chatapp.errors import Term
+from chatapp.localized import gettext
+
+DATE = "yMMMd"  # CLDR's skeleton: 23 Nov 2026
+UNITS = ("kilobyte", "megabyte", "gigabyte")
+WORDS = {
+    "member": Term("member"),
+    "moderator": Term("moderator"),
+    "owner": Term("owner"),
+    "administrator": Term("administrator"),
+    "public": Term("public"),
+    "private": Term("private"),
+    "direct": Term("direct"),
+    "read": Term("read"),
+    "write": Term("write"),
+    "manage": Term("manage"),
+}
+
+
+def init_app(app: Flask) -> None:
+    for write in (day, date, moment, size, listed, word, device, noticed, audited):
+        app.add_template_filter(write)
+    app.add_template_global(bdi)
+
+
+def day(at: str) -> str:
+    """23 November 2026"""
+    return format_date(_time(at), "long", locale=get_locale())
+
+
+def date(at: str) -> str:
+    """23 Nov 2026"""
+    return format_skeleton(DATE, _time(at), locale=get_locale())
+
+
+def moment(at: str) -> str:
+    """23 Nov 2026, 09:00"""
+    form = str(get_datetime_format("medium", locale=get_locale()))
+    return form.replace("'", "").format(at[11:16], date(at))
+
+
+def size(bytes: int) -> str:
+    """Bytes in words. static/js/files.js has the same rule."""
+    if bytes < 1000:
+        return format_unit(bytes, "digital-byte", length="long", locale=get_locale())
+    rest, unit = bytes / 1000, 0
+    while rest >= 1000 and unit < len(UNITS) - 1:
+        rest, unit = rest / 1000, unit + 1
+    return format_unit(rest, f"digital-{UNITS[unit]}", length="short", format="#,##0.0", locale=get_locale())
+
+
+def listed(words: Sequence[str]) -> str:
+    """ada, grace"""
+    return format_list(words, style="unit-short", locale=get_locale())
+
+
+def word(kept: str) -> str:
+    """A part, a kind of room or what a token may do, as people call it."""
+    return gettext(WORDS.get(kept, kept))
+
+
+def device(kept: str) -> str:
+    """A browser, as security/devices.py has called it."""
+    browser, on, system = kept.partition(" on ")
+    return gettext("%(browser)s on %(system)s", browser=browser, system=system) if on else gettext(kept)
+
+
+def noticed(said: str) -> str:
+    """What a notice says."""
+    return acts.noticed(localized.language(), said)
+
+
+def audited(said: str) -> str:
+    """What stands in the audit log."""
+    return acts.audited(localized.language(), said)
+
+
+def bdi(name: str) -> Markup:
+    """A name within a sentence: it does not turn the direction of what is around it."""
+    return Markup("<bdi>{}</bdi>").format(escape(name))
+
+
+def _time(at: str) -> datetime:
+    return datetime.fromisoformat(at)

@@ -1,0 +1,82 @@
+// The reader's language. What scripts say stands here in English; in another language the page names the module that
+// has those sentences (chatapp/pages/languages.py). Of numbers and times the browser knows how they are written.
+
+const { lang, dir, dataset } = document.documentElement;
+const ISOLATED = dir === "rtl"; // what a value says does not turn the sentence around it (UAX 9)
+
+export const LANGUAGE = lang;
+// The reader's own variety of the page's language: en-US and en-GB order a date differently. Figures as on the server.
+const variety = navigator.languages.find((each) => each === lang || each.startsWith(`${lang}-`)) ?? lang;
+export const LOCALE = new Intl.Locale(variety, { numberingSystem: "latn" });
+
+const english = { words: {}, notices: [], form: (number) => Number(number !== 1) };
+const { words, notices, form } = dataset.words ? await import(dataset.words) : english;
+const numbers = new Intl.NumberFormat(LOCALE);
+const kept = notices.map(([said, meant]) => [patternOf(said), meant]);
+
+/** `sentence` in the reader's language, with `values` in its places, which are written `%(name)s`. */
+export function _(sentence, values = {}) {
+  return filled(words[sentence] ?? sentence, values);
+}
+
+/** The same by number: which of the forms it takes is the language's; `%(num)s` is the number. */
+export function ngettext(one, many, number, values = {}) {
+  const forms = words[one] ?? [one, many];
+  return filled(forms[form(number)] ?? many, { num: number, ...values });
+}
+
+/** A sentence in pieces, for `replaceChildren`, with elements in its places. */
+export function pieces(sentence, elements) {
+  const parts = (words[sentence] ?? sentence).split(/%\((\w+)\)s/);
+  return parts.map((part, place) => (place % 2 ? elements[part] : part));
+}
+
+/** A number as people write it. */
+export function figure(number) {
+  return numbers.format(number);
+}
+
+/** Names as people write several of them. */
+export function listed(names) {
+  return new Intl.ListFormat(LOCALE, { type: "unit", style: "short" }).format(names.map(written));
+}
+
+/** What a notice has kept in English (chatapp/acts.py), in the reader's language where that is known. */
+export function noticed(said) {
+  for (const [pattern, meant] of kept) {
+    const found = pattern.exec(said);
+    if (found) return filled(meant, { ...found.groups, ...timed(found.groups?.time) });
+  }
+  return said;
+}
+
+function filled(sentence, values) {
+  return sentence.replace(/%\((\w+)\)s/g, (_place, name) => written(values[name]));
+}
+
+function written(value) {
+  if (typeof value === "number") return figure(value);
+  return ISOLATED ? `\u2068${value}\u2069` : value;
+}
+
+function patternOf(sentence) {
+  const parts = sentence.split(/%\((\w+)\)s/);
+  const groups = { time: "\\d+ [a-z]+", number: "\\d+", count: "\\d+" };
+  const source = parts.map((part, place) => (place % 2 ? `(?<${part}>${groups[part] ?? ".+"})` : escaped(part)));
+  return new RegExp(`^${source.join("")}$`, "su");
+}
+
+function escaped(part) {
+  return part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
+
+/** A length of time, as "10 minutes"; `unitDisplay`: "short" for "10 min". */
+export function duration(number, unit, unitDisplay = "long") {
+  return new Intl.NumberFormat(LOCALE, { style: "unit", unit, unitDisplay }).format(number);
+}
+
+function timed(said) {
+  if (!said) return {};
+  const [number, unit] = said.split(" ");
+  return { time: duration(Number(number), unit === "s" ? "second" : unit.replace(/s$/, "")) };
+}
