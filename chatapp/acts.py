@@ -4,8 +4,14 @@ subject, who is beside them. So they are read in any language; `%(name)s` is who
 The first that fits is it. Who says something else there says it here too: tests/test_languages.py looks.
 """
 
+import re
+
 from chatapp import languages
 from chatapp.errors import Term
+
+# What stands in the places of these names; in any other, words.
+_GROUPS = {"time": r"\d+ (?:days?|hours?|minutes?|seconds?|s)", "number": r"\d+", "count": r"\d+"}
+_TIME = re.compile(r"(\d+) (day|hour|minute|s)\w*")
 
 # In the logs of rooms, and in the audit log.
 NOTICES = (
@@ -82,11 +88,37 @@ ACTS = (
 )
 
 
+def _pattern(sentence: str) -> re.Pattern[str]:
+    """What fits `sentence`, with a group for each of its places."""
+    parts = languages.PLACE.split(sentence)
+    groups = [
+        f"(?P<{part}>{_GROUPS.get(part, '.+')})" if place % 2 else re.escape(part)
+        for place, part in enumerate(parts)
+    ]
+    return re.compile("".join(groups), re.DOTALL)
+
+
+_NOTICES = [_pattern(sentence) for sentence in NOTICES]
+_ACTS = [*map(_pattern, ACTS), *_NOTICES]
+
+
 def noticed(language: str, said: str) -> str:
     """What a notice says, in `language`, where it is known; else as it was kept."""
-    return languages.kept(language, said, NOTICES)
+    return _in(language, said, NOTICES, _NOTICES)
 
 
 def audited(language: str, said: str) -> str:
     """The same of what stands in the audit log."""
-    return languages.kept(language, said, (*ACTS, *NOTICES))
+    return _in(language, said, (*ACTS, *NOTICES), _ACTS)
+
+
+def _in(language: str, said: str, sentences: tuple[str, ...], patterns: list[re.Pattern[str]]) -> str:
+    if language == languages.SOURCE:
+        return said
+    for sentence, pattern in zip(sentences, patterns, strict=True):
+        if found := pattern.fullmatch(said):
+            values = found.groupdict()
+            if time := _TIME.fullmatch(values.get("time", "")):
+                values["time"] = languages.time(language, int(time[1]), time[2].replace("s", "second"))
+            return languages.say(language, sentence, values)
+    return said

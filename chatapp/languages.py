@@ -6,7 +6,7 @@ before.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -29,8 +29,7 @@ SCRIPTS = "static/js/"  # where a sentence stands that scripts say
 # FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX 9): a value does not turn the sentence around it.
 ISOLATE = "\u2068{}\u2069"
 
-_PLACE = re.compile(r"%\((\w+)\)s")
-_TIME = re.compile(r"(\d+) (day|hour|minute|second)s?|(\d+) s")
+PLACE = re.compile(r"%\((\w+)\)s")
 
 
 class Verbatim(str):
@@ -82,8 +81,8 @@ def say(language: str, sentence: str, values: Mapping[str, Any] | None = None) -
 def filled(language: str, sentence: str, values: Mapping[str, Any]) -> str:
     """`sentence`, which is in `language`, with `values` in its places, each of which keeps its direction."""
     if not values:
-        return sentence
-    return _PLACE.sub(lambda place: _placed(language, values[place[1]]), sentence)
+        return str(sentence)  # no Term: what encodes JSON takes no kind of str but that
+    return PLACE.sub(lambda place: _placed(language, values[place[1]]), sentence)
 
 
 def refusal(language: str, error: ChatError) -> str:
@@ -100,33 +99,13 @@ def duration(language: str, seconds: int) -> str:
     """A time as it is said: "10 minutes"."""
     for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
-            return format_unit(seconds // size, f"duration-{unit}", locale=locale_of(language))
-    return format_unit(seconds, "duration-second", locale=locale_of(language))
+            return time(language, seconds // size, unit)
+    return time(language, seconds, "second")
 
 
-def kept(language: str, said: str, sentences: Iterable[str]) -> str:
-    """What notices and the audit log have kept in English, in `language`, where it is one of `sentences`.
-
-    What stands in a place called `time` is a length of time.
-    """
-    if language == SOURCE:
-        return said
-    for sentence, found in ((each, pattern(each).fullmatch(said)) for each in sentences):
-        if found:
-            values = found.groupdict()
-            if "time" in values:
-                values["time"] = _said_time(language, values["time"])
-            return say(language, sentence, values)
-    return said
-
-
-@cache
-def pattern(sentence: str) -> re.Pattern[str]:
-    """What fits `sentence`, with a group for each of its places."""
-    parts = _PLACE.split(sentence)
-    return re.compile(
-        "".join(_group(part) if place % 2 else re.escape(part) for place, part in enumerate(parts))
-    )
+def time(language: str, count: int, unit: str) -> str:
+    """The same of a `unit`: day, hour, minute or second."""
+    return format_unit(count, f"duration-{unit}", locale=locale_of(language))
 
 
 def of_scripts(language: str) -> dict[str, Any]:
@@ -166,16 +145,3 @@ def _own_name(tag: str) -> str:
         return tag
     name = locale.get_display_name(locale) or tag
     return name[0].upper() + name[1:]
-
-
-def _group(name: str) -> str:
-    kinds = {"time": r"\d+ (?:days?|hours?|minutes?|seconds?|s)", "number": r"\d+", "count": r"\d+"}
-    return f"(?P<{name}>{kinds.get(name, '.+')})"
-
-
-def _said_time(language: str, said: str) -> str:
-    found = _TIME.fullmatch(said)
-    if found is None:
-        return said
-    count, unit = int(found[1] or found[3]), found[2] or "second"
-    return format_unit(count, f"duration-{unit}", locale=locale_of(language))

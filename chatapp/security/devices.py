@@ -16,6 +16,7 @@ SYSTEMS = {
     "Linux": "Linux",
 }
 LIMIT = 60
+UNKNOWN = str(Term("An unknown client"))
 
 
 def device_of(user_agent: str) -> str:
@@ -25,4 +26,4 @@ def device_of(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     plain = re.sub(r"[^\x20-\x7e]", "", user_agent)[:LIMIT].strip()
-    return browser or system or plain or Term("An unknown client")
+    return browser or system or plain or UNKNOWN

@@ -55,7 +55,8 @@ export function showEnding({ code, reason, room, by, member }) {
 function withdrawn({ name, kind }, by, reason) {
   const at = clockNow();
   const title = _("You were removed from %(name)s", { name });
-  const detail = `${_("%(who)s removed you at %(at)s.", { who: by ?? _("Somebody who runs this room"), at })} ${STAYS}`;
+  const who = by ?? _("Somebody who runs this room");
+  const detail = `${_("%(who)s removed you at %(at)s.", { who, at })} ${STAYS}`;
   if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
   if (by || reason === SENT_OUT) return { title, detail, again: _("Come back") };
   if (kind !== "public") return { title, detail };
