@@ -28,7 +28,14 @@ CSRF_HEADER, CSRF_HEADER_OF_OTHERS = "X-CSRF-Token", "X-CSRFToken"  # the second
 CSRF_FIELD = "csrf_token"
 FIELDS_LIMIT = 100  # of a form
 # Answered whoever asks, also while it cannot be read who that is. A hook is who has its address.
-FOR_EVERYBODY = {"static", "health.alive", "health.ready", "metrics.metrics", "hooks.receive"}
+FOR_EVERYBODY = {
+    "static",
+    "languages.words",
+    "health.alive",
+    "health.ready",
+    "metrics.metrics",
+    "hooks.receive",
+}
 SESSION = "session"  # in the cookie: the secret of the session under which somebody is signed in
 
 

@@ -1,4 +1,4 @@
-"""Scripts and style sheets go out compressed (RFC 9110, section 8.4.1).
+"""Scripts, style sheets and the words of scripts go out compressed (RFC 9110, section 8.4.1).
 
 Nothing else does: where a secret stands beside what others may choose, the length would tell of it (BREACH).
 """
@@ -9,8 +9,11 @@ from flask import Flask, Request, Response, current_app, request
 from flask_compress import Compress
 
 
+SAME_FOR_ALL = {"static", "languages.words"}
+
+
 def init_app(app: Flask) -> None:
-    """Compress each static file once a process and version of it."""
+    """Compress each of them once a process and version of it."""
     app.config.update(
         COMPRESS_REGISTER=False,  # it would look at every answer
         COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/json", "image/svg+xml"],
@@ -24,7 +27,7 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def compressed(response: Response) -> Response:
-        if request.endpoint != "static" or response.status_code != 200:
+        if request.endpoint not in SAME_FOR_ALL or response.status_code != 200:
             return response
         response.direct_passthrough = False
         response.make_sequence()  # else it counts as a stream
@@ -39,5 +42,7 @@ class _Kept(dict[str, bytes]):
 
 
 def _version(request: Request) -> str:
+    if request.endpoint != "static":
+        return request.path  # the version stands in it
     path = os.path.join(current_app.static_folder or "", *(request.view_args or {}).values())
     return f"{path} {os.stat(path).st_mtime_ns}"

@@ -65,7 +65,7 @@ def _address(language: str) -> str:
 @cache
 def _module(language: str) -> bytes:
     gettext = languages.translations(language).gettext
-    notices = [(said, meant) for said in NOTICES if (meant := gettext(said)) != said]
+    notices = [(str(said), meant) for said in NOTICES if (meant := gettext(said)) != said]
     return (
         b"export const words = %s;\nexport const notices = %s;\nexport const form = (n) => Number(%s);\n"
         % (

@@ -247,15 +247,16 @@ export class MessageMenu extends EventTarget {
     return this.#opener?.isConnected ? this.#opener : this.#opener && document.getElementById(`m${this.#message.seq}`);
   }
 
-  /** Beside its button, and whole within the window. */
+  /** Beside its button, ending where that ends, and whole within the window. */
   #place(origin) {
     if (!origin) return;
-    const { top, bottom, right } = origin;
+    const { top, bottom, left, right } = origin;
     if (matchMedia(NARROW).matches) return this.#menu.style.removeProperty("inset");
     const { offsetHeight: height, offsetWidth: width } = this.#menu;
     const below = bottom + GAP + height < innerHeight;
     const y = below ? bottom + GAP : Math.max(GAP, top - GAP - height);
-    const x = Math.max(GAP, Math.min(right - width, innerWidth - width - GAP));
+    const isTurned = this.#menu.matches(":dir(rtl)");
+    const x = Math.max(GAP, Math.min(isTurned ? left : right - width, innerWidth - width - GAP));
     this.#menu.style.inset = `${y}px auto auto ${x}px`;
   }
 

@@ -1,4 +1,4 @@
-"""A browser that photographs: two widths, two schemes, two directions of writing."""
+"""A browser that photographs: two widths, two schemes, two directions of writing: English and Arabic."""
 
 import io
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ WIDTHS = {
     "narrow": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
 }
 SCHEMES = ("light", "dark")
-DIRECTIONS = ("ltr", "rtl")
+LOCALES = {"ltr": "en-GB", "rtl": "ar"}
+DIRECTIONS = tuple(LOCALES)
 COMMON, OTHERS = 16, 20  # colours of a picture's palette
 # A page that nobody looks at reads nothing, so that what is unread stays so.
 UNSEEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
-TURNED = 'document.addEventListener("DOMContentLoaded", () => { document.documentElement.dir = "rtl" });'
 DRAWN = """() => document.fonts.ready.then(() => Promise.all(
     [...document.images].filter((image) => image.checkVisibility()).map((image) => image.decode())
 ))"""
@@ -48,7 +48,7 @@ class Camera:
     def _context(self, who: str, direction: str, **size: object) -> BrowserContext:
         context = self._browser.new_context(
             base_url=self._harbour.server.url,
-            locale="en-GB",
+            locale=LOCALES[direction],
             timezone_id="UTC",
             reduced_motion="reduce",
             **size,  # type: ignore[arg-type]
@@ -59,8 +59,6 @@ class Camera:
                 [{"name": name, "value": value, "url": self._harbour.server.url} for name, value in cookies]
             )
         context.add_init_script(UNSEEN)
-        if direction == "rtl":
-            context.add_init_script(TURNED)
         context.clock.set_fixed_time(NOW)
         return context
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from playwright.sync_api import Page, expect
 
+from chatapp import languages
 from tests.screenshots.harbour import LONG_LINK, NOW, Harbour
 
 Act = Callable[[Page, Harbour], None]
@@ -24,28 +25,33 @@ class Scene:
     after: Callable[[Harbour], object] = lambda harbour: None
 
 
+def said(page: Page, sentence: str) -> str:
+    """What the page says for it, in its language."""
+    return languages.say(page.locator("html").get_attribute("lang") or languages.SOURCE, sentence)
+
+
 def live(page: Page, harbour: Harbour) -> None:
-    expect(page.locator("#state")).to_have_text("Live")
+    expect(page.locator("#state")).to_have_text(said(page, "Live"))
     expect(page.locator(".people-button .people-count")).not_to_have_text("0")
 
 
 def people(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
-    page.get_by_role("button", name="People here").click()
+    page.get_by_role("button", name=said(page, "People here")).click()
     expect(page.locator("#people")).to_be_visible()
 
 
 def unread(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
     page.locator("#messages .new").last.wait_for()
-    page.get_by_role("textbox", name="Message").fill("Thursday stands, then.")
+    page.get_by_role("textbox", name=said(page, "Message")).fill("Thursday stands, then.")
 
 
 def offline(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
     page.context.set_offline(True)
-    expect(page.locator("#state")).not_to_have_text("Live")
-    page.get_by_role("textbox", name="Message").fill("Thursday stands, then.")
+    expect(page.locator("#state")).not_to_have_text(said(page, "Live"))
+    page.get_by_role("textbox", name=said(page, "Message")).fill("Thursday stands, then.")
     page.keyboard.press("Enter")
     page.clock.set_fixed_time(NOW + timedelta(minutes=1))
     expect(page.locator("#banner")).to_be_visible()
@@ -66,7 +72,7 @@ def part(harbour: Harbour, method: str) -> None:
 def strain(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
     page.locator(".message", has_text=LONG_LINK).last.hover()
-    page.get_by_role("textbox", name="Message").fill(
+    page.get_by_role("textbox", name=said(page, "Message")).fill(
         "A draft that has grown over several lines, because it is the kind of answer that one thinks about "
         "before one sends it, and then thinks about once more.\n\nThe field grows with it, up to a limit."
     )
@@ -76,7 +82,7 @@ def menu(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
     row = page.locator("#messages > .message.for-me")
     row.hover()
-    row.get_by_role("link", name="More about this message").dispatch_event("click")
+    row.get_by_role("link", name=said(page, "More about this message")).dispatch_event("click")
     expect(page.locator("#message-menu")).to_be_visible()
 
 
@@ -94,7 +100,7 @@ def keys(page: Page, harbour: Harbour) -> None:
 
 def completing(page: Page, harbour: Harbour) -> None:
     live(page, harbour)
-    page.get_by_role("textbox", name="Message").press_sequentially("@")
+    page.get_by_role("textbox", name=said(page, "Message")).press_sequentially("@")
     expect(page.locator("#completions")).to_be_visible()
 
 
