@@ -120,5 +120,7 @@ def _in(language: str, said: str, sentences: tuple[str, ...], patterns: list[re.
             values = found.groupdict()
             if time := _TIME.fullmatch(values.get("time", "")):
                 values["time"] = languages.time(language, int(time[1]), time[2].replace("s", "second"))
+            if scopes := values.get("scopes"):
+                values["scopes"] = ", ".join(languages.say(language, scope) for scope in scopes.split(", "))
             return languages.say(language, sentence, values)
     return said

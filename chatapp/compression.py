@@ -8,7 +8,6 @@ import os
 from flask import Flask, Request, Response, current_app, request
 from flask_compress import Compress
 
-
 SAME_FOR_ALL = {"static", "languages.words"}
 
 

@@ -33,7 +33,7 @@ PLACE = re.compile(r"%\((\w+)\)s")
 
 
 class Verbatim(str):
-    """A value that stands by itself, as a link: without marks of direction around it, which would go with it."""
+    """A value that stands by itself, as a link: marks of direction around it would become a part of it."""
 
 
 @cache
@@ -87,7 +87,7 @@ def filled(language: str, sentence: str, values: Mapping[str, Any]) -> str:
 
 def refusal(language: str, error: ChatError) -> str:
     """What `error` says, in `language`."""
-    return say(language, error.sentence, error.values)
+    return str(error) if language == SOURCE else say(language, error.sentence, error.values)
 
 
 def figure(language: str, number: int) -> str:

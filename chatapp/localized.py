@@ -95,8 +95,17 @@ def _locale() -> Locale:
 
 
 def _accepted(default: str) -> str:
-    """The one of ours that the request would have most (RFC 9110, 12.5.4)."""
-    return request.accept_languages.best_match(languages.languages()) or default
+    """The one of ours that the request would have most (RFC 9110, 12.5.4), by looking each of its up in the
+    order of its wish, and then without its last parts (RFC 4647, 3.4): de-AT is de.
+    """
+    ours = {tag.lower(): tag for tag in languages.languages()}
+    for wished, quality in request.accept_languages:
+        parts = wished.lower().split("-") if quality > 0 else []
+        while parts:
+            if "-".join(parts) in ours:
+                return ours["-".join(parts)]
+            parts.pop()
+    return default
 
 
 def _default() -> str:

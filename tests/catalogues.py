@@ -37,6 +37,13 @@ SOURCES = {
 LEFT_OUT = ("chatapp/cli/", "chatapp/shell/", "chatapp/migrations/", "templates/api_docs.html")
 OPTIONS = {"trimmed": "true", "parse_template_string": "true"}
 WIDTH = 110
+HEADER = """msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Language: {locale}\\n"
+"Plural-Forms: {plurals}\\n"
+
+"""
 
 
 def template() -> Catalog:
@@ -76,11 +83,13 @@ def update(language: str) -> Catalog:
 
 def write(catalog: Catalog, path: Path) -> None:
     """Without line numbers and dates: a change shows what has changed."""
+    header = HEADER.format(locale=catalog.locale_identifier, plurals=catalog.plural_forms)
     path.parent.mkdir(parents=True, exist_ok=True)
     for message in catalog:
         message.locations = sorted({(place, None) for place, _ in message.locations})  # type: ignore[misc]
     with path.open("wb") as file:
-        write_po(file, catalog, width=WIDTH, omit_header=False, include_lineno=False, sort_by_file=True)
+        file.write(header.encode())
+        write_po(file, catalog, width=WIDTH, omit_header=True, include_lineno=False, sort_by_file=True)
 
 
 def _sources() -> Iterator[tuple[str, str]]:
