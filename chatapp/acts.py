@@ -88,39 +88,44 @@ ACTS = (
 )
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    """What fits `sentence`, with a group for each of its places."""
+def _pattern(sentences: tuple[str, ...]) -> re.Pattern[str]:
+    """What fits one of them: each is a group, called after its place among them, as those in it are."""
+    return re.compile(
+        "|".join(f"(?P<_{number}>{_source(each, number)})" for number, each in enumerate(sentences)),
+        re.DOTALL,
+    )
+
+
+def _source(sentence: str, number: int) -> str:
     parts = languages.PLACE.split(sentence)
-    groups = [
-        f"(?P<{part}>{_GROUPS.get(part, '.+')})" if place % 2 else re.escape(part)
+    return "".join(
+        f"(?P<{part}_{number}>{_GROUPS.get(part, '.+')})" if place % 2 else re.escape(part)
         for place, part in enumerate(parts)
-    ]
-    return re.compile("".join(groups), re.DOTALL)
+    )
 
 
-_NOTICES = [_pattern(sentence) for sentence in NOTICES]
-_ACTS = [*map(_pattern, ACTS), *_NOTICES]
+_AUDITED = (*ACTS, *NOTICES)
+_PATTERNS = [_pattern(NOTICES), _pattern(_AUDITED)]
 
 
 def noticed(language: str, said: str) -> str:
     """What a notice says, in `language`, where it is known; else as it was kept."""
-    return _in(language, said, NOTICES, _NOTICES)
+    return _in(language, said, NOTICES, _PATTERNS[0])
 
 
 def audited(language: str, said: str) -> str:
     """The same of what stands in the audit log."""
-    return _in(language, said, (*ACTS, *NOTICES), _ACTS)
+    return _in(language, said, _AUDITED, _PATTERNS[1])
 
 
-def _in(language: str, said: str, sentences: tuple[str, ...], patterns: list[re.Pattern[str]]) -> str:
-    if language == languages.SOURCE:
+def _in(language: str, said: str, sentences: tuple[str, ...], pattern: re.Pattern[str]) -> str:
+    found = None if language == languages.SOURCE else pattern.fullmatch(said)
+    if found is None:
         return said
-    for sentence, pattern in zip(sentences, patterns, strict=True):
-        if found := pattern.fullmatch(said):
-            values = found.groupdict()
-            if time := _TIME.fullmatch(values.get("time", "")):
-                values["time"] = languages.time(language, int(time[1]), time[2].replace("s", "second"))
-            if scopes := values.get("scopes"):
-                values["scopes"] = ", ".join(languages.say(language, scope) for scope in scopes.split(", "))
-            return languages.say(language, sentence, values)
-    return said
+    number = next(each for each in range(len(sentences)) if found[f"_{each}"] is not None)
+    values = {name: found[f"{name}_{number}"] for name in languages.PLACE.findall(sentences[number])}
+    if time := _TIME.fullmatch(values.get("time", "")):
+        values["time"] = languages.time(language, int(time[1]), time[2].replace("s", "second"))
+    if scopes := values.get("scopes"):
+        values["scopes"] = ", ".join(languages.say(language, scope) for scope in scopes.split(", "))
+    return languages.say(language, sentences[number], values)

@@ -507,6 +507,8 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     },
     **{f"GET {path}": over_http("GET", path) for path in ("/about", "/healthz", "/readyz", "/metrics")},
     "GET /static/<path:filename>": over_http("GET", "/static/css/base.css"),
+    "GET /languages/<language>.<version>.js": over_http("GET", "/languages/de.000000000000.js"),
+    "POST /language": over_http("POST", "/language", data={"language": "de", "back": "/about"}),
     "GET /ws": over_the_socket({"type": "ping"}),
     "frame ping": over_the_socket({"type": "ping"}),
     "POST /chats/": over_http("POST", "/chats/", data={"name": "a room"}),

@@ -27,7 +27,7 @@ def choose() -> Response:
     wanted, identity = form["language"], get_identity()
     if wanted and wanted not in languages.languages():
         raise BadRequest("That language is not among those here")
-    if identity.session:
+    if identity.session and identity.role != "banned":
         accounts.set_language(get_hub(), identity, accounts.person(get_hub(), identity.id), wanted)
     return localized.remember(see_other(auth.local_path(form["back"])), wanted)
 

@@ -9,10 +9,11 @@ export const LANGUAGE = lang;
 const variety = navigator.languages.find((each) => each === lang || each.startsWith(`${lang}-`)) ?? lang;
 export const LOCALE = new Intl.Locale(variety, { numberingSystem: "latn" });
 
-const english = { words: {}, notices: [], form: (number) => Number(number !== 1) };
-const { words, notices, form } = dataset.words ? await import(dataset.words) : english;
+const english = { words: {}, form: (number) => Number(number !== 1) };
+const load = () => Promise.all([import(dataset.words), import("./notices.js")]);
+// Who cannot have them reads English.
+const [{ words, form, notices }, kept] = dataset.words ? await load().catch(() => [english]) : [english];
 const numbers = new Intl.NumberFormat(LOCALE);
-const kept = notices.map(([said, meant]) => [patternOf(said), meant]);
 
 /** `sentence` in the reader's language, with `values` in its places, which are written `%(name)s`. */
 export function _(sentence, values = {}) {
@@ -36,18 +37,20 @@ export function figure(number) {
   return numbers.format(number);
 }
 
+/** A length of time, as "10 minutes"; `unitDisplay`: "short" for "10 min". */
+export function duration(number, unit, unitDisplay = "long") {
+  return new Intl.NumberFormat(LOCALE, { style: "unit", unit, unitDisplay }).format(number);
+}
+
 /** Names as people write several of them. */
 export function listed(names) {
   return new Intl.ListFormat(LOCALE, { type: "unit", style: "short" }).format(names.map(written));
 }
 
-/** What a notice has kept in English (chatapp/acts.py), in the reader's language where that is known. */
+/** What a notice has kept in English, in the reader's language where that is known. */
 export function noticed(said) {
-  for (const [pattern, meant] of kept) {
-    const found = pattern.exec(said);
-    if (found) return filled(meant, { ...found.groups, ...timed(found.groups?.time) });
-  }
-  return said;
+  const found = kept?.read(said, notices, duration);
+  return found ? filled(...found) : said;
 }
 
 function filled(sentence, values) {
@@ -57,26 +60,4 @@ function filled(sentence, values) {
 function written(value) {
   if (typeof value === "number") return figure(value);
   return ISOLATED ? `\u2068${value}\u2069` : value;
-}
-
-function patternOf(sentence) {
-  const parts = sentence.split(/%\((\w+)\)s/);
-  const groups = { time: "\\d+ [a-z]+", number: "\\d+", count: "\\d+" };
-  const source = parts.map((part, place) => (place % 2 ? `(?<${part}>${groups[part] ?? ".+"})` : escaped(part)));
-  return new RegExp(`^${source.join("")}$`, "su");
-}
-
-function escaped(part) {
-  return part.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
-/** A length of time, as "10 minutes"; `unitDisplay`: "short" for "10 min". */
-export function duration(number, unit, unitDisplay = "long") {
-  return new Intl.NumberFormat(LOCALE, { style: "unit", unit, unitDisplay }).format(number);
-}
-
-function timed(said) {
-  if (!said) return {};
-  const [number, unit] = said.split(" ");
-  return { time: duration(Number(number), unit === "s" ? "second" : unit.replace(/s$/, "")) };
 }

@@ -5,7 +5,6 @@ import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
-import { showEnding } from "./ending.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
@@ -256,7 +255,9 @@ function turned() {
   if (connection.state === "ended") end(connection.ending);
 }
 
-function end({ code, reason }) {
+/** The server has said so: what is shown then is to be had from it. */
+async function end({ code, reason }) {
+  const { showEnding } = await import("./ending.js");
   showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
