@@ -33,7 +33,7 @@ from chatapp.limiter import Limiter
 from chatapp.live_rooms import LiveRooms
 from chatapp.mail import Outbox
 from chatapp.message import Author
-from chatapp.outlet import Outlet
+from chatapp.outlet import Outlet, gathered
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
@@ -76,6 +76,7 @@ class Hub:
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
         journal.on_commit = self._committed
+        journal.answering = gathered
 
     # -- life --------------------------------------------------------------------------------------
 
