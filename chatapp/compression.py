@@ -7,6 +7,7 @@ import os
 
 from flask import Flask, Request, Response, current_app, request
 from flask_compress import Compress
+from werkzeug.security import safe_join
 
 
 def init_app(app: Flask) -> None:
@@ -32,12 +33,12 @@ def init_app(app: Flask) -> None:
 
 
 class _Kept(dict[str, bytes]):
-    """As many files as there are, as the library wants a cache."""
+    """As many files as there are, however their addresses are spelled, as the library wants a cache."""
 
     def set(self, key: str, value: bytes) -> None:
         self[key] = value
 
 
 def _version(request: Request) -> str:
-    path = os.path.join(current_app.static_folder or "", *(request.view_args or {}).values())
+    path = safe_join(current_app.static_folder or "", *(request.view_args or {}).values()) or ""
     return f"{path} {os.stat(path).st_mtime_ns}"

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 
 class Journal:
-    """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch.
-    `answering`: entered while the answers of a group are given.
+    """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch, but
+    `before_telling`, called before it, may. `answering`: entered while the answers of a group are given.
     """
 
     def __init__(self, engine: Engine, queue_limit: int) -> None:
@@ -52,6 +52,7 @@ class Journal:
         self._unreadable = Trouble(log, "messages cannot be read")
         self._lost = Trouble(log, "the database cannot be used")
         self.kept = 0  # messages, since this process started
+        self.before_telling: Callable[[list[Commit | PeopleMoved]], None] = lambda commits: None
         self.on_commit: Callable[[list[Commit | PeopleMoved]], None] = lambda commits: None
         self.answering: Callable[[], AbstractContextManager[None]] = nullcontext
 
@@ -153,6 +154,7 @@ class Journal:
         else:
             self._not_kept.over()
         self.kept += sum(len(commit.messages) for commit in commits if isinstance(commit, Commit))
+        _call(self.before_telling, commits)
         started = time.monotonic()
         _call(self.on_commit, commits)
         self._showing = time.monotonic() - started

@@ -168,7 +168,7 @@ def room_page(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
-    marking.mark(hub, messages)
+    marking.mark(hub.turnstile, messages, for_page=True)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     plainly = [plain(message.marked) for message in messages]
