@@ -38,6 +38,7 @@ from chatapp.pages import (
     api_docs,
     details,
     errors,
+    faces,
     filters,
     guests,
     health,
@@ -177,6 +178,8 @@ def _open_doors(app: Flask) -> None:
     app.context_processor(_for_every_page)
     app.add_template_filter(_words, "words")
     app.add_template_filter(markdown.covered)
+    app.add_template_filter(faces.initials)
+    app.add_template_filter(faces.tint)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)
     app.cli.add_command(cli.user)

@@ -7,6 +7,7 @@ import os
 
 from flask import Flask, Request, Response, current_app, request
 from flask_compress import Compress
+from werkzeug.security import safe_join
 
 SAME_FOR_ALL = {"static", "languages.words"}
 
@@ -34,7 +35,7 @@ def init_app(app: Flask) -> None:
 
 
 class _Kept(dict[str, bytes]):
-    """As many files as there are, as the library wants a cache."""
+    """As many files as there are, however their addresses are spelled, as the library wants a cache."""
 
     def set(self, key: str, value: bytes) -> None:
         self[key] = value
@@ -43,5 +44,5 @@ class _Kept(dict[str, bytes]):
 def _version(request: Request) -> str:
     if request.endpoint != "static":
         return request.path  # the version stands in it
-    path = os.path.join(current_app.static_folder or "", *(request.view_args or {}).values())
+    path = safe_join(current_app.static_folder or "", *(request.view_args or {}).values()) or ""
     return f"{path} {os.stat(path).st_mtime_ns}"

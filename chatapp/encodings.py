@@ -6,7 +6,12 @@ from chatapp.message import Message, sse_record, text_frame
 
 
 class Encoding(Protocol):
-    """`message` may be cached; `event` is any other frame, given as its type, its JSON and a cursor."""
+    """`message` may be cached; `event` is any other frame, given as its type, its JSON and a cursor.
+
+    `marked`: whether messages have their HTML.
+    """
+
+    marked: bool
 
     def message(self, message: Message, epoch: str) -> bytes: ...
 
@@ -19,6 +24,8 @@ class Encoding(Protocol):
 
 class WebSocketEncoding:
     """chatapp.v1: each frame a text frame of JSON."""
+
+    marked = False
 
     def message(self, message: Message, epoch: str) -> bytes:
         return message.frame
@@ -38,6 +45,8 @@ class WebSocketEncoding:
 class MarkedWebSocketEncoding(WebSocketEncoding):
     """The same with `html`, for who asked for it."""
 
+    marked = True
+
     def message(self, message: Message, epoch: str) -> bytes:
         return message.marked.frame
 
@@ -55,6 +64,8 @@ class PlainEncoding(WebSocketEncoding):
 class EventStreamEncoding:
     """Server-Sent Events. `close` says, before the stream ends, that coming back is of no use."""
 
+    marked = False
+
     def message(self, message: Message, epoch: str) -> bytes:
         return message.record(epoch)
 
@@ -70,6 +81,8 @@ class EventStreamEncoding:
 
 class MarkedEventStreamEncoding(EventStreamEncoding):
     """The same with `html`, for who asked for it."""
+
+    marked = True
 
     def message(self, message: Message, epoch: str) -> bytes:
         return message.marked.record(epoch)

@@ -2,6 +2,8 @@
 
 import secrets
 
+from msgspec import Struct
+
 from chatapp import access, file_types, text
 from chatapp.errors import BadRequest, Forbidden, NotKept, RoomClosed, Term
 from chatapp.hub import Hub
@@ -10,7 +12,6 @@ from chatapp.journal.file_statements import Stored
 from chatapp.journal.requests import KeepFile
 from chatapp.message import File
 from chatapp.permissions import Identity
-from chatapp.room import Room
 from chatapp.uploads import Arriving
 
 
@@ -23,23 +24,31 @@ def refusal(hub: Hub, identity: Identity) -> str:
     return ""
 
 
-def admit(hub: Hub, identity: Identity, room_id: int) -> Room:
-    """The room, if `identity` may send a file to it; before any of it is read. Switches.
+class Admission(Struct, frozen=True):
+    """Somebody may send files to `room`, under its rights numbered `rights`."""
+
+    room: int
+    rights: int
+
+
+def admit(hub: Hub, identity: Identity, room_id: int) -> Admission:
+    """Look whether `identity` may send a file to the room; before any of it is read. Switches.
 
     Raises what `access.enter` does for `post`; Forbidden, RoomClosed, NotKept where there is no more room.
     """
     hub.check_open()
     room = access.enter(hub, identity, room_id, "post")
+    rights = room.rights.number
     if said := refusal(hub, identity):
         raise Forbidden(said)
     if room.closed:
         raise RoomClosed()
     _check_total(hub, 1)
-    return room
+    return Admission(room_id, rights)
 
 
-def keep(hub: Hub, identity: Identity, room: Room, arrived: Arriving, name: str | None) -> File:
-    """Keep what has arrived whole, for a message of `identity` in `room`. Switches.
+def keep(hub: Hub, identity: Identity, admission: Admission, arrived: Arriving, name: str | None) -> File:
+    """Keep what has arrived whole, for a message of `identity` in the room. Switches.
 
     Its content is on the disk before the journal knows of it, and the journal before anybody is answered.
     Raises BadRequest, NotKept, and what the journal refuses it with.
@@ -54,7 +63,7 @@ def keep(hub: Hub, identity: Identity, room: Room, arrived: Arriving, name: str 
     with hub.decoding:
         look = hub.uploads.write(lambda: file_types.look(path, called, thumbnail))
     file = File(secrets.token_hex(12), called, look.type, arrived.size, look.width, look.height)
-    hub.journal.ask(KeepFile(room.id, file, digest, identity, room.rights.number))
+    hub.journal.ask(KeepFile(admission.room, file, digest, identity, admission.rights))
     return file
 
 

@@ -1,18 +1,19 @@
 """The hub of this process: journal → bus → live rooms, and back again from the bus; start and drain.
 
-What may switch: `room`, `sync` and `drain`. What must not: `_committed` (called by the committer between
-commit and answer), `_heard` (called by the bus's greenlet) and all that tells readers something.
+What may switch: `room`, `sync`, `drain` and `_make_html` (before what was kept is told to anybody). What must
+not: `_committed` (called by the committer between commit and answer), `_heard` (called by the bus's greenlet)
+and all that tells readers something.
 """
 
 import logging
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from chatapp import collection, frames, retention
+from chatapp import collection, frames, marking, retention
 from chatapp.bus import (
     Bus,
     Committed,
@@ -33,7 +34,7 @@ from chatapp.limiter import Limiter
 from chatapp.live_rooms import LiveRooms
 from chatapp.mail import Outbox
 from chatapp.message import Author
-from chatapp.outlet import Outlet
+from chatapp.outlet import Outlet, gathered
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
@@ -70,12 +71,15 @@ class Hub:
         self.index = SqliteIndex(config.path("search.db"))
         self.follower = Follower(journal, self.index)
         self.turnstile = Turnstile()  # for requests that waited
+        self._marking = Turnstile()  # for what is about to be told: it waits for no queue of those
         self.uploads = Uploads(config.path("uploads"))
         self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
+        journal.before_telling = self._make_html
         journal.on_commit = self._committed
+        journal.answering = gathered
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -84,7 +88,7 @@ class Hub:
         if self._started:
             return
         self._started = True
-        gevent.spawn(self.bus.listen, self._heard, self.rooms.recheck)
+        gevent.spawn(self.bus.listen, self._heard_elsewhere, self.rooms.recheck)
         gevent.spawn(self.rooms.sweep)
         gevent.spawn(self.people.sweep)
         self._presence = gevent.spawn(self.presence.run)
@@ -133,6 +137,23 @@ class Hub:
     def sync(self, room: Room) -> None:
         """Bring `room` to where the database is now, not earlier than this call. Switches."""
         self.rooms.sync(room)
+
+    def _make_html(self, commits: Sequence[Commit | PeopleMoved | Committed]) -> None:
+        """Have the HTML of what was kept ready where it is read: made while it is shown, that of a whole
+        group would keep everybody waiting. May switch.
+        """
+        for commit in commits:
+            if isinstance(commit, PeopleMoved) or not any(each.may_be_marked for each in commit.messages):
+                continue
+            room = self.rooms.get(commit.room)
+            if room is not None and room.shows_html:
+                marking.mark(self._marking, commit.messages)
+
+    def _heard_elsewhere(self, notice: Notice) -> None:
+        """Another process has something to tell. May switch before it is told."""
+        if isinstance(notice, Committed):
+            self._make_html([notice])
+        self._heard(notice)
 
     def _committed(self, commits: list[Commit | PeopleMoved]) -> None:
         """This process has kept something: tell the others, then show it here."""

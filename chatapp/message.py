@@ -117,11 +117,12 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
 
     @cached_property
     def _marked(self) -> "Message | None":
-        html = markdown.html(self.body) if self._may_be_marked else ""
+        html = markdown.html(self.body) if self.may_be_marked else ""
         return msgspec.structs.replace(self, html=html) if html else None
 
     @property
-    def _may_be_marked(self) -> bool:
+    def may_be_marked(self) -> bool:
+        """Whether it may have HTML, as far as can be told at once."""
         return self.kind in ("text", *TELLING) and markdown.may_have_markup(self.body)
 
     @cached_property
@@ -156,7 +157,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         for file in self.files or ():
             words += 500 + sys.getsizeof(file.name) + sys.getsizeof(file.alt)
         unmarked = 1000 * (1 + len(self.people_called)) + 6 * words
-        html = markdown.longest_html(sys.getsizeof(self.body)) if self._may_be_marked else 0
+        html = markdown.longest_html(sys.getsizeof(self.body)) if self.may_be_marked else 0
         return 2 * unmarked + 5 * html if html else unmarked
 
     @property

@@ -7,12 +7,15 @@ Invariants
   bytes again. So the unsent bytes of a reader are bounded, and nobody is cut off for being slow.
 - `offer`, `send`, `serve` and `close` never switch. Only the pump does, and it exists only while there is
   something unsent or somebody late.
+- `_gathered` holds what was sent within `gathered`, where nothing switches: whatever else is to leave through
+  the same outlet leaves behind it, and nobody else ever sees it.
 """
 
 import logging
 import socket as stdlib_socket
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import gevent
@@ -27,6 +30,23 @@ log = logging.getLogger(__name__)
 TURNSTILE = Turnstile()  # of all who are late one stretch goes out at a time, and all else in between
 AGAIN_SECONDS = 1  # until the log is read again when it could not be
 CLOSE_SECONDS = 2  # for a peer that does not take its close frame
+
+
+_gathering: "list[Outlet] | None" = None  # those with something gathered, within `gathered`
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """What is sent within leaves at its end, for each socket in one system call. Nothing in it may switch."""
+    global _gathering
+    outlets: list[Outlet] = []
+    _gathering = outlets
+    try:
+        yield
+    finally:
+        _gathering = None
+        for outlet in outlets:
+            outlet.let_go()
 
 
 class Late(Protocol):
@@ -45,6 +65,7 @@ class Outlet:
         self._send_now = self._raw.send
         self._limit = limit
         self._unsent = bytearray()
+        self._gathered = b""
         self._late: deque[Late] = deque()
         self._pump: gevent.Greenlet[[], None] | None = None
         self._closing = False
@@ -53,12 +74,12 @@ class Outlet:
     @property
     def unsent(self) -> int:
         """Bytes that wait for the socket."""
-        return len(self._unsent)
+        return len(self._unsent) + len(self._gathered)
 
     @property
     def full(self) -> bool:
         """Whether the peer should be left alone until it has read what is there for it."""
-        return len(self._unsent) > self._limit
+        return self.unsent > self._limit
 
     @property
     def ending(self) -> bool:
@@ -67,6 +88,8 @@ class Outlet:
 
     def offer(self, data: bytes) -> int:
         """How many bytes of `data` the socket took at once; the caller looks after the rest."""
+        if self._gathered:
+            self.let_go()
         if self._unsent or self.closed or self._closing:
             return 0
         try:
@@ -87,7 +110,21 @@ class Outlet:
         """Send a control frame. A `droppable` one is dropped when the reader is far behind."""
         if self.closed or self._closing or (droppable and self.full):
             return
-        rest = frame[self.offer(frame) :]
+        if _gathering is None:
+            self._write(frame)
+        else:
+            if not self._gathered:
+                _gathering.append(self)
+            self._gathered += frame
+
+    def let_go(self) -> None:
+        """Write what was gathered."""
+        frames, self._gathered = self._gathered, b""
+        if frames:
+            self._write(frames)
+
+    def _write(self, frames: bytes) -> None:
+        rest = frames[self.offer(frames) :]
         if rest:
             self.keep(rest)
 
@@ -102,7 +139,8 @@ class Outlet:
         if self.closed or self._closing:
             return
         self._late.clear()
-        self.send(frame)
+        self.let_go()
+        self._write(frame)
         self._closing = True
         gevent.spawn_later(CLOSE_SECONDS, self.abort)
         if not self._unsent:
@@ -112,6 +150,7 @@ class Outlet:
         """End the connection now; whoever reads from it sees its end."""
         self.closed = True
         self._unsent.clear()
+        self._gathered = b""
         self._late.clear()
         self._shut(stdlib_socket.SHUT_RDWR)
 

@@ -18,13 +18,6 @@ FILES_LIMIT = 10  # of one message
 VISITOR = Author("guest", "guest", guest=True)
 
 
-class WithWords(Struct, frozen=True):
-    """A file by its id, and what is on it in words."""
-
-    id: str
-    alt: str = ""
-
-
 class Draft(Struct, frozen=True):
     """What a sender sent, as it came over the wire; docs/protocol.md, "Words"."""
 
@@ -33,7 +26,7 @@ class Draft(Struct, frozen=True):
     of: int | None = None
     client_id: str | None = None
     remove: bool = False
-    files: list[str | WithWords] | None = None
+    files: list[str | Attachment] | None = None
 
 
 def post(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb = "post") -> Kept:
@@ -56,14 +49,16 @@ def submit(
 def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
     number, rights = _rights(hub, identity, room, draft, verb)
     body = _body(draft, hub.config.body_limit)
-    request = Post(
+    files, client_id = _files(draft), text.client_id(draft.client_id)
+    hub.limiter.message(identity)
+    return Post(
         room=room,
         author=Author.of(identity) if identity.known else VISITOR,
         body=body,
-        files=_files(draft),
+        files=files,
         kind=draft.kind,  # type: ignore[arg-type]  # _body has looked at it
         of=draft.of,
-        client_id=text.client_id(draft.client_id),
+        client_id=client_id,
         remove=draft.remove and draft.kind == "reaction",
         identity=identity,
         verb=verb,
@@ -73,8 +68,6 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         forced=identity.id == "system",
         guests=_guests_here(hub, room, rights) if "@" in body else (),
     )
-    hub.limiter.message(identity)
-    return request
 
 
 def _guests_here(hub: Hub, room: int, rights: Rights) -> tuple[Author, ...]:
@@ -121,7 +114,7 @@ def _files(draft: Draft) -> tuple[Attachment, ...]:
         raise BadRequest("Only a text has files")
     if len(draft.files) > FILES_LIMIT:
         raise BadRequest("A message has at most %(limit)s files", limit=FILES_LIMIT)
-    files = [WithWords(each) if isinstance(each, str) else each for each in draft.files]
+    files = [Attachment(each) if isinstance(each, str) else each for each in draft.files]
     if len({each.id for each in files}) < len(files):
         raise BadRequest("That file is named twice")
     return tuple(Attachment(each.id, text.description(each.alt)) for each in files)

@@ -17,7 +17,7 @@ from chatapp.backlog import Backlog
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import REMOVALS_KEPT, Look, RoomState
-from chatapp.message import Message
+from chatapp.message import AMENDING, Message
 from chatapp.outlet import Outlet
 from chatapp.permissions import EVERYBODYS, Identity, Rights, may
 
@@ -98,6 +98,11 @@ class Room:
     def forget(self) -> None:
         """Leave the older half of the backlog to the journal."""
         self._backlog.halve()
+
+    @property
+    def shows_html(self) -> bool:
+        """Whether somebody who is live wants the HTML of texts."""
+        return any(reader.encoding.marked for reader in self.live)
 
     @property
     def behind(self) -> bool:
@@ -226,7 +231,7 @@ class Room:
     def _show(self, messages: Sequence[Message]) -> None:
         if messages:
             self._backlog.extend(messages)
-            if any(message.kind in ("edit", "delete") for message in messages):
+            if any(message.kind in AMENDING for message in messages):
                 self._log.changed(self.id)
             self.last = messages[-1].seq
             self._push(messages)

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from gevent.threadpool import ThreadPool
+
 from chatapp.errors import NotKept, TooLong
 from chatapp.threads import in_thread
 from chatapp.trouble import Trouble
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 ARRIVING = "arriving"
 THUMBNAIL = ".webp"
+THREADS = 4  # of their own: a slow disk, or a lock that is held, keeps files waiting and nothing else
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class Uploads:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._threads = ThreadPool(THREADS)
         self._trouble = Trouble(log, "files are not kept")
 
     def arriving(self, limit: int) -> "Arriving":
@@ -78,7 +82,7 @@ class Uploads:
             paths = [path for folder in folders for path in _files(folder) if _age(path) < before]
             return sorted({os.path.basename(path).removesuffix(THUMBNAIL) for path in paths})
 
-        return in_thread(job)
+        return self.off_hub(job)
 
     def remove(self, digests: Iterable[str], before: float) -> int:
         """Remove those of `digests` that still are older; how many that were. Switches."""
@@ -94,12 +98,16 @@ class Uploads:
                         removed += 1
             return removed
 
-        return in_thread(job)
+        return self.off_hub(job)
+
+    def off_hub(self, job: Callable[[], T]) -> T:
+        """What `job`, about files, returns or raises. Switches."""
+        return in_thread(job, self._threads)
 
     def write(self, job: Callable[[], T]) -> T:
         """What `job` returns, done off the hub; its OSError is said in the log. Switches. Raises NotKept."""
         try:
-            value = in_thread(job)
+            value = self.off_hub(job)
         except OSError as error:
             self._trouble.tell(f"{error.strerror or error}: {self._path}")
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -167,7 +175,7 @@ class Arriving:
         if self._open:
             self._open = False
             os.close(self._file)
-            in_thread(lambda: _remove(self.path))
+            self._uploads.off_hub(lambda: _remove(self.path))
 
 
 def _create(path: str) -> int:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask, request
 
+from chatapp import compression
 from tests.clients import Person
 from tests.people import member
 from tests.servers import ROOT, Server
@@ -28,6 +30,17 @@ def test_what_is_static_is_compressed_and_is_the_file(coding: str, file: str, on
         headers={"Accept-Encoding": coding, "If-None-Match": answer.headers["ETag"]},
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("spelled", ["data/../css/base.css", "css/./././base.css", "css/no/../base.css"])
+def test_a_file_is_compressed_once_however_its_address_is_spelled(spelled: str) -> None:
+    app = Flask("app", static_folder=STATIC)
+    keys = []
+    for path in ("css/base.css", spelled):
+        with app.test_request_context(f"/static/{path}"):
+            request.view_args = {"filename": path}
+            keys.append(compression._version(request))
+    assert keys[0] == keys[1]
 
 
 def test_who_takes_no_compression_gets_the_file_as_it_is(one_worker: Server) -> None:

@@ -1,5 +1,6 @@
 """Files: sent to a room, named by a message, given out to who may read it, and gone when nobody has them."""
 
+import fcntl
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import gevent
 import httpx
 import pytest
 from PIL import Image
@@ -28,8 +30,9 @@ from chatapp.journal.requests import Attachment, Clear, KeepFile, MakeRoom, Post
 from chatapp.message import Author, File
 from chatapp.permissions import SYSTEM
 from chatapp.text import file_name
+from chatapp.threads import in_thread
 from chatapp.uploads import Uploads
-from tests.clients import Person, eventually
+from tests.clients import UNIT, Person, eventually
 from tests.faults import Fault, Faults
 from tests.people import Member, administrator, member
 from tests.raw_socket import RawSocket, problem
@@ -209,6 +212,38 @@ def test_a_message_without_words_says_the_names_of_its_files(mary: Member, grace
     ]
 
 
+def test_what_comes_to_its_end_after_its_sender_was_banned_is_refused(server: Server, mary: Member) -> None:
+    room = mary.make_room()
+    mallory = member(server, "mallory")
+    mallory.say(room, "I am in")
+
+    def banned_half_way() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        assert server.flask("room", "ban", str(room), mallory.name).returncode == 0
+        eventually(lambda: mallory.http.get(mallory.messages(room)).status_code == 403)
+        yield b"x" * 100_000
+
+    with closing(mallory):
+        assert problem(send(mallory, room, banned_half_way())) == "forbidden"
+
+
+def test_files_that_wait_for_the_disk_keep_nobody_else_waiting(tmp_path: Path) -> None:
+    """A process that was stopped may hold the lock, or the disk be slow."""
+    uploads = Uploads(str(tmp_path))
+    arrived = [uploads.arriving(LIMIT) for _ in range(12)]
+    for number, each in enumerate(arrived):
+        each.write(b"%d" % number)
+    uploads.keep(arrived[0])
+    with open(tmp_path / "lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = [gevent.spawn(uploads.keep, each) for each in arrived[1:]]
+        with gevent.Timeout(UNIT):
+            assert in_thread(lambda: "a question to the database") == "a question to the database"
+        assert not any(each.ready() for each in waiting)
+    gevent.joinall(waiting, timeout=UNIT, raise_error=True)
+    assert all(Path(uploads.content(each.digest)).exists() for each in arrived)
+
+
 def test_a_part_of_a_file_is_given_out_and_nothing_where_the_browser_has_it(mary: Member) -> None:
     room = mary.make_room()
     file, data = sent(mary, room, MP4, "Übersicht “a”.mp4"), MP4
@@ -218,6 +253,12 @@ def test_a_part_of_a_file_is_given_out_and_nothing_where_the_browser_has_it(mary
     assert part.headers["Content-Range"] == f"bytes 10-19/{len(data)}"
     assert get(mary, room, file, Range="bytes=-5").content == data[-5:]
     assert get(mary, room, file, Range="bytes=999-").status_code == 416
+    for other in (
+        "items=0-1",
+        "bytes=abc",
+        "bytes=0-0,2-3",
+    ):  # a unit, or a form, that is not served: the whole
+        assert get(mary, room, file, Range=other).content == data
     whole = get(mary, room, file)
     assert whole.headers["Content-Disposition"] == (
         "inline; filename=\"Ubersicht a.mp4\"; filename*=UTF-8''%C3%9Cbersicht%20%E2%80%9Ca%E2%80%9D.mp4"

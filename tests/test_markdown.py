@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatapp import colouring, markdown, marking
+from chatapp import colouring, markdown, marking, mentions
 from chatapp.message import Author, Message, format_time
+from chatapp.turnstile import Turnstile
 from tests.clients import RESUMING, Person, Reader
 from tests.servers import ROOT
 
@@ -179,6 +180,24 @@ def test_code_whose_colours_take_long_or_would_be_too_much_has_none(monkeypatch:
     assert markdown.html("```py\nreturn 1\n```") == '<pre dir="ltr" tabindex="0"><code>return 1</code></pre>'
 
 
+def test_code_with_a_line_that_nobody_reads_is_not_coloured() -> None:
+    """One expression of Bash's takes the cube of the length of a line behind `<<`, and cannot be interrupted."""
+    line = '"' + "x" * (colouring.LONGEST_LINE - 2) + '"'
+    assert "<span" in colouring.coloured(f"{line}\n{line}", "bash")
+    assert colouring.coloured(f"{line}x", "bash") == ""
+
+
+def test_whom_a_text_calls_is_found_in_its_html_once_for_all_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Message(
+        1, 1, "text", Author("u1", "ada"), format_time(1), "**hi** @grace", mentions=["u2"], called=["grace"]
+    )
+    marking.mark(Turnstile(), [message], for_page=True)
+    monkeypatch.setattr(mentions, "_Marking", None)  # not again
+    for reader, own in (("u1", ""), ("u2", " own")):
+        shown = mentions.in_html(str(message.marked.html), ["u2"], ["grace"], reader)
+        assert f'<bdi class="mention{own}">@grace</bdi>' in shown
+
+
 def test_a_fault_of_a_library_leaves_a_text_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markdown, "_render", lambda source: 1 / 0)
     assert markdown.html("**bold**") == ""
@@ -188,14 +207,14 @@ def test_html_of_many_messages_is_made_in_turns_with_everybody_else_and_of_each_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(marking, "TURN_SECONDS", -1)  # a turn after each
-    hub = mock.Mock()
+    turnstile = mock.Mock()
     messages = [
         Message(1, seq, "text", Author("u1", "ada"), format_time(seq), "**one**") for seq in (1, 2, 3)
     ]
-    marking.mark(hub, messages)
-    assert hub.turnstile.pass_through.call_count == 3
+    marking.mark(turnstile, messages)
+    assert turnstile.pass_through.call_count == 3
     monkeypatch.setattr(markdown, "html", lambda source: "made again")
-    marking.mark(hub, messages)
+    marking.mark(turnstile, messages)
     assert {message.marked.html for message in messages} == {'<p dir="auto"><strong>one</strong></p>'}
 
 

@@ -32,7 +32,7 @@ from chatapp.encodings import EVENT_STREAM, MARKED_WEBSOCKET, WEBSOCKET, Encodin
 from chatapp.errors import NotKept
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
-from chatapp.message import Author, Message, format_time
+from chatapp.message import AMENDING, Author, Message, format_time
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity, Rights, may
 from chatapp.room import NEWEST, Room
@@ -226,6 +226,27 @@ def test_a_cursor_counts_as_ahead_only_after_the_database_was_asked(wire: Any) -
 # -- answers that come late, or not at all -------------------------------------------------------------------
 
 
+def test_old_log_that_was_read_is_read_again_after_each_kind_of_change() -> None:
+    _, room, journal = hub_and_room(backlog=1)
+    room.deliver(journal.commit(10).messages)
+    for kind in sorted(AMENDING):
+        room.after(0, 5)
+        change = structs.replace(journal.commit(1).messages[0], kind=kind, of=1)
+        journal.messages[0] = structs.replace(journal.messages[0], body=f"after {kind}")
+        room.deliver([change])
+        assert room.after(0, 5)[0].body == f"after {kind}"
+
+
+def test_html_is_ready_before_a_text_is_told_where_somebody_reads_it() -> None:
+    hub, room, _ = hub_and_room(backlog=3)
+    texts = [Message(1, seq, "text", Author("g1", "ada"), format_time(seq), "**hi**") for seq in (1, 2)]
+    hub._make_html([Commit(1, 2, texts[:1])])
+    assert "_marked" not in texts[0].__dict__, "nobody reads it"
+    room.live[mock.Mock(encoding=MARKED_WEBSOCKET)] = None
+    hub._make_html([Commit(1, 3, texts[1:])])
+    assert "_marked" in texts[1].__dict__
+
+
 def test_an_answer_that_was_overtaken_brings_back_neither_an_old_name_nor_an_old_log() -> None:
     hub, room, journal = hub_and_room(500)
     overtaken = journal.state
@@ -281,6 +302,7 @@ class NarrowOutlet(Outlet):
 
     def __init__(self) -> None:
         self._unsent = bytearray()
+        self._gathered = b""
         self._late: deque[Any] = deque()
         self._limit = 65_536
         self._closing = self.closed = False

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import gevent
@@ -34,7 +35,9 @@ log = logging.getLogger(__name__)
 
 
 class Journal:
-    """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch."""
+    """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch, but
+    `before_telling`, called before it, may. `answering`: entered while the answers of a group are given.
+    """
 
     def __init__(self, engine: Engine, queue_limit: int) -> None:
         self._connections = Connections(engine)
@@ -49,7 +52,9 @@ class Journal:
         self._unreadable = Trouble(log, "messages cannot be read")
         self._lost = Trouble(log, "the database cannot be used")
         self.kept = 0  # messages, since this process started
+        self.before_telling: Callable[[list[Commit | PeopleMoved]], None] = lambda commits: None
         self.on_commit: Callable[[list[Commit | PeopleMoved]], None] = lambda commits: None
+        self.answering: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def queued(self) -> int:
@@ -149,11 +154,13 @@ class Journal:
         else:
             self._not_kept.over()
         self.kept += sum(len(commit.messages) for commit in commits if isinstance(commit, Commit))
+        _call(self.before_telling, commits)
         started = time.monotonic()
         _call(self.on_commit, commits)
         self._showing = time.monotonic() - started
-        for (_, done), answer in zip(group, answers, strict=True):
-            _call(done, answer)
+        with self.answering():
+            for (_, done), answer in zip(group, answers, strict=True):
+                _call(done, answer)
 
     def _tell(self, trouble: Trouble, error: Exception, requests: int = 1) -> None:
         if not faults.is_of_database(error):

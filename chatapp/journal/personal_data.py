@@ -336,8 +336,8 @@ def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Ro
         connection.execute(edits.values(body="", called=None))
         again = update(MESSAGES).where(_brings_back(request.person))
         connection.execute(again.values(body="", called=None, files=None))
-        own = select(columns.seq).where(mine, columns.room_id == MENTIONS.c.room_id)
-        connection.execute(delete(MENTIONS).where(MENTIONS.c.seq.in_(own)))
+        called = (columns.room_id == MENTIONS.c.room_id) & (columns.seq == MENTIONS.c.seq)
+        connection.execute(delete(MENTIONS).where(exists().where(called, mine)))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none
     imposed = {(sanction.room_id, sanction.id) for sanction in sanctions}

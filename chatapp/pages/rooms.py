@@ -29,6 +29,7 @@ from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, said, see_other
+from chatapp.pages.rows import rows
 from chatapp.permissions import check, may, may_restore
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -167,16 +168,18 @@ def room_page(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
-    marking.mark(hub, messages)
+    marking.mark(hub.turnstile, messages, for_page=True)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
     check(identity, "read", room.rights)  # by the rights under which all that was kept
+    plainly = [plain(message.marked) for message in messages]
     html = render_template(
         "room.html",
         room={**_plain(room.state), "name": own.name, "cursor": room.last},
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
-        messages=[plain(message.marked) for message in messages],
+        messages=plainly,
+        rows=list(rows(plainly, identity.id if identity.known else "")),
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,

@@ -9,6 +9,7 @@ What may switch: all of it. In memory there is nothing but the places.
 
 import logging
 import time
+from functools import partial
 
 import gevent
 from gevent.lock import BoundedSemaphore
@@ -16,14 +17,16 @@ from gevent.lock import BoundedSemaphore
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, reading, search_reading
 from chatapp.journal.search_reading import Place
-from chatapp.search.base import Index, IndexFault, entry
+from chatapp.message import Message
+from chatapp.search.base import Entry, Index, IndexFault, entry
+from chatapp.threads import in_thread
 from chatapp.trouble import Trouble
 
 LOOK_SECONDS = 0.5
 HOLD_SECONDS = 2.0  # between two tries to become the one who follows
 ROUND_SECONDS = 5.0  # before what is new meanwhile has its turn
 AGAIN_SECONDS = 1.0  # after something went wrong
-BATCH = 200  # messages, some 20 ms
+BATCH = 200  # messages: some 20 ms, of long texts in Chinese half a second, in a thread
 MANY = 1000  # messages that lack: then the index is behind
 # Of the log, those that change no other text than by being a text themselves.
 OWN = ("text", "reaction", "notice")
@@ -132,7 +135,7 @@ class Follower:
             if older:
                 messages += self._journal.read(search_reading.messages, room, older)
             begun = time.monotonic()
-            entries = [made for message in messages if (made := entry(message)) is not None]
+            entries = in_thread(partial(_entries, messages))
             at = place if last == place.last else Place(place.epoch, place.first, last)
             self._index.put(room, at, reached + 1, last, entries, older)
             places[room], reached = at, last
@@ -152,6 +155,10 @@ class Follower:
         more = self._index.tidy(at_once)
         gevent.sleep(time.monotonic() - begun)
         return more
+
+
+def _entries(messages: list[Message]) -> list[Entry]:
+    return [made for message in messages if (made := entry(message)) is not None]
 
 
 def _reached(known: Place | None, place: Place) -> int:

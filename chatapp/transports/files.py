@@ -1,9 +1,10 @@
 """`POST /api/rooms/<id>/files` takes a file, `/chats/<id>/files/…` and `/chats/<id>/thumbs/…` give it out."""
 
 import os
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from flask import Blueprint, Response, abort, request
+from werkzeug.http import parse_range_header
 from werkzeug.utils import send_file
 from werkzeug.wsgi import FileWrapper
 
@@ -12,9 +13,9 @@ from chatapp.errors import BadRequest
 from chatapp.file_types import SHOWN, UNKNOWN
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal.file_statements import Stored
-from chatapp.threads import in_thread
 from chatapp.transports import json_api
 from chatapp.transports.uploading import MULTIPART, PIECE, Intake, expect
+from chatapp.uploads import Uploads
 
 SENT_PIECE = 131_072  # bytes read from the disk at a time: so much each download has in memory
 # Whatever a browser makes of it, it runs nothing, loads nothing and stands in no frame.
@@ -63,7 +64,7 @@ def show_thumbnail(room_id: int, file: str) -> Response:
         abort(404)
     content, thumbnail = uploads.content(found.digest), uploads.thumbnail(found.digest)
     try:
-        if not in_thread(lambda: os.path.exists(thumbnail)):
+        if not uploads.off_hub(lambda: os.path.exists(thumbnail)):
             _make_thumbnail(content, thumbnail)
         return _sent(thumbnail, found, "image/webp")
     except FileNotFoundError:
@@ -73,7 +74,7 @@ def show_thumbnail(room_id: int, file: str) -> Response:
 def _make_thumbnail(content: str, thumbnail: str) -> None:
     """Raises FileNotFoundError where there is no content, or it is not whole any more."""
     hub = get_hub()
-    in_thread(lambda: os.stat(content))
+    hub.uploads.off_hub(lambda: os.stat(content))
     with hub.decoding:
         hub.uploads.write(lambda: file_types.make_thumbnail(content, thumbnail))
 
@@ -87,7 +88,7 @@ def _found(room_id: int, file: str) -> Stored:
 
 def _sent(path: str, file: Stored, kind: str) -> Response:
     """The content at `path`, or the part of it that is asked for. Raises FileNotFoundError."""
-    content = _OnDisk(path)
+    content = _OnDisk(get_hub().uploads, path)
     inline = kind in SHOWN
     answer = send_file(
         cast(IO[bytes], content),
@@ -103,8 +104,18 @@ def _sent(path: str, file: Stored, kind: str) -> Response:
     answer.content_length = content.size
     answer.cache_control.private = True  # and looked at anew each time: it may be deleted by then
     answer.headers["Content-Security-Policy"] = POLICY
-    answer.make_conditional(request.environ, accept_ranges=True, complete_length=content.size)
+    answer.make_conditional(_environ(), accept_ranges=True, complete_length=content.size)
     return cast(Response, answer)
+
+
+def _environ() -> dict[str, Any]:
+    """The request's, without a range of another unit, or of several parts: those give the whole (RFC 9110,
+    section 14.2), where Werkzeug would refuse them.
+    """
+    range_ = parse_range_header(request.headers.get("Range"))
+    if range_ is not None and range_.units == "bytes" and len(range_.ranges) == 1:
+        return request.environ
+    return {key: value for key, value in request.environ.items() if key != "HTTP_RANGE"}
 
 
 class _OnDisk:
@@ -115,10 +126,10 @@ class _OnDisk:
     Made and read: switches.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, uploads: Uploads, path: str) -> None:
+        self._uploads, self._path = uploads, path
         self._at = 0
-        self.size = in_thread(lambda: os.stat(path).st_size)
+        self.size = uploads.off_hub(lambda: os.stat(path).st_size)
 
     def read(self, size: int) -> bytes:
         def job() -> bytes:
@@ -126,7 +137,7 @@ class _OnDisk:
                 file.seek(self._at)
                 return file.read(size)
 
-        data = in_thread(job)
+        data = self._uploads.off_hub(job)
         self._at += len(data)
         return data
 

@@ -70,7 +70,7 @@ def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     epoch = room.epoch
     if html:
-        marking.mark(get_hub(), messages)
+        marking.mark(get_hub().turnstile, messages)
         check(get_identity(), "read", room.rights)
     end = messages[-1].seq if messages else room.last
     return json_api.batch(messages, end, epoch, _names(messages), html=html)

@@ -54,7 +54,7 @@ def poll(
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
     if html:
-        marking.mark(hub, messages)
+        marking.mark(hub.turnstile, messages)
     if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         start, reset = room.newest, True
         messages = room.after(start, NEWEST)

@@ -17,7 +17,6 @@ from chatapp.errors import BadRequest, ChatError, TooLong
 from chatapp.globals import get_hub, get_identity
 from chatapp.message import File
 from chatapp.posting import FILES_LIMIT
-from chatapp.room import Room
 from chatapp.transports.waiting import ClientGone
 from chatapp.uploads import Arriving
 
@@ -55,7 +54,7 @@ class Intake:
 
     def __init__(self, room_id: int) -> None:
         self._room_id = room_id
-        self._room: Room | None = None
+        self._admission: files.Admission | None = None
         self._refusal: ChatError | None = None
         self._arrived: list[tuple[Arriving, str | None]] = []
         self._cleanup = ExitStack()
@@ -63,8 +62,8 @@ class Intake:
     def open(self, name: str | None) -> Arriving:
         """What a file called `name` is written to. Switches. Raises the ChatError that refuses it."""
         hub, identity = get_hub(), get_identity()
-        if self._room is None:
-            self._room = files.admit(hub, identity, self._room_id)
+        if self._admission is None:
+            self._admission = files.admit(hub, identity, self._room_id)
             self._cleanup.enter_context(hub.limiter.arriving(identity))
         hub.limiter.file(identity)
         if len(self._arrived) >= MOST[flask.request.endpoint or ""]:
@@ -90,7 +89,7 @@ class Intake:
             raise self._refusal
         hub, identity = get_hub(), get_identity()
         return [
-            files.keep(hub, identity, cast(Room, self._room), arrived, name)
+            files.keep(hub, identity, cast(files.Admission, self._admission), arrived, name)
             for arrived, name in self._arrived
         ]
 

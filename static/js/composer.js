@@ -93,6 +93,11 @@ export class Composer extends EventTarget {
     this.focus();
   }
 
+  /** Whether nothing is begun: no words, no answer, no edit. */
+  get isEmpty() {
+    return !this.#field.value && this.#other === null;
+  }
+
   set placeholder(words) {
     this.#field.placeholder = words;
   }
@@ -185,7 +190,7 @@ export class Composer extends EventTarget {
     const composing = event.isComposing || event.keyCode === COMPOSING;
     if (composing) return;
     if (event.key === "Escape" && this.#other) return this.#giveUp();
-    if (event.key === "ArrowUp" && !this.#field.value && !this.#other) return this.#editLast(event);
+    if (event.key === "ArrowUp" && this.isEmpty) return this.#editLast(event);
     if (event.key !== "Enter" || !this.#sends(event)) return;
     event.preventDefault();
     if (this.#isReady) this.#form.requestSubmit();

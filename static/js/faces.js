@@ -1,4 +1,4 @@
-// Initials and tints. templates/_face.html has the same two rules.
+// Initials and tints. chatapp/pages/faces.py has the same two rules.
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 const TINTS = 8;

@@ -1,4 +1,4 @@
-// Where a day and where a group of rows begins. templates/_log.html has the same rule.
+// Where a day and where a group of rows begins. chatapp/pages/rows.py has the same rule.
 
 import { dayOf, minuteOf } from "./times.js";
 

@@ -66,6 +66,11 @@ export class Log extends EventTarget {
     return this.#me && this.#messages.lastBy(this.#me.id);
   }
 
+  /** Whether nothing of one's own is still on its way here: what was sent, or kept and not yet read back. */
+  get hasAllOwn() {
+    return !this.#rows.isAwaiting;
+  }
+
   /** Whether the row of the message `seq` is within what one sees. */
   isInView(seq) {
     return this.#scroller.shows(this.#rows.row(seq));

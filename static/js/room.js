@@ -41,6 +41,7 @@ const page = JSON.parse(byId("page").textContent);
 const { room, identity: me } = page;
 let announced = null; // the timer of what is said over the field
 let isCommanding = false;
+let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
@@ -164,7 +165,8 @@ function listenToWriting() {
   byId("messages").addEventListener("click", decide);
   composer.addEventListener("typing", () => connection.send({ type: "typing", room: room.id }));
   composer.addEventListener("send", say);
-  composer.addEventListener("last", () => log.lastOwn && composer.edit(log.lastOwn));
+  composer.addEventListener("last", editLast);
+  log.addEventListener("change", () => wantsLast && editLast());
   byId("enter-breaks").checked = composer.enterBreaks;
   byId("enter-breaks").addEventListener("change", ({ target }) => (composer.enterBreaks = target.checked));
   menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
@@ -173,6 +175,12 @@ function listenToWriting() {
   menu.addEventListener("change", ({ detail: change }) => outbox.isFull ? announce(FULL) : outbox.add(change));
   menu.addEventListener("said", ({ detail: words }) => announce(words));
   byId("composer").addEventListener("input", () => (byId("command-refused").hidden = true));
+}
+
+/** Pressed while one's last words are on their way, ↑ waits for them: one does not mean those before. */
+function editLast() {
+  wantsLast = composer.isEmpty && !log.hasAllOwn;
+  if (!wantsLast && composer.isEmpty && log.lastOwn) composer.edit(log.lastOwn);
 }
 
 function hear(message) {

@@ -135,6 +135,11 @@ export class Rows {
     this.#remove(row);
   }
 
+  /** Whether the number of one of one's own messages will come yet. */
+  get isAwaiting() {
+    return [...this.#pending.values()].some((row) => this.#shows.get(row).state !== FAILED);
+  }
+
   get pendingIds() {
     return [...this.#pending.keys()];
   }

@@ -66,6 +66,31 @@ def test_my_message_shows_at_once_and_is_confirmed_when_it_is_kept(gated: OpenGa
     ada.shows("hello")
 
 
+def test_the_last_message_is_edited_also_where_it_is_not_back_yet(gated: OpenGated) -> None:
+    ada, gate = gated("ada")
+    ada.say("before")
+    ada.shows("before")
+    gate.close()
+    ada.say("hello")
+    ada.field.press("ArrowUp")
+    expect(ada.pending).to_contain_text("hello")
+    expect(ada.field).to_have_value("")
+    gate.open()
+    expect(ada.field).to_have_value("hello")
+
+
+def test_who_writes_on_does_not_edit_the_last_message_when_it_comes_back(gated: OpenGated) -> None:
+    ada, gate = gated("ada")
+    gate.close()
+    ada.say("hello")
+    ada.field.press("ArrowUp")
+    ada.field.fill("and more")
+    gate.open()
+    ada.shows("hello")
+    ada.field.press("Enter")
+    ada.shows("hello", "and more")
+
+
 def test_what_waits_behind_an_unanswered_message_keeps_its_place(gated: OpenGated) -> None:
     ada, gate = gated("ada")
     gate.close()

@@ -1,0 +1,87 @@
+"""The messages of a page as rows of its list.
+
+Days and groups follow the rule that static/js/groups.js has too: a row starts a group unless the row before
+it is a text of the same author and name that still has its words, on the same day, at most GROUP_MINUTES
+before.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GROUP_MINUTES = 5
+
+Plain = dict[str, Any]  # a message as its JSON
+Reaction = tuple[str, list[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A text or a notice, and what is shown with it.
+
+    `starts_day`, `starts`: whether a day, whether a group begins with it. `quoted`: what it answers, where
+    that is on the page. `reactions`: of each the mark, the names, and whether the viewer is one of them.
+    `deleted_by`: a name, or "".
+    """
+
+    message: Plain
+    starts_day: bool
+    starts: bool
+    quoted: Plain | None
+    reactions: list[Reaction]
+    deleted_by: str
+
+
+def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
+    """The rows of `messages`, oldest first; `viewer`: an author's id, or ""."""
+    by_seq = {message["seq"]: message for message in messages}
+    about = defaultdict(list)
+    for message in messages:
+        if message.get("of"):
+            about[message["of"]].append(message)
+    before: Plain | None = None
+    for message in messages:
+        if message["kind"] not in ("text", "notice"):
+            continue
+        said = about.get(message["seq"], ())
+        yield Row(
+            message,
+            starts_day=before is None or message["at"][:10] != before["at"][:10],
+            starts=_starts_group(message, before),
+            quoted=by_seq.get(message.get("of")),
+            reactions=_reactions(said, viewer) if said else [],
+            deleted_by=next(
+                (each["author"]["name"] for each in reversed(said) if each["kind"] == "delete"), ""
+            ),
+        )
+        before = message
+
+
+def _starts_group(message: Plain, before: Plain | None) -> bool:
+    if before is None or before["kind"] != "text" or before.get("deleted_at"):
+        return True
+    same_day = message["at"][:10] == before["at"][:10]
+    author, other = message["author"], before["author"]
+    same_author = author["id"] == other["id"] and author["name"] == other["name"]
+    return not (same_day and same_author and _minute(message) - _minute(before) <= GROUP_MINUTES)
+
+
+def _minute(message: Plain) -> int:
+    return int(message["at"][11:13]) * 60 + int(message["at"][14:16])
+
+
+def _reactions(said: Sequence[Plain], viewer: str) -> list[Reaction]:
+    """The newest word of each person on each mark decides whether it stands."""
+    stands: dict[tuple[str, str], bool] = {}
+    names: dict[str, str] = {}
+    for change in said:
+        author = change["author"]
+        names.setdefault(author["id"], author["name"])
+        if change["kind"] == "reaction":
+            stands[change["body"], author["id"]] = not change.get("remove")
+    by_mark = defaultdict(list)
+    for (mark, person), standing in stands.items():
+        if standing:
+            by_mark[mark].append(person)
+    return [(mark, [names[one] for one in people], viewer in people) for mark, people in by_mark.items()]

@@ -1,0 +1,115 @@
+"""What is asked of the database for every message costs the same in a room of ten and of ten million."""
+
+import re
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, event
+
+from chatapp import retention
+from chatapp.journal import Journal, reading
+from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.requests import ChangeRoom, Kept, MakeRoom, Post, Prune
+from chatapp.message import Author
+from tests.clients import UNIT
+from tests.servers import Server
+
+ADA, GRACE = Author("p1", "ada"), Author("p2", "grace")
+# Reads all of a table, or all of a room: bounded only where it is ordered by what it is read by, and limited.
+WHOLE = re.compile(r"SCAN messages|SEARCH messages\S* USING \w+ ?\w* \(room_id=\?\)")
+BOUNDED = re.compile(r"ORDER BY messages\.seq( DESC)?\s+LIMIT")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a server makes it."""
+    server = Server(tmp_path_factory.mktemp("statements") / "instance").start()
+    server.stop()
+    return server.instance / "chat.db"
+
+
+@pytest.fixture
+def engine(database: Path, tmp_path: Path) -> Iterator[Engine]:
+    url = f"sqlite:///{shutil.copy(database, tmp_path / 'chat.db')}"
+    engine = create_engine(url, **engine_options(url, busy_seconds=1))
+    listen(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def journal(engine: Engine) -> Iterator[Journal]:
+    journal = Journal(engine, queue_limit=1000)
+    yield journal
+    assert journal.finish(UNIT)
+
+
+def write(journal: Journal) -> None:
+    room = journal.ask(MakeRoom("board"))
+
+    def post(body: str = "", **how: object) -> int:
+        kept = journal.ask(Post(room, ADA, body, **how))  # type: ignore[arg-type]
+        assert isinstance(kept, Kept)
+        return kept.message.seq
+
+    first = post("hello", client_id="a")
+    assert post("hello", client_id="a") == first
+    post("hello there", kind="edit", of=first, client_id="b")
+    post("👍", kind="reaction", of=first, client_id="c")
+    post(kind="delete", of=first, client_id="d", undo_seconds=60)
+    journal.ask(Post(room, ADA, kind="notice", effects=(ChangeRoom({"slow_seconds": 1}),)))
+    journal.ask(Post(room, GRACE, "slowly"))
+
+
+def read(journal: Journal) -> None:
+    room, person = 1, ADA.id
+    journal.newest(room, 50, -1)
+    journal.look(room, 0, 50, -1)
+    journal.messages_after(room, 0, 50, 100)
+    journal.read(reading.before, room, 100, 50)
+    journal.read(reading.last_texts)
+    journal.read(reading.listed, person)
+    journal.read(reading.first_unread, room, person)
+    journal.read(reading.authors_called, room, "ada")
+    journal.read(reading.name_of, room, person)
+    journal.read(reading.text_after_time, room, 0)
+    journal.read(reading.reactions, room, 1)
+
+
+def prune(journal: Journal) -> None:
+    room = journal.ask(MakeRoom("short"))
+    for number in range(5):
+        journal.ask(Post(room, ADA, str(number)))
+    journal.ask(Post(room, ADA, kind="notice", effects=(ChangeRoom({"keep_days": 1, "keep_messages": 2}),)))
+    journal.ask(Prune(room, keep=2, before=time.time_ns() // 1000))
+    retention.prune(journal)
+
+
+@pytest.mark.parametrize("work", [write, read, prune])
+def test_no_statement_reads_a_whole_room(
+    work: Callable[[Journal], None], engine: Engine, journal: Journal
+) -> None:
+    asked: set[tuple[str, int]] = set()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _asked(_0: object, _1: object, statement: str, parameters: object, *_: object) -> None:
+        if "messages" in statement:
+            asked.add((statement, statement.count("?")))
+
+    work(journal)
+    assert asked
+    for statement, parameters in asked:
+        plan = plan_of(statement, parameters, Path(str(engine.url.database)))
+        if not BOUNDED.search(statement):
+            assert not WHOLE.search(plan), f"{statement}\n{plan}"
+
+
+def plan_of(statement: str, parameters: int, path: Path) -> str:
+    with closing(sqlite3.connect(path)) as database:
+        steps = database.execute(f"EXPLAIN QUERY PLAN {statement}", [0] * parameters)
+        return "\n".join(step[3] for step in steps)
