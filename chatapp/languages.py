@@ -6,7 +6,7 @@ before.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -93,6 +93,12 @@ def refusal(language: str, error: ChatError) -> str:
 def figure(language: str, number: int) -> str:
     """A number as people write it."""
     return format_decimal(number, locale=locale_of(language))
+
+
+def listed(language: str, words: Sequence[str]) -> str:
+    """ada, grace"""
+    # Not by CLDR's patterns: of many languages Babel has those for lists of two alone.
+    return say(language, Term(", ")).join(words)
 
 
 def duration(language: str, seconds: int) -> str:

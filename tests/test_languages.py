@@ -237,6 +237,13 @@ def test_numbers_times_and_sizes_are_written_as_the_language_does(server: Server
         "2 Stunden",
         "ساعتان",
     ]
+    names = ["ada", "grace", "mary"]
+    assert [
+        words.listed(language, names[:number]) for language in ("en", "ar") for number in (0, 1, 2, 3)
+    ] == [
+        *("", "ada", "ada, grace", "ada, grace, mary"),
+        *("", "ada", "ada، grace", "ada، grace، mary"),
+    ]
     refusal = TooLong(
         "A message has at most %(limit)s characters; this one has %(length)s", limit=4000, length=5000
     )

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from babel.dates import format_date, format_skeleton, get_datetime_format
-from babel.lists import format_list
 from babel.units import format_unit
 from flask import Flask
 from flask_babel import get_locale
 from markupsafe import Markup, escape
 
-from chatapp import acts, localized
+from chatapp import acts, languages, localized
 from chatapp.errors import Term
 from chatapp.localized import gettext
 
@@ -67,7 +66,7 @@ def size(bytes: int) -> str:
 
 def listed(words: Sequence[str]) -> str:
     """ada, grace"""
-    return format_list(words, style="unit-short", locale=get_locale())
+    return languages.listed(localized.language(), words)
 
 
 def word(kept: str) -> str:

@@ -44,7 +44,7 @@ export function duration(number, unit, unitDisplay = "long") {
 
 /** Names as people write several of them. */
 export function listed(names) {
-  return new Intl.ListFormat(LOCALE, { type: "unit", style: "short" }).format(names.map(written));
+  return names.map(written).join(_(", "));
 }
 
 /** What a notice has kept in English, in the reader's language where that is known. */
