@@ -324,7 +324,7 @@ def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> N
     assert [room["id"] for room in bot.http.get("/api/rooms").json()["rooms"]] == [board, den]
     assert problem(bot.http.get(f"/api/rooms/{other}/messages")) == "no_such_room"
     shown = grace.http.get("/account/tokens").text
-    assert "in <bdi>the &lt;board&gt;</bdi>, <bdi>den</bdi>" in shown
+    assert "<bdi>the &lt;board&gt;</bdi>, <bdi>den</bdi>" in shown
     # A room that is not to be had any more is no token for all of them, and what was ticked stays so.
     for rooms in ([foreign.json()["id"]], [board, 999_999], ["all"]):
         answer = grace.http.post("/account/tokens", data={**form, "room": rooms})

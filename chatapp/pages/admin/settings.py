@@ -7,9 +7,13 @@ from urllib.parse import urlsplit
 from flask import Response
 
 from chatapp.config import PREFIX, Config
+from chatapp.errors import Term
 from chatapp.globals import get_hub
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import bp, page
+
+
+HIDDEN = Term("set, not shown here")
 
 
 @bp.get("/settings", endpoint="settings")
@@ -19,7 +23,7 @@ def in_force() -> Response:
     listed = [
         {
             "name": PREFIX + item.name.upper(),
-            "value": shown(item.metadata, getattr(config, item.name)),
+            "value": _said(shown(item.metadata, getattr(config, item.name))),
             "default": item.metadata["found"] or _written(item.default),
             "changed": getattr(config, item.name) != item.default and not item.metadata["found"],
             "meaning": gettext(item.metadata["meaning"]),
@@ -29,10 +33,14 @@ def in_force() -> Response:
     return page("settings", settings=listed)
 
 
+def _said(value: str) -> str:
+    return gettext(value) if value == HIDDEN else value
+
+
 def shown(metadata: Any, value: Any) -> str:
     """A setting's value as it may be shown."""
     if metadata["secret"]:
-        return gettext("set, not shown here") if value else ""
+        return HIDDEN if value else ""
     return _without_secrets(value) if isinstance(value, str) and "://" in value else _written(value)
 
 
@@ -41,7 +49,7 @@ def _without_secrets(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return gettext("set, not shown here")
+        return HIDDEN
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
 
