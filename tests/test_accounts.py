@@ -115,7 +115,7 @@ def test_an_invitation_may_lead_into_a_private_room(server: Server) -> None:
     grace = Member(server, f"grace {uuid.uuid4().hex[:8]}")
     path = ada.invite(room=room)
     page = grace.http.get(path, headers={"Accept": "text/html"}).text
-    assert f"{ada.name} asks you to join" in page
+    assert f"<bdi>{ada.name}</bdi> asks you to join" in page
     assert "den" in page
     answer = grace.sign_up(path)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{room}/")

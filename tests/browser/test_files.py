@@ -137,7 +137,7 @@ def test_what_is_dropped_or_pasted_is_attached_and_what_cannot_go_says_why(in_ro
     ada.page.evaluate(BRING, ["drop", "one.txt"])
     expect(sign).to_be_hidden()
     ada.page.evaluate(BRING, ["paste", "two.txt"])
-    expect(states(ada)).to_have_text(["15 Bytes", "15 Bytes"])
+    expect(states(ada)).to_have_text(["15 bytes", "15 bytes"])
 
     pick(ada, large__bin=bytes(LIMIT + 1))
     expect(states(ada).last).to_have_text("Too large: at most 500.0 kB")
@@ -176,7 +176,7 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
 
     # What is refused comes back with its files, to be sent anew.
     pick(ada, three__txt=b"3")
-    expect(states(ada)).to_have_text(["1 Byte"])
+    expect(states(ada)).to_have_text(["1 byte"])
     ada.page.evaluate("() => { document.querySelector('textarea').value = 'a\\u0001b' }")
     ada.field.press("Enter")
     expect(ada.failed.locator(".file-name")).to_have_text(["three.txt"])

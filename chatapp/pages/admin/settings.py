@@ -12,7 +12,6 @@ from chatapp.globals import get_hub
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import bp, page
 
-
 HIDDEN = Term("set, not shown here")
 
 
