@@ -63,7 +63,8 @@ import wsgi
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - before - set(sys.stdlib_module_names))))
 """
 CANNOT_SWITCH = {
-    # Under their locks a dictionary or a list is changed, a number is added, or a class is made ready.
+    # Under their locks a dictionary or a list is changed, a number is added, a file is read, or a class is made ready.
+    "babel.localedata._cache_lock",
     "cryptography.hazmat.bindings.openssl.binding.Binding",
     "jinja2.utils.LRUCache",
     "jinja2.utils.Lock",
@@ -71,6 +72,7 @@ CANNOT_SWITCH = {
     "prometheus_client.registry.CollectorRegistry",
     "prometheus_client.registry.Lock",
     "prometheus_client.values.Lock",
+    "pytz.lazy._fill_lock",
     "sqlalchemy.orm.collections.__instrumentation_mutex",
     "sqlalchemy.orm.mapper._CONFIGURE_MUTEX",
     "sqlalchemy.sql.lambdas.AnalyzedCode",

@@ -470,7 +470,7 @@ def test_a_range_of_addresses_is_banned_for_guests_by_a_form_without_a_script(
     nell.goto(f"/chats/{board}/")
     expect(nell.get_by_text("You are banned from this room")).to_be_visible()
     assert grace.read(board)  # from there, too, but no guest
-    page.get_by_role("button", name="Lift ban of mallory").click()
+    page.get_by_role("button", name="Lift the ban of mallory").click()
     expect(banned).to_have_count(0)
     opened(nell, board)
 
