@@ -283,7 +283,7 @@ def test_slow_mode_says_how_long_and_what_was_written_goes_then(
     mallory = in_room("mallory", **PHONE)
     hint = mallory.page.locator("#composer-hint")
     ask(ada, "PATCH", f"/{board}", slow_seconds=3)
-    expect(hint).to_have_text("Slow mode: one message in 3 s")
+    expect(hint).to_have_text("Slow mode: one message in 3 sec")
     mallory.say("one", "two")
     expect(hint).to_contain_text("the next message goes in")
     mallory.shows("one", "two")
