@@ -43,6 +43,7 @@ from chatapp.pages import (
     metrics,
     rooms,
     server,
+    sign_up,
 )
 from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
@@ -157,6 +158,7 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        sign_up,
         addresses,
         report_pages,
         search_page,
