@@ -1,5 +1,7 @@
 // Requests to the server's HTTP API, and its refusals as values with a stable code.
 
+import { heardAt } from "./times.js";
+
 const REQUEST_LIMIT = 15_000; // ms
 export const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
@@ -52,7 +54,9 @@ async function exchange(path, method, json, signal, limit, keepalive) {
     options.body = JSON.stringify(json);
   }
   try {
-    return await fetch(path, options);
+    const answer = await fetch(path, options);
+    heardAt(answer.headers.get("Date"));
+    return answer;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw cut();
