@@ -213,6 +213,22 @@ def test_what_is_no_answer_is_refused_and_no_fault(mangled: str, mary: NewAccoun
     assert is_nothing(mary)
 
 
+@pytest.mark.parametrize("mangled", MANGLED)
+def test_what_is_no_answer_is_no_fault_at_the_doors_of_the_library_either(
+    mangled: str, server: Server
+) -> None:
+    joan = member(server, "joan")
+    asked = joan.http.post("/account/passkeys", json={"name": "a key", "usage": "first"}).json()["response"]
+    added = f"/account/passkeys/{asked['wan_state']}", Passkey().made(asked["credential_options"], server.url)
+    key = Passkey(joan, name="another")
+    for path, good in (added, key.offered(joan, "/account/verify/passkey")):
+        made = MANGLED[mangled](json.loads(good))
+        sent = made if isinstance(made, str) else json.dumps(made)
+        told_all = "attestation" in mangled and "verify" in path  # there is none in it
+        status = joan.http.post(path, json={"credential": sent}).status_code
+        assert status == (200 if told_all else 400), path
+
+
 # -- once ----------------------------------------------------------------------------------------------------
 
 
