@@ -44,6 +44,7 @@ from chatapp.pages import (
     metrics,
     rooms,
     server,
+    sign_up,
 )
 from chatapp.pages import message as message_pages
 from chatapp.pages import reports as report_pages
@@ -158,6 +159,7 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        sign_up,
         addresses,
         report_pages,
         search_page,

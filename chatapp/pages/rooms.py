@@ -26,7 +26,7 @@ from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
 from chatapp.listing import ListedRoom
-from chatapp.message import Message
+from chatapp.message import Message, format_time
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.pages.rows import rows
@@ -184,6 +184,7 @@ def room_page(
         newer=newer,
         unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
         undo_seconds=hub.config.undo_seconds,
+        now=format_time(time.time_ns() // 1000),
         marks=MARKS,
         restorable=restorable(room, messages),
         transport=transport,

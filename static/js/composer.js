@@ -5,6 +5,7 @@ import { formatByKeys } from "./formats.js";
 import { covered } from "./markup.js";
 import { nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
+import { serverNow } from "./times.js";
 
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
 const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
@@ -30,7 +31,7 @@ export class Composer extends EventTarget {
   #isWaiting = false; // for files, to go out with them
   #typedAt = 0;
   #pace = 0; // s between two messages
-  #next = 0; // ms since 1970, when the next one may go
+  #next = 0; // ms since 1970 by the server's clock, when the next one may go
   #ticking = null;
   #other = null; // {kind: "text" or "edit", message}: what the words answer, or stand for
   #draft = ""; // what stood in the field before an edit began
@@ -107,7 +108,7 @@ export class Composer extends EventTarget {
     this.#showHint();
   }
 
-  /** In slow mode: the next message goes `seconds` after `since` (ms since 1970). It may be written before. */
+  /** In slow mode: the next message goes `seconds` after `since` (as serverNow has it). It may be written before. */
   wait(since, seconds = this.#pace) {
     this.#next = Math.max(this.#next, since + 1000 * seconds);
     this.#showHint();
@@ -239,7 +240,7 @@ export class Composer extends EventTarget {
   }
 
   #showHint() {
-    const left = Math.ceil((this.#next - Date.now()) / 1000);
+    const left = Math.ceil((this.#next - serverNow()) / 1000);
     const waits = this.#pace > 0 && left > 0;
     this.#form.classList.toggle("slow", this.#pace > 0);
     this.#form.querySelector(".hint").textContent = this.#hint(waits ? left : 0);

@@ -6,7 +6,7 @@ import { covered, fillMarkup, foldIfLong } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
 import { nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
-import { dayName, fillTime } from "./times.js";
+import { dayName, fillTime, serverNow } from "./times.js";
 
 const FATES = { waiting: "Waiting", sending: "Sending…" };
 const REASONS = {
@@ -124,7 +124,7 @@ function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by
   if (!form) return;
   const isTheirs = [author.id, "system"].includes(by?.id);
   const mine = isTheirs ? me.id === by.id : moderates(form) && me.id !== author.id;
-  const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - Date.now() : 0;
+  const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - serverNow() : 0;
   form.hidden = !by || !mine || left <= 0;
   if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;
 }

@@ -24,6 +24,7 @@ import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
 import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
+import { heardAt, serverNow } from "./times.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
 
@@ -44,6 +45,7 @@ let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
+heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
@@ -184,6 +186,7 @@ function editLast() {
 }
 
 function hear(message) {
+  heardAt(message.at);
   const isNew = rooms.heard(message);
   if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications?.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
@@ -231,7 +234,7 @@ function confirmOwn({ kind, at, author, client_id: clientId }) {
 
 function refused(frame) {
   outbox.refuse(frame);
-  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(Date.now(), frame.retry_after ?? 0);
+  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(serverNow(), frame.retry_after ?? 0);
   if (frame.code === "forbidden" || frame.code === "room_closed") about.refresh();
 }
 

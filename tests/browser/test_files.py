@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
@@ -184,6 +184,52 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
     expect(attached(ada).locator(".attached-name")).to_have_text(["three.txt"])
     ada.say("mended")
     expect(grace.page.locator(".file-name")).to_have_text(["one.txt", "three.txt"])
+
+
+def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_them(
+    in_room: OpenPage,
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.say("first")
+    ada.shows("first")
+    held: list[Route] = []
+    ada.page.route("**/files?*", lambda route: held.append(route))
+    pick(ada, plan__txt=b"the plan")
+    eventually(lambda: held)
+    ada.say("with the plan")
+    expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
+    ada.about("first").get_by_role("button", name="Edit").click()
+    held[0].continue_()
+    expect(states(ada)).to_have_text(["8 Bytes"])  # there now, and nothing goes out by itself
+    expect(ada.field).to_have_value("first")
+    ada.say("the first")
+    grace.shows("the first")
+    expect(grace.page.locator(".file-name")).to_have_count(0)
+    # What was to go with the file is a draft again.
+    expect(ada.field).to_have_value("with the plan")
+    ada.field.press("Enter")
+    grace.shows("the first", "with the plan")
+    expect(grace.page.locator(".file-name")).to_have_text(["plan.txt"])
+
+
+def test_what_is_brought_back_has_its_files_again(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    pick(ada, plan__txt=b"the plan")
+    expect(states(ada)).to_have_text(["8 Bytes"])
+    ada.say("here it is")
+    for chat in (ada, grace):
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()
+    ada.about("here it is").get_by_role("button", name="Delete").click()
+    for chat in (ada, grace):
+        expect(chat.words).to_have_text("ada deleted this message")
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_have_count(0)
+    ada.page.get_by_role("button", name="Undo").click()
+    for chat in (ada, grace):
+        expect(chat.words).to_have_text("here it is")
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()
+    with grace.page.expect_download() as download:
+        grace.page.get_by_role("link", name="plan.txt").click()
+    assert download.value.path().read_bytes() == b"the plan"
 
 
 def test_what_a_browser_cannot_play_is_a_card_and_what_is_gone_says_so(

@@ -1,6 +1,7 @@
 """What is written with marks is shown without them, to everybody alike; hidden words, long messages, copying."""
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.transports import TRANSPORTS
 from tests.clients import Person
+from tests.people import member
 from tests.servers import Server
 
 WRITTEN = [
@@ -103,6 +105,40 @@ def test_hidden_words_are_seen_by_who_presses_and_stay_so(
     expect(plain.get_by_text("somebody else")).to_be_hidden()
     plain.locator(".spoiler").first.click()
     expect(plain.get_by_text("somebody else")).to_be_visible()
+
+
+def test_hidden_words_are_hidden_in_the_menu_and_where_they_are_answered(
+    in_room: OpenPage, tom: Person, board: int
+) -> None:
+    ada = in_room("ada")
+    tom.say(board, "It was ||the butler||")
+    row = ada.rows.first
+    row.hover()
+    row.get_by_role("link", name="More about this message").click()
+    expect(ada.menu.locator(".actions-said")).to_have_text("It was ▒▒▒")
+    ada.menu.get_by_role("button", name="Reply").click()
+    expect(ada.page.locator("#about-other")).to_contain_text("Answering tom: It was ▒▒▒")
+    assert "butler" not in ada.page.locator("#composer").inner_text()
+
+
+def test_an_at_within_an_address_or_code_calls_nobody(
+    in_room: OpenPage, tom: Person, server: Server, board: int
+) -> None:
+    with closing(member(server, "Grace")) as grace:
+        ada = in_room("ada")
+        name = grace.name.replace(" ", "")
+        grace.change(grace.id, name=name).raise_for_status()
+        tom.say(board, f"Write to x@{name} or x@{name}.example")
+        tom.say(board, f"```\n@{name}\n```")
+        tom.say(board, f"`@{name}` and <https://example.org/@{name}>")
+        tom.say(board, f"Hello @{name}")
+        expect(ada.rows).to_have_count(4)
+        expect(ada.words.nth(3).locator(".mention")).to_have_text(f"@{name}")
+        expect(ada.page.locator("#messages .mention")).to_have_count(1)
+        (mentioned,) = [
+            each["mentions"] for each in grace.http.get("/api/rooms").json()["rooms"] if each["id"] == board
+        ]
+        assert mentioned == 1
 
 
 def test_a_long_message_is_folded_until_somebody_wants_all_of_it(

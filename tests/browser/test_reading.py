@@ -1,6 +1,9 @@
 """Reading along: the newest stays in view where it was, and nothing jumps where it was not."""
 
-from playwright.sync_api import expect
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenPage
@@ -61,6 +64,60 @@ def test_a_line_shows_where_the_reading_stopped(in_room: OpenPage, server: Serve
     expect(ada.page.locator("#messages > .new + .message")).to_contain_text("one")
     ada.say("I have read it")
     expect(ada.page.locator("#messages > .new")).to_have_count(0)
+
+
+@pytest.mark.parametrize("window", ["at the end of the log", "away from it"])
+def test_what_is_being_read_stays_where_it_is_when_what_stands_above_is_changed(
+    window: str, in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        for number in range(1, 3 * PAGE + 1):
+            grace.say(board, f"{number}")
+        path, edge = (
+            ("/chats/{}/", 150) if window == "at the end of the log" else ("/chats/{}/?before=101", 100)
+        )
+        ada = in_room("ada", path=path)
+        ada.scroll_up(600)
+        expect(ada.row(f"{edge}")).not_to_be_in_viewport()
+        read = next(n for n in range(edge - 40, edge) if top_of(ada, f"{n}") > 150)
+        before, above = top_of(ada, f"{read}"), read - 8
+        longer = {"kind": "edit", "of": above, "body": "\n".join([f"{above}", *"abcdefghij"])}
+        grace.http.post(grace.messages(board), json=longer).raise_for_status()
+        expect(ada.page.locator(f"#m{above} .words")).to_contain_text("j")
+        assert abs(top_of(ada, f"{read}") - before) < 1
+
+
+def test_older_messages_that_could_not_be_loaded_are_tried_again(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 130)
+    ada = in_room("ada")
+    expect(ada.row("130")).to_be_in_viewport()
+    failed: list[Route] = []
+
+    def fail_once(route: Route) -> None:
+        failed.append(route)
+        route.abort() if len(failed) == 1 else route.continue_()
+
+    ada.page.route("**/messages?before=*", fail_once)
+    ada.scroll_to_top()
+    expect(ada.row("31")).to_have_count(1)
+    assert len(failed) >= 2
+
+
+def test_a_link_to_a_message_that_could_not_be_loaded_says_so_and_leads_there_the_next_time(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 130)
+    ada = in_room("ada")
+    ada.page.route("**/messages?before=*", lambda route: route.abort())
+    go = "seq => { location.hash = ''; location.hash = `#${seq}` }"
+    ada.page.evaluate(go, 20)
+    expect(ada.page.locator("#said")).to_have_text("Message #20 could not be loaded: try again")
+    expect(ada.page.locator("#said")).to_be_visible()
+    ada.page.unroute("**/messages?before=*")
+    ada.page.evaluate(go, 20)
+    expect(ada.row("20")).to_be_in_viewport()
 
 
 def test_older_messages_load_as_one_scrolls_up_and_nothing_jumps(
