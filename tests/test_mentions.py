@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from chatapp import mentions
-from chatapp.listing import MENTIONS_COUNTED
+from chatapp.listing import UNREAD_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
 from tests.servers import Server
@@ -164,7 +164,7 @@ def test_of_many_unread_mentions_a_hundred_are_counted(server: Server) -> None:
                 "INSERT INTO mentions SELECT ?, ?, seq FROM n",
                 (grace.id, room),
             )
-        assert counts(grace, room) == (1, MENTIONS_COUNTED)
+        assert counts(grace, room) == (1, UNREAD_COUNTED)
 
 
 def test_what_browsers_tell_of_a_room_is_its_members_to_choose(server: Server) -> None:

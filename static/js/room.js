@@ -5,6 +5,7 @@ import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
+import { short } from "./counts.js";
 import { showEnding } from "./ending.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
@@ -183,8 +184,10 @@ function hear(message) {
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
+  const forMe = room.kind === "direct" || calls(message, me?.id);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
-  if (isNews) reading.heard(message, room.kind === "direct" || calls(message, me?.id));
+  if (isNews) reading.heard(message, forMe);
+  else if (["edit", "delete", "restore"].includes(message.kind)) reading.changed(message, forMe);
   if (message.kind === "notice" && message.detail) change(message.detail);
 }
 
@@ -374,7 +377,7 @@ async function goToFirstUnread() {
 
 function showJump() {
   const button = byId("jump");
-  const words = reading.unread > 0 ? `${reading.unread} new` : "Newest";
+  const words = reading.unread > 0 ? `${short(reading.unread)} new` : "Newest";
   const isNear = log.atEdge && -byId("log").scrollTop < byId("log").clientHeight;
   button.hidden = log.isAtNewest || (reading.unread === 0 && isNear);
   button.querySelector(".jump-word").textContent = words;

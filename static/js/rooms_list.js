@@ -11,6 +11,7 @@ const REFRESH = 60_000; // ms, where each room is followed
 const LOOK = 5_000; // ms between two looks whether it is time
 const REFRESH_REST = 15_000; // ms, where there are some that the line cannot follow
 const SOON = 300; // ms in which several reasons to ask the server are one
+const CHANGES_SPREAD = 2_000; // ms over which all who heard of a change ask
 
 /** Event `change`: when `forMe` may have. */
 export class RoomsList extends EventTarget {
@@ -21,6 +22,7 @@ export class RoomsList extends EventTarget {
   #rooms = new Map(); // id -> {element, unread, mentions, cursor, …}; `cursor`: up to where these count
   #refreshedAt = 0;
   #timer = null;
+  #due = Infinity; // when it runs out
   #followsAll = false;
   #countsCurrent = false;
 
@@ -72,12 +74,16 @@ export class RoomsList extends EventTarget {
     const counts = author.id !== this.#me?.id && this.#counts(room);
     if (kind === "text" && counts) entry.unread += 1;
     if (kind === "text" && counts && calls(message, this.#me?.id)) entry.mentions += 1;
-    // Whether the text that it is about is unread, the server knows.
-    const isChange = ["edit", "delete", "restore"].includes(kind);
-    if (isChange && (entry.mentions > 0 || calls(message, this.#me?.id))) this.refreshSoon();
+    if (this.#mayCountOtherwise(message, entry)) this.refreshSoon(CHANGES_SPREAD);
     for (const field of ["name", "kind", "closed"]) if (detail?.[field] !== undefined) entry[field] = detail[field];
     this.#show(entry);
     return true;
+  }
+
+  /** Whether the text that a message changes is an unread one of somebody else, the server knows. */
+  #mayCountOtherwise({ kind, mentions }, entry) {
+    if (kind === "edit") return entry.mentions > 0 || Boolean(mentions);
+    return (kind === "delete" && entry.unread > 0) || kind === "restore";
   }
 
   /** The log of a room was begun anew: what follows are old messages. */
@@ -113,15 +119,19 @@ export class RoomsList extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Asks the server for the list, once for several reasons that come one after another. */
-  refreshSoon() {
-    this.#timer ??= setTimeout(() => this.refresh(), SOON);
+  /** Asks the server for the list, once for several reasons; at random within `spread` ms, where others do so too. */
+  refreshSoon(spread = 0) {
+    const due = Date.now() + SOON + spread * Math.random();
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.refresh(), due - Date.now());
   }
 
   /** Asks the server for the list. */
   async refresh() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#due = Infinity;
     this.#refreshedAt = Date.now();
     try {
       const { rooms } = await request("/api/rooms");
