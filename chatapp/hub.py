@@ -146,17 +146,20 @@ class Hub:
                 self._tell_called(commit)
 
     def _tell_called(self, commit: Commit) -> None:
-        """Those who are called in what was kept, or whose conversation it is, wherever they are."""
+        """Those who are called in what was kept, or whose conversation it is, wherever they are: each of the
+        newest such message.
+        """
         room = self.rooms.get(commit.room)
         conversation = list(room.rights.members) if room is not None and room.rights.kind == "direct" else []
-        people = {
-            person
+        newest = {
+            person: message.seq
             for message in commit.messages
             for person in [*message.people_called, *(conversation if message.kind == "text" else ())]
             if person != message.author.id
         }
-        if people:
-            self._rooms_changed(RoomsChanged(sorted(people), commit.room))
+        for seq in sorted(set(newest.values())):
+            people = sorted(person for person, last in newest.items() if last == seq)
+            self._rooms_changed(RoomsChanged(people, commit.room, seq))
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -199,10 +202,11 @@ class Hub:
         self._show_rooms_changed(notice)
 
     def _show_rooms_changed(self, notice: RoomsChanged) -> None:
+        data = frames.rooms(notice.room, notice.seq)
         for person in notice.people:
             for connection in self.heartbeat.of(person):
                 if notice.room not in connection.subscribers:
-                    connection.send_frame("rooms", frames.ROOMS, droppable=True)
+                    connection.send_frame("rooms", data, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)

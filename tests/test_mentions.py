@@ -145,10 +145,14 @@ def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -
         told = len(socket.of("rooms"))
         ada.say(board, f"@{grace.name}: whoever follows the room knows it already")
         ada.say(attic, "to nobody")
-        ada.say(attic, f"@{grace.name}")
+        called = ada.say(attic, f"@{grace.name}")
         eventually(lambda: len(socket.of("rooms")) == told + 1)
         ada.say(direct, "between us")
         eventually(lambda: len(socket.of("rooms")) == told + 2)
+        assert socket.of("rooms")[told:] == [
+            {"type": "rooms", "room": attic, "seq": called["seq"]},
+            {"type": "rooms", "room": direct, "seq": 1},
+        ]
         assert listed(grace, direct)["notify"] == "all"
         assert counts(grace, direct) == (1, 0)
 

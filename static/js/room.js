@@ -126,7 +126,10 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
-  connection.addEventListener("rooms", () => rooms.refreshSoon());
+  connection.addEventListener("rooms", ({ detail: frame }) => {
+    rooms.refreshSoon();
+    if (frame.seq) notifications?.calledIn(frame);
+  });
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));

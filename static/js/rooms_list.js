@@ -170,8 +170,7 @@ export class RoomsList extends EventTarget {
       this.#show(entry);
     }
     const others = rooms.filter(({ id }) => id !== this.#current);
-    // Where people are something is said: those first.
-    this.#followsAll = this.#connection.follow(others.sort((one, other) => other.here - one.here));
+    this.#followsAll = this.#connection.follow(others.sort((one, other) => callsFor(other) - callsFor(one)));
   }
 
   #add(id) {
@@ -217,6 +216,11 @@ export class RoomsList extends EventTarget {
     element.querySelector(".presence").classList.toggle("on", isHere);
     element.querySelector(".presence .said-only").textContent = isHere ? "here" : "away";
   }
+}
+
+/** Where all is to be told that is said comes first, then where people are: there something is said. */
+function callsFor({ notify, kind, here }) {
+  return notify === "all" && kind !== "direct" ? Infinity : here; // of conversations the server tells anyhow
 }
 
 /** The first room of `list` that stands behind `id`: rooms stand in the order of their numbers. */

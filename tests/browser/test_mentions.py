@@ -46,14 +46,14 @@ def grace(server: Server) -> Iterator[Member]:
 
 
 @pytest.fixture
-def room_of(visitor: OpenBrowser, server: Server) -> OpenAs:
+def room_of(visitor: OpenBrowser) -> OpenAs:
     """Opens a room for a member in a browser of their own; returns when the page is live."""
 
     def make(person: Member, room: int, script: str = NOTIFICATIONS, **options: Any) -> ChatPage:
-        page = visitor(**options)
+        page = visitor(at=person.server, **options)
         cookies = person.http.cookies.items()
         page.context.add_cookies(
-            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
+            [{"name": name, "value": value, "url": person.server.url} for name, value in cookies]
         )
         page.context.add_init_script(script)
         page.goto(f"/chats/{room}/")
@@ -215,18 +215,6 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     ada: Member, grace: Member, room_of: OpenAs
 ) -> None:
     board, attic = ada.make_room(), grace.make_room("attic")
-    # One line follows 50 rooms, those with people in them first: what is said elsewhere is counted, not told.
-    with closing(grace.socket()) as there:
-        there.join(attic)
-        eventually(
-            lambda: (
-                attic in [room["id"] for room in ada.http.get("/api/rooms").json()["rooms"] if room["here"]]
-            )
-        )
-        _tells(ada, grace, room_of, board, attic)
-
-
-def _tells(ada: Member, grace: Member, room_of: OpenAs, board: int, attic: int) -> None:
     chat = room_of(ada, board)
     tab = chat.another_tab()
     chat.page.get_by_role("button", name="People here").click()
@@ -269,6 +257,25 @@ def _tells(ada: Member, grace: Member, room_of: OpenAs, board: int, attic: int) 
     chat.page.wait_for_function("() => told.some(({ body }) => body === 'to all here')")
     chat.page.evaluate("newest.onclick()")
     expect(chat.page).to_have_url(f"{chat.page.url.partition('#')[0]}#m2")
+
+
+def test_what_calls_one_is_told_also_of_rooms_that_the_page_does_not_follow(
+    new_server: Callable[..., Server], room_of: OpenAs
+) -> None:
+    server = new_server(rooms_per_socket="1").start()
+    with closing(member(server, "Ada")) as ada, closing(member(server, "Grace")) as grace:
+        board, attic = ada.make_room(), grace.make_room("attic")
+        allowed = f'{NOTIFICATIONS}; localStorage.setItem("allowed", "granted"); {NOTIFICATIONS}'
+        chat = room_of(ada, board, script=allowed)
+        chat.hide()
+        chat.page.wait_for_function(NO_LOCKS)
+        grace.say(attic, "to all")
+        grace.say(attic, f"@{ada.name}: come up")
+        talk = direct(grace, ada)
+        grace.say(talk, "just you")
+        told = [f"{grace.name} in attic: @{ada.name}: come up", f"{grace.name}: just you"]
+        eventually(lambda: sorted(shown_titles(chat)) == told, "it is told")
+        expect(chat.page).to_have_title("(2) board · Chat")
 
 
 def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: OpenAs) -> None:
