@@ -16,6 +16,7 @@ from chatapp import collection, frames, retention
 from chatapp.bus import (
     Bus,
     Committed,
+    GuestLeft,
     Notice,
     PeopleChanged,
     PresenceChanged,
@@ -24,7 +25,7 @@ from chatapp.bus import (
     Typing,
 )
 from chatapp.config import Config
-from chatapp.errors import Draining
+from chatapp.errors import Draining, SignIn
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
 from chatapp.journal.people_requests import Person
@@ -173,6 +174,8 @@ class Hub:
                 self.presence.rang(notice.room)
             case RoomsChanged():
                 self._show_rooms_changed(notice)
+            case GuestLeft():
+                self._dismiss_guest(notice.person)
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -192,6 +195,16 @@ class Hub:
         notice = ReadUpTo(room.id, person, seq, back)
         self.bus.publish(notice)
         self._show_read(notice, but)
+
+    def guest_left(self, person: str) -> None:
+        """End what is open of a guest who has left."""
+        self.bus.publish(GuestLeft(person))
+        self._dismiss_guest(person)
+
+    def _dismiss_guest(self, person: str) -> None:
+        for connection in self.heartbeat.of(person):
+            if connection.identity.role == "guest":
+                connection.dismiss(SignIn("You have left"))
 
     def rooms_changed(self, *people: str) -> None:
         """Tell `people`, author ids, that their list of rooms has changed."""

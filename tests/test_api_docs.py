@@ -17,7 +17,7 @@ from chatapp.transports.requests_v1 import FRAMES
 from tests.clients import Person
 from tests.servers import Server
 
-FOR_PROGRAMS = re.compile(r"/(api|hooks)/.*|/(guests|healthz|readyz|metrics)|/chats/.*/http")
+FOR_PROGRAMS = re.compile(r"/(api|hooks)/.*|/(guests|guests/leave|healthz|readyz|metrics)|/chats/.*/http")
 ADA = Author("u1", "ada")
 
 

@@ -47,13 +47,19 @@ class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
     seq: int = 0
 
 
+class GuestLeft(Struct, frozen=True, tag="left", array_like=True):
+    """The guest `person` has left in their browser, whose other pages are to know it."""
+
+    person: str
+
+
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     """Who somebody is has changed; `number` counts how often that happened."""
 
     number: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | GuestLeft | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

@@ -6,7 +6,6 @@ import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
 import { short } from "./counts.js";
-import { showEnding } from "./ending.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
@@ -261,8 +260,10 @@ function turned() {
   if (connection.state === "ended") end(connection.ending);
 }
 
-function end({ code, reason }) {
-  showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
+async function end({ code, reason }) {
+  const ending = await import("./ending.js").catch(() => null);
+  if (!ending) return location.reload(); // the server says it as well
+  ending.showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 

@@ -146,6 +146,8 @@ def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
 ) -> None:
     board, den = ada.make_room(), ada.make_room("den of dragons")
     guest = Person(server, "Zoë the guest")
+    with closing(Person(server, "Zora")) as gone:  # who is not there cannot be called, and is not offered
+        gone.say(board, "and off")
     chat, other = room_of(ada, board), room_of(grace, board)
     with closing(guest), closing(guest.socket()) as socket:
         socket.join(board)
@@ -302,7 +304,17 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     expect(refused).to_have_text("Say whom: /kick Ada")
     chat.say("/kick nobody at all")
     expect(refused).to_contain_text("nobody")
-    chat.say("//dance", "/etc/hosts is a file", "/me waves")
+    with closing(Person(ada.server, "Zoë of the attic")) as zoe, closing(zoe.socket()) as socket:
+        socket.join(ada.make_room("attic"))
+        chat.say("/invite Zoë of the attic")
+        expect(refused).to_contain_text("A guest is taken in while they are in this room")
+        socket.join(board)
+        expect(chat.page.locator(".people-button .people-count")).to_have_text("2")
+        chat.field.press("Enter")
+        expect(chat.notices.filter(has_text="took Zoë of the attic in")).to_have_count(1)
+    for body in ("//dance", "/etc/hosts is a file", "/me waves"):
+        chat.say(body)
+        expect(chat.field).to_have_value("")
     chat.shows("/dance", "/etc/hosts is a file", "_waves_")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
