@@ -86,6 +86,18 @@ def become_guest(name: object, code: object) -> Identity:
     return identity
 
 
+def leave_as_guest() -> None:
+    """Have the browser forget which guest it is, and end their other pages; its bans stay."""
+    identity = g.asking
+    if identity.role != "guest":
+        raise BadRequest("Only guests leave so: who has an account signs out")
+    device = session.get("device")
+    session.clear()
+    session.permanent = True
+    session["device"] = device
+    get_hub().guest_left(identity.id)
+
+
 def former_name() -> str:
     """The name of who came in before another word was asked; of anybody else an empty one."""
     person = session.get("person")

@@ -17,6 +17,7 @@ from chatapp import collection, frames, marking, retention
 from chatapp.bus import (
     Bus,
     Committed,
+    GuestLeft,
     Notice,
     PeopleChanged,
     PresenceChanged,
@@ -25,7 +26,7 @@ from chatapp.bus import (
     Typing,
 )
 from chatapp.config import Config
-from chatapp.errors import Draining
+from chatapp.errors import Draining, SignIn
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
 from chatapp.journal.people_requests import Person
@@ -167,17 +168,20 @@ class Hub:
                 self._tell_called(commit)
 
     def _tell_called(self, commit: Commit) -> None:
-        """Those who are called in what was kept, or whose conversation it is, wherever they are."""
+        """Those who are called in what was kept, or whose conversation it is, wherever they are: each of the
+        newest such message.
+        """
         room = self.rooms.get(commit.room)
         conversation = list(room.rights.members) if room is not None and room.rights.kind == "direct" else []
-        people = {
-            person
+        newest = {
+            person: message.seq
             for message in commit.messages
             for person in [*message.people_called, *(conversation if message.kind == "text" else ())]
             if person != message.author.id
         }
-        if people:
-            self._rooms_changed(RoomsChanged(sorted(people), commit.room))
+        for seq in sorted(set(newest.values())):
+            people = sorted(person for person, last in newest.items() if last == seq)
+            self._rooms_changed(RoomsChanged(people, commit.room, seq))
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -191,6 +195,8 @@ class Hub:
                 self.presence.rang(notice.room)
             case RoomsChanged():
                 self._show_rooms_changed(notice)
+            case GuestLeft():
+                self._dismiss_guest(notice.person)
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -211,6 +217,16 @@ class Hub:
         self.bus.publish(notice)
         self._show_read(notice, but)
 
+    def guest_left(self, person: str) -> None:
+        """End what is open of a guest who has left."""
+        self.bus.publish(GuestLeft(person))
+        self._dismiss_guest(person)
+
+    def _dismiss_guest(self, person: str) -> None:
+        for connection in self.heartbeat.of(person):
+            if connection.identity.role == "guest":
+                connection.dismiss(SignIn("You have left"))
+
     def rooms_changed(self, *people: str) -> None:
         """Tell `people`, author ids, that their list of rooms has changed."""
         self._rooms_changed(RoomsChanged(list(people)))
@@ -220,10 +236,11 @@ class Hub:
         self._show_rooms_changed(notice)
 
     def _show_rooms_changed(self, notice: RoomsChanged) -> None:
+        data = frames.rooms(notice.room, notice.seq)
         for person in notice.people:
             for connection in self.heartbeat.of(person):
                 if notice.room not in connection.subscribers:
-                    connection.send_frame("rooms", frames.ROOMS, droppable=True)
+                    connection.send_frame("rooms", data, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)

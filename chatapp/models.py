@@ -98,6 +98,17 @@ class Message(Base):
             sqlite_where=text("of IS NOT NULL"),
             postgresql_where=text("of IS NOT NULL"),
         ),
+        # All that counting what is unread asks of a text, so that no text itself is read for it.
+        Index(
+            "ix_messages_texts",
+            "room_id",
+            "seq",
+            "author_id",
+            "kind",
+            "deleted_at",
+            sqlite_where=text("kind = 'text' AND deleted_at IS NULL"),
+            postgresql_where=text("kind = 'text' AND deleted_at IS NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 

@@ -632,6 +632,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
         for path in ("docs", "openapi.json", "asyncapi.json")
     },
     "POST /guests": over_http("POST", "/guests", json={"name": "somebody else"}),
+    "POST /guests/leave": over_http("POST", "/guests/leave"),
     "POST /sign-out": over_http("POST", "/sign-out"),  # the last: it is one's session that ends
 }
 

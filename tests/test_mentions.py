@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from chatapp import mentions
-from chatapp.listing import MENTIONS_COUNTED
+from chatapp.listing import UNREAD_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
 from tests.servers import Server
@@ -145,10 +145,14 @@ def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -
         told = len(socket.of("rooms"))
         ada.say(board, f"@{grace.name}: whoever follows the room knows it already")
         ada.say(attic, "to nobody")
-        ada.say(attic, f"@{grace.name}")
+        called = ada.say(attic, f"@{grace.name}")
         eventually(lambda: len(socket.of("rooms")) == told + 1)
         ada.say(direct, "between us")
         eventually(lambda: len(socket.of("rooms")) == told + 2)
+        assert socket.of("rooms")[told:] == [
+            {"type": "rooms", "room": attic, "seq": called["seq"]},
+            {"type": "rooms", "room": direct, "seq": 1},
+        ]
         assert listed(grace, direct)["notify"] == "all"
         assert counts(grace, direct) == (1, 0)
 
@@ -164,7 +168,7 @@ def test_of_many_unread_mentions_a_hundred_are_counted(server: Server) -> None:
                 "INSERT INTO mentions SELECT ?, ?, seq FROM n",
                 (grace.id, room),
             )
-        assert counts(grace, room) == (1, MENTIONS_COUNTED)
+        assert counts(grace, room) == (1, UNREAD_COUNTED)
 
 
 def test_what_browsers_tell_of_a_room_is_its_members_to_choose(server: Server) -> None:

@@ -188,6 +188,27 @@ def test_an_argument_that_says_nothing_is_one_line_that_names_the_option(copied:
     assert "-b" in line
 
 
+@pytest.mark.parametrize("how", ["half made", "its Python is gone", "a file"])
+def test_a_venv_that_cannot_be_used_is_one_line_that_says_what_to_do(how: str, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / "bin" / "install", tmp_path / "bin")
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    venv = tmp_path / ".venv"
+    if how == "a file":
+        venv.touch()
+    else:
+        (venv / "bin").mkdir(parents=True)
+        shutil.copy(ROOT / "requirements.txt", venv / "installed-requirements.txt")
+    if how == "its Python is gone":
+        (venv / "bin" / "python").symlink_to(tmp_path / "nowhere")
+        (venv / "bin" / "gunicorn").write_text(f"#!{venv}/bin/python\n")
+        (venv / "bin" / "gunicorn").chmod(0o755)
+    command = [str(tmp_path / "bin" / "install"), "requirements.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert the_one_line(done.stdout + done.stderr).endswith("remove it, and start again")
+
+
 def test_an_address_of_another_machine_is_one_line_that_names_the_option(copied: Path) -> None:
     status, said = attempt(Server(copied), "gunicorn", "-b", "203.0.113.1:8000")
     assert status != 0

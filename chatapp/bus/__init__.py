@@ -6,6 +6,7 @@ It is a doorbell, the database is the truth: a notice may be lost, doubled or la
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.bus.notices import (
     Committed,
+    GuestLeft,
     Notice,
     PeopleChanged,
     PresenceChanged,
@@ -20,6 +21,7 @@ __all__ = [
     "LEASE_SECONDS",
     "Bus",
     "Committed",
+    "GuestLeft",
     "Lease",
     "Notice",
     "PeopleChanged",

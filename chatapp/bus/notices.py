@@ -38,11 +38,19 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
 class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
     """The rooms of `people`, author ids, are others, or stand otherwise in their lists.
 
-    `room`: who follows this one knows it already; 0: nobody does.
+    `room`: who follows this one knows it already; 0: nobody does. `seq`: of the message in it that calls
+    them or is written to them; 0: it is none.
     """
 
     people: list[str]
     room: int = 0
+    seq: int = 0
+
+
+class GuestLeft(Struct, frozen=True, tag="left", array_like=True):
+    """The guest `person` has left in their browser, whose other pages are to know it."""
+
+    person: str
 
 
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
@@ -51,7 +59,7 @@ class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     number: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
+Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | GuestLeft | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

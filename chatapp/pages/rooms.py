@@ -26,7 +26,7 @@ from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
 from chatapp.listing import ListedRoom
-from chatapp.message import Message, format_time
+from chatapp.message import Author, Message, format_time
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.pages.rows import rows
@@ -170,6 +170,8 @@ def room_page(
     messages, newer = _page(room)
     marking.mark(hub.turnstile, messages, for_page=True)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
+    if identity.known and all(who.id != identity.id for who in here):
+        here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     plainly = [plain(message.marked) for message in messages]
     html = render_template(

@@ -50,8 +50,9 @@ export function foldIfLong(row, body) {
   if (lines > FOLDED_LINES) fold(row, true);
 }
 
-/** What somebody has opened in the row `before` is open in `row` too, if they show the same words. */
+/** What somebody has opened in the row `before` is open in `row` too; words, if they are the same. */
 export function keepOpen(before, row) {
+  if (before.querySelector(".reactions.open")) row.querySelector(".reactions")?.classList.add("open");
   const [were, are] = [before, row].map((each) => each.querySelector(".words"));
   if (were?.textContent !== are?.textContent) return;
   if (isUnfolded(before)) fold(row, false);
@@ -64,6 +65,8 @@ export function openWhatIsPressed(list, keepPlace) {
   list.addEventListener("click", (event) => {
     const spoiler = event.target.closest(".spoiler");
     const button = event.target.closest(".unfold");
+    const rest = event.target.closest(".rest");
+    if (rest) keepPlace(() => openRest(rest));
     if (button) keepPlace(() => fold(button.closest(".message"), isUnfolded(button)));
     if (!spoiler || !isCovered(spoiler)) return;
     event.preventDefault(); // it may be within a link
@@ -129,6 +132,13 @@ function uncover(spoiler) {
   spoiler.removeAttribute("role");
   spoiler.removeAttribute("aria-label");
   spoiler.tabIndex = -1; // it may have the focus, and is no more to be come to
+}
+
+/** The focus goes on to the first of the reactions that were hidden, in the place of the button. */
+function openRest(rest) {
+  const hidden = [...rest.parentElement.children].filter((each) => !each.checkVisibility());
+  rest.parentElement.classList.add("open");
+  hidden[0].querySelector("button")?.focus();
 }
 
 function fold(row, folded) {

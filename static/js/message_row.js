@@ -17,6 +17,7 @@ const REASONS = {
 };
 // The words themselves are refused: sent again as they are, they would be refused again.
 const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
+const REACTIONS_SHOWN = 12; // the others open; templates/_message.html has the same number
 const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
 
 /** A text. `me`: its reader, or null; `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
@@ -41,6 +42,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   fillFiles(part("files"), message);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
+  if (reactions.length > REACTIONS_SHOWN) part("reactions").append(restOf(reactions));
   fillTools(part("tools"), message);
   fillUndo(part("undo"), message, me);
   return row;
@@ -137,6 +139,12 @@ function reactionItem({ mark, names, own }) {
   if (button.matches("button")) button.setAttribute("aria-pressed", String(own));
   button.querySelector(".mark").textContent = mark;
   button.querySelector(".times").textContent = names.length;
+  return item;
+}
+
+function restOf(reactions) {
+  const item = copyOf("rest");
+  item.querySelector(".times").textContent = reactions.length - REACTIONS_SHOWN;
   return item;
 }
 

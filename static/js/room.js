@@ -5,7 +5,7 @@ import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
-import { showEnding } from "./ending.js";
+import { short } from "./counts.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
@@ -128,7 +128,10 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
-  connection.addEventListener("rooms", () => rooms.refreshSoon());
+  connection.addEventListener("rooms", ({ detail: frame }) => {
+    rooms.refreshSoon();
+    if (frame.seq) notifications?.calledIn(frame);
+  });
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
@@ -194,8 +197,10 @@ function hear(message) {
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
+  const forMe = room.kind === "direct" || calls(message, me?.id);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
-  if (isNews) reading.heard(message, room.kind === "direct" || calls(message, me?.id));
+  if (isNews) reading.heard(message, forMe);
+  else if (["edit", "delete", "restore"].includes(message.kind)) reading.changed(message, forMe);
   if (message.kind === "notice" && message.detail) change(message.detail);
 }
 
@@ -266,8 +271,10 @@ function turned() {
   if (connection.state === "ended") end(connection.ending);
 }
 
-function end({ code, reason }) {
-  showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
+async function end({ code, reason }) {
+  const ending = await import("./ending.js").catch(() => null);
+  if (!ending) return location.reload(); // the server says it as well
+  ending.showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
@@ -385,7 +392,7 @@ async function goToFirstUnread() {
 
 function showJump() {
   const button = byId("jump");
-  const words = reading.unread > 0 ? `${reading.unread} new` : "Newest";
+  const words = reading.unread > 0 ? `${short(reading.unread)} new` : "Newest";
   const isNear = log.atEdge && -byId("log").scrollTop < byId("log").clientHeight;
   button.hidden = log.isAtNewest || (reading.unread === 0 && isNear);
   button.querySelector(".jump-word").textContent = words;

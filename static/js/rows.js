@@ -190,7 +190,7 @@ export class Rows {
     if (startsDay(message, previous)) this.#putDay(message, before);
     if (message.kind !== "text") return;
     const starts = row.previousElementSibling === this.#new || startsGroup(message, previous);
-    row.classList.toggle("starts", starts && !message.deleted_at);
+    row.classList.toggle("starts", starts);
   }
 
   #putDay(message, before) {

@@ -334,3 +334,47 @@ def test_in_slow_mode_a_deletion_does_not_wait_behind_the_next_message(
     ada.about("my password is swordfish").get_by_role("button", name="Delete").click()
     expect(ada.words.first).to_have_text("ada deleted this message")
     expect(ada.pending).to_contain_text("oops")
+
+
+def test_on_a_phone_each_row_has_more_and_a_deleted_one_stands_apart(
+    in_room: OpenPage, board: int, server: Server
+) -> None:
+    tell(server, board, 2, name="mallory")
+    ada = in_room("ada", **PHONE)
+    ada.say("one", "two", "three")
+    for body in ("two", "one"):
+        row = ada.row(body)
+        expect(row).to_have_class("message starts" if body == "one" else "message")
+        row.get_by_role("link", name="More about this message").tap()
+        ada.menu.get_by_role("button", name="Delete").tap()
+    first, second = (ada.rows.nth(number) for number in (2, 3))
+    for row in (first, second):
+        expect(row).to_contain_class("starts deleted")
+        expect(row.locator(".face")).to_be_hidden()
+    expect(ada.row("three")).to_have_class("message starts")
+
+
+def test_of_many_reactions_those_behind_the_twelfth_open_and_stay_open(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "mallory")) as mallory:
+        said = mallory.say(board, "who comes along?")
+
+        def react(mark: str) -> None:
+            change = {"kind": "reaction", "of": said["seq"], "body": mark}
+            mallory.http.post(mallory.messages(board), json=change).raise_for_status()
+
+        for number in range(14):
+            react(f"+{number}")
+        ada = in_room("ada")
+        shown = reactions(ada, "who comes along?").filter(visible=True)
+        rest = ada.row("who comes along?").locator(".reaction-rest")
+        expect(shown).to_have_count(12)
+        react("more")
+        expect(rest).to_have_text("+3 reactions")
+        rest.click()
+        expect(shown).to_have_count(15)
+        expect(reactions(ada, "who comes along?").nth(12)).to_be_focused()
+        react("another")
+        expect(shown).to_have_count(16)
+        expect(rest).to_be_hidden()
