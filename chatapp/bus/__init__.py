@@ -12,6 +12,7 @@ from chatapp.bus.notices import (
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
+    TurningBack,
     Typing,
 )
 from chatapp.bus.sqlite import SqliteBus
@@ -28,6 +29,7 @@ __all__ = [
     "PresenceChanged",
     "ReadUpTo",
     "RoomsChanged",
+    "TurningBack",
     "Typing",
     "open_bus",
 ]
