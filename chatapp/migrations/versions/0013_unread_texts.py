@@ -19,6 +19,11 @@ def upgrade() -> None:
         sqlite_where=SAYS,
         postgresql_where=SAYS,
     )
+    if op.get_bind().dialect.name == "sqlite":  # see 0012
+        op.execute(
+            "INSERT INTO sqlite_stat1 (tbl, idx, stat) "
+            "VALUES ('messages', 'ix_messages_texts', '8000000 8000 1 1 1 1')"
+        )
 
 
 def downgrade() -> None:
