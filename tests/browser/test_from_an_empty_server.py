@@ -42,6 +42,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     expect(ada.get_by_text("no administrator yet")).to_have_count(0)
 
     # She invites Grace by a link.
+    ada.goto("/chats/1/")
     ada.get_by_role("link", name="Administration").click()
     ada.get_by_role("link", name="Invitations", exact=True).click()
     ada.get_by_label("What it is for").fill("for Grace")
