@@ -72,7 +72,7 @@ class Hub:
         self.follower = Follower(journal, self.index)
         self.turnstile = Turnstile()  # for requests that waited
         self.uploads = Uploads(config.path("uploads"))
-        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
+        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
