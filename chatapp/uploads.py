@@ -96,6 +96,10 @@ class Uploads:
 
         return in_thread(job)
 
+    def missing(self, digests: Iterable[str]) -> list[str]:
+        """Those of `digests` that do not lie here. Switches."""
+        return in_thread(lambda: [digest for digest in digests if not os.path.exists(self.content(digest))])
+
     def write(self, job: Callable[[], T]) -> T:
         """What `job` returns, done off the hub; its OSError is said in the log. Switches. Raises NotKept."""
         try:
