@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.chat_page import ChatPage
 from tests.browser.passkeys import Authenticator
 from tests.clients import eventually
 from tests.factors import NewAccount
@@ -159,6 +160,31 @@ def test_who_is_overtaken_while_the_browser_asks_is_told_and_has_no_passkey_that
     assert other.signed_in()
     grace.page.goto("/account/")
     expect(grace.page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_guest_who_signs_up_with_a_passkey_keeps_name_and_messages(
+    server: Server, browser_of: Visit, board: int
+) -> None:
+    grace = browser_of(server, "Grace")
+    grace.page.goto(f"/chats/{board}/")
+    grace.page.get_by_label("Your name").fill(grace.name)
+    grace.press("Come in")
+    chat = ChatPage(grace.page, board)
+    expect(chat.state).to_have_text("Live")
+    chat.say("hello")
+    chat.shows("hello")
+    expect(chat.rows.locator(".guest").first).to_be_visible()
+    grace.page.goto(administrator(server).invite())
+    expect(grace.page.get_by_label("Your name")).to_have_value(grace.name)
+    grace.press(INSTEAD)
+    expect(grace.page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+    grace.page.goto(f"/chats/{board}/")
+    expect(chat.state).to_have_text("Live")
+    chat.shows("hello")
+    expect(chat.rows.locator(".author")).to_have_text(grace.name)
+    chat.about("hello").get_by_role("button", name="Edit").click()  # it is hers
+    chat.say("hello again")
+    chat.shows("hello again")
 
 
 # -- offered where it works ----------------------------------------------------------------------------------
