@@ -296,7 +296,7 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     chat.say("/kick nobody at all")
     expect(refused).to_contain_text("nobody")
     chat.say("//dance", "/etc/hosts is a file", "/me waves")
-    chat.shows("/dance", "/etc/hosts is a file", "_waves_")
+    chat.shows("/dance", "/etc/hosts is a file", "waves")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
     chat.say(f"/kick @{grace.name}")
