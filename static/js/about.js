@@ -70,6 +70,7 @@ export class About extends EventTarget {
     for (const time of this.#foot.querySelectorAll("time")) fillMoment(time);
     const forms = document.querySelectorAll(".foot > form");
     for (const form of forms) form.hidden = !this.mayWrite;
+    document.body.classList.toggle("silenced", !this.mayWrite);
     const { until } = this.#foot.dataset;
     if (until) this.#takeIn(Math.max(0, Date.parse(until) - serverNow()) + SPREAD);
   }

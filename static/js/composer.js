@@ -258,7 +258,9 @@ export class Composer extends EventTarget {
   #show() {
     const left = this.#limit - this.#length;
     this.#button.disabled = !this.#isReady;
-    this.#counter.hidden = left > this.#limit * NEAR_LIMIT;
+    const isNear = left <= this.#limit * NEAR_LIMIT;
+    this.#form.classList.toggle("near-limit", isNear);
+    this.#counter.hidden = !isNear;
     this.#counter.textContent = left < 0 ? `${-left} too many` : `${left} left`;
     this.#form.classList.toggle("too-long", left < 0);
     this.#field.setAttribute("aria-invalid", String(left < 0));

@@ -35,6 +35,7 @@ const LINE = matchMedia("(width < 800px)").matches ? 40 : 70; // in lines of abo
 export function fillMarkup(words, { body, html }) {
   const marked = html && elementsOf(html);
   words.classList.toggle("marked", Boolean(marked));
+  words.parentElement.classList.toggle("of-blocks", Boolean(marked));
   words.replaceChildren(marked || body);
   for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
 }

@@ -134,6 +134,7 @@ export class MessageMenu extends EventTarget {
     if (marksOnly && !this.#may("react", message)) return;
     this.#message = message;
     this.#menu.replaceChildren(this.#filled(message, marksOnly));
+    this.#menu.classList.toggle("marks-only", marksOnly);
     this.#show(opener);
     [...this.#menu.querySelectorAll("button, a")].find((each) => each.checkVisibility())?.focus();
   }
@@ -142,7 +143,6 @@ export class MessageMenu extends EventTarget {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
     content.querySelector(".actions-said").textContent = covered(message.body);
-    content.classList.toggle("marks-only", marksOnly);
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
     for (const button of content.querySelectorAll("[data-mark]")) {

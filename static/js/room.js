@@ -405,7 +405,7 @@ function showJump() {
 }
 
 function showEmpty() {
-  byId("empty").hidden = !log.isEmpty || !history.isExhausted;
+  byId("log-column").classList.toggle("vacant", log.isEmpty && history.isExhausted);
 }
 
 function showTab() {

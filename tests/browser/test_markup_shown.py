@@ -173,6 +173,18 @@ def test_a_long_message_is_folded_until_somebody_wants_all_of_it(
     expect(plain.locator(".unfold")).to_have_count(0)
 
 
+def test_a_message_that_an_edit_makes_long_is_folded_too(in_room: OpenPage, tom: Person, board: int) -> None:
+    ada = in_room("ada")
+    said = tom.say(board, "**short**")["seq"]
+    expect(ada.rows).to_have_count(1)
+    tom.http.post(tom.messages(board), json={"kind": "edit", "of": said, "body": f"{LONG} **end**"})
+    expect(ada.rows.locator(".edited")).to_be_visible()
+    expect(ada.page.get_by_role("button", name="Show all")).to_be_visible()
+    words = ada.words.first.bounding_box()
+    assert words is not None
+    assert words["height"] <= 24 * 16
+
+
 def test_what_is_copied_are_the_words_and_who_said_them(in_room: OpenPage, tom: Person, board: int) -> None:
     ada = in_room("ada", permissions=["clipboard-read", "clipboard-write"])
     first = tom.say(board, "**Look:**\n\n- one\n- two\n\n```\nx = 1\n\ny = 2\n```")["seq"]
@@ -197,7 +209,7 @@ def test_code_keeps_to_its_block_and_its_colours_can_be_read(
     scheme: str, in_room: OpenPage, tom: Person, board: int
 ) -> None:
     ada = in_room("ada", viewport={"width": 390, "height": 800}, color_scheme=scheme)
-    tom.say(board, f"```py\nreturn 'a' + 1  # {'long ' * 60}\n```\n```diff\n- a\n+ b\n```")
+    tom.say(board, f"```py\nreturn 'a' + 1  # {'long ' * 35}\n```\n```diff\n- a\n+ b\n```")
     block = ada.page.locator("#messages pre").first
     assert block.evaluate("block => block.scrollWidth - block.clientWidth") > 500
     assert ada.log.evaluate("log => log.scrollWidth - log.clientWidth") == 0

@@ -315,7 +315,7 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     for body in ("//dance", "/etc/hosts is a file", "/me waves"):
         chat.say(body)
         expect(chat.field).to_have_value("")
-    chat.shows("/dance", "/etc/hosts is a file", "_waves_")
+    chat.shows("/dance", "/etc/hosts is a file", "waves")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
     chat.say(f"/kick @{grace.name}")
