@@ -1,7 +1,7 @@
 """The pages: the rooms, one room, and their forms, which work without JavaScript."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -30,7 +30,7 @@ from chatapp.message import Message
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, see_other
 from chatapp.pages.rows import rows
-from chatapp.permissions import check, may, may_restore
+from chatapp.permissions import check, may, may_restore, may_take_over
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
@@ -210,6 +210,17 @@ def entered(room_id: int) -> Room:
 
 def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     """The numbers of the deleted ones among `messages` that who asks may bring back. Switches."""
+    return _turnable(room, messages, may_restore)
+
+
+def to_take_over(room: Room, messages: Sequence[Message]) -> set[int]:
+    """The numbers of those that could come back, and that who asks may delete once more. Switches."""
+    return _turnable(room, messages, may_take_over)
+
+
+def _turnable(
+    room: Room, messages: Sequence[Message], rule: Callable[[str, str, str, bool], bool]
+) -> set[int]:
     hub, identity = get_hub(), get_identity()
     deleted = [message.seq for message in messages if message.deleted_at is not UNSET]
     if not deleted or room.closed or not may(identity, "post", room.rights):
@@ -217,7 +228,7 @@ def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     any_author = may(identity, "change_any", room.rights)
     now = time.time_ns() // 1000
     found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
-    return {text.seq for text in found if may_restore(identity.id, text.author_id, text.by_id, any_author)}
+    return {text.seq for text in found if rule(identity.id, text.author_id, text.by_id, any_author)}
 
 
 def _files() -> dict[str, int] | None:

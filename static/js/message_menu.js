@@ -111,7 +111,8 @@ export class MessageMenu extends EventTarget {
       case "edit":
         return own && stands && this.#mayWrite();
       case "delete":
-        return stands && ((own && this.#mayWrite()) || this.#moderates);
+        if (stands) return (own && this.#mayWrite()) || this.#moderates;
+        return !own && this.#moderates && this.#mayComeBack(message);
       case "report":
         return !own && stands;
       case "moderate":
@@ -122,6 +123,11 @@ export class MessageMenu extends EventTarget {
       default:
         return stands;
     }
+  }
+
+  /** Whether its author may bring it back: the rule is `may_take_over` of chatapp/permissions.py. */
+  #mayComeBack({ author, deleted_at: deleted, deleted_by: by }) {
+    return by?.id === author.id && Date.now() < Date.parse(deleted) + 1000 * this.#menu.dataset.undo;
   }
 
   #open(message, opener, { marksOnly = false }) {
