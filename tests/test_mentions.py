@@ -2,13 +2,17 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
+
+import httpx
 
 from chatapp import mentions
 from chatapp.listing import MENTIONS_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
+from tests.raw_socket import problem
 from tests.servers import Server
 
 
@@ -133,6 +137,39 @@ def test_mentions_are_unread_until_they_are_read_on_whichever_device_and_again_w
         assert phone.http.post(f"/chats/{room}/messages/{last - 1}/unread").status_code == 303
         assert counts(grace, room) == (3, 1)
         ask(grace, "POST", f"/api/rooms/{room}/read", 400, seq=1, unread="yes")
+
+
+def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        for _ in range(3):
+            ada.say(room, "hello")
+        here = stack.enter_context(closing(grace.socket()))
+        for _ in range(20):  # more than are kept of what clients tell without anybody's doing
+            ask(grace, "POST", f"/api/rooms/{room}/read", seq=3)
+        ask(grace, "POST", f"/api/rooms/{room}/read", seq=1, unread=True)
+        assert counts(grace, room) == (2, 0)
+
+        def refused(send: Callable[[], httpx.Response]) -> httpx.Response | None:
+            for _ in range(15):
+                here.send({"type": "read", "room": room, "seq": 0, "unread": True})
+            answer = send()
+            return answer if answer.status_code == 429 else None
+
+        plain = {"Accept": "text/html"}
+        assert eventually(
+            lambda: refused(lambda: grace.http.post(f"/chats/{room}/messages/2/unread", headers=plain))
+        )
+        answer = eventually(
+            lambda: refused(
+                lambda: grace.http.post(f"/api/rooms/{room}/read", json={"seq": 0, "unread": True})
+            )
+        )
+        assert problem(answer) == "too_fast"
+        assert int(answer.headers["Retry-After"]) >= 1
+        error = here.expect(lambda frame: frame["type"] == "error")
+        assert (error["code"], error["re"], error["room"]) == ("too_fast", "read", room)
 
 
 def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -> None:

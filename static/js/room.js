@@ -130,6 +130,7 @@ function listen() {
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "read" && notMarked(frame));
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
@@ -202,6 +203,11 @@ function markUnread({ seq }) {
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
   unreadFrom(seq);
   announce("Unread from here");
+}
+
+/** Only what is to be unread again can be too fast; what was read is told again without a word. */
+function notMarked({ code, message }) {
+  if (code === "too_fast") announce(`Not done: ${message}`);
 }
 
 /** This person has read a room elsewhere, or wants to have it unread. */
