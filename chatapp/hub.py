@@ -22,6 +22,7 @@ from chatapp.bus import (
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
+    TurningBack,
     Typing,
 )
 from chatapp.config import Config
@@ -187,6 +188,8 @@ class Hub:
                 self._show_typing(notice.room, notice.who)
             case ReadUpTo():
                 self._show_read(notice)
+            case TurningBack():
+                self._turn_back(notice)
             case PresenceChanged():
                 self.presence.rang(notice.room)
             case RoomsChanged():
@@ -211,6 +214,14 @@ class Hub:
         self.bus.publish(notice)
         self._show_read(notice, but)
 
+    def turning_back(self, room: Room, person: str, seq: int) -> None:
+        """Have no connection of the person, in whatever process, keep any more what it told before of what
+        follows `seq`. Never switches: who asks the journal behind this comes behind what was handed to it.
+        """
+        notice = TurningBack(room.id, person, seq)
+        self.bus.publish(notice)
+        self._turn_back(notice)
+
     def rooms_changed(self, *people: str) -> None:
         """Tell `people`, author ids, that their list of rooms has changed."""
         self._rooms_changed(RoomsChanged(list(people)))
@@ -231,9 +242,8 @@ class Hub:
             room.tell("typing", frames.typing(room_id, who), lambda reader: reader.identity.id != who.id)
 
     def _show_read(self, notice: ReadUpTo, but: Outlet | None = None) -> None:
-        if notice.back:
-            for connection in self.heartbeat.of(notice.person):
-                connection.turned_back(notice.room, notice.seq)
+        if notice.back:  # once more: what was told while the journal was asked
+            self._turn_back(TurningBack(notice.room, notice.person, notice.seq))
         room = self.rooms.get(notice.room)
         if room is not None:
             data = frames.read(notice.room, notice.seq, notice.back)
@@ -242,6 +252,10 @@ class Hub:
                 data,
                 lambda reader: reader.identity.id == notice.person and reader.outlet is not but,
             )
+
+    def _turn_back(self, notice: TurningBack) -> None:
+        for connection in self.heartbeat.of(notice.person):
+            connection.turned_back(notice.room, notice.seq)
 
     def _tell_renamed(self, person: Person) -> None:
         self.presence.renamed(person.id, person.name)

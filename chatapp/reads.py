@@ -31,6 +31,9 @@ def mark(
         hub.limiter.turning_back(identity)
     elif not hub.limiter.reading(room_id, identity):
         return
+    if back:
+        # Before the journal is asked: what a timer hands to it meanwhile would come behind this.
+        hub.turning_back(room, identity.id, seq)
     request = MarkRead(room.id, identity.id, seq, identity, room.rights.number, back)
     hub.read(room, identity.id, hub.journal.ask(request), but, back=back)
 
@@ -80,7 +83,7 @@ class Reads:
         mark(self._hub, self._who(), room_id, seq, back=True, but=but)
 
     def turned_back(self, room_id: int, seq: int) -> None:
-        """That was kept: what was told here before and is not kept yet is not to come behind it."""
+        """What was told here before and is not kept yet is not to come behind it."""
         self._unkept.pop(room_id, None)
         self._told[room_id] = min(seq, self._told.get(room_id, 0))
 

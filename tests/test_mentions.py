@@ -14,6 +14,7 @@ from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
 from tests.raw_socket import problem
 from tests.servers import Server
+from tests.test_storage_faults import locked
 
 
 def listed(person: Person, room: int) -> dict[str, Any]:
@@ -170,6 +171,38 @@ def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Serv
         assert int(answer.headers["Retry-After"]) >= 1
         error = here.expect(lambda frame: frame["type"] == "error")
         assert (error["code"], error["re"], error["room"]) == ("too_fast", "read", room)
+
+
+def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(one_worker: Server) -> None:
+    def figure(name: str) -> float:
+        page = httpx.get(f"{one_worker.url}/metrics").text
+        return float(
+            next(line for line in page.splitlines() if line.startswith(f"chatapp_{name}{{")).split()[1]
+        )
+
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        for _ in range(3):
+            ada.say(room, "hello")
+        here, there = (stack.enter_context(closing(grace.socket())) for _ in range(2))
+        here.join(room)
+        there.join(room)
+        here.send({"type": "read", "room": room, "seq": 1})
+        eventually(lambda: counts(grace, room) == (2, 0), "kept at once")
+        here.send({"type": "read", "room": room, "seq": 3})
+        there.expect(lambda frame: frame["type"] == "read" and frame["seq"] == 3)  # and not kept yet
+        followed = figure("connections")
+        with locked(one_worker.instance / "chat.db"):
+            writer = stack.enter_context(closing(ada.socket()))
+            writer.send({"type": "send", "room": room, "body": "later", "client_id": "later"})
+            there.send({"type": "read", "room": room, "seq": 1, "unread": True})
+            eventually(lambda: figure("journal_queue") >= 1, "it waits behind the message")
+            here.close()  # what it told and is not kept yet is kept now, if ever
+            eventually(lambda: figure("connections") == followed, "one more, one less")
+        writer.expect(lambda frame: frame["type"] == "ack")
+        ada.say(room, "and last")  # kept behind all that was asked before
+        assert counts(grace, room) == (4, 0)
 
 
 def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -> None:

@@ -11,6 +11,7 @@ from chatapp.bus.notices import (
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
+    TurningBack,
     Typing,
 )
 from chatapp.bus.sqlite import SqliteBus
@@ -26,6 +27,7 @@ __all__ = [
     "PresenceChanged",
     "ReadUpTo",
     "RoomsChanged",
+    "TurningBack",
     "Typing",
     "open_bus",
 ]

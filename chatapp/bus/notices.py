@@ -31,6 +31,14 @@ class ReadUpTo(Struct, frozen=True, tag="read", array_like=True):
     back: bool = False
 
 
+class TurningBack(Struct, frozen=True, tag="turning_back", array_like=True):
+    """What somebody has read of a room behind `seq` is about to be unread again."""
+
+    room: int
+    person: str
+    seq: int
+
+
 class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
     room: int
 
@@ -51,7 +59,7 @@ class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     number: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
+Notice = Committed | Typing | ReadUpTo | TurningBack | PresenceChanged | RoomsChanged | PeopleChanged
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode
