@@ -503,7 +503,7 @@ class _Transaction:
         return post
 
     def _keep_deleted(self, post: Post, original: Row[Any]) -> None:
-        until = min(now() + post.undo_seconds * 1_000_000, 2**63 - 1)
+        until = now() + post.undo_seconds * 1_000_000
         if original.deleted_at is not None and post.undo_seconds:
             statements.take_over(self._connection, original, post.author.id, until)
         elif post.undo_seconds:
