@@ -225,15 +225,20 @@ def checked_form(*fields: str) -> dict[str, str]:
 
 def checked_numbers(field: str) -> list[int]:
     """The numbers of all boxes called `field` that are ticked in a form. Raises BadRequest."""
+    given = checked_boxes(field)
+    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
+        raise BadRequest(f"{field}: whole numbers")
+    return [int(value) for value in given]
+
+
+def checked_boxes(field: str) -> list[str]:
+    """The values of all boxes called `field` that are ticked in a form. Raises BadRequest."""
     try:
         urlencoded = request.mimetype == "application/x-www-form-urlencoded"
         pairs = _pairs() if urlencoded else request.form.items(multi=True)
     except ValueError:
         raise BadRequest("The form is not UTF-8, or has too many fields") from None
-    given = [value for name, value in pairs if name == field]
-    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
-        raise BadRequest(f"{field}: whole numbers")
-    return [int(value) for value in given]
+    return [value for name, value in pairs if name == field]
 
 
 def _urlencoded() -> dict[str, str]:

@@ -4,6 +4,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import sqlite3
 import struct
 import time
@@ -445,6 +446,42 @@ def test_the_form_of_the_page_sends_words_and_files_at_once(mary: Member, grace:
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     assert problem(mary.http.post(f"/chats/{room}/", content=nameless, headers=form)) == "bad_request"
     assert len(grace.read(room, after=1)["messages"]) == 3
+
+
+def test_files_whose_words_are_refused_stay_attached_and_go_out_with_the_next_try(
+    mary: Member, grace: Person
+) -> None:
+    room = mary.make_room()
+    refused, html = {"body": "x" * 5000}, {"Accept": "text/html"}
+    two = [("files", ("one.txt", b"1")), ("files", ("two & <b>.png", picture()))]
+    page = mary.http.post(f"/chats/{room}/", data=refused, files=two, headers=html)
+    assert page.status_code == 413
+    assert "two &amp; &lt;b&gt;.png</bdi> is attached" in page.text
+    box = re.compile(r'name="attached" value="(\w+)" checked')
+    attached = box.findall(page.text)
+    assert len(attached) == 2
+    more = mary.http.post(
+        f"/chats/{room}/",
+        data={**refused, "attached": attached},
+        files=[("files", ("three.txt", b"3"))],
+        headers=html,
+    )
+    assert (box.findall(more.text)[:2], len(box.findall(more.text))) == (attached, 3)
+    # Half of them may be refused, others kept already.
+    half = [("files", ("four.txt", b"4")), ("files", ("nothing.txt", b""))]
+    page = mary.http.post(f"/chats/{room}/", data={"body": "words"}, files=half, headers=html)
+    assert (page.status_code, len(box.findall(page.text))) == (400, 1)
+    # One was unticked. What is not theirs to send is no more theirs here than elsewhere.
+    page = mary.http.post(
+        f"/chats/{room}/", data={"body": "", "attached": [attached[1], "no such file"]}, headers=html
+    )
+    assert (page.status_code, box.findall(page.text)) == (400, attached[1:])
+    done = mary.http.post(f"/chats/{room}/", data={"body": "", "attached": attached[1:]})
+    assert done.status_code == 303
+    (told,) = [each for each in grace.read(room, after=0)["messages"] if each.get("files")]
+    assert [(file["id"], file["name"]) for file in told["files"]] == [(attached[1], "two & <b>.png")]
+    page = mary.http.post(f"/chats/{room}/", data={**refused, "attached": attached}, headers=html)
+    assert box.findall(page.text) == attached[:1]  # the other is sent
 
 
 # -- hostile -----------------------------------------------------------------------------------------------------

@@ -45,7 +45,14 @@ def keep(connection: Connection, request: KeepFile, at: int) -> None:
 
 def claimed(connection: Connection, room: int, person: str, wanted: Sequence[Attachment]) -> list[File]:
     """What `person` sent to the room and no message has yet, as `wanted`. Raises BadRequest."""
-    ids = [each.id for each in wanted]
+    found = {file.id: file for file in unsent(connection, room, person, [each.id for each in wanted])}
+    if len(found) < len(wanted):
+        raise BadRequest("There is no such file of yours in this room (any more), or it is sent already")
+    return [structs.replace(found[each.id], alt=each.alt) for each in wanted]
+
+
+def unsent(connection: Connection, room: int, person: str, ids: Collection[str]) -> list[File]:
+    """Those of `ids` that `person` sent to the room and no message has yet, the oldest first."""
     query = select(
         _COLUMNS.id, _COLUMNS.name, _COLUMNS.type, _COLUMNS.size, _COLUMNS.width, _COLUMNS.height
     ).where(
@@ -54,10 +61,7 @@ def claimed(connection: Connection, room: int, person: str, wanted: Sequence[Att
         _COLUMNS.person_id == person,
         _COLUMNS.seq.is_(None),
     )
-    found = {row.id: File(*row) for row in connection.execute(query)}
-    if len(found) < len(wanted):
-        raise BadRequest("There is no such file of yours in this room (any more), or it is sent already")
-    return [structs.replace(found[each.id], alt=each.alt) for each in wanted]
+    return [File(*row) for row in connection.execute(query.order_by(_COLUMNS.at))]
 
 
 def give(connection: Connection, room: int, seq: int, files: Sequence[File]) -> None:

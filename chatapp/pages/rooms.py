@@ -24,7 +24,7 @@ from chatapp import (
 )
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import people_reading, reading
+from chatapp.journal import file_statements, people_reading, reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Message
 from chatapp.pages.about import about
@@ -110,16 +110,19 @@ def show_long_polling(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/")
 def say(room_id: int) -> Response:
-    """Keep a message sent by the form and show the room again."""
+    """Keep a message sent by the form and show the room again; `attached`: files that came with it before,
+    when it was refused.
+    """
     intake = uploading.expect(room_id)
     auth.guard_write()
-    form = auth.checked_form("body")
+    form, before = auth.checked_form("body"), auth.checked_boxes("attached")
     try:
         get_hub().check_open()
-        sent: list[Any] = [file.id for file in intake.keep()]
+        sent: list[Any] = [*before, *(file.id for file in intake.keep())]
         posting.post(get_hub(), get_identity(), room_id, Draft(form["body"], files=sent))
     except ChatError as error:
-        return room_page(room_id, error=error, form=form)
+        attached = [*before, *(file.id for file in intake.kept)]
+        return room_page(room_id, error=error, form=form, attached=attached)
     return see_other(url_for("rooms.show", room_id=room_id))
 
 
@@ -155,8 +158,10 @@ def room_page(
     transport: str = "auto",
     error: ChatError | None = None,
     form: dict[str, str] | None = None,
+    attached: Sequence[str] = (),
 ) -> Response:
-    """The page of one room; `error`: what refused its `form`, which is shown filled in again.
+    """The page of one room; `error`: what refused its `form`, which is shown filled in again, with the files
+    (ids) that came along.
 
     Raises Forbidden, NoSuchRoom.
     """
@@ -193,6 +198,7 @@ def room_page(
         ),
         body_limit=hub.config.body_limit,
         files=_files(),
+        attached=_unsent(room, attached),
         description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
         error=str(error) if error else None,
@@ -237,6 +243,14 @@ def _files() -> dict[str, int] | None:
     if not identity.known or files.refusal(hub, identity):
         return None
     return {"most": posting.FILES_LIMIT, "limit": hub.config.file_limit}
+
+
+def _unsent(room: Room, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those files of `ids` that can still go out with a message of who asks. Switches where there are any."""
+    if not ids:
+        return []
+    found = get_hub().journal.read(file_statements.unsent, room.id, get_identity().id, ids)
+    return [_plain(file) for file in found]
 
 
 def _check_not_banned() -> None:

@@ -213,7 +213,7 @@ def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: in
     page: Page = person("ada", java_script_enabled=False)
     page.goto(f"/chats/{board}/")
     expect(page.get_by_role("button", name="Attach files")).to_be_hidden()
-    files = page.get_by_label("Files", exact=True)
+    files = page.get_by_role("button", name="Files", exact=True)
     files.set_input_files(
         [
             {"name": "harbour.jpg", "mimeType": "image/jpeg", "buffer": picture()},
@@ -226,3 +226,13 @@ def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: in
     page.get_by_role("textbox", name="Message").fill("only words")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#messages .words")).to_have_text(["", "only words"])
+
+    files.set_input_files([{"name": "later.txt", "mimeType": "text/plain", "buffer": b"not lost"}])
+    page.get_by_role("textbox", name="Message").fill("x" * 4001)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("4000")
+    expect(page.get_by_role("checkbox", name="later.txt is attached")).to_be_checked()
+    page.get_by_role("textbox", name="Message").fill("shorter")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("link", name="later.txt")).to_be_visible()
+    expect(page.locator("#messages .words").last).to_have_text("shorter")
