@@ -74,7 +74,7 @@ class Hub:
         self.turnstile = Turnstile()  # for requests that waited
         self._marking = Turnstile()  # for what is about to be told: it waits for no queue of those
         self.uploads = Uploads(config.path("uploads"))
-        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
+        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import create_engine
 
-from chatapp import models
+from chatapp import file_types, models
 from chatapp.collection import KEPT_SECONDS, collect
 from chatapp.errors import BadRequest
 from chatapp.journal import Journal
@@ -51,8 +51,12 @@ WEBM = (
 
 
 def picture(form: str = "PNG", size: tuple[int, int] = (60, 40), **save: Any) -> bytes:
+    return encoded(Image.new("RGB", size, (200, 30, 30)), form, **save)
+
+
+def encoded(image: Image.Image, form: str, **save: Any) -> bytes:
     data = io.BytesIO()
-    Image.new("RGB", size, (200, 30, 30)).save(data, form, **save)
+    image.save(data, form, **save)
     return data.getvalue()
 
 
@@ -307,6 +311,34 @@ def test_a_thumbnail_is_small_the_right_way_up_says_nothing_more_and_is_made_ane
     (lost,) = (server.instance / "uploads").rglob(f"{sha256(turned()).hexdigest()}.webp")
     lost.unlink()
     assert thumbnail(mary, room, kept["id"]).content == found.content
+
+
+@pytest.mark.parametrize(
+    "width", [600, 5000], ids=["small", "large"]
+)  # beyond 2,560 Pillow scales in two steps
+def test_a_thumbnail_of_sixteen_bits_of_grey_looks_as_the_picture_does(width: int, tmp_path: Path) -> None:
+    half = width // 2
+    image = Image.frombytes("I;16", (width, 40), (bytes(2 * half) + b"\x00\x80" * half) * 40)
+    (tmp_path / "grey").write_bytes(encoded(image, "PNG", transparency=0xFFFF))
+    look = file_types.look(str(tmp_path / "grey"), "grey.png", str(tmp_path / "small"))
+    assert look == file_types.Look("image/png", width, 40)
+    with Image.open(tmp_path / "small") as small:
+        right = small.convert("RGB").getpixel((small.width * 3 // 4, small.height // 2))
+    assert right == pytest.approx((128, 128, 128), abs=2)
+
+
+def test_a_jpeg_is_decoded_where_what_it_holds_of_itself_meanwhile_is_not_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 400 * 300 * 3
+    monkeypatch.setattr(file_types, "COEFFICIENTS", most)
+    for number, (mode, sampling, shown) in enumerate(
+        [("RGB", 0, True), ("CMYK", 2, True), ("CMYK", 0, False), ("L", 0, True)]
+    ):
+        path = tmp_path / str(number)
+        path.write_bytes(encoded(Image.new(mode, (400, 300)), "JPEG", progressive=True, subsampling=sampling))
+        look = file_types.look(str(path), "x.jpg", str(path.with_suffix(".webp")))
+        assert (look.width == 400) == shown, (mode, sampling)
 
 
 def test_the_same_content_lies_there_once_under_its_hash_and_only_for_the_server(
