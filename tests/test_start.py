@@ -227,6 +227,17 @@ def test_a_file_of_the_instance_that_this_user_may_not_write_is_named(name: str,
     assert str(copied / name) in the_one_line(said)
 
 
+@pytest.mark.parametrize("name", ["search.db.lock", "uploads/", "uploads/lock", "uploads/ab/"])
+def test_what_only_searches_and_files_write_is_looked_at_on_start_as_well(name: str, copied: Path) -> None:
+    path = copied / name
+    path.parent.mkdir(exist_ok=True)
+    path.mkdir() if name.endswith("/") else path.touch()
+    path.chmod(0o500 if name.endswith("/") else 0o400)
+    status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
+    assert status != 0
+    assert f"{path} cannot be written to" in the_one_line(said)
+
+
 def test_three_workers_that_cannot_start_say_it_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, said = attempt(Server(tmp_path / "file" / "instance", workers=3), "gunicorn")
