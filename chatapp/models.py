@@ -156,6 +156,17 @@ class File(Base):
     at: Mapped[int] = mapped_column(BigInteger)
 
 
+class Content(Base):
+    """What lies in the folder of uploads, from when a file has it until it was collected."""
+
+    __tablename__ = "contents"
+
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
 class Read(Base):
     """How far a person has read a room."""
 

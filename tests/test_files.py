@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import secrets
 import sqlite3
 import struct
 import time
@@ -25,9 +26,9 @@ from sqlalchemy import create_engine
 from chatapp import file_types, models
 from chatapp.collection import KEPT_SECONDS, collect
 from chatapp.errors import BadRequest
-from chatapp.journal import Journal
+from chatapp.journal import Journal, file_statements
 from chatapp.journal.connections import engine_options, listen
-from chatapp.journal.requests import Attachment, Clear, KeepFile, MakeRoom, Post, Prune
+from chatapp.journal.requests import Attachment, Clear, DropRoom, KeepFile, MakeRoom, Post, Prune
 from chatapp.message import Author, File
 from chatapp.permissions import SYSTEM
 from chatapp.text import file_name
@@ -679,6 +680,12 @@ class Keeper:
         self.journal.ask(KeepFile(self.room, kept, arriving.digest, SYSTEM, 0))
         return arriving.digest
 
+    def keep_one(self, content: str) -> str:
+        """Another file with that content: its id."""
+        file = secrets.token_hex(8)
+        self.keep(file, content)
+        return file
+
     def post(self, *files: str, **fields: Any) -> int:
         attached = tuple(Attachment(file) for file in files)
         answer = self.journal.ask(Post(self.room, Author.of(SYSTEM), files=attached, **fields))
@@ -733,6 +740,52 @@ def test_where_a_deletion_has_no_undo_what_is_known_of_its_files_goes_with_it(tm
         assert "plan.txt" not in "\n".join(database.iterdump())
     assert keeper.collect(KEPT_SECONDS + 60) == 1
     assert not keeper.there(digest)
+
+
+def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+
+    def total() -> int:
+        found: int = keeper.journal.read(file_statements.total)
+        return found
+
+    keeper.post(kind="delete", of=keeper.post(keeper.keep_one("plan")), forced=True)  # without undo
+    keeper.post(keeper.keep_one("cleared"))
+    keeper.journal.ask(Clear(keeper.room))
+    other, keeper.room = keeper.room, keeper.journal.ask(MakeRoom("dropped"))
+    for name in ("dropped", "plan"):  # of the second there is one already
+        keeper.post(keeper.keep_one(name))
+    keeper.journal.ask(DropRoom(keeper.room))
+    keeper.room = other
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        assert database.execute("SELECT count(*) FROM files").fetchone() == (0,)
+    assert total() == len("plan" + "cleared" + "dropped")
+    keeper.keep_one("cleared")
+    assert total() == len("plan" + "cleared" + "dropped")
+    assert keeper.collect(KEPT_SECONDS - 60) == 0
+    assert total() == len("plan" + "cleared" + "dropped")
+    os.unlink(keeper.uploads.content(sha256(b"plan").hexdigest()))  # lost, or removed and then killed
+    keeper.collect(KEPT_SECONDS + 60)
+    assert total() == 0
+    keeper.keep_one("plan")
+    assert total() == len("plan")
+
+
+def test_what_comes_again_while_its_content_is_forgotten_counts(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    keeper.post(keeper.keep_one("plan"))
+    keeper.journal.ask(Clear(keeper.room))
+    os.unlink(keeper.uploads.content(sha256(b"plan").hexdigest()))
+    missing = keeper.uploads.missing
+
+    def found(digests: Any) -> list[str]:
+        gone = missing(digests)
+        keeper.keep_one("plan")  # now it comes again
+        return gone
+
+    keeper.uploads.missing = found  # type: ignore[method-assign]
+    keeper.collect(0)
+    assert keeper.journal.read(file_statements.total) == len("plan")
 
 
 def test_what_comes_again_while_it_is_collected_stays(tmp_path: Path) -> None:

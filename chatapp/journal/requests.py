@@ -414,6 +414,12 @@ class CollectFiles(Struct, frozen=True):
     before: int
 
 
+class ForgetContents(Struct, frozen=True):
+    """Of the folder of uploads `digests` are gone, where no file has them by now."""
+
+    digests: tuple[str, ...]
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -441,6 +447,7 @@ Request = (
     | NoteGuest
     | KeepFile
     | CollectFiles
+    | ForgetContents
     | PeopleRequest
 )
 

@@ -38,6 +38,7 @@ from chatapp.journal.requests import (
     Commit,
     Deeds,
     DropRoom,
+    ForgetContents,
     ForgetDeleted,
     Impose,
     KeepFile,
@@ -125,7 +126,7 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, PeopleRequest)
+        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, PeopleRequest)
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -195,6 +196,8 @@ class _Transaction:
                     return self._keep_file(self._room(request.room), request)
                 case CollectFiles():
                     return file_statements.collect(self._connection, request.files, request.before)
+                case ForgetContents():
+                    return file_statements.forget_contents(self._connection, request.digests)
                 case Erase():
                     return self._erase(request)
                 case SignUp():
