@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers on one core, clients on another, the load client built from load.c."""
+"""What the single benchmarks share: servers on one core, clients on another."""
 
 import http.client
 import json
@@ -6,7 +6,6 @@ import math
 import os
 import re
 import resource
-import shutil
 import signal
 import statistics
 import subprocess
@@ -62,20 +61,6 @@ def check_readers(readers: int) -> None:
 
 
 @contextmanager
-def built_load_client() -> Iterator[Path]:
-    """load.c, compiled into a temporary folder."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    needed = "a C compiler and zlib are needed (on Debian: apt-get install gcc libc6-dev zlib1g-dev)"
-    if compiler is None:
-        raise RigError(needed)
-    with tempfile.TemporaryDirectory(prefix="chat-load-") as folder:
-        program = Path(folder, "load")
-        if subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "load.c"), "-lz"]).returncode:
-            raise RigError(f"load.c cannot be compiled, see above; {needed}")
-        yield program
-
-
-@contextmanager
 def chatapp(core: int, **settings: str) -> Iterator[Running]:
     """Our server as it comes, one worker, a new instance folder; only the rate limits are out of the way.
 
@@ -89,15 +74,6 @@ def chatapp(core: int, **settings: str) -> Iterator[Running]:
         environ.update(settings)
         with gunicorn("wsgi:app", CHECKOUT, environ, core) as server:
             yield server
-
-
-@contextmanager
-def plain_loop(core: int) -> Iterator[Running]:
-    """The peer, on gunicorn's gevent worker as well."""
-    with gunicorn(
-        "flask_sock_loop:app", HERE / "peers", dict(os.environ), core, "--worker-connections", "20000"
-    ) as server:
-        yield server
 
 
 @contextmanager
@@ -213,23 +189,6 @@ def flask(server: Running, *arguments: str) -> str:
     if done.returncode:
         raise RigError(f"flask {' '.join(arguments)}: {done.stderr}")
     return done.stdout
-
-
-def body(size: int) -> str:
-    """A message of `size` characters as the load client wants it: with a place for its number."""
-    mark = "~%d~ "
-    text = "the quick brown fox jumps over the lazy dog " * (size // 40 + 1)
-    return mark + text[: size - len("~0123456789~ ")]
-
-
-def run_load(program: Path, server: Running, *arguments: str) -> dict[str, Any]:
-    """Run the load client to its end; what it measured."""
-    command = [str(program), "--port", str(server.port), "--watch", str(server.worker), *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise RigError("the load client gave up, see above")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
 
 
 def fsync_ms(count: int = 50) -> float:

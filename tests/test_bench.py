@@ -1,0 +1,411 @@
+"""The bench: its load client believes no server that loses, doubles or changes; its table tells what was measured."""
+
+import base64
+import hashlib
+import json
+import os
+import socket
+import struct
+import threading
+
+import pytest
+
+from benchmarks.bench import table
+from benchmarks.bench.client import CLIENT_LIMIT, Client, Refused, arguments, build, sound
+from benchmarks.bench.results import Key, Results
+from benchmarks.bench.scenario import text
+from benchmarks.bench.table import Row
+
+WEBSOCKETS = {"transport": "websocket", "path": "/", "speak": "websocket", "speak_path": "/"}
+SHORT = {"seconds": 0.2, "warmup": 0, "patience": 2, "text": text()}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    core = max(os.sched_getaffinity(0))
+    return Client(build(tmp_path_factory.mktemp("bench")), core)
+
+
+class Crooked:
+    """A server that sends what comes by a WebSocket on to everybody, each as `deliver(reader, number, frame)` has
+    it: a list of frames, empty for none. `pieces`: three bytes at a time.
+    """
+
+    def __init__(self, deliver=lambda reader, number, frame: [frame], pieces=False):
+        self._deliver, self._pieces = deliver, pieces
+        self._clients, self._number = [], 0
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in self._clients:
+            each.close()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            stream = sock.makefile("rb")
+            head = b"".join(iter(stream.readline, b"\r\n")).decode()
+            key = head.partition("Sec-WebSocket-Key: ")[2].partition("\r")[0]
+            digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+            accept = base64.b64encode(digest).decode()
+            sock.sendall(
+                f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+            )
+            with self._lock:
+                self._clients.append(sock)
+            while True:
+                self._publish(read_frame(stream))
+        except (OSError, ValueError, struct.error):
+            pass
+
+    def _publish(self, payload):
+        with self._lock:
+            number, self._number = self._number, self._number + 1
+            for reader, sock in enumerate(self._clients):
+                data = b"".join(frame(each) for each in self._deliver(reader, number, payload))
+                if self._pieces:
+                    for at in range(0, len(data), 3):
+                        sock.sendall(data[at : at + 3])
+                else:
+                    sock.sendall(data)
+
+
+def read_frame(stream):
+    """The text of one masked frame of a client."""
+    first, second = struct.unpack("!BB", stream.read(2))
+    if first != 0x81 or not second & 0x80:
+        raise ValueError
+    size = second & 0x7F
+    if size == 126:
+        (size,) = struct.unpack("!H", stream.read(2))
+    mask = stream.read(4)
+    return bytes(byte ^ mask[at % 4] for at, byte in enumerate(stream.read(size)))
+
+
+def frame(payload):
+    if len(payload) < 126:
+        return struct.pack("!BB", 0x81, len(payload)) + payload
+    if len(payload) < 65536:
+        return struct.pack("!BBH", 0x81, 126, len(payload)) + payload
+    return struct.pack("!BBQ", 0x81, 127, len(payload)) + payload
+
+
+def run(client, server, **words):
+    return client.run(server.port, [], {**SHORT, **words})
+
+
+def fan_out(client, server, **words):
+    told = {**WEBSOCKETS, "readers": 3, "speakers": 1, "in_flight": 4, **words}
+    return run(client, server, **told)
+
+
+# -- the load client: what it counts
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(50, False), (50, True), (130, True), (3000, False)])
+def test_every_reader_has_every_message_and_they_are_counted(client, size, pieces):
+    with Crooked(pieces=pieces) as server:
+        result = fan_out(client, server, text=text(size))
+    assert result["deliveries"] > 0
+    assert abs(result["deliveries"] - 3 * result["messages"]) <= 3 * 4  # those in flight at both ends
+    assert 0 < result["p50_ms"] <= result["p99_ms"]
+
+
+def test_a_frame_of_more_than_64_kilobytes_is_read(client):
+    with Crooked(lambda reader, number, payload: [payload + b" " * 70_000]) as server:
+        assert fan_out(client, server)["deliveries"] > 0
+
+
+def test_other_frames_between_the_messages_are_passed_over(client):
+    with Crooked(lambda reader, number, payload: [b'{"type":"presence"}', payload]) as server:
+        assert fan_out(client, server)["deliveries"] > 0
+
+
+# -- the load client: what it refuses
+
+
+def lost(reader, number, payload):
+    return [] if (reader, number) == (1, 5) else [payload]
+
+
+def doubled(reader, number, payload):
+    return [payload, payload] if (reader, number) == (1, 5) else [payload]
+
+
+class Swapping:
+    """Gives one reader two messages in the wrong order."""
+
+    def __init__(self):
+        self._held = None
+
+    def __call__(self, reader, number, payload):
+        if (reader, number) == (1, 1):
+            self._held = payload
+            return []
+        return [payload, self._held] if (reader, number) == (1, 2) else [payload]
+
+
+def changed(reader, number, payload):
+    return [payload.replace(b"quick", b"quack")] if number == 5 else [payload]
+
+
+def cut(reader, number, payload):
+    return [payload[:-1]] if number == 5 else [payload]
+
+
+def of_another_room(reader, number, payload):
+    return [payload.replace(b"~00000.", b"~00001.")] if number == 5 else [payload]
+
+
+@pytest.mark.parametrize(
+    ("deliver", "said"),
+    [
+        (lost, "got message 6 where 5 was due: lost"),
+        (doubled, "got message 5 where 6 was due: doubled"),
+        (Swapping(), "got message 2 where 1 was due: lost or out of order"),
+        (changed, "got message 5, but not as it was sent"),
+        (cut, "got message 5, but not as it was sent"),
+        (of_another_room, "got message 5 of log 1"),
+    ],
+    ids=["lost", "doubled", "out of order", "changed", "cut", "of another room"],
+)
+def test_a_server_that_does_not_deliver_as_it_should_is_refused(client, deliver, said):
+    with Crooked(deliver) as server, pytest.raises(Refused, match=said):
+        fan_out(client, server)
+
+
+def test_a_last_message_that_never_comes_is_refused(client):
+    def until(reader, number, payload):
+        return [payload] if number < 20 or reader != 1 else []
+
+    with Crooked(until) as server, pytest.raises(Refused, match="nothing has come for|not all messages"):
+        fan_out(client, server, patience=0.5, seconds=1)
+
+
+def test_a_message_that_nobody_sent_is_refused(client):
+    def early(reader, number, payload):
+        coming = payload[:7] + b"%010d" % (number + 1) + payload[17:]
+        return [payload, coming] if number == 5 else [payload]
+
+    with Crooked(early) as server, pytest.raises(Refused, match="got message 6, which was not sent"):
+        fan_out(client, server, in_flight=1)
+
+
+def test_a_server_whose_own_numbers_have_a_gap_is_refused(client):
+    def numbered(reader, number, payload):
+        return [b'{"seq":%d,"body":"%s"}' % (number + (number > 5), payload)]
+
+    with Crooked(numbered) as server, pytest.raises(Refused, match="the server's number 7 after 5"):
+        fan_out(client, server, seq='"seq":')
+
+
+def test_an_ack_that_is_not_the_one_that_is_due_is_refused(client):
+    def skipping(reader, number, payload):
+        return [] if number == 5 else [payload]
+
+    with (
+        Crooked(skipping) as server,
+        pytest.raises(Refused, match="ack for message 6 where that for 5 was due"),
+    ):
+        run(client, server, speak="websocket", speak_path="/", speakers=1, in_flight=4, ack="~")
+
+
+def test_a_client_at_its_limit_is_not_believed():
+    assert sound({"client_cpu": CLIENT_LIMIT - 0.01})
+    with pytest.raises(Refused, match="at its limit"):
+        sound({"client_cpu": CLIENT_LIMIT})
+
+
+# -- the load client: HTTP
+
+
+class Answering:
+    """A server that answers each request on a connection with what `answer(request line)` gives."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        try:
+            stream = sock.makefile("rb")
+            while head := b"".join(iter(stream.readline, b"\r\n")):
+                for piece in self._answer(head.decode().partition("\r")[0]):
+                    sock.sendall(piece)
+        except OSError:
+            pass
+
+
+def chunked(content, size):
+    pieces = [content[at : at + size] for at in range(0, len(content), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+def message(number, log=0):
+    return b'{"seq":%d,"body":"~%05d.%010d~ %s"}' % (number + 1, log, number, text().encode())
+
+
+def held(client, server, count, **words):
+    """Keep two readers until both have `count` messages."""
+    with client.hold(server.port, {"readers": 2, "text": text(), **words}) as readers:
+        readers.wait_for(count, 10)
+
+
+@pytest.mark.parametrize("size", [7, 1000], ids=["small chunks", "large chunks"])
+def test_polls_follow_the_cursor_of_each_answer(client, size):
+    def answer(line):
+        cursor = int(line.partition("after=")[2].partition(" ")[0])
+        if cursor == 9:
+            threading.Event().wait()  # nothing more comes
+        batch = b"" if cursor < 0 else b",".join([message(cursor), message(cursor + 1), message(cursor + 2)])
+        after = 0 if cursor < 0 else cursor + 3
+        content = b'{"messages":[%s],"cursor":%d}' % (batch, after)
+        if after % 2:
+            return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content), content]
+        return [
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            chunked(content, size),
+            b"0\r\n\r\n",
+        ]
+
+    words = {"transport": "poll", "first_path": "/?after=-1", "path": "/?after=%c", "cursor": '"cursor":'}
+    with Answering(answer) as server:
+        held(client, server, 9, **words)
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 7, 1000], ids=["no chunks", "single bytes", "small chunks", "large chunks"]
+)
+def test_an_event_stream_is_read_however_it_is_cut(client, size):
+    events = b"retry: 10\n\n" + b"".join(
+        b"id: %d\nevent: message\ndata: %s\n\n" % (number + 1, message(number)) for number in range(20)
+    )
+
+    def answer(line):
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        body = chunked(events, size) if size else events
+        yield head + (b"Transfer-Encoding: chunked\r\n\r\n" if size else b"\r\n")
+        yield from (body[at : at + 11] for at in range(0, len(body), 11))
+        threading.Event().wait()
+
+    with Answering(answer) as server:
+        held(client, server, 20, transport="stream", path="/", ready="retry:", seq='"seq":')
+
+
+def test_a_page_without_what_it_should_have_is_refused(client):
+    def answer(line):
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsorry"]
+
+    with Answering(answer) as server, pytest.raises(Refused, match="a page without the last message"):
+        run(client, server, readers=2, transport="page", ready="the last message")
+
+
+def test_an_error_is_refused_whatever_it_is(client):
+    def answer(line):
+        return [b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"]
+
+    with Answering(answer) as server, pytest.raises(Refused, match="503"):
+        run(client, server, readers=2, transport="page", ready="x")
+
+
+def test_options_are_written_as_the_program_has_them():
+    told = arguments({"first_path": "/x", "hold": True, "seq": None, "come_back": False, "readers": 3})
+    assert told == ["--first-path", "/x", "--hold", "--readers", "3"]
+
+
+# -- results
+
+
+def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path):
+    path, conditions = tmp_path / "run.jsonl", {"commit": "abc"}
+    results = Results(path, conditions)
+    results.add(Key("kept", "ours", 0), {"rate": 1})
+    results.add(Key("kept", "ours", 1), {"refused": "the load client was at its limit"})
+    with path.open("a") as file:
+        file.write('{"scenario": "kept", "lane": "ours", "repet')  # cut in the middle
+
+    again = Results(path, conditions)
+    assert again.has(Key("kept", "ours", 0))
+    assert not again.has(Key("kept", "ours", 1)), "what was refused is measured again"
+    assert not again.has(Key("kept", "ours", 2))
+    again.add(Key("kept", "ours", 1), {"rate": 2})
+    assert Results(path, conditions).of("kept", "ours") == [{"rate": 1}, {"rate": 2}]
+
+
+def test_figures_of_other_conditions_are_put_aside_not_mixed(tmp_path):
+    path = tmp_path / "run.jsonl"
+    Results(path, {"commit": "abc"}).add(Key("kept", "ours", 0), {"rate": 1})
+    results = Results(path, {"commit": "def"})
+    assert not results.has(Key("kept", "ours", 0))
+    assert json.loads(results.put_aside.read_text().splitlines()[1])["result"] == {"rate": 1}
+
+
+# -- the table
+
+
+def row(*ratios, **more):
+    return Row("fan-out", list(ratios), [1.0] * len(ratios), peer="nchan", floor=1.0, aim=1.8, **more)
+
+
+def test_a_row_says_what_its_median_meets():
+    assert row(0.5, 2.0, 2.0).verdict == "aim"
+    assert row(0.5, 1.0, 2.0).verdict == "floor"
+    assert row(0.5, 0.9, 2.0).verdict == "MISSED"
+
+
+def test_where_less_is_better_the_limits_are_upper_ones():
+    restart = {"floor": 15, "aim": 5, "fewer": True}
+    assert Row("restart", [4.0], **restart).verdict == "aim"
+    assert Row("restart", [14.0], **restart).verdict == "floor"
+    assert Row("restart", [16.0], **restart).verdict == "MISSED"
+    assert "≤ 15" in table.render([Row("restart", [4.0], **restart)])
+
+
+def test_nothing_is_printed_of_what_was_refused():
+    lines = table.render(
+        [row(2.0, 3.0, refused=["ours: reader 1 got message 5 where 4 was due"])]
+    ).splitlines()
+    assert "REFUSED" in lines[2]
+    assert "3" not in lines[2]
+    assert lines[3] == "REFUSED: fan-out: ours: reader 1 got message 5 where 4 was due"
+
+
+def test_what_was_not_measured_is_no_success():
+    assert Row("fan-out", [], [], floor=1.0).verdict == "REFUSED"
+
+
+def test_a_ratio_is_made_within_a_repetition():
+    assert Row("x", [10, 40], [10, 20]).measured == [1.0, 2.0]
