@@ -194,7 +194,7 @@ def test_a_last_message_that_never_comes_is_refused(client):
     def until(reader, number, payload):
         return [payload] if number < 20 or reader != 1 else []
 
-    with Crooked(until) as server, pytest.raises(Refused, match="nothing has come for|not all messages"):
+    with Crooked(until) as server, pytest.raises(Refused, match=r"nothing has come for|not all messages"):
         fan_out(client, server, patience=0.5, seconds=1)
 
 

@@ -17,7 +17,7 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1"],
     SECRET_KEY="of a benchmark",
     ROOT_URLCONF=__name__,
-    # In this process; the tutorial has Redis, a second one. It drops what is over its capacity, 100 as it comes.
+    # In this process; the tutorial has Redis, a second one. It drops what is over its capacity, else 100.
     CHANNEL_LAYERS={
         "default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
     },
