@@ -90,7 +90,7 @@ class Scenario(ABC):
     def rows(self, results: Results) -> list[Row]: ...
 
     def row(
-        self, results: Results, what: str, ours: Measure, theirs: Measure | None = None, **more: Any
+        self, results: Results, what: str, ours: Measure, theirs: Measure | None = None, /, **more: Any
     ) -> Row:
         """The row of one figure, of all repetitions that ours and theirs have both."""
         mine = results.of(self.name, ours.lane)

@@ -1,6 +1,7 @@
 """One file for each scenario, in the order of the table."""
 
 from benchmarks.bench.scenario import Scenario
+from benchmarks.bench.scenarios.big_log import BigLog
 from benchmarks.bench.scenarios.connects import Connects
 from benchmarks.bench.scenarios.fanout import FanOut
 from benchmarks.bench.scenarios.idle import Idle
@@ -10,6 +11,7 @@ from benchmarks.bench.scenarios.page import Page
 from benchmarks.bench.scenarios.polls import Polls
 from benchmarks.bench.scenarios.restart import Restart
 from benchmarks.bench.scenarios.rooms import Rooms
+from benchmarks.bench.scenarios.search import Search
 from benchmarks.bench.scenarios.workers import Workers
 
 ALL: tuple[type[Scenario], ...] = (
@@ -22,6 +24,8 @@ ALL: tuple[type[Scenario], ...] = (
     Restart,
     Page,
     Rooms,
+    BigLog,
     Workers,
+    Search,
 )
 USUAL = ("fan-out", "polls", "kept")  # what bin/bench measures when it is told nothing

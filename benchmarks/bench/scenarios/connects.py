@@ -1,4 +1,4 @@
-"""New connections: from the TCP connection over the handshake to the first `joined`, one crowd after another."""
+"""New connections: from the TCP connection over the handshake to the first `joined`, a crowd at once."""
 
 from collections.abc import Mapping
 

@@ -23,7 +23,7 @@ class Idle(Scenario):
         return lambda: self._hold(count)
 
     def _hold(self, count: int) -> Result:
-        """Memory beyond that with FEW, so that what the first of them brings into memory counts for nobody."""
+        """Memory beyond that with FEW: what the first of them bring into memory counts for nobody."""
         with ours.serve((self.bench.core,)) as server:
             words = ours.by_websocket(server)
             with self.bench.client.hold(server.port, {**words, "readers": FEW}):

@@ -1,4 +1,4 @@
-"""A restart with everybody connected: until all are back with their cursor, and have what was said meanwhile."""
+"""A restart with everybody connected: until all are back with their cursor, and have what was said since."""
 
 import time
 from collections.abc import Mapping
