@@ -32,14 +32,10 @@ class RigError(Exception):
 
 @dataclass
 class Running:
-    """A server that answers on 127.0.0.1; `worker` is the process id of its one worker.
-
-    `environ`: with which our own commands find its instance folder.
-    """
+    """A server that answers on 127.0.0.1; `worker` is the process id of its one worker."""
 
     port: int
     worker: int
-    environ: dict[str, str]
 
 
 def prepare() -> tuple[int, int]:
@@ -94,19 +90,19 @@ def gunicorn(
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
         try:
-            yield _started(process, log, environ)
+            yield _started(process, log)
         finally:
             _stop(process)
 
 
-def _started(process: "subprocess.Popen[bytes]", log: Any, environ: dict[str, str]) -> Running:
+def _started(process: "subprocess.Popen[bytes]", log: Any) -> Running:
     deadline = time.monotonic() + START_SECONDS
     while True:
         text = _written(log)
         port = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", text)
         worker = re.search(r"Booting worker with pid: (\d+)", text)
         if port and worker and _answers(int(port[1])):
-            return Running(int(port[1]), int(worker[1]), environ)
+            return Running(int(port[1]), int(worker[1]))
         if process.poll() is not None or time.monotonic() > deadline:
             raise RigError(f"a server did not start:\n{_written(log)}")
         time.sleep(0.05)
@@ -166,29 +162,15 @@ def ticks(pids: Sequence[int]) -> int:
 
 def guest(server: Running, name: str) -> str:
     """Become a guest of our server; returns the cookie."""
-    return become(server, name)[1]
-
-
-def become(server: Running, name: str) -> tuple[str, str]:
-    """The same; returns the id and the cookie."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("POST", "/guests", json.dumps({"name": name}), {"Content-Type": "application/json"})
     answer = connection.getresponse()
-    said = answer.read()
+    answer.read()
     connection.close()
     cookie = answer.getheader("Set-Cookie")
     if answer.status != 201 or cookie is None:
         raise RigError(f"POST /guests answered {answer.status}")
-    return str(json.loads(said)["id"]), cookie.partition(";")[0]
-
-
-def flask(server: Running, *arguments: str) -> str:
-    """What a command of ours says, beside our server."""
-    command = [str(Path(sys.executable).with_name("flask")), *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, env=server.environ, capture_output=True, text=True)
-    if done.returncode:
-        raise RigError(f"flask {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
+    return cookie.partition(";")[0]
 
 
 def fsync_ms(count: int = 50) -> float:

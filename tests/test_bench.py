@@ -11,9 +11,10 @@ import threading
 import pytest
 
 from benchmarks.bench import table
+from benchmarks.bench.__main__ import measure
 from benchmarks.bench.client import CLIENT_LIMIT, Client, Refused, arguments, build, sound
 from benchmarks.bench.results import Key, Results
-from benchmarks.bench.scenario import text
+from benchmarks.bench.scenario import Measure, Scenario, text
 from benchmarks.bench.table import Row
 
 WEBSOCKETS = {"transport": "websocket", "path": "/", "speak": "websocket", "speak_path": "/"}
@@ -362,7 +363,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path):
     assert not again.has(Key("kept", "ours", 1)), "what was refused is measured again"
     assert not again.has(Key("kept", "ours", 2))
     again.add(Key("kept", "ours", 1), {"rate": 2})
-    assert Results(path, conditions).of("kept", "ours") == [{"rate": 1}, {"rate": 2}]
+    assert Results(path, conditions).of("kept", "ours") == {0: {"rate": 1}, 1: {"rate": 2}}
 
 
 def test_figures_of_other_conditions_are_put_aside_not_mixed(tmp_path):
@@ -371,6 +372,65 @@ def test_figures_of_other_conditions_are_put_aside_not_mixed(tmp_path):
     results = Results(path, {"commit": "def"})
     assert not results.has(Key("kept", "ours", 0))
     assert json.loads(results.put_aside.read_text().splitlines()[1])["result"] == {"rate": 1}
+
+
+# -- who is measured when
+
+
+class Two(Scenario):
+    """Two lanes; the second is refused at its first repetition."""
+
+    name, about, repetitions = "two", "", 2
+
+    def __init__(self):
+        super().__init__(None)
+        self.measured = []
+        self.unsound = True
+
+    def make_lanes(self):
+        return {"ours": lambda: self._measure("ours"), "theirs": lambda: self._measure("theirs")}
+
+    def _measure(self, lane):
+        self.measured.append(lane)
+        if lane == "theirs" and self.unsound:
+            self.unsound = False
+            raise Refused("the load client was at its limit")
+        return {"rate": 2.0 if lane == "ours" else 1.0}
+
+    def rows(self, results):
+        return [
+            self.row(results, "rate", Measure("ours", ("rate",)), Measure("theirs", ("rate",)), floor=1.0)
+        ]
+
+
+def test_lanes_are_measured_in_turns_and_who_is_first_changes(tmp_path):
+    scenario = Two()
+    measure([scenario], Results(tmp_path / "run.jsonl", {}), None)
+    assert scenario.measured == ["ours", "theirs", "theirs", "ours"]
+
+
+def test_what_was_refused_is_said_and_is_all_that_is_measured_again(tmp_path):
+    path, scenario = tmp_path / "run.jsonl", Two()
+    measure([scenario], Results(path, {}), None)
+    (told,) = scenario.rows(Results(path, {}))
+    assert told.verdict == "REFUSED"
+    assert told.refused == ["theirs: the load client was at its limit"]
+
+    scenario.measured.clear()
+    results = Results(path, {})
+    measure([scenario], results, None)
+    assert scenario.measured == ["theirs"]
+    (told,) = scenario.rows(results)
+    assert (told.verdict, told.measured) == ("floor", [2.0, 2.0])
+
+
+def test_a_repetition_that_one_of_both_has_not_is_in_no_ratio(tmp_path):
+    results, scenario = Results(tmp_path / "run.jsonl", {}), Two()
+    results.add(Key("two", "ours", 1), {"rate": 9.0})
+    results.add(Key("two", "ours", 0), {"rate": 2.0})
+    results.add(Key("two", "theirs", 0), {"rate": 1.0})
+    (told,) = scenario.rows(results)
+    assert told.measured == [2.0]
 
 
 # -- the table

@@ -10,10 +10,11 @@ Exit status: 0, all floors are met; 1, one is missed; 2, a measurement was refus
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bench import machine, scenarios, table
+from benchmarks.bench import machine, quick, scenarios, table
 from benchmarks.bench.client import Client, Refused, build
 from benchmarks.bench.machine import CHECKOUT, Unfit
 from benchmarks.bench.results import Key, Results
@@ -48,12 +49,22 @@ def measure_one(scenario: Scenario, key: Key, results: Results) -> None:
     )
 
 
+def quickly(bench: Bench, load: float, keep: bool) -> int:
+    scenario = quick.Quick(bench)
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(Path(folder, "quick.jsonl"), {})
+        measure([scenario], results, None)
+        if keep:
+            quick.store(scenario.rows(results))
+        return report([scenario], results, machine.describe(), load)
+
+
 def report(chosen: list[Scenario], results: Results, about: dict[str, str], load: float) -> int:
     rows = [row for scenario in chosen for row in scenario.rows(results)]
     print(table.render(rows))
     print()
     for scenario in chosen:
-        said = table.shares(each for lane in scenario.lanes for each in results.of(scenario.name, lane))
+        said = table.shares(results.of(scenario.name, lane) for lane in scenario.lanes)
         if said:
             print(f"{scenario.name}: {said}")
     fsync, slow = machine.fsync_ms()
@@ -73,6 +84,8 @@ def main() -> int:
     machine.raise_limits()
     load = os.getloadavg()[0]
     client = Client(build(CACHE), client_core)
+    if options.quick:
+        return quickly(Bench(CACHE, core, client), load, options.store)
     everybody = options.scenarios == ["all"] or options.everybody
     bench = Bench(CACHE, core, client, options.seconds, options.warmup, everybody)
     names = [each.name for each in scenarios.ALL] if options.scenarios == ["all"] else options.scenarios
@@ -98,6 +111,12 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("scenarios", nargs="*", metavar="NAME", help="what is measured")
     parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a minute: ourselves beside a bare loop, against the stored ratios",
+    )
+    parser.add_argument("--store", action="store_true", help="with --quick: store the ratios that it finds")
+    parser.add_argument(
         "--everybody", action="store_true", help="with every peer, not only those of the floors"
     )
     parser.add_argument("--repetitions", type=int, help="of each lane (5)")
@@ -111,6 +130,8 @@ def read_options() -> argparse.Namespace:
     unknown = [name for name in options.scenarios if name not in known]
     if unknown and options.scenarios != ["all"]:
         parser.error(f"there is no scenario {unknown[0]}; there are {', '.join(sorted(known))}, or all")
+    if (options.store and not options.quick) or (options.quick and options.scenarios):
+        parser.error("--quick names no scenarios, and --store goes with it")
     if options.repetitions is not None and options.repetitions < 1:
         parser.error("--repetitions is at least 1")
     return options

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ RATES = ("MESSAGES", "CONNECTIONS", "GUESTS", "SEARCHES")
 
 
 class Chat(Server):
-    """A server of ours. `cookie`: that of its one guest, who is everybody in the bench."""
+    """A server of ours. `person`, `cookie`: its one guest, who is everybody in the bench."""
 
     def __init__(self, instance: Path, cores: tuple[int, ...], workers: int = 1, **settings: str) -> None:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")}
@@ -30,16 +31,16 @@ class Chat(Server):
         command += ["-w", str(workers), "-b", f"127.0.0.1:{port}"]
         super().__init__(command, port, cores, environ, CHECKOUT)
         self.instance, self._workers = instance, workers
-        self.cookie = ""
+        self.person = self.cookie = ""
 
     def start(self) -> None:
         super().start()
         if not self.cookie:
-            _, answer = self.ask("POST", "/guests", {"name": "bench"}, whole=True)
-            self.cookie = answer.partition(";")[0]
+            said, cookie = self.ask("POST", "/guests", {"name": "bench"})
+            self.person, self.cookie = json.loads(said)["id"], cookie.partition(";")[0]
 
-    def ask(self, method: str, path: str, said: object = None, whole: bool = False) -> tuple[int, str]:
-        """Status and body of one request; `whole`: the cookie that is set in place of the body."""
+    def ask(self, method: str, path: str, said: object = None) -> tuple[str, str]:
+        """What one request is answered, and the cookie that is set with it."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         fields = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{self.port}"}
         if self.cookie:
@@ -50,10 +51,18 @@ class Chat(Server):
         connection.close()
         if answer.status >= 300:
             raise Refused(f"{method} {path} was answered {answer.status}: {text[:200]}")
-        return answer.status, (answer.getheader("Set-Cookie") or "") if whole else text
+        return text, answer.getheader("Set-Cookie") or ""
 
     def say(self, text: str, client_id: str) -> None:
         self.ask("POST", f"/api/rooms/{LOBBY}/messages", {"body": text, "client_id": client_id})
+
+    def flask(self, *words: str) -> str:
+        """What `flask …` says, beside the server."""
+        command = [str(Path(sys.executable).with_name("flask")), *words]
+        done = subprocess.run(command, cwd=CHECKOUT, env=self.environ, capture_output=True, text=True)
+        if done.returncode:
+            raise Refused(f"flask {' '.join(words)}: {done.stderr}")
+        return done.stdout
 
     def new_rooms(self, count: int) -> int:
         """Makes rooms with consecutive numbers; returns the first."""

@@ -46,10 +46,10 @@ class Results:
         with self._path.open("a") as file:
             file.write(json.dumps({**key._asdict(), "result": result}) + "\n")
 
-    def of(self, scenario: str, lane: str) -> list[Result]:
-        """The repetitions of one lane, in their order, also those that were refused."""
-        found = [key for key in self._found if key[:2] == (scenario, lane)]
-        return [self._found[key] for key in sorted(found)]
+    def of(self, scenario: str, lane: str) -> dict[int, Result]:
+        """What one lane gave, by repetition, in their order, also what was refused."""
+        found = sorted(key for key in self._found if key[:2] == (scenario, lane))
+        return {key.repetition: self._found[key] for key in found}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -95,11 +95,11 @@ class Scenario(ABC):
         """The row of one figure, of all repetitions that ours and theirs have both."""
         mine = results.of(self.name, ours.lane)
         others = results.of(self.name, theirs.lane) if theirs else mine
-        refused = [each["refused"] for each in (*mine, *others) if "refused" in each]
+        refused = [each["refused"] for each in (*mine.values(), *others.values()) if "refused" in each]
         pairs = [
-            (_figure(one, ours.path), _figure(other, theirs.path) if theirs else 0.0)
-            for one, other in zip(mine, others, strict=False)
-            if "refused" not in one and "refused" not in other
+            (_figure(mine[number], ours.path), _figure(others[number], theirs.path) if theirs else 0.0)
+            for number in mine
+            if number in others and "refused" not in mine[number] and "refused" not in others[number]
         ]
         return Row(
             what,

@@ -9,6 +9,7 @@ from benchmarks.bench.scenarios.kept import Kept
 from benchmarks.bench.scenarios.latency import Latency
 from benchmarks.bench.scenarios.page import Page
 from benchmarks.bench.scenarios.polls import Polls
+from benchmarks.bench.scenarios.private import Private
 from benchmarks.bench.scenarios.restart import Restart
 from benchmarks.bench.scenarios.rooms import Rooms
 from benchmarks.bench.scenarios.search import Search
@@ -27,5 +28,6 @@ ALL: tuple[type[Scenario], ...] = (
     BigLog,
     Workers,
     Search,
+    Private,
 )
 USUAL = ("fan-out", "polls", "kept")  # what bin/bench measures when it is told nothing

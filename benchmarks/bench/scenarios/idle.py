@@ -38,7 +38,7 @@ class Idle(Scenario):
         held, each = Measure(str(MOST), ("held",)), ("kb_each",)
         many = results.of(self.name, str(MANY))
         most = self.row(results, "idle WebSockets held by one worker", held, floor=MANY, aim=MOST)
-        if most.refused and many and not any("refused" in each for each in many):
+        if most.refused and many and not any("refused" in each for each in many.values()):
             most = self.row(
                 results,
                 f"idle WebSockets held by one worker ({most.refused[0]})",

@@ -42,7 +42,7 @@ class Latency(Scenario):
             return {"full": full, "fifth": load(in_flight=1000, rate=f"{rate:.1f}"), "fsync_ms": fsync}
 
     def rows(self, results: Results) -> list[Row]:
-        fsyncs = [each["fsync_ms"] for each in results.of(self.name, "ours") if "fsync_ms" in each]
+        fsyncs = [each["fsync_ms"] for each in results.of(self.name, "ours").values() if "fsync_ms" in each]
         void = f"a bare fsync takes less than {VOID_MS} ms here" if fsyncs and min(fsyncs) < VOID_MS else ""
         rows = []
         for figure, (floor, aim) in LIMITS.items():
