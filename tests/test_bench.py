@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -34,7 +35,7 @@ class Crooked:
 
     def __init__(self, deliver=lambda reader, number, frame: [frame], pieces=False):
         self._deliver, self._pieces = deliver, pieces
-        self._clients, self._number = [], 0
+        self._clients, self._number, self._comings = [], 0, 0
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
@@ -55,25 +56,20 @@ class Crooked:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+            self._comings += 1
+            threading.Thread(target=self._serve, args=(sock, self._comings), daemon=True).start()
 
-    def _serve(self, sock):
-        try:
-            stream = sock.makefile("rb")
+    def _serve(self, sock, coming):
+        with suppress(OSError, ValueError, struct.error), sock, sock.makefile("rb") as stream:
             head = b"".join(iter(stream.readline, b"\r\n")).decode()
-            key = head.partition("Sec-WebSocket-Key: ")[2].partition("\r")[0]
-            digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
-            accept = base64.b64encode(digest).decode()
-            sock.sendall(
-                f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
-            )
-            with self._lock:
-                self._clients.append(sock)
-            while True:
-                self._publish(read_frame(stream))
-        except (OSError, ValueError, struct.error):
-            pass
+            self._talk(sock, stream, head, coming)
+
+    def _talk(self, sock, stream, head, coming):
+        sock.sendall(answer_to(head))
+        with self._lock:
+            self._clients.append(sock)
+        while True:
+            self._publish(read_frame(stream))
 
     def _publish(self, payload):
         with self._lock:
@@ -85,6 +81,15 @@ class Crooked:
                         sock.sendall(data[at : at + 3])
                 else:
                     sock.sendall(data)
+
+
+def answer_to(head):
+    """The answer to a handshake."""
+    key = head.partition("Sec-WebSocket-Key: ")[2].partition("\r")[0]
+    digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+    accept = base64.b64encode(digest).decode()
+    fields = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}"
+    return f"HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n".encode()
 
 
 def read_frame(stream):
@@ -237,7 +242,7 @@ def test_a_client_at_its_limit_is_not_believed():
 
 
 class Answering:
-    """A server that answers each request on a connection with what `answer(request line)` gives."""
+    """A server that answers each request on a connection with what `answer(request line)` gives, in pieces."""
 
     def __init__(self, answer):
         self._answer = answer
@@ -261,13 +266,10 @@ class Answering:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
-        try:
-            stream = sock.makefile("rb")
+        with suppress(OSError), sock, sock.makefile("rb") as stream:
             while head := b"".join(iter(stream.readline, b"\r\n")):
                 for piece in self._answer(head.decode().partition("\r")[0]):
                     sock.sendall(piece)
-        except OSError:
-            pass
 
 
 def chunked(content, size):
@@ -290,7 +292,7 @@ def test_polls_follow_the_cursor_of_each_answer(client, size):
     def answer(line):
         cursor = int(line.partition("after=")[2].partition(" ")[0])
         if cursor == 9:
-            threading.Event().wait()  # nothing more comes
+            return []  # nothing more comes
         batch = b"" if cursor < 0 else b",".join([message(cursor), message(cursor + 1), message(cursor + 2)])
         after = 0 if cursor < 0 else cursor + 3
         content = b'{"messages":[%s],"cursor":%d}' % (batch, after)
@@ -320,7 +322,6 @@ def test_an_event_stream_is_read_however_it_is_cut(client, size):
         body = chunked(events, size) if size else events
         yield head + (b"Transfer-Encoding: chunked\r\n\r\n" if size else b"\r\n")
         yield from (body[at : at + 11] for at in range(0, len(body), 11))
-        threading.Event().wait()
 
     with Answering(answer) as server:
         held(client, server, 20, transport="stream", path="/", ready="retry:", seq='"seq":')
@@ -345,6 +346,52 @@ def test_an_error_is_refused_whatever_it_is(client):
 def test_options_are_written_as_the_program_has_them():
     told = arguments({"first_path": "/x", "hold": True, "seq": None, "come_back": False, "readers": 3})
     assert told == ["--first-path", "/x", "--hold", "--readers", "3"]
+
+
+# -- the load client: coming back
+
+
+class Restarting(Crooked):
+    """Speaks a little of chatapp.v1: has `before` messages for the first two and hangs up on them, refuses the one
+    who comes back first, and sends what follows their cursor, or `first` where that is given, to the others.
+    """
+
+    def __init__(self, before, after, first=None):
+        super().__init__()
+        self._before, self._after, self._first = before, after, first
+
+    def _talk(self, sock, stream, head, coming):
+        if coming == 3:
+            sock.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            return
+        sock.sendall(answer_to(head))
+        cursor = json.loads(read_frame(stream))["after"]
+        sock.sendall(frame(b'{"type":"joined","cursor":%d}' % max(0, cursor)))
+        start, end = (0, self._before) if coming < 3 else (self._first or cursor, self._after)
+        sock.sendall(b"".join(frame(message(number)) for number in range(start, end)))
+        if coming > 3:
+            stream.read()  # until it is gone
+
+
+COMING_BACK = {
+    "transport": "websocket",
+    "path": "/",
+    "hello": '{"type":"join","after":%c}',
+    "ready": '"type":"joined"',
+    "seq": '"seq":',
+    "come_back": True,
+}
+
+
+def test_readers_whose_server_restarts_come_back_with_their_cursor(client):
+    with Restarting(4, 9) as server:
+        held(client, server, 9, **COMING_BACK)
+
+
+@pytest.mark.parametrize(("first", "said"), [(5, "lost"), (3, "doubled")])
+def test_what_is_lost_or_doubled_over_a_restart_is_refused(client, first, said):
+    with Restarting(4, 9, first) as server, pytest.raises(Refused, match=f"where 4 was due: {said}"):
+        held(client, server, 9, **COMING_BACK)
 
 
 # -- results

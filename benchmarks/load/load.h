@@ -84,6 +84,7 @@ void wire_open(struct connection *connection);
 void wire_send(struct connection *connection, const char *data, size_t size);
 void wire_turn(double seconds);
 void wire_ready(struct connection *connection);
+void wire_ended(struct connection *connection, const char *why);
 
 /* websocket.c */
 void websocket_open(struct connection *connection);

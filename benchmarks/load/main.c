@@ -106,6 +106,23 @@ static struct spent spent(void)
 
 /* -- the run ------------------------------------------------------------------------------------------ */
 
+/* Let readers whose connection ended try again, in turn, some at a time. */
+static void come_back(void)
+{
+    static int at;
+    for (int looked = 0; looked < options.readers && pending < options.opening; looked++) {
+        at = (at + 1) % options.readers;
+        if (live + pending >= options.readers)
+            return;
+        if (readers[at].state == CLOSED) {
+            int before = pending;
+            wire_open(readers + at);
+            if (pending == before)
+                return; /* the server is not back yet */
+        }
+    }
+}
+
 /* Bring all of `connections` in, some at a time; returns the seconds it took. */
 static double open_all(struct connection *connections, int count)
 {
@@ -115,6 +132,8 @@ static double open_all(struct connection *connections, int count)
     while (live - before < count) {
         while (opened < count && pending < options.opening)
             wire_open(connections + opened++);
+        if (options.come_back && opened == count)
+            come_back();
         wire_turn(0.1);
         if (now - start > OPENING_SECONDS)
             die("only %d of %d are in after %d s; last heard: %s", live - before, count, OPENING_SECONDS, odd);
@@ -173,21 +192,11 @@ static void hold(double opening)
     fflush(stdout);
     struct pollfd input = {.fd = 0, .events = POLLIN};
     long said_next = -1;
-    int said_live = -1, at = 0;
+    int said_live = -1;
     uint64_t deliveries = 0;
     char byte;
     while (poll(&input, 1, 0) == 0 || read(0, &byte, 1) > 0) {
-        for (int looked = 0; looked < options.readers && pending < options.opening; looked++) {
-            at = (at + 1) % options.readers;
-            if (live + pending == options.readers)
-                break;
-            if (readers[at].state == CLOSED) {
-                int before = pending;
-                wire_open(readers + at);
-                if (pending == before)
-                    break; /* the server is not back yet */
-            }
-        }
+        come_back();
         wire_turn(0.01);
         if (live < options.readers)
             said_live = -1;
@@ -295,6 +304,8 @@ static void check_options(void)
         die("where there are readers a room has one speaker: several would be in no order");
     if (options.speaker.transport == POST && (options.in_flight > 1 || options.rooms > options.speakers))
         die("a POST speaks with one message in flight, into a room of its own");
+    if (options.come_back && (!options.hold || options.speakers))
+        die("--come-back goes with --hold, and without speakers");
     if (options.in_flight < 1 || options.in_flight > MOST_IN_FLIGHT)
         die("--in-flight is 1 to %d", MOST_IN_FLIGHT);
     if (!(options.seconds > 0 && options.seconds <= MOST_SECONDS && options.warmup >= 0 && options.warmup <= 60))

@@ -61,6 +61,11 @@ static size_t take_handshake(struct connection *connection, char *at, char *end)
     if (!blank)
         return 0;
     *blank = 0;
+    if (strncmp(at, "HTTP/1.1 101", 12) && options.come_back) {
+        snprintf(odd, sizeof odd, "%.250s", at);
+        wire_ended(connection, "it is about to go"); /* main.c tries again */
+        return 0;
+    }
     if (strncmp(at, "HTTP/1.1 101", 12))
         die("the handshake was refused: %.300s", at);
     if (!strstr(at, answer))

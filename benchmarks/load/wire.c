@@ -63,7 +63,7 @@ void wire_ready(struct connection *connection)
 }
 
 /* The server hung up, or was killed: an error, but where readers are to come back. */
-static void ended(struct connection *connection, const char *why)
+void wire_ended(struct connection *connection, const char *why)
 {
     if (!options.come_back || connection->role != READER)
         die("the server hung up on %s %d: %s; last heard: %s", who(connection), connection->number, why, odd);
@@ -125,7 +125,7 @@ static void receive(struct connection *connection)
     if (got < 0 && errno == EAGAIN)
         return;
     if (got <= 0) {
-        ended(connection, got ? strerror(errno) : "end of file");
+        wire_ended(connection, got ? strerror(errno) : "end of file");
         return;
     }
     char *at = buffer, *end = buffer + connection->in_size + got;
