@@ -120,7 +120,7 @@ def read_options() -> argparse.Namespace:
         "--everybody", action="store_true", help="with every peer, not only those of the floors"
     )
     parser.add_argument("--repetitions", type=int, help="of each lane (5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (4)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement (3)")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before it (1)")
     parser.add_argument(
         "--results", type=Path, help="the file of what was measured (.bench/results/NAME.jsonl)"
@@ -143,3 +143,6 @@ if __name__ == "__main__":
     except Unfit as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("bench: broken off; called again, it goes on from here", file=sys.stderr)
+        sys.exit(130)

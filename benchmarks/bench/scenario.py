@@ -32,7 +32,7 @@ class Bench:
     cache: Path
     core: int
     client: Client
-    seconds: float = 4.0
+    seconds: float = 3.0
     warmup: float = 1.0
     everybody: bool = False
     _installed: dict[type[peers.Peer], peers.Peer] = field(default_factory=dict)

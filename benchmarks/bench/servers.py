@@ -95,9 +95,9 @@ class Server:
             with socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS) as sock:
                 sock.sendall(f"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())
                 return bool(sock.recv(1))
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, TimeoutError):
             return False
-        except OSError:
+        except ConnectionError:
             return True  # it knows no HTTP, and hung up
 
 

@@ -2,7 +2,7 @@
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
 
-const server = createServer();
+const server = createServer((request, response) => response.end()); // says that it is up
 const io = new Server(server, { transports: ["websocket"], serveClient: false });
 
 io.on("connection", (socket) => {
