@@ -19,7 +19,9 @@ from benchmarks.bench.scenario import Measure, Scenario, text
 from benchmarks.bench.table import Row
 
 WEBSOCKETS = {"transport": "websocket", "path": "/", "speak": "websocket", "speak_path": "/"}
-SHORT = {"seconds": 0.2, "warmup": 0, "patience": 2, "text": text()}
+# As much as is needed, however long it takes; what is crooked is so with one of the first four messages, which are
+# sent before any comes back.
+SHORT = {"seconds": 60, "messages": 20, "warmup": 0, "text": text()}
 
 
 @pytest.fixture(scope="module")
@@ -128,30 +130,30 @@ def fan_out(client, server, **words):
 def test_every_reader_has_every_message_and_they_are_counted(client, size, pieces):
     with Crooked(pieces=pieces) as server:
         result = fan_out(client, server, text=text(size))
-    assert result["deliveries"] > 0
-    assert abs(result["deliveries"] - 3 * result["messages"]) <= 3 * 4  # those in flight at both ends
+    assert result["messages"] >= 20
+    assert 0 <= result["deliveries"] - 3 * result["messages"] <= 3 * 4  # those in flight at the end
     assert 0 < result["p50_ms"] <= result["p99_ms"]
 
 
 def test_a_frame_of_more_than_64_kilobytes_is_read(client):
     with Crooked(lambda reader, number, payload: [payload + b" " * 70_000]) as server:
-        assert fan_out(client, server)["deliveries"] > 0
+        assert fan_out(client, server)["messages"] >= 20
 
 
 def test_other_frames_between_the_messages_are_passed_over(client):
     with Crooked(lambda reader, number, payload: [b'{"type":"presence"}', payload]) as server:
-        assert fan_out(client, server)["deliveries"] > 0
+        assert fan_out(client, server)["messages"] >= 20
 
 
 # -- the load client: what it refuses
 
 
 def lost(reader, number, payload):
-    return [] if (reader, number) == (1, 5) else [payload]
+    return [] if (reader, number) == (1, 2) else [payload]
 
 
 def doubled(reader, number, payload):
-    return [payload, payload] if (reader, number) == (1, 5) else [payload]
+    return [payload, payload] if (reader, number) == (1, 2) else [payload]
 
 
 class Swapping:
@@ -168,26 +170,26 @@ class Swapping:
 
 
 def changed(reader, number, payload):
-    return [payload.replace(b"quick", b"quack")] if number == 5 else [payload]
+    return [payload.replace(b"quick", b"quack")] if number == 2 else [payload]
 
 
 def cut(reader, number, payload):
-    return [payload[:-1]] if number == 5 else [payload]
+    return [payload[:-1]] if number == 2 else [payload]
 
 
 def of_another_room(reader, number, payload):
-    return [payload.replace(b"~00000.", b"~00001.")] if number == 5 else [payload]
+    return [payload.replace(b"~00000.", b"~00001.")] if number == 2 else [payload]
 
 
 @pytest.mark.parametrize(
     ("deliver", "said"),
     [
-        (lost, "got message 6 where 5 was due: lost"),
-        (doubled, "got message 5 where 6 was due: doubled"),
+        (lost, "got message 3 where 2 was due: lost"),
+        (doubled, "got message 2 where 3 was due: doubled"),
         (Swapping(), "got message 2 where 1 was due: lost or out of order"),
-        (changed, "got message 5, but not as it was sent"),
-        (cut, "got message 5, but not as it was sent"),
-        (of_another_room, "got message 5 of log 1"),
+        (changed, "got message 2, but not as it was sent"),
+        (cut, "got message 2, but not as it was sent"),
+        (of_another_room, "got message 2 of log 1"),
     ],
     ids=["lost", "doubled", "out of order", "changed", "cut", "of another room"],
 )
@@ -198,36 +200,36 @@ def test_a_server_that_does_not_deliver_as_it_should_is_refused(client, deliver,
 
 def test_a_last_message_that_never_comes_is_refused(client):
     def until(reader, number, payload):
-        return [payload] if number < 20 or reader != 1 else []
+        return [payload] if number < 2 or reader != 1 else []
 
     with Crooked(until) as server, pytest.raises(Refused, match=r"nothing has come for|not all messages"):
-        fan_out(client, server, patience=0.5, seconds=1)
+        fan_out(client, server, patience=0.5)
 
 
 def test_a_message_that_nobody_sent_is_refused(client):
     def early(reader, number, payload):
         coming = payload[:7] + b"%010d" % (number + 1) + payload[17:]
-        return [payload, coming] if number == 5 else [payload]
+        return [payload, coming]
 
-    with Crooked(early) as server, pytest.raises(Refused, match="got message 6, which was not sent"):
+    with Crooked(early) as server, pytest.raises(Refused, match="got message 1, which was not sent"):
         fan_out(client, server, in_flight=1)
 
 
 def test_a_server_whose_own_numbers_have_a_gap_is_refused(client):
     def numbered(reader, number, payload):
-        return [b'{"seq":%d,"body":"%s"}' % (number + (number > 5), payload)]
+        return [b'{"seq":%d,"body":"%s"}' % (number + (number > 1), payload)]
 
-    with Crooked(numbered) as server, pytest.raises(Refused, match="the server's number 7 after 5"):
+    with Crooked(numbered) as server, pytest.raises(Refused, match="the server's number 3 after 1"):
         fan_out(client, server, seq='"seq":')
 
 
 def test_an_ack_that_is_not_the_one_that_is_due_is_refused(client):
     def skipping(reader, number, payload):
-        return [] if number == 5 else [payload]
+        return [] if number == 2 else [payload]
 
     with (
         Crooked(skipping) as server,
-        pytest.raises(Refused, match="ack for message 6 where that for 5 was due"),
+        pytest.raises(Refused, match="ack for message 3 where that for 2 was due"),
     ):
         run(client, server, speak="websocket", speak_path="/", speakers=1, in_flight=4, ack="~")
 
@@ -284,7 +286,7 @@ def message(number, log=0):
 def held(client, server, count, **words):
     """Keep two readers until both have `count` messages."""
     with client.hold(server.port, {"readers": 2, "text": text(), **words}) as readers:
-        readers.wait_for(count, 10)
+        readers.wait_for(count, 60)
 
 
 @pytest.mark.parametrize("size", [7, 1000], ids=["small chunks", "large chunks"])

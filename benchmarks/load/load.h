@@ -30,6 +30,7 @@ struct options {
     int port, readers, rooms, speakers, in_flight, first_room, opening, hold, come_back, watched_count;
     int watched[MOST_WATCHED];
     double seconds, warmup, rate, patience;
+    uint64_t messages;
     struct door reader, speaker;
     const char *text, *send, *ack, *ack_number, *seq, *cursor, *error, *beat, *beat_answer;
 };

@@ -10,7 +10,8 @@
  * --patience is how many seconds nothing may come though something is under way, and how long the last messages
  * may take.
  *
- * One line of JSON says what happened within --seconds, after --warmup. Anything wrong (a message lost, doubled,
+ * One line of JSON says what happened within --seconds, after --warmup; with --messages both end before, once so
+ * many are through. Anything wrong (a message lost, doubled,
  * out of order or changed, a connection cut, an error said) ends the run with one line on standard error and exit
  * status 1, and nothing is printed that could be taken for a result.
  *
@@ -231,7 +232,7 @@ static void read_options(int count, char **words)
     enum { PORT = 1, READERS, ROOMS, FIRST_ROOM, SPEAKERS, IN_FLIGHT, SECONDS, WARMUP, RATE, WATCH, OPENING, HOLD,
            COME_BACK, TRANSPORT, PATH, FIRST_PATH, SUBPROTOCOL, HEADER, HELLO, READY_, SPEAK, SPEAK_PATH,
            SPEAK_SUBPROTOCOL, SPEAK_HEADER, SPEAK_HELLO, SPEAK_READY, TEXT, SEND, ACK, ACK_NUMBER, SEQ, CURSOR_,
-           ERROR, BEAT, BEAT_ANSWER, PATIENCE };
+           ERROR, BEAT, BEAT_ANSWER, PATIENCE, MESSAGES };
     static const struct option known[] = {
         {"port", 1, 0, PORT}, {"readers", 1, 0, READERS}, {"rooms", 1, 0, ROOMS}, {"first-room", 1, 0, FIRST_ROOM},
         {"speakers", 1, 0, SPEAKERS}, {"in-flight", 1, 0, IN_FLIGHT}, {"seconds", 1, 0, SECONDS},
@@ -243,7 +244,7 @@ static void read_options(int count, char **words)
         {"speak-hello", 1, 0, SPEAK_HELLO}, {"speak-ready", 1, 0, SPEAK_READY}, {"text", 1, 0, TEXT},
         {"send", 1, 0, SEND}, {"ack", 1, 0, ACK}, {"ack-number", 1, 0, ACK_NUMBER}, {"seq", 1, 0, SEQ},
         {"cursor", 1, 0, CURSOR_}, {"error", 1, 0, ERROR}, {"beat", 1, 0, BEAT},
-        {"beat-answer", 1, 0, BEAT_ANSWER}, {"patience", 1, 0, PATIENCE}, {0},
+        {"beat-answer", 1, 0, BEAT_ANSWER}, {"patience", 1, 0, PATIENCE}, {"messages", 1, 0, MESSAGES}, {0},
     };
     for (int option; (option = getopt_long(count, words, "", known, NULL)) != -1;)
         switch (option) {
@@ -287,6 +288,7 @@ static void read_options(int count, char **words)
         case BEAT: options.beat = optarg; break;
         case BEAT_ANSWER: options.beat_answer = optarg; break;
         case PATIENCE: options.patience = atof(optarg); break;
+        case MESSAGES: options.messages = strtoull(optarg, NULL, 10); break;
         default: exit(2);
         }
 }

@@ -257,7 +257,7 @@ void talk(double seconds)
     paced = 0;
     double until = now + seconds, moved = now;
     struct totals before = totals;
-    while (now < until) {
+    while (now < until && (!options.messages || totals.messages < options.messages)) {
         wire_turn(speak());
         if (memcmp(&before, &totals, sizeof totals)) {
             before = totals;
