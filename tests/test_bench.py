@@ -67,8 +67,8 @@ class Crooked:
             self._talk(sock, stream, head, coming)
 
     def _talk(self, sock, stream, head, coming):
-        sock.sendall(answer_to(head))
-        with self._lock:
+        with self._lock:  # who has the answer has all that is published from then on
+            sock.sendall(answer_to(head))
             self._clients.append(sock)
         while True:
             self._publish(read_frame(stream))
