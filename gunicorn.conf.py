@@ -247,7 +247,8 @@ def _give_up(said):
 
 def _url(address):
     host, port = address[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    if host in ("127.0.0.1", "::1", "0.0.0.0", "::"):
+        host = "localhost"  # a passkey belongs to a name: at a number there are none
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers on one core, clients on another, the load client built from load.c."""
+"""What the single benchmarks share: servers on one core, clients on another."""
 
 import http.client
 import json
@@ -6,7 +6,6 @@ import math
 import os
 import re
 import resource
-import shutil
 import signal
 import statistics
 import subprocess
@@ -33,14 +32,10 @@ class RigError(Exception):
 
 @dataclass
 class Running:
-    """A server that answers on 127.0.0.1; `worker` is the process id of its one worker.
-
-    `environ`: with which our own commands find its instance folder.
-    """
+    """A server that answers on 127.0.0.1; `worker` is the process id of its one worker."""
 
     port: int
     worker: int
-    environ: dict[str, str]
 
 
 def prepare() -> tuple[int, int]:
@@ -62,20 +57,6 @@ def check_readers(readers: int) -> None:
 
 
 @contextmanager
-def built_load_client() -> Iterator[Path]:
-    """load.c, compiled into a temporary folder."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    needed = "a C compiler and zlib are needed (on Debian: apt-get install gcc libc6-dev zlib1g-dev)"
-    if compiler is None:
-        raise RigError(needed)
-    with tempfile.TemporaryDirectory(prefix="chat-load-") as folder:
-        program = Path(folder, "load")
-        if subprocess.run([compiler, "-O2", "-o", str(program), str(HERE / "load.c"), "-lz"]).returncode:
-            raise RigError(f"load.c cannot be compiled, see above; {needed}")
-        yield program
-
-
-@contextmanager
 def chatapp(core: int, **settings: str) -> Iterator[Running]:
     """Our server as it comes, one worker, a new instance folder; only the rate limits are out of the way.
 
@@ -89,15 +70,6 @@ def chatapp(core: int, **settings: str) -> Iterator[Running]:
         environ.update(settings)
         with gunicorn("wsgi:app", CHECKOUT, environ, core) as server:
             yield server
-
-
-@contextmanager
-def plain_loop(core: int) -> Iterator[Running]:
-    """The peer, on gunicorn's gevent worker as well."""
-    with gunicorn(
-        "flask_sock_loop:app", HERE / "peers", dict(os.environ), core, "--worker-connections", "20000"
-    ) as server:
-        yield server
 
 
 @contextmanager
@@ -118,19 +90,19 @@ def gunicorn(
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
         try:
-            yield _started(process, log, environ)
+            yield _started(process, log)
         finally:
             _stop(process)
 
 
-def _started(process: "subprocess.Popen[bytes]", log: Any, environ: dict[str, str]) -> Running:
+def _started(process: "subprocess.Popen[bytes]", log: Any) -> Running:
     deadline = time.monotonic() + START_SECONDS
     while True:
         text = _written(log)
         port = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", text)
         worker = re.search(r"Booting worker with pid: (\d+)", text)
         if port and worker and _answers(int(port[1])):
-            return Running(int(port[1]), int(worker[1]), environ)
+            return Running(int(port[1]), int(worker[1]))
         if process.poll() is not None or time.monotonic() > deadline:
             raise RigError(f"a server did not start:\n{_written(log)}")
         time.sleep(0.05)
@@ -190,46 +162,15 @@ def ticks(pids: Sequence[int]) -> int:
 
 def guest(server: Running, name: str) -> str:
     """Become a guest of our server; returns the cookie."""
-    return become(server, name)[1]
-
-
-def become(server: Running, name: str) -> tuple[str, str]:
-    """The same; returns the id and the cookie."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("POST", "/guests", json.dumps({"name": name}), {"Content-Type": "application/json"})
     answer = connection.getresponse()
-    said = answer.read()
+    answer.read()
     connection.close()
     cookie = answer.getheader("Set-Cookie")
     if answer.status != 201 or cookie is None:
         raise RigError(f"POST /guests answered {answer.status}")
-    return str(json.loads(said)["id"]), cookie.partition(";")[0]
-
-
-def flask(server: Running, *arguments: str) -> str:
-    """What a command of ours says, beside our server."""
-    command = [str(Path(sys.executable).with_name("flask")), *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, env=server.environ, capture_output=True, text=True)
-    if done.returncode:
-        raise RigError(f"flask {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
-
-
-def body(size: int) -> str:
-    """A message of `size` characters as the load client wants it: with a place for its number."""
-    mark = "~%d~ "
-    text = "the quick brown fox jumps over the lazy dog " * (size // 40 + 1)
-    return mark + text[: size - len("~0123456789~ ")]
-
-
-def run_load(program: Path, server: Running, *arguments: str) -> dict[str, Any]:
-    """Run the load client to its end; what it measured."""
-    command = [str(program), "--port", str(server.port), "--watch", str(server.worker), *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise RigError("the load client gave up, see above")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    return cookie.partition(";")[0]
 
 
 def fsync_ms(count: int = 50) -> float:

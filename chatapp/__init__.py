@@ -45,6 +45,7 @@ from chatapp.pages import (
     metrics,
     rooms,
     server,
+    sign_up,
 )
 from chatapp.pages import languages as language_pages
 from chatapp.pages import message as message_pages
@@ -160,6 +161,7 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        sign_up,
         addresses,
         report_pages,
         search_page,

@@ -19,6 +19,7 @@ from chatapp.journal.people_requests import (
     ChangeAccount,
     EndSessions,
     Erase,
+    FirstPasskey,
     ImposeEverywhere,
     InvitationLine,
     Invite,
@@ -32,6 +33,7 @@ from chatapp.journal.people_requests import (
     Spend,
     TakeInvitationBack,
 )
+from chatapp.journal.people_statements import TAKEN
 from chatapp.journal.requests import Act, Impose, Sanction
 from chatapp.languages import languages
 from chatapp.message import DAY_SECONDS, Author
@@ -52,6 +54,11 @@ def hashed(secret: str) -> str:
 def new_code() -> str:
     """A code that nobody guesses, to stand in a link."""
     return secrets.token_urlsafe(24)
+
+
+def new_handle() -> str:
+    """What passkeys know a new account by: nothing that tells who it is (WebAuthn, 14.6.1)."""
+    return secrets.token_hex(16)
 
 
 # -- who there is --------------------------------------------------------------------------------------------
@@ -75,19 +82,28 @@ def person(hub: Hub, name_or_id: str) -> Person:
 # -- accounts ------------------------------------------------------------------------------------------------
 
 
+def free_name(hub: Hub, name: object, role: AccountRole) -> str:
+    """`name` as an account with it would have it. Raises BadRequest where nobody new may have it now."""
+    name = text.person_name(name, administrator=role == "administrator")
+    if hub.journal.read(people_reading.name_taken, name):
+        raise BadRequest(TAKEN)
+    return name
+
+
 def sign_up(
     hub: Hub,
     name: object,
     *,
     password: str | None = None,
+    passkey: FirstPasskey | None = None,
     guest: Identity | None = None,
     invitation: str | None = None,
     first: bool = False,
     role: AccountRole = "member",
     by: Identity | None = None,
 ) -> Person:
-    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages. Who comes by an
-    invitation into a room is a member of it in the same transaction.
+    """Make an account. `password`: hashed. `guest`: who signs up, and keeps id and messages. A passkey is
+    kept in the same transaction, and who comes by an invitation into a room is a member of it.
 
     Raises BadRequest (a name that passes for somebody's), Forbidden (an invitation that is used up, …).
     """
@@ -97,7 +113,11 @@ def sign_up(
         uniquifier=secrets.token_hex(16),
         role=role,
         person=guest.id if guest is not None else None,
-        secrets={"password": password, "fs_webauthn_user_handle": secrets.token_hex(16)},
+        secrets={
+            "password": password,
+            "fs_webauthn_user_handle": passkey.handle if passkey else new_handle(),
+        },
+        passkey=passkey.columns if passkey else None,
         invitation=hashed(invitation) if invitation is not None else None,
         first=first,
         by=Author.of(by) if by is not None else None,

@@ -93,6 +93,18 @@ def become_guest(name: object, code: object) -> Identity:
     return identity
 
 
+def leave_as_guest() -> None:
+    """Have the browser forget which guest it is, and end their other pages; its bans stay."""
+    identity = g.asking
+    if identity.role != "guest":
+        raise BadRequest("Only guests leave so: who has an account signs out")
+    device = session.get("device")
+    session.clear()
+    session.permanent = True
+    session["device"] = device
+    get_hub().guest_left(identity.id)
+
+
 def former_name() -> str:
     """The name of who came in before another word was asked; of anybody else an empty one."""
     person = session.get("person")
@@ -233,15 +245,20 @@ def checked_form(*fields: str) -> dict[str, str]:
 
 def checked_numbers(field: str) -> list[int]:
     """The numbers of all boxes called `field` that are ticked in a form. Raises BadRequest."""
+    given = checked_boxes(field)
+    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
+        raise BadRequest("%(field)s: whole numbers", field=field)
+    return [int(value) for value in given]
+
+
+def checked_boxes(field: str) -> list[str]:
+    """The values of all boxes called `field` that are ticked in a form. Raises BadRequest."""
     try:
         urlencoded = request.mimetype == "application/x-www-form-urlencoded"
         pairs = _pairs() if urlencoded else request.form.items(multi=True)
     except ValueError:
         raise BadRequest("The form is not UTF-8, or has too many fields") from None
-    given = [value for name, value in pairs if name == field]
-    if not all(value.isascii() and value.isdigit() and len(value) < 16 for value in given):
-        raise BadRequest("%(field)s: whole numbers", field=field)
-    return [int(value) for value in given]
+    return [value for name, value in pairs if name == field]
 
 
 def _urlencoded() -> dict[str, str]:

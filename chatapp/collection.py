@@ -7,7 +7,7 @@ import gevent
 
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, file_statements
-from chatapp.journal.requests import CollectFiles
+from chatapp.journal.requests import CollectFiles, ForgetContents
 from chatapp.uploads import Uploads
 
 SECONDS = 600
@@ -33,10 +33,14 @@ def run(journal: Journal, uploads: Uploads, undo_seconds: int) -> None:
 
 def collect(journal: Journal, uploads: Uploads, before: float) -> int:
     """Forget the files that no message has had since that time (seconds since 1970), and remove the contents
-    that lie there since then and that no file has; how many contents that were. Switches.
+    that lie there since then and that no file has; how many contents that were. What has gone from there
+    counts no more. Switches.
     """
     moment = round(before * 1_000_000)
     while due := journal.read(file_statements.due, moment, AT_ONCE):
         journal.ask(CollectFiles(tuple(due), moment))
     old = uploads.older(before)
-    return uploads.remove(journal.read(file_statements.unknown, old), before)
+    removed = uploads.remove(journal.read(file_statements.unknown, old), before)
+    if gone := uploads.missing(journal.read(file_statements.contents_of_none)):
+        journal.ask(ForgetContents(tuple(gone)))
+    return removed

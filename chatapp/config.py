@@ -116,6 +116,9 @@ class Config:
             value, least = getattr(self, item.name), LEAST.get(item.name, 0)
             if isinstance(value, int) and value < least:
                 raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too small: give at least {least}")
+            most = MOST.get(item.name)
+            if most is not None and value > most:
+                raise SetupError(f"{PREFIX}{item.name.upper()}={value} is too large: give at most {most}")
         self._check_sizes()
         for name in (
             "rate_messages",
@@ -237,6 +240,7 @@ LEAST = {
     "heartbeat": 1,
     "room_idle_seconds": 1,
 }
+MOST = {"undo_seconds": 366 * 86_400}  # what is to be kept for good is not deleted
 
 
 def load(default_instance_path: str, environ: Mapping[str, str] = os.environ) -> Config:

@@ -53,6 +53,8 @@ SHOWN: Final = frozenset({*PICTURES.values(), *PLAYED.values()})
 # Pixels of the largest picture that is decoded, in some 100 MB; JPEG is decoded at a fraction of its size.
 PIXELS = 25_000_000
 PIXELS_OF_JPEG = 50_000_000
+# Of a JPEG, which is held whole, with two bytes for each, where it has several scans (as if progressive).
+COEFFICIENTS = 3 * PIXELS_OF_JPEG
 EDGE = 640  # pixels of a thumbnail, which is shown in half of them where the screen is fine
 QUALITY = 80
 PROFILE_LIMIT = 4096  # bytes of a colour profile that a thumbnail keeps
@@ -98,6 +100,8 @@ def make_thumbnail(path: str, target: str) -> Look | None:
             width, height = image.size
             if width * height > (PIXELS_OF_JPEG if jpeg else PIXELS):
                 return None
+            if isinstance(image, JpegImagePlugin.JpegImageFile) and _coefficients(image) > COEFFICIENTS:
+                return None
             if image.getexif().get(ORIENTATION) in TURNED:
                 width, height = height, width
             profile = image.info.get("icc_profile") or b""
@@ -112,7 +116,19 @@ def make_thumbnail(path: str, target: str) -> Look | None:
     return Look(kind, width, height)
 
 
+def _coefficients(image: JpegImagePlugin.JpegImageFile) -> float:
+    """ITU-T T.81, A.1.1: each component is sampled by its factors, of which the largest are the picture's."""
+    width, height = image.size
+    across, down = max(layer[1] for layer in image.layer), max(layer[2] for layer in image.layer)
+    return sum(width * height * layer[1] * layer[2] / (across * down) for layer in image.layer)
+
+
 def _upright(image: Image.Image) -> Image.Image:
+    if (
+        image.mode == "I;16"
+    ):  # which Pillow does not scale, and of which it makes white what is not nearly black
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+        image.info.pop("transparency", None)  # a grey of the 65,536
     if image.mode in ("1", "P"):  # of these Pillow would leave out pixels rather than mix them
         image = image.convert("RGBA")
     image.thumbnail((EDGE, EDGE))

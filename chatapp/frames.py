@@ -11,7 +11,6 @@ from chatapp.message import Author
 _encode = msgspec.json.Encoder().encode
 
 PONG = b'{"type":"pong"}'
-ROOMS = b'{"type":"rooms"}'  # the reader's list of rooms has changed
 
 
 def joined(room: int, cursor: int, epoch: str, name: str) -> bytes:
@@ -48,6 +47,12 @@ def person(id: str, name: str, status: str | None = None) -> bytes:
 def here(id: str, here: bool) -> bytes:
     """Somebody with whom the reader has a conversation came to this server, or left it."""
     return _encode({"type": "here", "id": id, "here": here})
+
+
+def rooms(room: int = 0, seq: int = 0) -> bytes:
+    """The reader's list of rooms has changed: by that message, where there is a `seq`."""
+    frame = {"type": "rooms"}
+    return _encode({**frame, "room": room, "seq": seq} if seq else frame)
 
 
 def error(

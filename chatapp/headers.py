@@ -28,8 +28,8 @@ CORP = "Cross-Origin-Resource-Policy"
 # Pages that a browser keeps as they are while somebody is elsewhere in the same tab: with `no-store` it would
 # load them anew on the way back, and what was being written would be gone.
 COME_BACK_TO = frozenset({"rooms.index", "rooms.show", "rooms.show_long_polling"})
-# Until somebody signs out: the way back must not show the next one at this computer what they read.
-LEAVES = frozenset({"security.logout"})
+# Until somebody signs out or leaves: the way back must not show the next one at this computer what they read.
+LEAVES = frozenset({"security.logout", "guests.leave"})
 
 
 def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, str]:

@@ -17,15 +17,17 @@ from chatapp import collection, frames, marking, retention
 from chatapp.bus import (
     Bus,
     Committed,
+    GuestLeft,
     Notice,
     PeopleChanged,
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
+    TurningBack,
     Typing,
 )
 from chatapp.config import Config
-from chatapp.errors import Draining
+from chatapp.errors import Draining, SignIn
 from chatapp.heartbeat import Heartbeat
 from chatapp.journal import Journal
 from chatapp.journal.people_requests import Person
@@ -73,7 +75,7 @@ class Hub:
         self.turnstile = Turnstile()  # for requests that waited
         self._marking = Turnstile()  # for what is about to be told: it waits for no queue of those
         self.uploads = Uploads(config.path("uploads"))
-        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 100 MB
+        self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
@@ -167,17 +169,20 @@ class Hub:
                 self._tell_called(commit)
 
     def _tell_called(self, commit: Commit) -> None:
-        """Those who are called in what was kept, or whose conversation it is, wherever they are."""
+        """Those who are called in what was kept, or whose conversation it is, wherever they are: each of the
+        newest such message.
+        """
         room = self.rooms.get(commit.room)
         conversation = list(room.rights.members) if room is not None and room.rights.kind == "direct" else []
-        people = {
-            person
+        newest = {
+            person: message.seq
             for message in commit.messages
             for person in [*message.people_called, *(conversation if message.kind == "text" else ())]
             if person != message.author.id
         }
-        if people:
-            self._rooms_changed(RoomsChanged(sorted(people), commit.room))
+        for seq in sorted(set(newest.values())):
+            people = sorted(person for person, last in newest.items() if last == seq)
+            self._rooms_changed(RoomsChanged(people, commit.room, seq))
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -187,10 +192,14 @@ class Hub:
                 self._show_typing(notice.room, notice.who)
             case ReadUpTo():
                 self._show_read(notice)
+            case TurningBack():
+                self._turn_back(notice)
             case PresenceChanged():
                 self.presence.rang(notice.room)
             case RoomsChanged():
                 self._show_rooms_changed(notice)
+            case GuestLeft():
+                self._dismiss_guest(notice.person)
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -211,6 +220,24 @@ class Hub:
         self.bus.publish(notice)
         self._show_read(notice, but)
 
+    def guest_left(self, person: str) -> None:
+        """End what is open of a guest who has left."""
+        self.bus.publish(GuestLeft(person))
+        self._dismiss_guest(person)
+
+    def _dismiss_guest(self, person: str) -> None:
+        for connection in self.heartbeat.of(person):
+            if connection.identity.role == "guest":
+                connection.dismiss(SignIn("You have left"))
+
+    def turning_back(self, room: Room, person: str, seq: int) -> None:
+        """Have no connection of the person, in whatever process, keep any more what it told before of what
+        follows `seq`. Never switches: who asks the journal behind this comes behind what was handed to it.
+        """
+        notice = TurningBack(room.id, person, seq)
+        self.bus.publish(notice)
+        self._turn_back(notice)
+
     def rooms_changed(self, *people: str) -> None:
         """Tell `people`, author ids, that their list of rooms has changed."""
         self._rooms_changed(RoomsChanged(list(people)))
@@ -220,10 +247,11 @@ class Hub:
         self._show_rooms_changed(notice)
 
     def _show_rooms_changed(self, notice: RoomsChanged) -> None:
+        data = frames.rooms(notice.room, notice.seq)
         for person in notice.people:
             for connection in self.heartbeat.of(person):
                 if notice.room not in connection.subscribers:
-                    connection.send_frame("rooms", frames.ROOMS, droppable=True)
+                    connection.send_frame("rooms", data, droppable=True)
 
     def _show_typing(self, room_id: int, who: Author) -> None:
         room = self.rooms.get(room_id)
@@ -231,9 +259,8 @@ class Hub:
             room.tell("typing", frames.typing(room_id, who), lambda reader: reader.identity.id != who.id)
 
     def _show_read(self, notice: ReadUpTo, but: Outlet | None = None) -> None:
-        if notice.back:
-            for connection in self.heartbeat.of(notice.person):
-                connection.turned_back(notice.room, notice.seq)
+        if notice.back:  # once more: what was told while the journal was asked
+            self._turn_back(TurningBack(notice.room, notice.person, notice.seq))
         room = self.rooms.get(notice.room)
         if room is not None:
             data = frames.read(notice.room, notice.seq, notice.back)
@@ -242,6 +269,10 @@ class Hub:
                 data,
                 lambda reader: reader.identity.id == notice.person and reader.outlet is not but,
             )
+
+    def _turn_back(self, notice: TurningBack) -> None:
+        for connection in self.heartbeat.of(notice.person):
+            connection.turned_back(notice.room, notice.seq)
 
     def _tell_renamed(self, person: Person) -> None:
         self.presence.renamed(person.id, person.name)

@@ -9,7 +9,13 @@ from chatapp.config import Config
 from chatapp.errors import SetupError
 
 DATABASES = ("chat.db", "bus.db", "search.db")
-WRITTEN = ("setup.lock", *(base + end for base in DATABASES for end in ("", "-wal", "-shm")))
+WRITTEN = (
+    "setup.lock",
+    *(base + end for base in DATABASES for end in ("", "-wal", "-shm")),
+    "search.db.lock",
+    "uploads",
+    "uploads/lock",
+)
 
 
 @contextmanager
@@ -53,11 +59,20 @@ def _locked(config: Config) -> Iterator[None]:
 
 
 def _check_files(config: Config) -> None:
-    # SQLite opens what it may only read, and would find that out with somebody's first message. A folder in
-    # which nothing can be written is another matter: that is said of the folder.
+    # SQLite opens what it may only read, and would find that out with somebody's first message; the others
+    # with the first file or search. A folder in which nothing can be written is another matter: that is said
+    # of the folder.
     if not os.access(config.instance_path, os.W_OK):
         return
-    for name in WRITTEN:
-        path = config.path(name)
-        if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+    for path in (*map(config.path, WRITTEN), *_folders(config.path("uploads"))):
+        wanted = os.R_OK | os.W_OK | (os.X_OK if os.path.isdir(path) else 0)
+        if os.path.exists(path) and not os.access(path, wanted):
             raise SetupError(f"{path} cannot be written to: make it writable for this user")
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entry.path for entry in entries if entry.is_dir())
+    except OSError:  # not there yet, or not to be looked into: it is looked at itself
+        return []

@@ -20,6 +20,7 @@ FRAME_SECONDS = 10
 REFUSALS_IN_A_ROW = 100  # then the socket is closed
 TYPING = parse("1 per 2 seconds")
 READING = parse("10 per 10 seconds")
+TURNING_BACK = parse("10 per 10 seconds")
 REPORTS = parse("10 per 10 minutes")
 FILES_AT_ONCE = 32  # requests that bring files into this process,
 FILES_AT_ONCE_EACH = 4  # and those of one identity
@@ -109,6 +110,10 @@ class Limiter:
     def reading(self, room: int, identity: Identity) -> bool:
         """Whether this read position, told by a request of its own, is to be kept."""
         return self._strategy.hit(READING, "reading", str(room), identity.id)
+
+    def turning_back(self, identity: Identity) -> None:
+        """Count that `identity` wants what they have read to be unread again. Raises TooFast."""
+        self._hit(TURNING_BACK, "turning back", identity.id)
 
     def _both(self, item: RateLimitItem, what: str, identity: Identity) -> None:
         if identity.id == "system":

@@ -10,7 +10,7 @@ from chatapp.journal.requests import Level, RoomState
 from chatapp.message import Author, Message
 from chatapp.permissions import Identity, Rights, may
 
-MENTIONS_COUNTED = 100  # of one room: what is more, people read as "99+"
+UNREAD_COUNTED = 100  # of one room: what is more, people read as "99+"
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,7 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
     """All rooms that `identity` may read, by id. Reads the database: switches."""
     # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
     last = hub.journal.read(reading.last_texts) if with_last else {}
-    found = hub.journal.read(reading.listed, identity.id)
-    read = hub.journal.read(reading.read_positions, identity.id) if identity.known else {}
-    called = (
-        hub.journal.read(reading.mentions_unread, identity.id, MENTIONS_COUNTED) if identity.known else {}
-    )
+    found = hub.journal.read(reading.listed, identity.id, UNREAD_COUNTED if identity.known else 0)
     here = hub.presence.everywhere()
     on_server = {who.id for people in here.values() for who in people}
     return [
@@ -85,8 +81,8 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
             room.muted,
             room.party,
             room.notify,
-            _unread(room.state, identity, read),
-            called.get(room.state.id, 0),
+            room.unread,
+            room.mentions,
             here.get(room.state.id, []),
             frozenset(other.id for other in room.party if other.id in on_server),
             last.get(room.state.id),
@@ -102,9 +98,3 @@ def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
         if room.state.id == room_id:
             return room
     raise NoSuchRoom()
-
-
-def _unread(state: RoomState, identity: Identity, read: dict[int, int]) -> int:
-    if not identity.known:
-        return 0
-    return max(0, state.last_seq - max(read.get(state.id, 0), state.first_seq - 1))

@@ -11,6 +11,7 @@ from chatapp.hub import Hub
 from chatapp.journal import people_reading, reading
 from chatapp.journal.requests import Act, Level, MakeRoom, Member, Mute, Notify, SetMember, giving_part
 from chatapp.message import Author, Message
+from chatapp.names import key
 from chatapp.permissions import RANKS, Identity, RoomRole, Verb, check, outranks
 from chatapp.room import Room
 
@@ -60,9 +61,9 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
 
 
 def take_in(
-    hub: Hub, identity: Identity, room_id: int, person_id: str, role: RoomRole = "member"
+    hub: Hub, identity: Identity, room_id: int, whom: str, role: RoomRole = "member"
 ) -> Message | None:
-    """Make a person a member, or give them another part; None where they have it already.
+    """Make `whom`, an id or a name, a member, or give them another part; None where they have it already.
 
     To take somebody in as a member is `invite`; any other part is given by owners.
     """
@@ -71,14 +72,16 @@ def take_in(
             "There is no part '%(role)s' in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
         )
     room = permitted(hub, identity, room_id, "read")
-    now = room.rights.members.get(person_id)
+    now = room.rights.members.get(whom)
     if now == role:
         return None
     verb: Verb = "invite" if now is None and role == "member" else "manage"
     room = permitted(hub, identity, room_id, verb)
     if room.rights.kind == "direct":
         raise BadRequest("A conversation with more people is another one: begin it")
-    person = known(hub, room, person_id)
+    person = named(hub, room, whom)
+    if person.id != whom:  # a name: what its bearer is here decides
+        return take_in(hub, identity, room_id, person.id, role)
     if person.guest and role != "member":
         raise BadRequest("Guests have no part in running a room")
     notice = perform(
@@ -111,6 +114,33 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     notice = keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act, over=person)
     hub.rooms_changed(person)
     return notice
+
+
+def named(hub: Hub, room: Room, whom: str) -> Author:
+    """Who has that id or name, as `known` finds them, or that name in this room. Raises BadRequest.
+
+    Guests who are elsewhere are not looked for: a moderator would learn from the answer who that is.
+    """
+    try:
+        return known(hub, room, whom)
+    except BadRequest:
+        here = {who.id: who for who in hub.presence.people(room.id) if key(who.name) == key(whom)}
+    if len(here) > 1:
+        raise BadRequest(
+            "There are %(count)s people called %(name)s here: give the id", count=len(here), name=whom
+        )
+    for guest in here.values():
+        return guest
+    if room.rights.kind == "public" and room.rights.guests:
+        raise BadRequest(
+            "Nobody has an account called %(name)s. A guest is taken in while they are in this room: "
+            "ask them to open it",
+            name=whom,
+        )
+    raise BadRequest(
+        "Nobody has an account called %(name)s. A guest needs one to come in here: have them make it first",
+        name=whom,
+    )
 
 
 def known(hub: Hub, room: Room, person: str) -> Author:

@@ -98,6 +98,17 @@ class Message(Base):
             sqlite_where=text("of IS NOT NULL"),
             postgresql_where=text("of IS NOT NULL"),
         ),
+        # All that counting what is unread asks of a text, so that no text itself is read for it.
+        Index(
+            "ix_messages_texts",
+            "room_id",
+            "seq",
+            "author_id",
+            "kind",
+            "deleted_at",
+            sqlite_where=text("kind = 'text' AND deleted_at IS NULL"),
+            postgresql_where=text("kind = 'text' AND deleted_at IS NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -154,6 +165,17 @@ class File(Base):
     height: Mapped[int | None]
     sha256: Mapped[str] = mapped_column(Text)
     at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Content(Base):
+    """What lies in the folder of uploads, from when a file has it until it was collected."""
+
+    __tablename__ = "contents"
+
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class Read(Base):

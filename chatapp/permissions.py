@@ -265,6 +265,15 @@ def may_restore(who: str, author: str, deleted_by: str, any_author: bool) -> boo
     return any_author and who != author
 
 
+def may_take_over(who: str, author: str, deleted_by: str, any_author: bool) -> bool:
+    """Whether `who` may delete a text once more that could come back, after which `may_restore` goes by them:
+    what its author deleted, whoever moderates; whatever others deleted, the shell. As in `may_restore`.
+    """
+    if who == SYSTEM.id:
+        return deleted_by != SYSTEM.id
+    return any_author and who != author and deleted_by == author
+
+
 def visible(identity: Identity, rights: Rights) -> bool:
     """Whether `identity` may know that the room with `rights` is there."""
     return identity.id == SYSTEM.id or standing(identity, rights) != "hidden"

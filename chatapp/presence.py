@@ -64,7 +64,8 @@ class Presence:
     ) -> None:
         self._bus, self._tell, self._status_of = bus, tell, status_of
         self._awaited, self._tell_server = awaited, tell_server
-        self._on_server: set[str] | None = None  # ids; None: nobody awaits it
+        self._on_server: set[str] | None = None  # ids, as told last; None: nobody awaits it
+        self._moved = False  # whether somebody came or went since then
         self._newcomers: set[Reader] = set()  # readers of conversations who have heard nothing yet
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
@@ -202,13 +203,17 @@ class Presence:
     def _tell_who_came(self, moved: bool) -> None:
         self._newcomers = {reader for reader in self._newcomers if not reader.ended}
         if not self._awaited():
-            self._on_server = None
-        elif moved or self._newcomers or self._on_server is None:
-            before, now = self._on_server, self._anywhere()
-            self._on_server = now
-            if now is not None:
-                newcomers, self._newcomers = self._newcomers, set()
-                self._tell_server(now, now ^ (now if before is None else before), newcomers)
+            self._on_server, self._moved = None, False
+            return
+        self._moved = self._moved or moved
+        if not (self._moved or self._newcomers or self._on_server is None):
+            return
+        now = self._anywhere()
+        if now is None:
+            return  # the next time compares with what was told, and tells who moved by then
+        before, self._on_server, self._moved = self._on_server, now, False
+        newcomers, self._newcomers = self._newcomers, set()
+        self._tell_server(now, now ^ (now if before is None else before), newcomers)
 
     def _anywhere(self) -> set[str] | None:
         """The ids of all who are on this server; None where that cannot be known."""

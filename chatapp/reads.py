@@ -19,15 +19,21 @@ def mark(
     hub: Hub, identity: Identity, room_id: int, seq: int, *, back: bool = False, but: Outlet | None = None
 ) -> None:
     """Keep that somebody has read a room up to `seq`, and tell their tabs, all of them but `but`; what comes
-    too fast is dropped. Switches.
+    too fast is dropped, for the next position says more. Switches.
 
-    `back`: what follows `seq` is unread again. Raises SignIn, NoSuchRoom, NotKept.
+    `back`: what follows `seq` is unread again, which somebody asks for and is told when it is refused.
+    Raises SignIn, NoSuchRoom, NotKept, and of what turns back TooFast.
     """
     if not identity.known:
         raise SignIn()
     room = enter(hub, identity, room_id)
-    if not hub.limiter.reading(room_id, identity):
+    if back:
+        hub.limiter.turning_back(identity)
+    elif not hub.limiter.reading(room_id, identity):
         return
+    if back:
+        # Before the journal is asked: what a timer hands to it meanwhile would come behind this.
+        hub.turning_back(room, identity.id, seq)
     request = MarkRead(room.id, identity.id, seq, identity, room.rights.number, back)
     hub.read(room, identity.id, hub.journal.ask(request), but, back=back)
 
@@ -72,12 +78,12 @@ class Reads:
     def turn_back(self, room_id: int, seq: int, but: Outlet | None = None) -> None:
         """This person wants what follows `seq` to be unread again; `but` is who says so. Switches.
 
-        Raises SignIn, NoSuchRoom, NotKept.
+        Raises SignIn, NoSuchRoom, NotKept, TooFast.
         """
         mark(self._hub, self._who(), room_id, seq, back=True, but=but)
 
     def turned_back(self, room_id: int, seq: int) -> None:
-        """That was kept: what was told here before and is not kept yet is not to come behind it."""
+        """What was told here before and is not kept yet is not to come behind it."""
         self._unkept.pop(room_id, None)
         self._told[room_id] = min(seq, self._told.get(room_id, 0))
 

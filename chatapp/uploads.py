@@ -104,6 +104,10 @@ class Uploads:
         """What `job`, about files, returns or raises. Switches."""
         return in_thread(job, self._threads)
 
+    def missing(self, digests: Iterable[str]) -> list[str]:
+        """Those of `digests` that do not lie here. Switches."""
+        return in_thread(lambda: [digest for digest in digests if not os.path.exists(self.content(digest))])
+
     def write(self, job: Callable[[], T]) -> T:
         """What `job` returns, done off the hub; its OSError is said in the log. Switches. Raises NotKept."""
         try:

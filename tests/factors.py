@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import cbor2
+import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from passlib.totp import TOTP
@@ -39,24 +40,35 @@ class Authenticator:
 
 
 class Passkey:
-    """A passkey of `person`, made now. It does not count how often it is used, as many do not."""
+    """A passkey of `person`, made now, or one of nobody yet. It does not count how often it is used, as many do not."""
 
-    def __init__(self, person: Member) -> None:
-        self.id, self._key = os.urandom(16), ec.generate_private_key(ec.SECP256R1())
-        answer = person.http.post("/account/passkeys", json={"name": "a key", "usage": "first"})
-        made = answer.json()["response"]
-        options = made["credential_options"]
+    def __init__(self, person: Member | None = None, name: str = "a key") -> None:
+        self.id, self._key, self._user = os.urandom(16), ec.generate_private_key(ec.SECP256R1()), ""
+        if person is not None:
+            answer = person.http.post("/account/passkeys", json={"name": name, "usage": "first"})
+            made = answer.json()["response"]
+            credential = self.made(made["credential_options"], person.server.url)
+            path = f"/account/passkeys/{made['wan_state']}"
+            answer = person.http.post(path, json={"credential": credential})
+            assert answer.status_code == 200, answer.text
+
+    def made(self, options: dict[str, Any], site: str, **changed: Any) -> str:
+        """What a browser sends that was asked to make it. `changed`: as in `answer`."""
         self._user = options["user"]["id"]
         numbers = self._key.public_key().public_numbers()
         key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}  # COSE, ES256
-        data = self._data(options["rp"]["id"], PRESENT | VERIFIED | WITH_KEY)
+        data = self._data(
+            changed.get("rp", options["rp"]["id"]), changed.get("flags", PRESENT | VERIFIED) | WITH_KEY
+        )
         data += bytes(16) + len(self.id).to_bytes(2) + self.id + cbor2.dumps(key)
-        credential = self._credential(
-            clientDataJSON=self._client("webauthn.create", options["challenge"], person.server.url),
+        kind, challenge = (
+            changed.get("type", "webauthn.create"),
+            changed.get("challenge", options["challenge"]),
+        )
+        return self._credential(
+            clientDataJSON=self._client(kind, challenge, changed.get("origin", site)),
             attestationObject=cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data}),
         )
-        answer = person.http.post(f"/account/passkeys/{made['wan_state']}", json={"credential": credential})
-        assert answer.status_code == 200, answer.text
 
     def answer(self, options: dict[str, Any], site: str, **changed: Any) -> str:
         """What a browser sends for `options` of `site`. `changed`: what another site, or a thief, would make of it."""
@@ -89,6 +101,36 @@ class Passkey:
         own = base64url(self.id)
         fields = {name: base64url(value) for name, value in response.items()}
         return json.dumps({"id": own, "rawId": own, "type": "public-key", "response": fields})
+
+
+class NewAccount:
+    """An account with a passkey that `person` has begun to make at `path`: what their browser was asked."""
+
+    def __init__(self, person: Member, path: str) -> None:
+        self.person, self.key = person, Passkey()
+        self.begun = person.http.post(f"{path}/passkey", json={"name": person.name})
+        if self.begun.status_code == 200:
+            asked = self.begun.json()["response"]
+            self.options, self.path = asked["credential_options"], f"{path}/passkey/{asked['wan_state']}"
+
+    def answer(self, **changed: Any) -> str:
+        return self.key.made(self.options, self.person.server.url, **changed)
+
+    def finish(
+        self, browser: Member | None = None, path: str | None = None, **changed: Any
+    ) -> httpx.Response:
+        """Send the answer, from `browser`, to `path`. `changed`: as in `Passkey.answer`."""
+        sent = {"credential": self.answer(**changed)}
+        return (browser or self.person).http.post(path or self.path, json=sent)
+
+
+def sign_up_with_passkey(person: Member, path: str) -> httpx.Response:
+    """Make the account at `path`: 201, or what refused it."""
+    account = NewAccount(person, path)
+    answer = account.finish() if account.begun.status_code == 200 else account.begun
+    if answer.status_code == 201:
+        person.id = person.me()["id"]
+    return answer
 
 
 def half_way(person: Member) -> Member:

@@ -17,7 +17,7 @@ from chatapp.transports.requests_v1 import FRAMES
 from tests.clients import Person
 from tests.servers import Server
 
-FOR_PROGRAMS = re.compile(r"/(api|hooks)/.*|/(guests|healthz|readyz|metrics)|/chats/.*/http")
+FOR_PROGRAMS = re.compile(r"/(api|hooks)/.*|/(guests|guests/leave|healthz|readyz|metrics)|/chats/.*/http")
 ADA = Author("u1", "ada")
 
 
@@ -84,6 +84,7 @@ FRAMES_SENT = {
     "read": (1, 2),
     "person": ("u1", "ada"),
     "here": ("u1", True),
+    "rooms": (),
     "error": (TooFast(retry_after=2), "send", 1, "c1"),
 }
 
@@ -94,7 +95,7 @@ def test_every_frame_that_a_server_sends_is_as_it_is_described() -> None:
     own = {name for name in made if getattr(frames, name).__module__ == frames.__name__}
     assert own == FRAMES_SENT.keys()
     sent = [getattr(frames, name)(*arguments) for name, arguments in FRAMES_SENT.items()]
-    sent += [frames.person("u1", "ada", "at sea"), frames.read(1, 2, back=True)]
+    sent += [frames.person("u1", "ada", "at sea"), frames.read(1, 2, back=True), frames.rooms(7, 12)]
     sent += [value for value in vars(frames).values() if isinstance(value, bytes)]  # those always the same
     sent += [Message(1, 2, "text", ADA, "2026-11-24T09:00:00.123456Z", "hello").json]
     sent += [

@@ -10,7 +10,17 @@ from typing import Any
 import gevent
 import pytest
 
-from chatapp.bus import Bus, Committed, Lease, Notice, PresenceChanged, ReadUpTo, Typing, open_bus
+from chatapp.bus import (
+    Bus,
+    Committed,
+    Lease,
+    Notice,
+    PresenceChanged,
+    ReadUpTo,
+    TurningBack,
+    Typing,
+    open_bus,
+)
 from chatapp.bus import sqlite as bus_of_files
 from chatapp.bus.notices import decode, encode
 from chatapp.errors import SetupError
@@ -139,6 +149,7 @@ def test_what_one_process_tells_all_others_hear_in_order_and_itself_not(join: Jo
     told: list[Notice] = [
         Typing(1, ADA),
         ReadUpTo(1, "u2", 7),
+        TurningBack(1, "u2", 5),
         PresenceChanged(3),
         Committed(1, 9, 0, [], True),
     ]

@@ -4,6 +4,8 @@ import fcntl
 import io
 import json
 import os
+import re
+import secrets
 import sqlite3
 import struct
 import time
@@ -21,12 +23,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import create_engine
 
-from chatapp import models
+from chatapp import file_types, models
 from chatapp.collection import KEPT_SECONDS, collect
 from chatapp.errors import BadRequest
-from chatapp.journal import Journal
+from chatapp.journal import Journal, file_statements
 from chatapp.journal.connections import engine_options, listen
-from chatapp.journal.requests import Attachment, Clear, KeepFile, MakeRoom, Post, Prune
+from chatapp.journal.requests import Attachment, Clear, DropRoom, KeepFile, MakeRoom, Post, Prune
 from chatapp.message import Author, File
 from chatapp.permissions import SYSTEM
 from chatapp.text import file_name
@@ -50,8 +52,12 @@ WEBM = (
 
 
 def picture(form: str = "PNG", size: tuple[int, int] = (60, 40), **save: Any) -> bytes:
+    return encoded(Image.new("RGB", size, (200, 30, 30)), form, **save)
+
+
+def encoded(image: Image.Image, form: str, **save: Any) -> bytes:
     data = io.BytesIO()
-    Image.new("RGB", size, (200, 30, 30)).save(data, form, **save)
+    image.save(data, form, **save)
     return data.getvalue()
 
 
@@ -308,6 +314,34 @@ def test_a_thumbnail_is_small_the_right_way_up_says_nothing_more_and_is_made_ane
     assert thumbnail(mary, room, kept["id"]).content == found.content
 
 
+@pytest.mark.parametrize(
+    "width", [600, 5000], ids=["small", "large"]
+)  # beyond 2,560 Pillow scales in two steps
+def test_a_thumbnail_of_sixteen_bits_of_grey_looks_as_the_picture_does(width: int, tmp_path: Path) -> None:
+    half = width // 2
+    image = Image.frombytes("I;16", (width, 40), (bytes(2 * half) + b"\x00\x80" * half) * 40)
+    (tmp_path / "grey").write_bytes(encoded(image, "PNG", transparency=0xFFFF))
+    look = file_types.look(str(tmp_path / "grey"), "grey.png", str(tmp_path / "small"))
+    assert look == file_types.Look("image/png", width, 40)
+    with Image.open(tmp_path / "small") as small:
+        right = small.convert("RGB").getpixel((small.width * 3 // 4, small.height // 2))
+    assert right == pytest.approx((128, 128, 128), abs=2)
+
+
+def test_a_jpeg_is_decoded_where_what_it_holds_of_itself_meanwhile_is_not_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 400 * 300 * 3
+    monkeypatch.setattr(file_types, "COEFFICIENTS", most)
+    for number, (mode, sampling, shown) in enumerate(
+        [("RGB", 0, True), ("CMYK", 2, True), ("CMYK", 0, False), ("L", 0, True)]
+    ):
+        path = tmp_path / str(number)
+        path.write_bytes(encoded(Image.new(mode, (400, 300)), "JPEG", progressive=True, subsampling=sampling))
+        look = file_types.look(str(path), "x.jpg", str(path.with_suffix(".webp")))
+        assert (look.width == 400) == shown, (mode, sampling)
+
+
 def test_the_same_content_lies_there_once_under_its_hash_and_only_for_the_server(
     mary: Member, server: Server
 ) -> None:
@@ -445,6 +479,42 @@ def test_the_form_of_the_page_sends_words_and_files_at_once(mary: Member, grace:
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     assert problem(mary.http.post(f"/chats/{room}/", content=nameless, headers=form)) == "bad_request"
     assert len(grace.read(room, after=1)["messages"]) == 3
+
+
+def test_files_whose_words_are_refused_stay_attached_and_go_out_with_the_next_try(
+    mary: Member, grace: Person
+) -> None:
+    room = mary.make_room()
+    refused, html = {"body": "x" * 5000}, {"Accept": "text/html"}
+    two = [("files", ("one.txt", b"1")), ("files", ("two & <b>.png", picture()))]
+    page = mary.http.post(f"/chats/{room}/", data=refused, files=two, headers=html)
+    assert page.status_code == 413
+    assert "two &amp; &lt;b&gt;.png</bdi> is attached" in page.text
+    box = re.compile(r'name="attached" value="(\w+)" checked')
+    attached = box.findall(page.text)
+    assert len(attached) == 2
+    more = mary.http.post(
+        f"/chats/{room}/",
+        data={**refused, "attached": attached},
+        files=[("files", ("three.txt", b"3"))],
+        headers=html,
+    )
+    assert (box.findall(more.text)[:2], len(box.findall(more.text))) == (attached, 3)
+    # Half of them may be refused, others kept already.
+    half = [("files", ("four.txt", b"4")), ("files", ("nothing.txt", b""))]
+    page = mary.http.post(f"/chats/{room}/", data={"body": "words"}, files=half, headers=html)
+    assert (page.status_code, len(box.findall(page.text))) == (400, 1)
+    # One was unticked. What is not theirs to send is no more theirs here than elsewhere.
+    page = mary.http.post(
+        f"/chats/{room}/", data={"body": "", "attached": [attached[1], "no such file"]}, headers=html
+    )
+    assert (page.status_code, box.findall(page.text)) == (400, attached[1:])
+    done = mary.http.post(f"/chats/{room}/", data={"body": "", "attached": attached[1:]})
+    assert done.status_code == 303
+    (told,) = [each for each in grace.read(room, after=0)["messages"] if each.get("files")]
+    assert [(file["id"], file["name"]) for file in told["files"]] == [(attached[1], "two & <b>.png")]
+    page = mary.http.post(f"/chats/{room}/", data={**refused, "attached": attached}, headers=html)
+    assert box.findall(page.text) == attached[:1]  # the other is sent
 
 
 # -- hostile -----------------------------------------------------------------------------------------------------
@@ -610,6 +680,12 @@ class Keeper:
         self.journal.ask(KeepFile(self.room, kept, arriving.digest, SYSTEM, 0))
         return arriving.digest
 
+    def keep_one(self, content: str) -> str:
+        """Another file with that content: its id."""
+        file = secrets.token_hex(8)
+        self.keep(file, content)
+        return file
+
     def post(self, *files: str, **fields: Any) -> int:
         attached = tuple(Attachment(file) for file in files)
         answer = self.journal.ask(Post(self.room, Author.of(SYSTEM), files=attached, **fields))
@@ -664,6 +740,52 @@ def test_where_a_deletion_has_no_undo_what_is_known_of_its_files_goes_with_it(tm
         assert "plan.txt" not in "\n".join(database.iterdump())
     assert keeper.collect(KEPT_SECONDS + 60) == 1
     assert not keeper.there(digest)
+
+
+def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+
+    def total() -> int:
+        found: int = keeper.journal.read(file_statements.total)
+        return found
+
+    keeper.post(kind="delete", of=keeper.post(keeper.keep_one("plan")), forced=True)  # without undo
+    keeper.post(keeper.keep_one("cleared"))
+    keeper.journal.ask(Clear(keeper.room))
+    other, keeper.room = keeper.room, keeper.journal.ask(MakeRoom("dropped"))
+    for name in ("dropped", "plan"):  # of the second there is one already
+        keeper.post(keeper.keep_one(name))
+    keeper.journal.ask(DropRoom(keeper.room))
+    keeper.room = other
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
+        assert database.execute("SELECT count(*) FROM files").fetchone() == (0,)
+    assert total() == len("plan" + "cleared" + "dropped")
+    keeper.keep_one("cleared")
+    assert total() == len("plan" + "cleared" + "dropped")
+    assert keeper.collect(KEPT_SECONDS - 60) == 0
+    assert total() == len("plan" + "cleared" + "dropped")
+    os.unlink(keeper.uploads.content(sha256(b"plan").hexdigest()))  # lost, or removed and then killed
+    keeper.collect(KEPT_SECONDS + 60)
+    assert total() == 0
+    keeper.keep_one("plan")
+    assert total() == len("plan")
+
+
+def test_what_comes_again_while_its_content_is_forgotten_counts(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    keeper.post(keeper.keep_one("plan"))
+    keeper.journal.ask(Clear(keeper.room))
+    os.unlink(keeper.uploads.content(sha256(b"plan").hexdigest()))
+    missing = keeper.uploads.missing
+
+    def found(digests: Any) -> list[str]:
+        gone = missing(digests)
+        keeper.keep_one("plan")  # now it comes again
+        return gone
+
+    keeper.uploads.missing = found  # type: ignore[method-assign]
+    keeper.collect(0)
+    assert keeper.journal.read(file_statements.total) == len("plan")
 
 
 def test_what_comes_again_while_it_is_collected_stays(tmp_path: Path) -> None:

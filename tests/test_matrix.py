@@ -501,6 +501,7 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
 }
 
 
+NEWCOMER, ANSWERED = {"name": "somebody new"}, {"credential": NONSENSE}
 SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     **{
         f"GET {path}": over_http("GET", path) for path in ("/", "/chats/", "/guests", "/sign-up", "/account/")
@@ -548,6 +549,16 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
         for method in ("GET", "POST")
     },
     "POST /sign-up": over_http("POST", "/sign-up", data={"name": "somebody new", "password": NONSENSE}),
+    "POST /sign-up/passkey": over_http("POST", "/sign-up/passkey", json=NEWCOMER),
+    "POST /first/<code>/passkey": over_http("POST", f"/first/{NONSENSE}/passkey", json=NEWCOMER),
+    "POST /invitations/<code>/passkey": over_http("POST", f"/invitations/{NONSENSE}/passkey", json=NEWCOMER),
+    "POST /sign-up/passkey/<state>": over_http("POST", f"/sign-up/passkey/{NONSENSE}", json=ANSWERED),
+    "POST /first/<code>/passkey/<state>": over_http(
+        "POST", f"/first/{NONSENSE}/passkey/{NONSENSE}", json=ANSWERED
+    ),
+    "POST /invitations/<code>/passkey/<state>": over_http(
+        "POST", f"/invitations/{NONSENSE}/passkey/{NONSENSE}", json=ANSWERED
+    ),
     "POST /account/name": over_http("POST", "/account/name", data={"name": "new name of {me}"}),
     "POST /account/status": over_http("POST", "/account/status", data={"status": "away"}),
     "POST /account/sessions/end": over_http("POST", "/account/sessions/end", data={"key": NONSENSE}),
@@ -623,6 +634,7 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
         for path in ("docs", "openapi.json", "asyncapi.json")
     },
     "POST /guests": over_http("POST", "/guests", json={"name": "somebody else"}),
+    "POST /guests/leave": over_http("POST", "/guests/leave"),
     "POST /sign-out": over_http("POST", "/sign-out"),  # the last: it is one's session that ends
 }
 

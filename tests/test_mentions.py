@@ -2,14 +2,19 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
+import httpx
+
 from chatapp import mentions
-from chatapp.listing import MENTIONS_COUNTED
+from chatapp.listing import UNREAD_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
 from tests.people import Member, administrator, member
+from tests.raw_socket import problem
 from tests.servers import Server
+from tests.test_storage_faults import locked
 
 
 def listed(person: Person, room: int) -> dict[str, Any]:
@@ -135,6 +140,81 @@ def test_mentions_are_unread_until_they_are_read_on_whichever_device_and_again_w
         ask(grace, "POST", f"/api/rooms/{room}/read", 400, seq=1, unread="yes")
 
 
+def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Server) -> None:
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        for _ in range(3):
+            ada.say(room, "hello")
+        here = stack.enter_context(closing(grace.socket()))
+        for _ in range(20):  # more than are kept of what clients tell without anybody's doing
+            ask(grace, "POST", f"/api/rooms/{room}/read", seq=3)
+        ask(grace, "POST", f"/api/rooms/{room}/read", seq=1, unread=True)
+        assert counts(grace, room) == (2, 0)
+
+        def refused(send: Callable[[], httpx.Response]) -> httpx.Response | None:
+            for _ in range(15):
+                here.send({"type": "read", "room": room, "seq": 0, "unread": True})
+            answer = send()
+            return answer if answer.status_code == 429 else None
+
+        plain = {"Accept": "text/html"}
+        assert eventually(
+            lambda: refused(lambda: grace.http.post(f"/chats/{room}/messages/2/unread", headers=plain))
+        )
+        answer = eventually(
+            lambda: refused(
+                lambda: grace.http.post(f"/api/rooms/{room}/read", json={"seq": 0, "unread": True})
+            )
+        )
+        assert problem(answer) == "too_fast"
+        assert int(answer.headers["Retry-After"]) >= 1
+        error = here.expect(lambda frame: frame["type"] == "error")
+        assert (error["code"], error["re"], error["room"]) == ("too_fast", "read", room)
+
+
+def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(one_worker: Server) -> None:
+    def figure(name: str) -> float:
+        page = httpx.get(f"{one_worker.url}/metrics").text
+        return float(
+            next(line for line in page.splitlines() if line.startswith(f"chatapp_{name}{{")).split()[1]
+        )
+
+    with ExitStack() as stack:
+        ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
+        room = ada.make_room()
+        for _ in range(3):
+            ada.say(room, "hello")
+        here, there = (stack.enter_context(closing(grace.socket())) for _ in range(2))
+        here.join(room)
+        there.join(room)
+        here.send({"type": "read", "room": room, "seq": 1})
+        eventually(lambda: counts(grace, room) == (2, 0), "kept at once")
+        here.send({"type": "read", "room": room, "seq": 3})
+        there.expect(lambda frame: frame["type"] == "read" and frame["seq"] == 3)  # and not kept yet
+        followed = figure("connections")
+        with locked(one_worker.instance / "chat.db"):
+            writer = stack.enter_context(closing(ada.socket()))
+            sent = 0
+
+            def message_waits() -> bool:
+                """Behind a group that the journal cannot keep: each try says one more."""
+                nonlocal sent
+                sent += 1
+                writer.send({"type": "send", "room": room, "body": "later", "client_id": f"later {sent}"})
+                return figure("journal_queue") >= 1
+
+            eventually(message_waits)
+            waiting = figure("journal_queue")
+            there.send({"type": "read", "room": room, "seq": 1, "unread": True})
+            eventually(lambda: figure("journal_queue") > waiting, "it waits behind the messages")
+            here.close()  # what it told and is not kept yet is kept now, if ever
+            eventually(lambda: figure("connections") == followed, "one more, one less")
+        writer.expect(lambda frame: frame["type"] == "ack" and frame["client_id"] == f"later {sent}")
+        ada.say(room, "and last")  # kept behind all that was asked before
+        assert counts(grace, room) == (2 + sent + 1, 0)
+
+
 def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -> None:
     with ExitStack() as stack:
         ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
@@ -145,10 +225,14 @@ def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -
         told = len(socket.of("rooms"))
         ada.say(board, f"@{grace.name}: whoever follows the room knows it already")
         ada.say(attic, "to nobody")
-        ada.say(attic, f"@{grace.name}")
+        called = ada.say(attic, f"@{grace.name}")
         eventually(lambda: len(socket.of("rooms")) == told + 1)
         ada.say(direct, "between us")
         eventually(lambda: len(socket.of("rooms")) == told + 2)
+        assert socket.of("rooms")[told:] == [
+            {"type": "rooms", "room": attic, "seq": called["seq"]},
+            {"type": "rooms", "room": direct, "seq": 1},
+        ]
         assert listed(grace, direct)["notify"] == "all"
         assert counts(grace, direct) == (1, 0)
 
@@ -164,7 +248,7 @@ def test_of_many_unread_mentions_a_hundred_are_counted(server: Server) -> None:
                 "INSERT INTO mentions SELECT ?, ?, seq FROM n",
                 (grace.id, room),
             )
-        assert counts(grace, room) == (1, MENTIONS_COUNTED)
+        assert counts(grace, room) == (1, UNREAD_COUNTED)
 
 
 def test_what_browsers_tell_of_a_room_is_its_members_to_choose(server: Server) -> None:

@@ -129,8 +129,8 @@ FAULTS = [
             ),
             Change(
                 "chatapp/journal/__init__.py",
-                "            _call(done, answer)\n\n",
-                "            if not hasattr(answer, 'new'):\n                _call(done, answer)\n\n",
+                "                _call(done, answer)\n\n",
+                "                if not hasattr(answer, 'new'):\n                    _call(done, answer)\n\n",
             ),
         ),
         ("acknowledged but not there", "two numbers for one client_id"),
@@ -211,7 +211,11 @@ FAULTS = [
                 "import logging\nimport os\nimport random\nimport signal\n\nPORCH = 5\n",
             ),
             Change("chatapp/hub.py", "        gevent.spawn(self.rooms.sweep)\n", ""),
-            Change("chatapp/hub.py", "self._heard, self.rooms.recheck)", "self._heard, lambda: None)"),
+            Change(
+                "chatapp/hub.py",
+                "self._heard_elsewhere, self.rooms.recheck)",
+                "self._heard_elsewhere, lambda: None)",
+            ),
         ),
         ("never delivered", "a wake-up was lost"),
     ),

@@ -12,6 +12,7 @@ from chatapp.config import Config
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
 from chatapp.message import Author
+from chatapp.presence import Presence
 from tests.clients import UNIT
 
 
@@ -78,3 +79,34 @@ def test_who_was_erased_is_not_here_any_more_for_having_asked_for_news() -> None
     assert [who.id for who in hub.presence.people(1)] == ["u2"]
     hub.presence.gather()
     assert hub.presence.frame(1)["here"] == [{"id": "u2", "name": "u2"}]
+
+
+def test_who_came_and_went_while_the_bus_could_not_be_asked_is_told_once_it_can() -> None:
+    bus: Any = SlowBus()
+    bus.may_have.set()
+    elsewhere, told = {"u1", "u2"}, list[tuple[set[str], set[str]]]()
+    bus.present = lambda: set(elsewhere)
+    presence = Presence(
+        bus,
+        lambda room, data, but: None,
+        lambda person: "",
+        lambda: True,
+        lambda here, moved, newcomers: told.append((here, moved)),
+    )
+    presence.gather()
+    assert told.pop() == ({"u1", "u2"}, set())
+    elsewhere.symmetric_difference_update({"u2", "u3"})  # one has gone, another has come
+    well, bus.present = bus.present, broken
+    presence.rang(1)
+    presence.gather()
+    presence.gather()
+    assert told == []
+    bus.present = well
+    presence.gather()
+    assert told.pop() == ({"u1", "u3"}, {"u2", "u3"})
+    presence.gather()
+    assert told == []  # once
+
+
+def broken() -> set[str]:
+    raise OSError("the bus is not there")

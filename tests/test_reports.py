@@ -200,7 +200,7 @@ def test_deleted_removes_the_message_and_what_the_report_kept_of_it(
     again = mallory.say(room, "more boots")
     reported(grace, room, again)
     (report,) = waiting(owner, room)
-    mallory.http.post(Person.messages(room), json={"kind": "delete", "of": again["seq"]})
+    owner.http.post(Person.messages(room), json={"kind": "delete", "of": again["seq"]}).raise_for_status()
     assert problem(settled(owner, room, report["id"], "deleted")) == "bad_request"
     assert len(waiting(owner, room)) == 1  # what is refused leaves the report as it was
 

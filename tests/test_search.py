@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.search.query import with_beginning
 from tests.clients import Person, eventually
 from tests.people import Member, administrator, member
 from tests.servers import Server
@@ -328,3 +329,29 @@ def test_nothing_that_is_typed_reaches_the_language_of_the_index(ada: Person, bo
     assert found(ada, f"text:{mark}") == []
     assert found(ada, f"{mark} OR nothing{mark}") == []
     assert found(ada, "\ue0002 \ue001 x" + mark) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wider"),
+    [
+        ("hell", "hell*"),
+        ("from:ada  hell ", "from:ada  hell* "),
+        ("hell*", None),
+        ("he", None),
+        ('"hell"', None),
+        ("hell from:ada", None),
+        ("东京", None),
+        ("…", None),
+        ("", None),
+    ],
+)
+def test_who_typed_half_a_word_is_offered_what_begins_so(line: str, wider: str | None) -> None:
+    assert with_beginning(line) == wider
+
+
+def test_a_page_that_finds_nothing_offers_what_begins_so(ada: Person, board: int) -> None:
+    word = uuid.uuid4().hex
+    ada.say(board, word)
+    eventually(lambda: ada.http.get("/search", params={"q": word}).text.count("<mark>") == 1)
+    page = ada.http.get("/search", params={"q": word[:20], "in": str(board)}).text
+    assert f"q={word[:20]}*&amp;in={board}" in page.replace("%2A", "*")

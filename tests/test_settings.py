@@ -244,6 +244,7 @@ WRONG_TEXT = {
     ],
     "body_limit": ["", "many", "0", "-5", "4e3", "4000.0", "9" * 5000],
     "heartbeat": ["0", "nan", "inf"],
+    "undo_seconds": ["-1", "31622401", "10000000000000"],
     "backlog": ["0", "1,000"],
 }
 WRONG_VALUE = {
@@ -281,6 +282,11 @@ def test_a_value_of_the_wrong_type_in_config_py_is_refused_in_one_line_that_name
     name: str, value: str, load: Callable[..., config.Config]
 ) -> None:
     assert variable(name) in refusal(load, {}, f"{variable(name)} = {value}")
+
+
+def test_a_deletion_can_be_undone_for_a_year(load: Callable[..., config.Config]) -> None:
+    assert load({"CHATAPP_UNDO_SECONDS": "31622400"}).undo_seconds == 366 * 86_400
+    assert "at most 31622400" in refusal(load, {"CHATAPP_UNDO_SECONDS": "31622401"})
 
 
 MAIL = "smtp://somebody:sesame@chat.example"

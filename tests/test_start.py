@@ -188,6 +188,27 @@ def test_an_argument_that_says_nothing_is_one_line_that_names_the_option(copied:
     assert "-b" in line
 
 
+@pytest.mark.parametrize("how", ["half made", "its Python is gone", "a file"])
+def test_a_venv_that_cannot_be_used_is_one_line_that_says_what_to_do(how: str, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / "bin" / "install", tmp_path / "bin")
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    venv = tmp_path / ".venv"
+    if how == "a file":
+        venv.touch()
+    else:
+        (venv / "bin").mkdir(parents=True)
+        shutil.copy(ROOT / "requirements.txt", venv / "installed-requirements.txt")
+    if how == "its Python is gone":
+        (venv / "bin" / "python").symlink_to(tmp_path / "nowhere")
+        (venv / "bin" / "gunicorn").write_text(f"#!{venv}/bin/python\n")
+        (venv / "bin" / "gunicorn").chmod(0o755)
+    command = [str(tmp_path / "bin" / "install"), "requirements.txt"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert the_one_line(done.stdout + done.stderr).endswith("remove it, and start again")
+
+
 def test_an_address_of_another_machine_is_one_line_that_names_the_option(copied: Path) -> None:
     status, said = attempt(Server(copied), "gunicorn", "-b", "203.0.113.1:8000")
     assert status != 0
@@ -225,6 +246,17 @@ def test_a_file_of_the_instance_that_this_user_may_not_write_is_named(name: str,
     status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
     assert status != 0
     assert str(copied / name) in the_one_line(said)
+
+
+@pytest.mark.parametrize("name", ["search.db.lock", "uploads/", "uploads/lock", "uploads/ab/"])
+def test_what_only_searches_and_files_write_is_looked_at_on_start_as_well(name: str, copied: Path) -> None:
+    path = copied / name
+    path.parent.mkdir(exist_ok=True)
+    path.mkdir() if name.endswith("/") else path.touch()
+    path.chmod(0o500 if name.endswith("/") else 0o400)
+    status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
+    assert status != 0
+    assert f"{path} cannot be written to" in the_one_line(said)
 
 
 def test_three_workers_that_cannot_start_say_it_once(tmp_path: Path) -> None:
@@ -329,7 +361,8 @@ def test_a_server_that_only_this_machine_can_reach_does_not_warn(one_worker: Ser
 
 
 def test_the_log_says_where_to_point_the_browser(one_worker: Server) -> None:
-    lines = [line for line in log_so_far(one_worker) if f"{one_worker.url}/" in line and "browser" in line]
+    at = f"http://localhost:{one_worker.port}/"  # by a name, as passkeys need it
+    lines = [line for line in log_so_far(one_worker) if at in line and "browser" in line]
     assert len(lines) == 1
 
 

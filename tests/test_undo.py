@@ -295,3 +295,110 @@ def test_who_brings_something_back_does_not_keep_the_words_of_others_among_their
     kept = server.console("user", "export", owner.name).out
     assert '"restore"' in kept
     assert secret not in kept
+
+
+def again(who: Person, room: int, of: int) -> str:
+    answer = who.http.post(who.messages(room), json={"kind": "delete", "of": of})
+    code: str = answer.json().get("code", "done")
+    return code
+
+
+def test_a_moderator_has_the_last_word_on_what_its_author_deleted_and_could_bring_back(
+    server: Server, owner: Member, den: int, grace: Person, ada: Person
+) -> None:
+    boss = administrator(server)
+    said = grace.say(den, "spam")["seq"]
+    turn(grace, den, "delete", said)
+    assert [again(who, den, said) for who in (grace, ada)] == ["bad_request"] * 2
+    deletion = turn(owner, den, "delete", said, client_id="final")
+    assert (deletion["seq"], deletion["kind"], deletion["of"]) == (3, "delete", said)
+    repeated = owner.http.post(owner.messages(den), json={"kind": "delete", "of": said, "client_id": "final"})
+    assert (repeated.status_code, repeated.json()) == (200, deletion)
+    for page in (grace.read(den, after=0), grace.read(den, before=100)):
+        assert (page["messages"][0]["body"], page["messages"][0]["deleted_at"]) == ("", deletion["at"])
+    assert [refusal(who, den, said) for who in (grace, ada)] == ["forbidden"] * 2
+    assert [again(who, den, said) for who in (owner, boss, grace)] == ["bad_request"] * 3  # it is final
+    assert refusal(boss, den, said) == "done"
+    text, *deletions, _ = grace.read(den, after=0)["messages"]
+    assert (text["body"], [each["remove"] for each in deletions]) == ("spam", [True, True])
+    entries = owner.http.get(f"/api/rooms/{den}/audit").json()["entries"]
+    assert (owner.name, f"deleted #{said} of grace") in [(line["who"], line["what"]) for line in entries]
+
+
+def test_who_moderates_does_not_keep_their_own_words_for_themselves_and_the_terminal_has_the_very_last(
+    server: Server, owner: Member, den: int, grace: Person
+) -> None:
+    own, said = owner.say(den, "one")["seq"], grace.say(den, "two")["seq"]
+    turn(owner, den, "delete", own)
+    assert again(owner, den, own) == "bad_request"
+    turn(grace, den, "delete", said)
+    turn(owner, den, "delete", said)
+    done = server.console("room", "delete", den, said, "--yes")
+    assert done.status == 0, done.err
+    assert [refusal(who, den, said) for who in (owner, grace)] == ["forbidden"] * 2
+    assert again(owner, den, said) == "bad_request"
+    assert server.console("room", "restore", den, said).status == 0
+
+
+def test_a_moderators_deletion_of_what_was_deleted_has_its_whole_time(
+    owner: Member, den: int, grace: Person, server: Server
+) -> None:
+    def until() -> int:
+        with closing(sqlite3.connect(server.instance / "chat.db")) as database:
+            ((found,),) = database.execute("SELECT until FROM deleted_texts WHERE room_id = ?", (den,))
+        return int(found)
+
+    said = grace.say(den, "spam")["seq"]
+    turn(grace, den, "delete", said)
+    by_author = until()
+    turn(owner, den, "delete", said)
+    assert until() > by_author
+
+
+def test_a_reported_text_that_its_author_deleted_is_deleted_for_good_by_its_report(
+    owner: Member, den: int, grace: Person, ada: Person
+) -> None:
+    said = grace.say(den, "spam")["seq"]
+    ada.http.post(f"{ada.messages(den)}/{said}/report", json={}).raise_for_status()
+    turn(grace, den, "delete", said)
+    number = owner.http.get(f"/api/rooms/{den}/reports").json()["reports"][0]["id"]
+    settled = owner.http.post(f"/api/rooms/{den}/reports/{number}", json={"outcome": "deleted"})
+    assert settled.status_code == 204, settled.text
+    assert owner.http.get(f"/api/rooms/{den}/reports").json()["reports"] == []
+    assert refusal(grace, den, said) == "forbidden"
+    assert refusal(owner, den, said) == "done"
+
+
+def test_of_an_author_who_restores_and_a_moderator_who_deletes_at_once_the_later_one_stands(
+    owner: Member, den: int, grace: Person
+) -> None:
+    said = grace.say(den, "spam")["seq"]
+    turn(grace, den, "delete", said)
+    with closing(grace.socket()) as author, closing(owner.socket()) as moderator:
+        wanted = {"type": "send", "room": den, "of": said}
+        author.send({**wanted, "kind": "restore", "client_id": "back"})
+        moderator.send({**wanted, "kind": "delete", "client_id": "gone"})
+        restored, deleted = (
+            socket.expect(lambda frame: frame["type"] in ("ack", "error")) for socket in (author, moderator)
+        )
+    assert deleted["type"] == "ack"  # whichever came first
+    assert restored["type"] == "ack" or restored["code"] == "forbidden"
+    assert grace.read(den, after=0)["messages"][0]["body"] == ""
+    assert refusal(grace, den, said) == "forbidden"
+
+
+def test_without_seconds_for_it_by_now_a_moderators_deletion_removes_what_was_kept(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server().start()
+    with closing(member(server, "owner")) as owner, closing(Person(server, "grace")) as grace:
+        den = owner.make_room("den")
+        said = grace.say(den, "spam")["seq"]
+        turn(grace, den, "delete", said)
+        assert kept_texts(server, den) == ["spam"]
+        server.stop()
+        server.settings["CHATAPP_UNDO_SECONDS"] = "0"
+        server.start()
+        turn(owner, den, "delete", said)
+        assert kept_texts(server, den) == []
+        assert refusal(grace, den, said) == "bad_request"

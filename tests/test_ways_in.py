@@ -1,6 +1,9 @@
 """Ways to sign in that come and go by others' hands: a bot that gets its first one, a second factor that is lost."""
 
+import sqlite3
+import uuid
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,8 +14,8 @@ from chatapp.journal import people_reading
 from chatapp.journal.people_requests import ChangeAccount, KeepPasskey, OfferReset, Person, Reset
 from chatapp.journal.requests import PeopleRequest
 from chatapp.journal.token_requests import MakeToken
-from tests.factors import Authenticator, Passkey, half_way
-from tests.people import Member, administrator, member
+from tests.factors import Authenticator, Passkey, half_way, sign_up_with_passkey
+from tests.people import PASSWORD, Member, administrator, member
 from tests.servers import Server
 from tests.test_asked_again import FAR, Office, office
 
@@ -113,3 +116,38 @@ def test_a_second_factor_that_is_lost_is_taken_away_in_a_terminal(server: Server
     assert Member(server, grace.name).sign_in().headers["Location"] == "/chats/"
     told = server.console("audit", "--about", grace.id).out
     assert f"took the second factor of {grace.name} away" in told
+
+
+def test_who_is_asked_once_more_who_they_are_is_asked_for_what_they_have(server: Server) -> None:
+    def asked(person: Member) -> tuple[bool, bool]:
+        page = person.http.get("/account/verify").text
+        return (
+            'type="password"' in page,
+            "passkey belongs to a name" in page,
+        )  # here by a number, so not offered
+
+    joan, grace = member(server, "joan"), Member(server, f"grace {uuid.uuid4().hex[:8]}")
+    assert asked(joan) == (True, False)
+    Passkey(joan)
+    assert asked(joan) == (True, True)
+    assert sign_up_with_passkey(grace, administrator(server).invite()).status_code == 201
+    assert asked(grace) == (False, True)
+
+
+def test_who_has_no_way_to_sign_in_is_warned_and_told_who_helps(server: Server) -> None:
+    grace = Member(server, f"grace {uuid.uuid4().hex[:8]}")
+    assert sign_up_with_passkey(grace, administrator(server).invite()).status_code == 201
+    warned = "You could not sign in again"
+    assert warned not in grace.http.get("/account/").text
+    # As accounts were left whose passkey was never made, before both were made together.
+    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
+        database.execute(
+            "DELETE FROM passkeys WHERE user_id = (SELECT id FROM users WHERE person_id = ?)", (grace.id,)
+        )
+        database.commit()
+    assert warned in grace.http.get("/account/").text
+    assert "can give you a link for a new password" in grace.http.get("/account/verify").text
+    form = {"new_password": PASSWORD, "new_password_confirm": PASSWORD}
+    assert grace.http.post("/account/password", data=form).status_code == 302
+    assert warned not in grace.http.get("/account/").text
+    assert Member(server, grace.name).sign_in().status_code == 302

@@ -401,9 +401,9 @@ def test_a_listed_origin_opens_sockets_without_the_cookies_identity(friendly: Se
 
 
 def test_a_listed_origin_reads_without_the_cookies_identity(friendly: Server) -> None:
-    with closing(Person(friendly, "ada")) as ada:
+    with closing(Person(friendly, "ada")) as ada, closing(Person(friendly, "grace")) as grace:
         room = ada.make_room()
-        ada.say(room, "hello")
+        grace.say(room, "hello")
         headers = {"Origin": LISTED, "Cookie": ada.cookie}
         nobody_gets(f"{friendly.url}/api/rooms/{room}/messages", headers=headers)
         rooms = nobody_gets(f"{friendly.url}/api/rooms", headers=headers).json()["rooms"]

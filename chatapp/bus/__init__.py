@@ -6,11 +6,13 @@ It is a doorbell, the database is the truth: a notice may be lost, doubled or la
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.bus.notices import (
     Committed,
+    GuestLeft,
     Notice,
     PeopleChanged,
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
+    TurningBack,
     Typing,
 )
 from chatapp.bus.sqlite import SqliteBus
@@ -20,12 +22,14 @@ __all__ = [
     "LEASE_SECONDS",
     "Bus",
     "Committed",
+    "GuestLeft",
     "Lease",
     "Notice",
     "PeopleChanged",
     "PresenceChanged",
     "ReadUpTo",
     "RoomsChanged",
+    "TurningBack",
     "Typing",
     "open_bus",
 ]

@@ -31,6 +31,14 @@ class ReadUpTo(Struct, frozen=True, tag="read", array_like=True):
     back: bool = False
 
 
+class TurningBack(Struct, frozen=True, tag="turning_back", array_like=True):
+    """What somebody has read of a room behind `seq` is about to be unread again."""
+
+    room: int
+    person: str
+    seq: int
+
+
 class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
     room: int
 
@@ -38,11 +46,19 @@ class PresenceChanged(Struct, frozen=True, tag="presence", array_like=True):
 class RoomsChanged(Struct, frozen=True, tag="rooms", array_like=True):
     """The rooms of `people`, author ids, are others, or stand otherwise in their lists.
 
-    `room`: who follows this one knows it already; 0: nobody does.
+    `room`: who follows this one knows it already; 0: nobody does. `seq`: of the message in it that calls
+    them or is written to them; 0: it is none.
     """
 
     people: list[str]
     room: int = 0
+    seq: int = 0
+
+
+class GuestLeft(Struct, frozen=True, tag="left", array_like=True):
+    """The guest `person` has left in their browser, whose other pages are to know it."""
+
+    person: str
 
 
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
@@ -51,7 +67,9 @@ class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     number: int
 
 
-Notice = Committed | Typing | ReadUpTo | PresenceChanged | RoomsChanged | PeopleChanged
+Notice = (
+    Committed | Typing | ReadUpTo | TurningBack | PresenceChanged | RoomsChanged | GuestLeft | PeopleChanged
+)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode

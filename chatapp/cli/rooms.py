@@ -170,7 +170,7 @@ def delete(which: str, seq: int | None, yes: bool) -> None:
     """Delete a room for good, or one message of it: SEQ."""
     found = find(which)
     if seq is not None:
-        doomed = found.text(seq)  # a number that is none is said before it is asked
+        doomed = found.deletable(seq)  # a number that is none is said before it is asked
         confirm(f"Delete #{seq} of {found!r} ({doomed.told})?", yes)
         found.delete(seq)
         click.echo(f"Deleted #{seq}")

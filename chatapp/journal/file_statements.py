@@ -1,22 +1,40 @@
 """The statements of a transaction that are about files, and what is asked about them.
 
 A row of a file is of nobody but its sender until a message has it. It goes with that message, or some time
-after the message was deleted; what lies in the folder goes when no row is left that has it.
+after the message was deleted; what lies in the folder goes when no row is left that has it, and counts as
+long as it lies there.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
+from chatapp import models
 from chatapp.errors import BadRequest
 from chatapp.journal.reading import FILES, MESSAGES
 from chatapp.journal.requests import Attachment, KeepFile
 from chatapp.message import File
 
 ASKED_AT_ONCE = 500  # digests: SQLite takes so many values and more in one statement
+
+CONTENTS = cast(Table, models.Content.__table__)
 
 _COLUMNS = FILES.c
 
@@ -41,11 +59,21 @@ def keep(connection: Connection, request: KeepFile, at: int) -> None:
         "at": at,
     }
     connection.execute(insert(FILES).values({"width": None, "height": None, **row}))
+    known = exists().where(CONTENTS.c.sha256 == request.digest)
+    content = select(literal(request.digest), literal(request.file.size)).where(~known)
+    connection.execute(insert(CONTENTS).from_select(["sha256", "size"], content))
 
 
 def claimed(connection: Connection, room: int, person: str, wanted: Sequence[Attachment]) -> list[File]:
     """What `person` sent to the room and no message has yet, as `wanted`. Raises BadRequest."""
-    ids = [each.id for each in wanted]
+    found = {file.id: file for file in unsent(connection, room, person, [each.id for each in wanted])}
+    if len(found) < len(wanted):
+        raise BadRequest("There is no such file of yours in this room (any more), or it is sent already")
+    return [structs.replace(found[each.id], alt=each.alt) for each in wanted]
+
+
+def unsent(connection: Connection, room: int, person: str, ids: Collection[str]) -> list[File]:
+    """Those of `ids` that `person` sent to the room and no message has yet, the oldest first."""
     query = select(
         _COLUMNS.id, _COLUMNS.name, _COLUMNS.type, _COLUMNS.size, _COLUMNS.width, _COLUMNS.height
     ).where(
@@ -54,10 +82,7 @@ def claimed(connection: Connection, room: int, person: str, wanted: Sequence[Att
         _COLUMNS.person_id == person,
         _COLUMNS.seq.is_(None),
     )
-    found = {row.id: File(*row) for row in connection.execute(query)}
-    if len(found) < len(wanted):
-        raise BadRequest("There is no such file of yours in this room (any more), or it is sent already")
-    return [structs.replace(found[each.id], alt=each.alt) for each in wanted]
+    return [File(*row) for row in connection.execute(query.order_by(_COLUMNS.at))]
 
 
 def give(connection: Connection, room: int, seq: int, files: Sequence[File]) -> None:
@@ -98,10 +123,27 @@ def unknown(connection: Connection, digests: Sequence[str]) -> list[str]:
     return [digest for digest in digests if digest not in known]
 
 
+def contents_of_none(connection: Connection) -> list[str]:
+    """The digests of contents that no file has any more, whether they still lie there or not."""
+    return list(connection.scalars(select(CONTENTS.c.sha256).where(_of_none())))
+
+
+def forget_contents(connection: Connection, digests: Sequence[str]) -> int:
+    """Those of `digests` that still no file has lie there no more; how many that were."""
+    forgotten = 0
+    for start in range(0, len(digests), ASKED_AT_ONCE):
+        some = CONTENTS.c.sha256.in_(digests[start : start + ASKED_AT_ONCE])
+        forgotten += connection.execute(delete(CONTENTS).where(some, _of_none())).rowcount
+    return forgotten
+
+
 def total(connection: Connection) -> int:
-    """Bytes of all that lies in the folder, without thumbnails."""
-    contents = select(func.max(_COLUMNS.size).label("size")).group_by(_COLUMNS.sha256).subquery()
-    return connection.scalar(select(func.sum(contents.c.size))) or 0
+    """Bytes of all that lies in the folder, without thumbnails: also of what no file has any more."""
+    return connection.scalar(select(func.sum(CONTENTS.c.size))) or 0
+
+
+def _of_none() -> ColumnElement[bool]:
+    return ~exists().where(_COLUMNS.sha256 == CONTENTS.c.sha256)
 
 
 def readable(connection: Connection, room: int, file: str, person: str) -> Stored | None:

@@ -32,7 +32,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, ADDRESSES, SPE
     )
 )
 
-SECOND_FACTOR = "secondary"  # the usage of a passkey that is one, as the login library has it
+FIRST_FACTOR, SECOND_FACTOR = "first", "secondary"  # the usage of a passkey, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled, _U.language)
@@ -140,6 +140,11 @@ def person_called(connection: Connection, name: str) -> Person | None:
     return Person(*row) if row else None
 
 
+def name_taken(connection: Connection, name: str) -> bool:
+    """Whether nobody new may have that name."""
+    return person_called(connection, name) is not None or hook_called(connection, name)
+
+
 def hook_called(connection: Connection, name: str) -> bool:
     """Whether a hook in force has that name, or one that passes for it."""
     query = select(HOOKS.c.id).where(HOOKS.c.name_key == key(name), HOOKS.c.revoked_at.is_(None))
@@ -172,6 +177,15 @@ def account(connection: Connection, column: str, value: object) -> dict[str, Any
         return None
     keys = connection.execute(select(*PASSKEYS.c).where(PASSKEYS.c.user_id == row["id"]))
     return {**row, "passkeys": [dict(each) for each in keys.mappings()]}
+
+
+def signs_in(account: dict[str, Any], but: int | None = None) -> bool:
+    """Whether there is a way to sign in to `account`: a password, or a passkey that is more than a second
+    factor. `but`: the id of a passkey that does not count.
+    """
+    return account["password"] is not None or any(
+        each["usage"] == FIRST_FACTOR and each["id"] != but for each in account["passkeys"]
+    )
 
 
 def has_factor(connection: Connection, person_id: str) -> bool:

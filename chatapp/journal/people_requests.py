@@ -73,10 +73,19 @@ class InvitationLine(Struct, frozen=True):
     room: int | None
 
 
+class FirstPasskey(Struct, frozen=True):
+    """The passkey with which an account is made. `handle`: what it knows the account by; `columns`: of the
+    login library.
+    """
+
+    handle: str
+    columns: dict[str, Any]
+
+
 class SignUp(PeopleRequest, frozen=True):
     """Make an account; the answer is the Person.
 
-    `person`: the id of a guest who signs up; None: a new one. `secrets`: columns of
+    `person`: the id of a guest who signs up; None: a new one. `secrets`, `passkey`: columns of
     the login library. `invitation`: the key of one with uses left: where it leads into a room that is still
     there, and who made it may still take people in there, the person is a member. `first`: it is the first
     administrator's, and there must have been none. `identity`: `by`, or the guest; of who is neither it is
@@ -88,6 +97,7 @@ class SignUp(PeopleRequest, frozen=True):
     role: AccountRole = "member"
     person: str | None = None
     secrets: dict[str, Any] = {}  # noqa: RUF012  # msgspec copies it
+    passkey: dict[str, Any] | None = None
     invitation: str | None = None
     first: bool = False
     by: Author | None = None

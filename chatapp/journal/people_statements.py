@@ -50,8 +50,7 @@ def perform(connection: Connection, request: PeopleRequest, at: int) -> tuple[An
         case requests.KeepPasskey():
             return _keep_passkey(connection, request, at)
         case requests.DropPasskey():
-            mine = PASSKEYS.c.user_id == _user(connection, request.person)
-            connection.execute(delete(PASSKEYS).where(PASSKEYS.c.id == request.id, mine))
+            _drop_passkey(connection, request)
         case requests.TakeRecoveryCode():
             return _take_recovery_code(connection, request), False
         case requests.Spend():
@@ -103,8 +102,10 @@ def move(connection: Connection) -> int:
 def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Person:
     if request.first and reading.begun(connection):
         raise Forbidden("This server has its administrator already")
-    if reading.person_called(connection, request.name) or reading.hook_called(connection, request.name):
+    if reading.name_taken(connection, request.name):
         raise BadRequest(TAKEN)
+    if request.passkey is not None:
+        _check_unknown(connection, request.passkey)
     if request.invitation is not None:
         _use_invitation(connection, request.invitation)
     row = {
@@ -123,6 +124,8 @@ def _sign_up(connection: Connection, request: requests.SignUp, at: int) -> Perso
     user: int = connection.execute(insert(USERS).values(row).returning(USERS.c.id)).scalar_one()
     person = request.person or f"u{user}"
     connection.execute(update(USERS).where(USERS.c.id == user).values(person_id=person))
+    if request.passkey is not None:
+        _add_passkey(connection, user, request.passkey, at)
     connection.execute(delete(GUESTS).where(GUESTS.c.person_id == person))
     if request.role == "administrator":
         connection.execute(update(SERVER).values(begun=True))
@@ -253,10 +256,31 @@ def _keep_passkey(connection: Connection, request: requests.KeepPasskey, at: int
         mine = (PASSKEYS.c.id == request.id) & (PASSKEYS.c.user_id == user)
         connection.execute(update(PASSKEYS).where(mine).values({**request.columns, "used_at": at}))
         return request.id, False
+    _check_unknown(connection, request.columns)
     ended = _first_way_in(connection, request.person, at)
-    row = {**request.columns, "user_id": user, "made_at": at, "used_at": at}
+    return _add_passkey(connection, user, request.columns, at), ended
+
+
+def _check_unknown(connection: Connection, passkey: dict[str, Any]) -> None:
+    """Its id comes from the browser: of two who say the same one at once, one has it."""
+    if reading.passkey_owner(connection, passkey["credential_id"]) is not None:
+        raise BadRequest("There is an account with this passkey already: sign in with it")
+
+
+def _add_passkey(connection: Connection, user: int, columns: dict[str, Any], at: int) -> int:
+    row = {**columns, "user_id": user, "made_at": at, "used_at": at}
     made: int = connection.execute(insert(PASSKEYS).values(row).returning(PASSKEYS.c.id)).scalar_one()
-    return made, ended
+    return made
+
+
+def _drop_passkey(connection: Connection, request: requests.DropPasskey) -> None:
+    account = reading.account(connection, "person_id", request.person)
+    if account is None:
+        raise BadRequest("There is nobody with that account")
+    if reading.signs_in(account) and not reading.signs_in(account, but=request.id):
+        raise Forbidden("It is your only way to sign in: set a password first, or add another passkey")
+    mine = PASSKEYS.c.user_id == account["id"]
+    connection.execute(delete(PASSKEYS).where(PASSKEYS.c.id == request.id, mine))
 
 
 def _take_recovery_code(connection: Connection, request: requests.TakeRecoveryCode) -> int:

@@ -5,7 +5,19 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from msgspec import UNSET, structs
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
@@ -51,6 +63,10 @@ _STATE = select(
     ROOMS.c.rights,
 )
 _COLUMNS = MESSAGES.c
+# A text that still says something, in the very words of the index `ix_messages_texts`: SQLite takes a partial
+# index only where it reads its condition in the question, so no parameter stands for the kind.
+_SAYS = and_(_COLUMNS.kind == literal_column("'text'"), _COLUMNS.deleted_at.is_(None))
+_LOOKED_THROUGH = 1000  # texts of one room, among which one's own may be
 
 
 def states(connection: Connection) -> list[RoomState]:
@@ -58,25 +74,60 @@ def states(connection: Connection) -> list[RoomState]:
     return [RoomState(*row) for row in connection.execute(_STATE.order_by(ROOMS.c.id))]
 
 
-def listed(connection: Connection, person: str) -> list[Listed]:
-    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person."""
+def listed(connection: Connection, person: str, most: int) -> list[Listed]:
+    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person.
+
+    Of what is unread of a room at most `most` are counted, as of its `last_seq`.
+    """
     mine = (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == person)
+    read = (READS.c.room_id == ROOMS.c.id) & (READS.c.person_id == person)
     query = (
         _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted, MEMBERS.c.notify)
+        .add_columns(_count(_unread(person, most)), _count(_unread_calls(person, most)))
         .outerjoin(MEMBERS, mine)
+        .outerjoin(READS, read)
         .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
         .order_by(ROOMS.c.id)
     )
     banned, others = bans(connection), parties(connection, person)
     found = []
-    for *columns, role, muted, notify in connection.execute(query):
+    for *columns, role, muted, notify, unread, calls in connection.execute(query):
         state = RoomState(*columns)
         members = {} if role is None else {person: role}
         rights = Rights(
             state.rights, state.kind, state.posting, state.guests, members, banned.get(state.id, NOBODY)
         )
-        found.append(Listed(state, rights, bool(muted), others.get(state.id, []), notify))
+        found.append(Listed(state, rights, bool(muted), others.get(state.id, []), notify, unread, calls))
     return found
+
+
+_READ_UP_TO = func.coalesce(READS.c.seq, 0)
+
+
+def _unread(person: str, most: int) -> Select[Any]:
+    """Up to `most` texts of others in a room, behind what a person has read: looked for among the newest
+    1,000, for who writes without ever reading has as many of their own as there are.
+    """
+    newest = (
+        select(_COLUMNS.author_id)
+        .where(_COLUMNS.room_id == ROOMS.c.id, _COLUMNS.seq > _READ_UP_TO, _SAYS)
+        .order_by(_COLUMNS.seq.desc())
+        .limit(_LOOKED_THROUGH)
+        .correlate(ROOMS, READS)
+        .subquery()
+    )
+    return select(newest.c.author_id).where(newest.c.author_id != person).limit(most)
+
+
+def _unread_calls(person: str, most: int) -> Select[Any]:
+    """Up to `most` of those in which the person is called."""
+    columns = MENTIONS.c
+    mine = (columns.person_id == person) & (columns.room_id == ROOMS.c.id)
+    return select(columns.seq).where(mine, columns.seq > _READ_UP_TO).limit(most).correlate(ROOMS, READS)
+
+
+def _count(rows: Select[Any]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(rows.subquery()).scalar_subquery()
 
 
 def bans(connection: Connection) -> dict[int, Sanctions]:
@@ -340,9 +391,8 @@ def first_unread(connection: Connection, room: int, person: str) -> int | None:
     query = select(_COLUMNS.seq).where(
         _COLUMNS.room_id == room,
         _COLUMNS.seq > read,
-        _COLUMNS.kind == "text",
         _COLUMNS.author_id != person,
-        _COLUMNS.deleted_at.is_(None),
+        _SAYS,
     )
     first: int | None = connection.scalar(query.order_by(_COLUMNS.seq).limit(1))
     return first
@@ -411,33 +461,6 @@ def device_of(connection: Connection, person: str) -> str | None:
     """The browser in which a guest came in."""
     device: str | None = connection.scalar(select(GUESTS.c.device).where(GUESTS.c.person_id == person))
     return device
-
-
-def mentions_unread(connection: Connection, person: str, most: int) -> dict[int, int]:
-    """In how many texts that a person has not read they are called, by room; of each room at most `most` are
-    counted.
-    """
-    mine = (READS.c.room_id == ROOMS.c.id) & (READS.c.person_id == person)
-    unread = (
-        select(MENTIONS.c.seq)
-        .where(
-            MENTIONS.c.person_id == person,
-            MENTIONS.c.room_id == ROOMS.c.id,
-            MENTIONS.c.seq > func.coalesce(READS.c.seq, 0),
-        )
-        .limit(most)
-        .correlate(ROOMS, READS)
-        .subquery()
-    )
-    counted = select(func.count()).select_from(unread).scalar_subquery()
-    query = select(ROOMS.c.id, counted).outerjoin(READS, mine)
-    return {room: count for room, count in connection.execute(query) if count}
-
-
-def read_positions(connection: Connection, person: str) -> dict[int, int]:
-    """How far a person has read, by room."""
-    query = select(READS.c.room_id, READS.c.seq).where(READS.c.person_id == person)
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def count(connection: Connection, room: int) -> int:

@@ -48,7 +48,7 @@ class Look(Struct, frozen=True):
 
 class Listed(Struct, frozen=True):
     """A room as it concerns one person, the only one in `rights`. `party`: the others of a direct room.
-    `notify`: None where the person has not said.
+    `notify`: None where the person has not said. `unread`: texts of others; `mentions`: those that call them.
     """
 
     state: RoomState
@@ -56,6 +56,8 @@ class Listed(Struct, frozen=True):
     muted: bool
     party: list[Author]
     notify: Level | None = None
+    unread: int = 0
+    mentions: int = 0
 
 
 class Member(Struct, frozen=True):
@@ -414,6 +416,12 @@ class CollectFiles(Struct, frozen=True):
     before: int
 
 
+class ForgetContents(Struct, frozen=True):
+    """Of the folder of uploads `digests` are gone, where no file has them by now."""
+
+    digests: tuple[str, ...]
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -441,6 +449,7 @@ Request = (
     | NoteGuest
     | KeepFile
     | CollectFiles
+    | ForgetContents
     | PeopleRequest
 )
 

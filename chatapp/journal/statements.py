@@ -144,8 +144,15 @@ def keep_deleted(connection: Connection, text: Row[Any], by: str, until: int) ->
     connection.execute(insert(DELETED_TEXTS).values(row))
 
 
+def take_over(connection: Connection, text: Row[Any], by: str, until: int) -> None:
+    """Of what `text` said, which is deleted: from now on it is `by` who deleted it."""
+    columns = DELETED_TEXTS.c
+    mine = (columns.room_id == text.room_id) & (columns.seq == text.seq)
+    connection.execute(update(DELETED_TEXTS).where(mine).values(by_id=by, until=until))
+
+
 def take_deleted(connection: Connection, room: int, seq: int) -> None:
-    """Keep it no longer: it has been brought back."""
+    """Keep it no longer: it has been brought back, or will not be."""
     columns = DELETED_TEXTS.c
     connection.execute(delete(DELETED_TEXTS).where(columns.room_id == room, columns.seq == seq))
 

@@ -38,6 +38,7 @@ from chatapp.journal.requests import (
     Commit,
     Deeds,
     DropRoom,
+    ForgetContents,
     ForgetDeleted,
     Impose,
     KeepFile,
@@ -125,7 +126,7 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, PeopleRequest)
+        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, PeopleRequest)
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -195,6 +196,8 @@ class _Transaction:
                     return self._keep_file(self._room(request.room), request)
                 case CollectFiles():
                     return file_statements.collect(self._connection, request.files, request.before)
+                case ForgetContents():
+                    return file_statements.forget_contents(self._connection, request.digests)
                 case Erase():
                     return self._erase(request)
                 case SignUp():
@@ -453,9 +456,13 @@ class _Transaction:
         return message
 
     def _check_original(self, post: Post, of: int, any_author: bool) -> Row[Any]:
-        """All but a restore are about a text that still has a body."""
+        """All but a restore, and a delete that takes another one over, are about a text that still has a
+        body.
+        """
         if post.kind == "restore":
             return self._check_deleted(post, of, any_author)
+        if post.kind == "delete" and (deleted := self._taken_over(post, of, any_author)):
+            return deleted
         original = self._text(post.room, of)
         own = original.author_id == post.author.id
         if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
@@ -463,8 +470,7 @@ class _Transaction:
         return original
 
     def _check_deleted(self, post: Post, of: int, any_author: bool) -> Row[Any]:
-        self._flush()  # it may be in this very transaction
-        deleted = next(iter(reading.deleted_texts(self._connection, post.room, of, of, now())), None)
+        deleted = self._deleted(post.room, of)
         if deleted is None:
             raise BadRequest(
                 "There is no deleted text #%(of)s that could be brought back (any more)", of=str(of)
@@ -473,15 +479,24 @@ class _Transaction:
             raise Forbidden("That message was deleted by somebody else")
         return deleted
 
+    def _taken_over(self, post: Post, of: int, any_author: bool) -> Row[Any] | None:
+        deleted = self._deleted(post.room, of)
+        if deleted is None or not permissions.may_take_over(
+            post.author.id, deleted.author_id, deleted.by_id, any_author
+        ):
+            return None
+        return deleted
+
+    def _deleted(self, room: int, seq: int) -> Row[Any] | None:
+        """A deleted text that can still be brought back."""
+        self._flush()  # it may be in this very transaction
+        return next(iter(reading.deleted_texts(self._connection, room, seq, seq, now())), None)
+
     def _turn(self, post: Post, original: Row[Any]) -> Post:
         """Keep what a delete takes away, or give a restore its words; other people's is noted."""
         if post.kind == "delete":
             did = "deleted"
-            if post.undo_seconds:
-                until = min(now() + post.undo_seconds * 1_000_000, 2**63 - 1)
-                statements.keep_deleted(self._connection, original, post.author.id, until)
-            elif original.files:
-                file_statements.let_go(self._connection, original.room_id, original.seq)
+            self._keep_deleted(post, original)
         else:
             did = "brought back"
             files = reading.files_of(original)
@@ -492,6 +507,17 @@ class _Transaction:
             act = Act(f"{did} #{post.of} of {original.author_name}", original.author_id)
             statements.note(self._connection, post.author, act, original.room_id, now())
         return post
+
+    def _keep_deleted(self, post: Post, original: Row[Any]) -> None:
+        until = now() + post.undo_seconds * 1_000_000
+        if original.deleted_at is not None and post.undo_seconds:
+            statements.take_over(self._connection, original, post.author.id, until)
+        elif post.undo_seconds:
+            statements.keep_deleted(self._connection, original, post.author.id, until)
+        else:
+            statements.take_deleted(self._connection, original.room_id, original.seq)
+            if original.files:
+                file_statements.let_go(self._connection, original.room_id, original.seq)
 
     def _text(self, room: int, seq: int) -> Row[Any]:
         original = self._original(room, seq)

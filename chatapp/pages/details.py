@@ -83,11 +83,11 @@ def take_in(room_id: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("person", "role")
     role: Any = form["role"] or "member"
+    hub, identity = get_hub(), get_identity()
 
     def act() -> None:
-        room = access.enter(get_hub(), get_identity(), room_id, "invite")  # before anybody is looked for
-        person = _named(room, form["person"])
-        membership.take_in(get_hub(), get_identity(), room_id, person, role)
+        access.enter(hub, identity, room_id, "invite")
+        membership.take_in(hub, identity, room_id, form["person"].strip(), role)
 
     return _done(room_id, "members", form, act)
 
@@ -292,20 +292,6 @@ def _sanctions(room: Room, identity: Identity) -> list[dict[str, Any]]:
         {**msgspec.to_builtins(one), "below": not one.person or _below(identity, one.person, room)}
         for one in found
     ]
-
-
-def _named(room: Room, person: str) -> str:
-    """The id of `person`: that, the name of an account, or of who is in this room. Raises BadRequest.
-
-    Who is elsewhere is not looked for: a moderator would learn from the answer who that is.
-    """
-    name = person.strip()
-    found = {who.id for who in get_hub().presence.people(room.id) if who.name == name}
-    if len(found) > 1:
-        raise BadRequest(
-            "There are %(count)s people called %(name)s here: give the id", count=len(found), name=name
-        )
-    return found.pop() if found else membership.known(get_hub(), room, name).id
 
 
 def _check_sure(form: dict[str, str]) -> None:

@@ -1,13 +1,13 @@
-"""`/guests`: say who you are. For forms and for programs."""
+"""`/guests`: say who you are, under another name, or leave. For forms and for programs."""
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from msgspec import Struct
 
-from chatapp import auth
+from chatapp import auth, listing
 from chatapp.errors import ChatError
-from chatapp.globals import get_identity
+from chatapp.globals import get_hub, get_identity
 from chatapp.pages import rooms
-from chatapp.pages.responses import for_people, lead_to, see_other
+from chatapp.pages.responses import for_people, lead_to, page, said, see_other
 from chatapp.transports import json_api
 
 bp = Blueprint("guests", __name__)
@@ -19,9 +19,9 @@ class NewGuest(Struct, frozen=True):
 
 
 @bp.get("/guests")
-def show_form() -> Response:
-    """The address on which a refused form is shown again; loaded by itself it leads back to the form."""
-    return lead_to(url_for("rooms.index"))
+def show() -> Response:
+    """A guest's own page. Who is none is led to the form with which one comes in: it is at the rooms."""
+    return _page() if get_identity().role == "guest" else lead_to(url_for("rooms.index"))
 
 
 @bp.post("/guests")
@@ -36,10 +36,47 @@ def become_guest() -> Response:
         identity = auth.become_guest(new.name, new.code)
         return json_api.answer({"id": identity.id, "name": identity.name}, 201)
     form = auth.checked_form("name", "code", "next")
+    former = get_identity()
+    if former.role == "guest" and form["name"].strip() == former.name:
+        return see_other(auth.local_path(form["next"]))
     try:
         auth.become_guest(form["name"], form["code"])
     except ChatError as refusal:
-        if get_identity().known or not for_people():  # who has a name is not shown the form for one
+        if not for_people():
+            raise
+        if former.role == "guest":
+            return _page(refusal, form)
+        if former.known:  # who has an account is not shown the form for a name
             raise
         return rooms.index_page(refusal, {**form, "next": auth.local_path(form["next"])})
-    return see_other(auth.local_path(form["next"]))
+    if former.role == "guest":
+        get_hub().guest_left(former.id)
+    return see_other(_way_in(auth.local_path(form["next"])))
+
+
+@bp.post("/guests/leave")
+def leave() -> Response:
+    """Be nobody in particular again; to the rooms."""
+    auth.guard_write()
+    auth.leave_as_guest()
+    return see_other(url_for("rooms.index"))
+
+
+def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
+    hub = get_hub()
+    html = render_template(
+        "guest.html",
+        identity=get_identity(),
+        form=form or {},
+        error=said(error),
+        sign_up=hub.config.sign_up == "open",
+    )
+    return page(html, error)
+
+
+def _way_in(path: str) -> str:
+    """Where there is but one room, nobody has to choose it."""
+    if path != url_for("rooms.index"):
+        return path
+    found = listing.rooms(get_hub(), get_identity())
+    return url_for("rooms.show", room_id=found[0].state.id) if len(found) == 1 else path

@@ -18,7 +18,7 @@ from chatapp.localized import gettext
 from chatapp.message import DAY_SECONDS, Message
 from chatapp.pages.about import about
 from chatapp.pages.responses import page, refused, said, see_other
-from chatapp.pages.rooms import MARKS, entered, plain, restorable, room_page
+from chatapp.pages.rooms import MARKS, entered, plain, restorable, room_page, to_take_over
 from chatapp.permissions import outranks
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -102,6 +102,7 @@ def message_page(
         marks=_marks(room, message),
         own=author.id == identity.id,
         restorable=bool(restorable(room, [message])),
+        takes_over=bool(to_take_over(room, [message])),
         may_act="moderate" in own.may
         and author.id not in (identity.id, "system", "guest")
         and outranks(identity, author.id, room.rights),

@@ -1,7 +1,7 @@
 """The pages: the rooms, one room, and their forms, which work without JavaScript."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -24,13 +24,13 @@ from chatapp import (
 )
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
-from chatapp.journal import people_reading, reading
+from chatapp.journal import file_statements, people_reading, reading
 from chatapp.listing import ListedRoom
-from chatapp.message import Message
+from chatapp.message import Author, Message, format_time
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
-from chatapp.permissions import check, may, may_restore
+from chatapp.permissions import check, may, may_restore, may_take_over
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
@@ -110,16 +110,19 @@ def show_long_polling(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/")
 def say(room_id: int) -> Response:
-    """Keep a message sent by the form and show the room again."""
+    """Keep a message sent by the form and show the room again; `attached`: files that came with it before,
+    when it was refused.
+    """
     intake = uploading.expect(room_id)
     auth.guard_write()
-    form = auth.checked_form("body")
+    form, before = auth.checked_form("body"), auth.checked_boxes("attached")
     try:
         get_hub().check_open()
-        sent: list[Any] = [file.id for file in intake.keep()]
+        sent: list[Any] = [*before, *(file.id for file in intake.keep())]
         posting.post(get_hub(), get_identity(), room_id, Draft(form["body"], files=sent))
     except ChatError as error:
-        return room_page(room_id, error=error, form=form)
+        attached = [*before, *(file.id for file in intake.kept)]
+        return room_page(room_id, error=error, form=form, attached=attached)
     return see_other(url_for("rooms.show", room_id=room_id))
 
 
@@ -155,8 +158,10 @@ def room_page(
     transport: str = "auto",
     error: ChatError | None = None,
     form: dict[str, str] | None = None,
+    attached: Sequence[str] = (),
 ) -> Response:
-    """The page of one room; `error`: what refused its `form`, which is shown filled in again.
+    """The page of one room; `error`: what refused its `form`, which is shown filled in again, with the files
+    (ids) that came along.
 
     Raises Forbidden, NoSuchRoom.
     """
@@ -170,6 +175,8 @@ def room_page(
     messages, newer = _page(room)
     marking.mark(hub.turnstile, messages, for_page=True)
     own, here = about(hub, identity, room), hub.presence.people(room.id)
+    if identity.known and all(who.id != identity.id for who in here):
+        here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     plainly = [plain(message.marked) for message in messages]
     html = render_template(
@@ -184,6 +191,7 @@ def room_page(
         newer=newer,
         unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
         undo_seconds=hub.config.undo_seconds,
+        now=format_time(time.time_ns() // 1000),
         marks=MARKS,
         restorable=restorable(room, messages),
         transport=transport,
@@ -193,6 +201,7 @@ def room_page(
         ),
         body_limit=hub.config.body_limit,
         files=_files(),
+        attached=_unsent(room, attached),
         description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
         error=said(error),
@@ -210,6 +219,17 @@ def entered(room_id: int) -> Room:
 
 def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     """The numbers of the deleted ones among `messages` that who asks may bring back. Switches."""
+    return _turnable(room, messages, may_restore)
+
+
+def to_take_over(room: Room, messages: Sequence[Message]) -> set[int]:
+    """The numbers of those that could come back, and that who asks may delete once more. Switches."""
+    return _turnable(room, messages, may_take_over)
+
+
+def _turnable(
+    room: Room, messages: Sequence[Message], rule: Callable[[str, str, str, bool], bool]
+) -> set[int]:
     hub, identity = get_hub(), get_identity()
     deleted = [message.seq for message in messages if message.deleted_at is not UNSET]
     if not deleted or room.closed or not may(identity, "post", room.rights):
@@ -217,7 +237,7 @@ def restorable(room: Room, messages: Sequence[Message]) -> set[int]:
     any_author = may(identity, "change_any", room.rights)
     now = time.time_ns() // 1000
     found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
-    return {text.seq for text in found if may_restore(identity.id, text.author_id, text.by_id, any_author)}
+    return {text.seq for text in found if rule(identity.id, text.author_id, text.by_id, any_author)}
 
 
 def _files() -> dict[str, int] | None:
@@ -226,6 +246,14 @@ def _files() -> dict[str, int] | None:
     if not identity.known or files.refusal(hub, identity):
         return None
     return {"most": posting.FILES_LIMIT, "limit": hub.config.file_limit}
+
+
+def _unsent(room: Room, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Those files of `ids` that can still go out with a message of who asks. Switches where there are any."""
+    if not ids:
+        return []
+    found = get_hub().journal.read(file_statements.unsent, room.id, get_identity().id, ids)
+    return [_plain(file) for file in found]
 
 
 def _check_not_banned() -> None:

@@ -13,6 +13,7 @@ from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
 from chatapp.permissions import check, may
 from chatapp.search.marking import excerpt
+from chatapp.search.query import with_beginning
 from chatapp.searching import Results
 from chatapp.threads import in_thread
 from chatapp.transports.search import before
@@ -44,6 +45,7 @@ def show() -> Response:
         given=request.args,
         results=_shown(found) if found else None,
         older=found.cursor if found else None,
+        wider=None if found is None or found.results else with_beginning(line.strip()),
         building=found.building if found else False,
         error=said(error),
     )

@@ -52,6 +52,20 @@ class Query(Struct, frozen=True):
     before: int | None = None
 
 
+def with_beginning(line: str) -> str | None:
+    """`line` with its last word as the beginning of one, for who typed half a word; None where it is none."""
+    terms = list(_TERM.finditer(line.translate(_QUOTES)))
+    last = terms[-1]["chunk"] if terms else None
+    if not last or last.endswith("*") or is_unspaced(last[-1]):
+        return None
+    end = terms[-1].end()
+    wider = f"{line[:end]}*{line[end:]}"
+    try:
+        return wider if parse(wider).phrases[-1].open else None
+    except BadRequest:
+        return None
+
+
 def parse(line: str) -> Query:
     """Raises BadRequest for what asks for nothing, or cannot be understood; it says what to write."""
     if len(line) > LINE_LIMIT:

@@ -24,9 +24,9 @@ from chatapp.journal.people_requests import OpenSession
 from chatapp.security.datastore import Datastore
 from chatapp.security.devices import device_of
 from chatapp.security.factors import Codes, otpauth
-from chatapp.security.forms import PasskeyForm, SignInForm
+from chatapp.security.forms import NewPasskeyForm, PasskeyForm, SignInForm
 from chatapp.security.messages import SAID, Catalogues
-from chatapp.security.passkeys import PasskeyOptions
+from chatapp.security.passkeys import PasskeyOptions, page_at_localhost, passkeys_work
 from chatapp.security.passwords import ARGON2, HashesInThreads, Passwords
 from chatapp.security.users import User
 
@@ -55,6 +55,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         app,
         Datastore(),
         login_form=SignInForm,
+        wan_register_response_form=NewPasskeyForm,
         wan_signin_response_form=PasskeyForm,
         password_util_cls=Passwords,
         webauthn_util_cls=PasskeyOptions,
@@ -70,6 +71,8 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
     user_authenticated.connect(_open_session, app)
     flask_login.user_logged_out.connect(_end_session, app)
     app.before_request(_guard)
+    app.add_template_global(passkeys_work)
+    app.add_template_global(page_at_localhost)
 
 
 def _settings(config: Config, factor_key: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_babel import lazy_gettext
-from flask_security import LoginForm, WebAuthnSigninResponseForm
+from flask_security import Form, LoginForm, WebAuthnRegisterResponseForm, WebAuthnSigninResponseForm
 from flask_security.proxies import _datastore
 from wtforms import HiddenField, StringField
 from wtforms.validators import InputRequired
@@ -27,7 +27,26 @@ class SignInForm(LoginForm):
         return super().validate(**kwargs)
 
 
-class PasskeyForm(WebAuthnSigninResponseForm):
+class _Answer(Form):
+    """What a browser says that was asked for a passkey."""
+
+    credential: HiddenField
+
+    def validate(self, **kwargs: Any) -> bool:
+        try:
+            return bool(super().validate(**kwargs))
+        except (
+            RecursionError
+        ):  # JSON that is nested deeper than Python reads, which the library does not expect
+            self.credential.errors = ["That is no passkey's answer"]
+            return False
+
+
+class NewPasskeyForm(_Answer, WebAuthnRegisterResponseForm):
+    """A passkey that somebody adds to their account."""
+
+
+class PasskeyForm(_Answer, WebAuthnSigninResponseForm):
     """A passkey's answer to a challenge, which is taken once: whoever has seen it does not come in with it.
 
     Many passkeys do not count how often they were used, so the count in them tells nothing.

@@ -1,5 +1,9 @@
-"""What is asked of passkeys."""
+"""What is asked of passkeys, and where they work."""
 
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from flask import request
 from flask_security import UserMixin, WebauthnUtil
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -8,13 +12,43 @@ from webauthn.helpers.structs import (
 )
 
 
-class PasskeyOptions(WebauthnUtil):
-    """Any authenticator will do, in the device or beside it, that finds the account by itself."""
+def _selection(verification: UserVerificationRequirement) -> AuthenticatorSelectionCriteria:
+    return AuthenticatorSelectionCriteria(
+        resident_key=ResidentKeyRequirement.REQUIRED, user_verification=verification
+    )
 
+
+# Any authenticator will do, in the device or beside it, that finds the account by itself.
+SELECTION = _selection(UserVerificationRequirement.PREFERRED)
+SELECTION_AS_SECOND_FACTOR = _selection(UserVerificationRequirement.DISCOURAGED)
+
+
+class PasskeyOptions(WebauthnUtil):
     def authenticator_selection(self, user: UserMixin, usage: str) -> AuthenticatorSelectionCriteria:
-        return AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.PREFERRED
-            if usage == "first"
-            else UserVerificationRequirement.DISCOURAGED,
-        )
+        return SELECTION if usage == "first" else SELECTION_AS_SECOND_FACTOR
+
+
+def passkeys_work() -> bool:
+    """Whether a passkey may be given to the server as this request calls it: a name, not an IP address
+    (WebAuthn, 5.1.3: an effective domain). Whether the browser is asked over TLS, it knows itself.
+    """
+    return _address() is None
+
+
+def page_at_localhost() -> str | None:
+    """The address of this page with a name under which passkeys work, where this machine was called by a
+    number.
+    """
+    address = _address()
+    if address is None or not address.is_loopback:
+        return None
+    parts = urlsplit(request.url)
+    host = "localhost" if parts.port is None else f"localhost:{parts.port}"
+    return parts._replace(netloc=host).geturl()
+
+
+def _address() -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(urlsplit(request.host_url).hostname or "")
+    except ValueError:
+        return None

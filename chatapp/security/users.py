@@ -6,6 +6,7 @@ from typing import Any
 from flask_security import UserMixin, WebAuthnMixin
 
 from chatapp.errors import Term
+from chatapp.journal.people_reading import signs_in
 from chatapp.journal.people_requests import Person
 from chatapp.localized import gettext
 
@@ -50,6 +51,7 @@ class User(UserMixin):
     )
 
     def __init__(self, **row: Any) -> None:
+        self._row = row
         self.id: int = row["id"]
         self.person = Person(row["person_id"], row["name"], row["role"], row["status"], row["disabled"])
         self.stored = {name: row[name] for name in self.COLUMNS}
@@ -83,6 +85,11 @@ class User(UserMixin):
         if not self.active and form_error is not None:
             form_error.append(gettext(DISABLED))
         return not self.active
+
+    def needs(self, passkey: str) -> bool:
+        """Whether the passkey of that name is the only way to sign in."""
+        (id,) = [each.id for each in self.webauthn if each.name == passkey]
+        return signs_in(self._row) and not signs_in(self._row, but=id)
 
     def changes(self) -> dict[str, Any]:
         """The columns that differ from what is stored."""

@@ -106,10 +106,17 @@ class ShellPerson:
         return self
 
 
-def people() -> list[ShellPerson]:
+class Everybody(list[ShellPerson]):
+    """People that show as lines at the prompt."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "Nobody has an account yet: create_person(name) makes one"
+
+
+def people() -> Everybody:
     """Everybody with an account, by name."""
     hub = get_hub()
-    return [ShellPerson(hub, found.id) for found in hub.journal.read(people_reading.people)]
+    return Everybody(ShellPerson(hub, found.id) for found in hub.journal.read(people_reading.people))
 
 
 def person(which: str) -> ShellPerson:

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import time
 import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,7 +15,7 @@ from chatapp.journal import people_reading, reading
 from chatapp.journal.requests import AuditLine, Member, RoomState, Sanction
 from chatapp.live_rooms import LARGEST_ID
 from chatapp.message import Author, Message
-from chatapp.permissions import SYSTEM, Posting, RoomKind, RoomRole
+from chatapp.permissions import SYSTEM, Posting, RoomKind, RoomRole, may_take_over
 from chatapp.posting import Draft
 
 T = TypeVar("T")
@@ -134,7 +135,9 @@ class ShellRoom:
         return self
 
     def delete(self, message: "Message | int") -> Message:
-        """Delete one message, given itself or its number; returns the notice of it."""
+        """Delete one message, given itself or its number; returns the notice of it. One that others deleted
+        and could bring back comes back only here after that.
+        """
         seq = message if isinstance(message, int) else message.seq
         draft = Draft(kind="delete", of=seq)
         return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
@@ -153,6 +156,16 @@ class ShellRoom:
         if not found or found[0].seq != seq or not found[0].readable:
             raise BadRequest(f"There is no text #{seq} in this room (any more)")
         return found[0]
+
+    def deletable(self, seq: int) -> Message:
+        """The text that `delete` would delete: one that stands, or that others deleted and could bring back.
+        Raises BadRequest.
+        """
+        deleted = self._hub.journal.read(reading.deleted_texts, self.id, seq, seq, time.time_ns() // 1000)
+        if any(may_take_over(SYSTEM.id, each.author_id, each.by_id, True) for each in deleted):
+            (found,) = self._hub.journal.read(reading.before, self.id, seq + 1, 1)
+            return found
+        return self.text(seq)
 
     def kick(self, name: str) -> list[str]:
         """Send everybody called `name` out; returns their ids. They may come back."""

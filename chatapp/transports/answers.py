@@ -57,8 +57,8 @@ class Found(Struct, frozen=True):
 class Room(Struct, frozen=True):
     """A room as the asker sees it. `cursor`: its newest number; `role`: the asker's part in it.
 
-    `mentions`: in how many unread texts the asker is called, at most 100. `notify`: of what the asker's
-    browsers tell them while they do something else.
+    `unread`: texts of others, not deleted, that the asker has not read; `mentions`: those that call them; at
+    most 100 of each. `notify`: of what the asker's browsers tell them while they do something else.
     """
 
     id: int

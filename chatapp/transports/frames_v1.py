@@ -91,7 +91,12 @@ class Here(Struct, frozen=True, tag_field="type", tag="here"):
 
 
 class RoomsChanged(Struct, frozen=True, tag_field="type", tag="rooms"):
-    """Your list of rooms has changed: ask `GET /api/rooms`."""
+    """Your list of rooms has changed: ask `GET /api/rooms`. `room`, `seq`: by this message, which calls you
+    or is written to you.
+    """
+
+    room: int | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
 
 
 class Pong(Struct, frozen=True, tag_field="type", tag="pong"):

@@ -109,7 +109,7 @@ def invite() -> Response:
     code = accounts.invite(
         get_hub(), get_identity(), uses=wanted.uses, days=wanted.days, note=wanted.note, room=wanted.room
     )
-    link = url_for("account.invited", code=code, _external=True)
+    link = url_for("sign_up.invited", code=code, _external=True)
     return json_api.answer({"link": link, "uses": wanted.uses, "days": wanted.days}, 201)
 
 

@@ -57,6 +57,7 @@ class Intake:
         self._admission: files.Admission | None = None
         self._refusal: ChatError | None = None
         self._arrived: list[tuple[Arriving, str | None]] = []
+        self.kept: list[File] = []  # what `keep` has kept, also where it was refused half-way
         self._cleanup = ExitStack()
 
     def open(self, name: str | None) -> Arriving:
@@ -88,10 +89,9 @@ class Intake:
         if self._refusal is not None:
             raise self._refusal
         hub, identity = get_hub(), get_identity()
-        return [
-            files.keep(hub, identity, cast(files.Admission, self._admission), arrived, name)
-            for arrived, name in self._arrived
-        ]
+        for arrived, name in self._arrived:
+            self.kept.append(files.keep(hub, identity, cast(files.Admission, self._admission), arrived, name))
+        return self.kept
 
     def close(self) -> None:
         """Let go of what is not kept. Switches."""

@@ -2,7 +2,7 @@
 // The server has the words; they are taken anew when rights have changed.
 
 import { pageAt } from "./pages.js";
-import { fillMoment } from "./times.js";
+import { fillMoment, serverNow } from "./times.js";
 
 const SPREAD = 500; // ms over which the readers of a room ask, of whom there may be many
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; browsers take more for none
@@ -70,8 +70,9 @@ export class About extends EventTarget {
     for (const time of this.#foot.querySelectorAll("time")) fillMoment(time);
     const forms = document.querySelectorAll(".foot > form");
     for (const form of forms) form.hidden = !this.mayWrite;
+    document.body.classList.toggle("silenced", !this.mayWrite);
     const { until } = this.#foot.dataset;
-    if (until) this.#takeIn(Math.max(0, Date.parse(until) - Date.now()) + SPREAD);
+    if (until) this.#takeIn(Math.max(0, Date.parse(until) - serverNow()) + SPREAD);
   }
 
   /** A form that changes what stands here needs no new page; what is refused is shown as without a script. */

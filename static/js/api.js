@@ -1,17 +1,20 @@
 // Requests to the server's HTTP API, and its refusals as values with a stable code.
 
 import { _, LANGUAGE } from "./i18n.js";
+import { heardAt } from "./times.js";
 
 const REQUEST_LIMIT = 15_000; // ms
 export const CSRF_TOKEN = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
-/** A refusal (RFC 9457 with a `code`), or `network` where no answer came. `retryAfter` in seconds. */
+/** A refusal (RFC 9457 with a `code`), or `network` where no answer came. `retryAfter` in seconds; `detail`: what the
+ * server said of it, if anything. */
 export class Problem extends Error {
-  constructor({ code, message, status = 0, retryAfter = null }) {
+  constructor({ code, message, status = 0, retryAfter = null, detail = null }) {
     super(message);
     this.code = code;
     this.status = status;
     this.retryAfter = retryAfter;
+    this.detail = detail;
   }
 }
 
@@ -39,6 +42,7 @@ export function refused(status, body, retryAfter) {
     message: body?.detail ?? body?.title ?? _("The server answered %(status)s", { status: String(status) }),
     status,
     retryAfter: body?.retry_after ?? (Number(retryAfter) || null),
+    detail: body?.detail ?? null,
   });
 }
 
@@ -52,7 +56,9 @@ async function exchange(path, method, json, signal, limit, keepalive) {
     options.body = JSON.stringify(json);
   }
   try {
-    return await fetch(path, options);
+    const answer = await fetch(path, options);
+    heardAt(answer.headers.get("Date"));
+    return answer;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw cut();

@@ -1,4 +1,5 @@
-// Completion is loaded once somebody begins something that can be completed: most visits go without it.
+// Completion, and emoji for their codes, are loaded once somebody begins something of that kind: most visits go
+// without them.
 
 const BEGINNING = /[@#:/]/u;
 
@@ -12,6 +13,11 @@ export function completeWhenBegun(field, known) {
 }
 
 async function load(field, known) {
-  const [{ Completion }, { suggestions }] = await Promise.all([import("./completion.js"), import("./suggestions.js")]);
+  const [{ Completion }, { suggestions }, { writeEmoji }] = await Promise.all([
+    import("./completion.js"),
+    import("./suggestions.js"),
+    import("./shortcodes.js"),
+  ]);
   new Completion(field, suggestions(known)).look();
+  writeEmoji(field);
 }

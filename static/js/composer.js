@@ -6,6 +6,7 @@ import { _, duration, ngettext, pieces } from "./i18n.js";
 import { covered } from "./markup.js";
 import { isolated, nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
+import { serverNow } from "./times.js";
 
 const TYPING_PAUSE = 2_000; // ms between two signs of typing
 const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appears
@@ -31,7 +32,7 @@ export class Composer extends EventTarget {
   #isWaiting = false; // for files, to go out with them
   #typedAt = 0;
   #pace = 0; // s between two messages
-  #next = 0; // ms since 1970, when the next one may go
+  #next = 0; // ms since 1970 by the server's clock, when the next one may go
   #ticking = null;
   #other = null; // {kind: "text" or "edit", message}: what the words answer, or stand for
   #draft = ""; // what stood in the field before an edit began
@@ -108,7 +109,7 @@ export class Composer extends EventTarget {
     this.#showHint();
   }
 
-  /** In slow mode: the next message goes `seconds` after `since` (ms since 1970). It may be written before. */
+  /** In slow mode: the next message goes `seconds` after `since` (as serverNow has it). It may be written before. */
   wait(since, seconds = this.#pace) {
     this.#next = Math.max(this.#next, since + 1000 * seconds);
     this.#showHint();
@@ -239,7 +240,7 @@ export class Composer extends EventTarget {
   }
 
   #showHint() {
-    const left = Math.ceil((this.#next - Date.now()) / 1000);
+    const left = Math.ceil((this.#next - serverNow()) / 1000);
     const waits = this.#pace > 0 && left > 0;
     this.#form.classList.toggle("slow", this.#pace > 0);
     this.#form.querySelector(".hint").textContent = this.#hint(waits ? left : 0);
@@ -257,7 +258,9 @@ export class Composer extends EventTarget {
   #show() {
     const left = this.#limit - this.#length;
     this.#button.disabled = !this.#isReady;
-    this.#counter.hidden = left > this.#limit * NEAR_LIMIT;
+    const isNear = left <= this.#limit * NEAR_LIMIT;
+    this.#form.classList.toggle("near-limit", isNear);
+    this.#counter.hidden = !isNear;
     this.#counter.textContent = left < 0 ? ngettext("%(num)s too many", "%(num)s too many", -left) : ngettext("%(num)s left", "%(num)s left", left);
     this.#form.classList.toggle("too-long", left < 0);
     this.#field.setAttribute("aria-invalid", String(left < 0));

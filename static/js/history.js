@@ -4,9 +4,9 @@
 import { Problem, request, roomPath } from "./api.js";
 import { learnNames } from "./names.js";
 
-const PAGE = 50; // messages a request
+export const PAGE = 50; // messages a request
 const ENOUGH = 15; // rows that a load shall bring: fifty reactions are no page
-const AHEAD = 800; // px before the end of what is loaded
+export const AHEAD = 800; // px before the end of what is loaded
 const RETRY = 3_000; // ms
 
 export class History {

@@ -2,12 +2,14 @@
 // the window ends where the log ends and new messages join it; elsewhere they are loaded when the
 // reader comes down to them.
 
+import { AHEAD, PAGE } from "./history.js";
 import { openWhatIsPressed } from "./markup.js";
 import { Messages } from "./messages.js";
 import { Rows } from "./rows.js";
 import { Scroller } from "./scroller.js";
 
-const WINDOW = 400; // rows on the page
+const LOWEST = 24; // px of a row
+const OVER = 25; // rows that may come in before as many go at the head: not one with each message
 const HIDDEN_PAUSE = 50; // ms
 
 export class Log extends EventTarget {
@@ -22,6 +24,7 @@ export class Log extends EventTarget {
   #arrived = [];
   #flushing = false;
   #newFrom = null;
+  #most = mostRows();
 
   /** `me`: the author as which one writes here, or null. Event `change`: when rows came or went. */
   constructor({ list, scroller, me }) {
@@ -30,6 +33,7 @@ export class Log extends EventTarget {
     this.#rows = new Rows(list, me, this.#messages);
     this.#scroller = new Scroller(scroller, list);
     document.addEventListener("visibilitychange", () => this.#flush());
+    addEventListener("resize", () => (this.#most = mostRows()));
     openWhatIsPressed(list, (change) => this.#scroller.keepPlace(change));
   }
 
@@ -116,7 +120,7 @@ export class Log extends EventTarget {
     this.last = Math.max(this.last, messages.at(-1)?.seq ?? 0);
     this.#scroller.keepPlace(() => {
       this.#rows.prepend(shown);
-      if (this.#rows.count > WINDOW) this.#trimFoot();
+      if (this.#rows.count > this.#most) this.#trimFoot();
       this.#rows.markNew(this.#newFrom);
     });
     this.#changed();
@@ -128,7 +132,7 @@ export class Log extends EventTarget {
     let brought = 0;
     this.#scroller.keepPlace(() => {
       brought = this.#addAtFoot(messages);
-      if (this.#rows.count > WINDOW) this.#trimHead();
+      if (this.#rows.count > this.#most) this.#trimHead();
     });
     return brought;
   }
@@ -181,7 +185,7 @@ export class Log extends EventTarget {
     this.#arrived = [];
     if (!messages.length) return;
     const reading = !this.#scroller.atFoot;
-    if (reading && this.#rows.count + messages.length > WINDOW) this.#leaveEdge(messages);
+    if (reading && this.#rows.count + messages.length > this.#most + OVER) this.#leaveEdge(messages);
     else if (reading) this.#scroller.keepPlace(() => this.#addAtFoot(messages, { areNews: true }));
     else this.#follow(messages);
   }
@@ -194,7 +198,7 @@ export class Log extends EventTarget {
 
   #follow(messages) {
     this.#addAtFoot(messages, { areNews: true });
-    if (this.#rows.count > WINDOW) this.#trimHead();
+    if (this.#rows.count > this.#most + OVER) this.#trimHead();
     this.#scroller.toFoot();
     this.#changed();
   }
@@ -212,12 +216,12 @@ export class Log extends EventTarget {
   }
 
   #trimHead() {
-    this.first = this.#rows.trimHead(WINDOW);
+    this.first = this.#rows.trimHead(this.#most);
     this.#rows.markNew(this.#newFrom);
   }
 
   #trimFoot() {
-    this.last = this.#rows.trimFoot(WINDOW);
+    this.last = this.#rows.trimFoot(this.#most);
     this.atEdge = false;
   }
 
@@ -251,4 +255,9 @@ export class Log extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** As few as will do: with fewer, what is loaded ahead of one end would take away what is ahead of the other. */
+function mostRows() {
+  return PAGE + Math.ceil((innerHeight + 2 * AHEAD) / LOWEST);
 }

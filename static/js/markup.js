@@ -37,6 +37,7 @@ const LINE = matchMedia("(width < 800px)").matches ? 40 : 70; // in lines of abo
 export function fillMarkup(words, { body, html }) {
   const marked = html && elementsOf(html);
   words.classList.toggle("marked", Boolean(marked));
+  words.parentElement.classList.toggle("of-blocks", Boolean(marked));
   words.replaceChildren(marked || body);
   for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
 }
@@ -52,8 +53,9 @@ export function foldIfLong(row, body) {
   if (lines > FOLDED_LINES) fold(row, true);
 }
 
-/** What somebody has opened in the row `before` is open in `row` too, if they show the same words. */
+/** What somebody has opened in the row `before` is open in `row` too; words, if they are the same. */
 export function keepOpen(before, row) {
+  if (before.querySelector(".reactions.open")) row.querySelector(".reactions")?.classList.add("open");
   const [were, are] = [before, row].map((each) => each.querySelector(".words"));
   if (were?.textContent !== are?.textContent) return;
   if (isUnfolded(before)) fold(row, false);
@@ -66,6 +68,8 @@ export function openWhatIsPressed(list, keepPlace) {
   list.addEventListener("click", (event) => {
     const spoiler = event.target.closest(".spoiler");
     const button = event.target.closest(".unfold");
+    const rest = event.target.closest(".rest");
+    if (rest) keepPlace(() => openRest(rest));
     if (button) keepPlace(() => fold(button.closest(".message"), isUnfolded(button)));
     if (!spoiler || !isCovered(spoiler)) return;
     event.preventDefault(); // it may be within a link
@@ -131,6 +135,13 @@ function uncover(spoiler) {
   spoiler.removeAttribute("role");
   spoiler.removeAttribute("aria-label");
   spoiler.tabIndex = -1; // it may have the focus, and is no more to be come to
+}
+
+/** The focus goes on to the first of the reactions that were hidden, in the place of the button. */
+function openRest(rest) {
+  const hidden = [...rest.parentElement.children].filter((each) => !each.checkVisibility());
+  rest.parentElement.classList.add("open");
+  hidden[0].querySelector("button")?.focus();
 }
 
 function fold(row, folded) {

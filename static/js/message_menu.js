@@ -112,7 +112,8 @@ export class MessageMenu extends EventTarget {
       case "edit":
         return own && stands && this.#mayWrite();
       case "delete":
-        return stands && ((own && this.#mayWrite()) || this.#moderates);
+        if (stands) return (own && this.#mayWrite()) || this.#moderates;
+        return !own && this.#moderates && this.#mayComeBack(message);
       case "report":
         return !own && stands;
       case "moderate":
@@ -125,10 +126,16 @@ export class MessageMenu extends EventTarget {
     }
   }
 
+  /** Whether its author may bring it back: the rule is `may_take_over` of chatapp/permissions.py. */
+  #mayComeBack({ author, deleted_at: deleted, deleted_by: by }) {
+    return by?.id === author.id && Date.now() < Date.parse(deleted) + 1000 * this.#menu.dataset.undo;
+  }
+
   #open(message, opener, { marksOnly = false }) {
     if (marksOnly && !this.#may("react", message)) return;
     this.#message = message;
     this.#menu.replaceChildren(this.#filled(message, marksOnly));
+    this.#menu.classList.toggle("marks-only", marksOnly);
     this.#show(opener);
     [...this.#menu.querySelectorAll("button, a")].find((each) => each.checkVisibility())?.focus();
   }
@@ -137,7 +144,6 @@ export class MessageMenu extends EventTarget {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
     content.querySelector(".actions-said").textContent = covered(message.body);
-    content.classList.toggle("marks-only", marksOnly);
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
     for (const button of content.querySelectorAll("[data-mark]")) {

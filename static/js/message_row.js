@@ -7,7 +7,7 @@ import { covered, fillMarkup, foldIfLong } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
 import { isolated, nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
-import { dayName, fillTime } from "./times.js";
+import { dayName, fillTime, serverNow } from "./times.js";
 
 const FATES = { waiting: _("Waiting"), sending: _("Sending…") };
 const REASONS = {
@@ -18,6 +18,7 @@ const REASONS = {
 };
 // The words themselves are refused: sent again as they are, they would be refused again.
 const IN_THE_WORDS = new Set(["bad_request", "too_long"]);
+const REACTIONS_SHOWN = 12; // the others open; templates/_message.html has the same number
 const QUOTE_LENGTH = 200; // characters; the row cuts them to one line
 
 /** A text. `me`: its reader, or null; `quoted`: the message that it answers, if known; `reactions` as Messages gives them. */
@@ -38,12 +39,16 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   row.classList.toggle("for-me", calls(message, me?.id));
   foldIfLong(row, message.body);
   part("edited").hidden = !message.edited_at;
+  part("text").classList.toggle("was-edited", Boolean(message.edited_at));
   fillQuote(part("quote"), message, quoted);
   fillFiles(part("files"), message);
   part("reactions").hidden = reactions.length === 0;
   part("reactions").replaceChildren(...reactions.map(reactionItem));
+  if (reactions.length > REACTIONS_SHOWN) part("reactions").append(restOf(reactions));
   fillTools(part("tools"), message);
   fillUndo(part("undo"), message, me);
+  // Most rows lack most parts: with them the browser would have twice as much to keep in order.
+  for (const lacking of row.querySelectorAll("[hidden]")) lacking.remove();
   return row;
 }
 
@@ -125,7 +130,7 @@ function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by
   if (!form) return;
   const isTheirs = [author.id, "system"].includes(by?.id);
   const mine = isTheirs ? me.id === by.id : moderates(form) && me.id !== author.id;
-  const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - Date.now() : 0;
+  const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - serverNow() : 0;
   form.hidden = !by || !mine || left <= 0;
   if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;
 }
@@ -138,6 +143,12 @@ function reactionItem({ mark, names, own }) {
   if (button.matches("button")) button.setAttribute("aria-pressed", String(own));
   button.querySelector(".mark").textContent = mark;
   button.querySelector(".times").textContent = figure(names.length);
+  return item;
+}
+
+function restOf(reactions) {
+  const item = copyOf("rest");
+  item.querySelector(".times").textContent = reactions.length - REACTIONS_SHOWN;
   return item;
 }
 

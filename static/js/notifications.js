@@ -51,6 +51,15 @@ export class Notifications {
     });
   }
 
+  /** A message calls this person, or is said to them alone, in a room that the line does not follow. */
+  async calledIn({ room, seq }) {
+    if (!this.#isAllowed) return;
+    if (!this.#rooms.about(room)) await this.#rooms.refresh(); // a new conversation
+    const found = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1`)).catch(() => null);
+    const message = found?.messages.at(-1);
+    if (message?.seq === seq && message.kind === "text") await this.heard(message);
+  }
+
   /** Browsers have both on pages that come over TLS or from the same machine. */
   get #isPossible() {
     return "Notification" in window && "locks" in navigator;

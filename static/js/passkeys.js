@@ -1,40 +1,65 @@
-// Buttons that have a passkey do something: make one, sign in with it, say again who one is.
-// The server gives a challenge (`data-passkey`), the browser answers it, the server checks (`data-finish`).
+// Buttons that have a passkey do something: make one, also for an account that there is not yet, sign in with
+// it, say again who one is. The server gives a challenge (`data-passkey`), the browser answers it, the server
+// checks the answer.
 
-import { request } from "./api.js";
+import { Problem, request } from "./api.js";
 import { _ } from "./i18n.js";
 
 const LIMIT = 90_000; // ms: the device asks for a finger or a key
+const THERE = Boolean(window.PublicKeyCredential?.parseCreationOptionsFromJSON);
 
 for (const button of document.querySelectorAll("[data-passkey]")) {
-  button.hidden = !window.PublicKeyCredential;
+  button.hidden = !THERE;
   button.addEventListener("click", () => use(button));
 }
+for (const hint of document.querySelectorAll("[data-no-passkeys]")) hint.hidden = THERE;
 
 async function use(button) {
-  const refusal = button.parentElement.querySelector("[data-passkey-refusal]");
-  refusal.hidden = true;
+  const card = button.closest(".card");
+  const name = card.querySelector("input[name=name]"); // of what is to be made
+  if (name && !name.reportValidity()) return;
+  const refusals = card.querySelectorAll(".refusal");
+  for (const refusal of refusals) refusal.hidden = true;
   button.disabled = true;
   try {
-    location.assign(await perform(button));
+    location.assign(await (name ? make(button.dataset, name.value) : say(button.dataset)));
   } catch (error) {
+    const refusal = card.querySelector("[data-passkey-refusal]");
     refusal.textContent = reason(error);
     refusal.hidden = false;
     button.disabled = false;
   }
 }
 
-async function perform({ dataset, parentElement }) {
-  const name = parentElement.querySelector("input[name=name]")?.value;
-  const begun = await post(dataset.passkey, name === undefined ? {} : { name, usage: "first" });
-  const options = begun.credential_options;
-  const credential =
-    name === undefined
-      ? await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) })
-      : await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
-  const answer = { credential: JSON.stringify(credential.toJSON()) };
-  const done = await post(`${dataset.finish}/${begun.wan_state}`, answer);
-  return dataset.next || done.tf_signin_url || done.post_login_url || "/account/";
+async function make({ passkey, next }, name) {
+  const { wan_state: state, credential_options: options } = await post(passkey, { name, usage: "first" });
+  const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
+  const credential = await navigator.credentials.create({ publicKey });
+  try {
+    return way(await finish(passkey, state, credential), next);
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) forget(options.rp.id, credential.id);
+    throw error;
+  }
+}
+
+async function say({ passkey, next }) {
+  const { wan_state: state, credential_options: options } = await post(passkey, {});
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+  return way(await finish(passkey, state, await navigator.credentials.get({ publicKey })), next);
+}
+
+function finish(passkey, state, credential) {
+  return post(`${passkey}/${state}`, { credential: JSON.stringify(credential.toJSON()) });
+}
+
+function way(done, next) {
+  return next || done.tf_signin_url || done.post_login_url || "/account/";
+}
+
+/** The server did not take it: the device need not offer it. */
+function forget(rpId, credentialId) {
+  PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId }).catch(() => {});
 }
 
 async function post(path, json) {
@@ -43,8 +68,8 @@ async function post(path, json) {
 }
 
 function reason(error) {
-  if (error.name === "NotAllowedError") return _("That was given up, or took too long. Try again.");
+  if (error.name === "NotAllowedError") return _("That was given up, or took too long. Try again, or use a password.");
   if (error.name === "InvalidStateError") return _("This device has a passkey for your account already.");
-  if (error.code === "too_fast") return error.message;
-  return _("That did not work. Try again, or use your password.");
+  if (error instanceof Problem && error.detail) return error.detail;
+  return _("That did not work. Try again, or use a password.");
 }

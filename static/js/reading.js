@@ -5,11 +5,10 @@
 // the end, however many came before it, and again over the next line where this one broke, or if it was refused.
 
 const READ_PAUSE = 5_000; // ms between two reports to the server
+const REMEMBERED = 1_000; // texts; from a hundred on no count is told any more
 
 export class Reading extends EventTarget {
-  unread = 0;
-  forMe = 0; // of these, what calls this person or is said to them alone
-
+  #texts = new Map(); // of others, not read yet: seq -> {forMe, deleted}
   #log;
   #connection;
   #room;
@@ -27,6 +26,15 @@ export class Reading extends EventTarget {
     connection.addEventListener("state", () => this.#lineChanged());
     connection.addEventListener("error", ({ detail: { re } }) => re === "read" && (this.#told = 0));
     addEventListener("pagehide", () => this.#tell()); // what was read since the last report
+  }
+
+  get unread() {
+    return this.#left.length;
+  }
+
+  /** How much of it calls this person or is said to them alone. */
+  get forMe() {
+    return this.#left.filter(({ forMe }) => forMe).length;
   }
 
   /** Somebody wants what they have read to be unread: it stays so until they come back or write. */
@@ -53,17 +61,23 @@ export class Reading extends EventTarget {
   /** A text by somebody else came in; `forMe`: it calls this person, or is said to them alone. */
   heard(message, forMe) {
     if (this.#isWatching) return this.look();
-    if (this.unread === 0) this.#log.markNew(message.seq);
-    this.unread += 1;
-    if (forMe) this.forMe += 1;
+    if (this.#texts.size === 0) this.#log.markNew(message.seq);
+    if (this.#texts.size < REMEMBERED) this.#texts.set(message.seq, { forMe, deleted: false });
+    this.#show();
+  }
+
+  /** A text is another one now, deleted or back again; `forMe`: as it is now. */
+  changed({ kind, of }, forMe) {
+    if (!this.#texts.has(of)) return;
+    this.#texts.set(of, { forMe, deleted: kind === "delete" });
     this.#show();
   }
 
   /** Something changed in what is in view. */
   look() {
     if (!this.#isWatching) return;
-    if (this.unread > 0) {
-      this.unread = this.forMe = 0;
+    if (this.#texts.size > 0) {
+      this.#texts.clear();
       this.#show();
     }
     this.#tellSoon();
@@ -73,6 +87,10 @@ export class Reading extends EventTarget {
   #lineChanged() {
     if (this.#connection.state !== "live") this.#told = 0;
     this.look();
+  }
+
+  get #left() {
+    return [...this.#texts.values()].filter(({ deleted }) => !deleted);
   }
 
   #show() {

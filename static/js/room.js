@@ -5,6 +5,7 @@ import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
+import { short } from "./counts.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
@@ -24,6 +25,7 @@ import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
 import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
+import { heardAt, serverNow } from "./times.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
 
@@ -44,6 +46,7 @@ let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
+heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
 let begunAt = 0; // seq up to which messages after a reset are old ones
 
@@ -126,10 +129,14 @@ function listen() {
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
   connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
-  connection.addEventListener("rooms", () => rooms.refreshSoon());
+  connection.addEventListener("rooms", ({ detail: frame }) => {
+    rooms.refreshSoon();
+    if (frame.seq) notifications?.calledIn(frame);
+  });
   connection.addEventListener("read", ({ detail: frame }) => read(frame));
   connection.addEventListener("here", ({ detail: frame }) => rooms.came(frame));
   connection.addEventListener("error", ({ detail: frame }) => frame.re === "join" && lost(frame));
+  connection.addEventListener("error", ({ detail: frame }) => frame.re === "read" && notMarked(frame));
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
@@ -184,6 +191,7 @@ function editLast() {
 }
 
 function hear(message) {
+  heardAt(message.at);
   const isNew = rooms.heard(message);
   if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications?.heard(message);
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
@@ -191,8 +199,10 @@ function hear(message) {
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
+  const forMe = room.kind === "direct" || calls(message, me?.id);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
-  if (isNews) reading.heard(message, room.kind === "direct" || calls(message, me?.id));
+  if (isNews) reading.heard(message, forMe);
+  else if (["edit", "delete", "restore"].includes(message.kind)) reading.changed(message, forMe);
   if (message.kind === "notice" && message.detail) change(message.detail);
 }
 
@@ -202,6 +212,11 @@ function markUnread({ seq }) {
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
   unreadFrom(seq);
   announce(_("Unread from here"));
+}
+
+/** Only what is to be unread again can be too fast; what was read is told again without a word. */
+function notMarked({ code, message }) {
+  if (code === "too_fast") announce(_("Not done: %(reason)s", { reason: message }));
 }
 
 /** This person has read a room elsewhere, or wants to have it unread. */
@@ -231,7 +246,7 @@ function confirmOwn({ kind, at, author, client_id: clientId }) {
 
 function refused(frame) {
   outbox.refuse(frame);
-  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(Date.now(), frame.retry_after ?? 0);
+  if (frame.code === "too_fast" && about.slowSeconds) composer.wait(serverNow(), frame.retry_after ?? 0);
   if (frame.code === "forbidden" || frame.code === "room_closed") about.refresh();
 }
 
@@ -265,8 +280,9 @@ function turned() {
 
 /** The server has said so: what is shown then is to be had from it. */
 async function end({ code, reason }) {
-  const { showEnding } = await import("./ending.js");
-  showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
+  const ending = await import("./ending.js").catch(() => null);
+  if (!ending) return location.reload(); // the server says it as well
+  ending.showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
@@ -384,14 +400,14 @@ async function goToFirstUnread() {
 
 function showJump() {
   const button = byId("jump");
-  const words = reading.unread > 0 ? ngettext("%(num)s new", "%(num)s new", reading.unread) : _("Newest");
+  const words = reading.unread > 0 ? ngettext("%(num)s new", "%(num)s new", reading.unread, { num: short(reading.unread) }) : _("Newest");
   const isNear = log.atEdge && -byId("log").scrollTop < byId("log").clientHeight;
   button.hidden = log.isAtNewest || (reading.unread === 0 && isNear);
   button.querySelector(".jump-word").textContent = words;
 }
 
 function showEmpty() {
-  byId("empty").hidden = !log.isEmpty || !history.isExhausted;
+  byId("log-column").classList.toggle("vacant", log.isEmpty && history.isExhausted);
 }
 
 function showTab() {

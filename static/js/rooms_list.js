@@ -12,6 +12,7 @@ const REFRESH = 60_000; // ms, where each room is followed
 const LOOK = 5_000; // ms between two looks whether it is time
 const REFRESH_REST = 15_000; // ms, where there are some that the line cannot follow
 const SOON = 300; // ms in which several reasons to ask the server are one
+const CHANGES_SPREAD = 2_000; // ms over which all who heard of a change ask
 
 /** Event `change`: when `forMe` may have. */
 export class RoomsList extends EventTarget {
@@ -22,6 +23,7 @@ export class RoomsList extends EventTarget {
   #rooms = new Map(); // id -> {element, unread, mentions, cursor, …}; `cursor`: up to where these count
   #refreshedAt = 0;
   #timer = null;
+  #due = Infinity; // when it runs out
   #followsAll = false;
   #countsCurrent = false;
 
@@ -73,12 +75,16 @@ export class RoomsList extends EventTarget {
     const counts = author.id !== this.#me?.id && this.#counts(room);
     if (kind === "text" && counts) entry.unread += 1;
     if (kind === "text" && counts && calls(message, this.#me?.id)) entry.mentions += 1;
-    // Whether the text that it is about is unread, the server knows.
-    const isChange = ["edit", "delete", "restore"].includes(kind);
-    if (isChange && (entry.mentions > 0 || calls(message, this.#me?.id))) this.refreshSoon();
+    if (this.#mayCountOtherwise(message, entry)) this.refreshSoon(CHANGES_SPREAD);
     for (const field of ["name", "kind", "closed"]) if (detail?.[field] !== undefined) entry[field] = detail[field];
     this.#show(entry);
     return true;
+  }
+
+  /** Whether the text that a message changes is an unread one of somebody else, the server knows. */
+  #mayCountOtherwise({ kind, mentions }, entry) {
+    if (kind === "edit") return entry.mentions > 0 || Boolean(mentions);
+    return (kind === "delete" && entry.unread > 0) || kind === "restore";
   }
 
   /** The log of a room was begun anew: what follows are old messages. */
@@ -114,15 +120,19 @@ export class RoomsList extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Asks the server for the list, once for several reasons that come one after another. */
-  refreshSoon() {
-    this.#timer ??= setTimeout(() => this.refresh(), SOON);
+  /** Asks the server for the list, once for several reasons; at random within `spread` ms, where others do so too. */
+  refreshSoon(spread = 0) {
+    const due = Date.now() + SOON + spread * Math.random();
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(() => this.refresh(), due - Date.now());
   }
 
   /** Asks the server for the list. */
   async refresh() {
     clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#due = Infinity;
     this.#refreshedAt = Date.now();
     try {
       const { rooms } = await request("/api/rooms");
@@ -161,8 +171,7 @@ export class RoomsList extends EventTarget {
       this.#show(entry);
     }
     const others = rooms.filter(({ id }) => id !== this.#current);
-    // Where people are something is said: those first.
-    this.#followsAll = this.#connection.follow(others.sort((one, other) => other.here - one.here));
+    this.#followsAll = this.#connection.follow(others.sort((one, other) => callsFor(other) - callsFor(one)));
   }
 
   #add(id) {
@@ -208,6 +217,11 @@ export class RoomsList extends EventTarget {
     element.querySelector(".presence").classList.toggle("on", isHere);
     element.querySelector(".presence .said-only").textContent = isHere ? _("here") : _("away");
   }
+}
+
+/** Where all is to be told that is said comes first, then where people are: there something is said. */
+function callsFor({ notify, kind, here }) {
+  return notify === "all" && kind !== "direct" ? Infinity : here; // of conversations the server tells anyhow
 }
 
 /** The first room of `list` that stands behind `id`: rooms stand in the order of their numbers. */

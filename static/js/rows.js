@@ -90,15 +90,16 @@ export class Rows {
 
   /** Takes away all but `most` rows, from the head. Returns the seq that is the first now. */
   trimHead(most) {
-    for (const seq of this.#seqs.slice(0, -most)) this.#forget(seq);
+    this.#forget(this.#seqs.slice(0, -most));
     this.#arrange(this.#bySeq.get(this.#seqs[0]));
     return this.#seqs[0];
   }
 
   /** Takes away all but `most` rows, from the foot. Returns the seq that is the last now. */
   trimFoot(most) {
-    for (const seq of this.#seqs.slice(most)) this.#forget(seq);
+    this.#forget(this.#seqs.slice(most));
     if (this.#firstPending) this.#arrange(this.#firstPending);
+    else this.#endWith(this.#bySeq.get(this.#seqs.at(-1)));
     return this.#seqs.at(-1);
   }
 
@@ -190,7 +191,7 @@ export class Rows {
     if (startsDay(message, previous)) this.#putDay(message, before);
     if (message.kind !== "text") return;
     const starts = row.previousElementSibling === this.#new || startsGroup(message, previous);
-    row.classList.toggle("starts", starts && !message.deleted_at);
+    row.classList.toggle("starts", starts);
   }
 
   #putDay(message, before) {
@@ -207,10 +208,13 @@ export class Rows {
     }
   }
 
-  #forget(seq) {
-    this.#remove(this.#bySeq.get(seq));
-    this.#bySeq.delete(seq);
-    this.#messages.forget(seq);
+  /** Leaves to the caller what stands where they were. */
+  #forget(seqs) {
+    for (const seq of seqs) {
+      this.#bySeq.get(seq).remove();
+      this.#bySeq.delete(seq);
+      this.#messages.forget(seq);
+    }
   }
 
   #remove(row) {
@@ -218,7 +222,12 @@ export class Rows {
     const before = this.#rowBefore(row);
     row.remove();
     if (after) this.#arrange(after);
-    else while (this.#list.lastElementChild !== before) this.#list.lastElementChild.remove();
+    else this.#endWith(before);
+  }
+
+  /** Takes away the lines below the last row, or (null) all of them. */
+  #endWith(row) {
+    while (this.#list.lastElementChild !== row) this.#list.lastElementChild.remove();
   }
 
   #isRow(element) {

@@ -1,5 +1,5 @@
-// Keys that hold anywhere on the page: Ctrl+K (or Cmd+K) goes to another room, "?" shows all keys. What they open is
-// loaded when somebody wants it.
+// Keys that hold anywhere on the page: Ctrl+K (or Cmd+K) goes to another room, Ctrl+/ (outside of fields also "?")
+// shows all keys. What they open is loaded when somebody wants it.
 
 const FIELDS = "input, textarea, select, [contenteditable]";
 
@@ -20,5 +20,6 @@ export function openByKeys(rooms) {
 function wanted({ key, ctrlKey, metaKey, shiftKey, target }) {
   const control = ctrlKey || metaKey;
   if (control && !shiftKey && key.toLowerCase() === "k") return "switcher";
+  if (control && key === "/") return "keys"; // with Shift on some keyboards
   return key === "?" && !control && !target.closest(FIELDS) ? "keys" : null;
 }

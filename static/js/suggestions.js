@@ -2,6 +2,7 @@
 
 import { request, roomPath } from "./api.js";
 import { commandsLike } from "./commands.js";
+import { allEmoji } from "./emoji.js";
 import { fillFace } from "./faces.js";
 import { _, LANGUAGE } from "./i18n.js";
 import { nameNow } from "./names.js";
@@ -50,8 +51,10 @@ class PeopleKnown {
     const [, more] = await Promise.all([this.#learnMembers(), this.#everybody(words)]);
     const isPublic = this.#room.kind === "public";
     const known = new Map();
-    // In a room that is not public only its members can be called, and no program anywhere.
-    const all = isPublic ? [...this.#here(), ...this.#authors(), ...this.#members, ...more] : this.#members;
+    // In a room that is not public only its members can be called, in others guests while they are there or members,
+    // and no program anywhere.
+    const authors = this.#authors().filter(({ guest }) => !guest);
+    const all = isPublic ? [...this.#here(), ...authors, ...this.#members, ...more] : this.#members;
     for (const person of all) if (!/^h|^system$|^guest$/.test(person.id)) known.set(person.id, person);
     known.delete(this.#me?.id);
     return matching([...known.values()], words).map(personLine);
@@ -112,11 +115,8 @@ function folded(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-let emoji = null; // [[emoji, [codes]]], once somebody has begun one
-
 async function findEmoji(words) {
-  emoji ??= fetch("/static/data/emoji.json").then((answer) => answer.json());
-  const all = await emoji.catch(() => (emoji = null) ?? []);
+  const all = await allEmoji().catch(() => []);
   const sought = words.toLowerCase();
   const found = [];
   for (const [mark, codes] of all) {

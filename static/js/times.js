@@ -13,6 +13,19 @@ const shortDate = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "shor
 const shortMoment = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const moment = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "medium" });
 
+let ahead = -Infinity; // ms that the server's clock is before this one, which may be days off
+
+/** The server's clock says `at`, or did when that was written: each time the latest that it can be known by. */
+export function heardAt(at) {
+  const seen = Date.parse(at) - Date.now();
+  if (seen > ahead) ahead = seen;
+}
+
+/** ms since 1970 by the server's clock: what lasts until a time that the server said goes by it. */
+export function serverNow() {
+  return Date.now() + (Number.isFinite(ahead) ? ahead : 0);
+}
+
 /** Writes `at` (ISO 8601) into a <time>, local, with all of it on hover. */
 export function fillTime(element, at) {
   const when = new Date(at);

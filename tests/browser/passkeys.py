@@ -1,4 +1,4 @@
-"""Passkeys without a finger: Chromium's virtual authenticator, which says yes."""
+"""Passkeys without a finger: Chromium's virtual authenticator, which says yes, or no."""
 
 from playwright.sync_api import Page
 
@@ -12,8 +12,22 @@ OPTIONS = {
 }
 
 
-def add_authenticator(page: Page) -> None:
-    """Give the page's browser one. Passkeys belong to a host's name: the page is at localhost."""
-    devices = page.context.new_cdp_session(page)
-    devices.send("WebAuthn.enable")
-    devices.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+class Authenticator:
+    """One in the page's browser. Passkeys belong to a host's name: the page is at localhost."""
+
+    def __init__(self, page: Page) -> None:
+        self._devices = page.context.new_cdp_session(page)
+        self._devices.send("WebAuthn.enable")
+        added = self._devices.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+        self._it = {"authenticatorId": added["authenticatorId"]}
+
+    def refuse(self) -> None:
+        """Say no from now on: the wrong finger, or who was asked has closed the dialogue."""
+        self._devices.send("WebAuthn.setUserVerified", {**self._it, "isUserVerified": False})
+
+    def agree(self) -> None:
+        self._devices.send("WebAuthn.setUserVerified", {**self._it, "isUserVerified": True})
+
+    def passkeys(self) -> int:
+        """How many it has."""
+        return len(self._devices.send("WebAuthn.getCredentials", self._it)["credentials"])

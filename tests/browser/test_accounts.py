@@ -1,50 +1,15 @@
-"""Making an account with a passkey, signing in with it, and a new name on every page."""
+"""Signing in with a name and a password, and a new name on every page. With passkeys: test_passkeys.py."""
 
 import uuid
 from collections.abc import Callable
-from types import SimpleNamespace
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.passkeys import add_authenticator
 from tests.people import administrator, member
 from tests.servers import Server
 
 OpenBrowser = Callable[..., Page]
-
-
-@pytest.fixture
-def at_localhost(server: Server, visitor: OpenBrowser) -> OpenBrowser:
-    """Opens a browser at the server's name, as passkeys need it, with an authenticator that says yes."""
-
-    def visit() -> Page:
-        page = visitor(SimpleNamespace(url=f"http://localhost:{server.port}"))
-        add_authenticator(page)
-        return page
-
-    return visit
-
-
-def test_an_invited_person_signs_up_with_a_passkey_and_signs_in_with_it(
-    server: Server, at_localhost: OpenBrowser
-) -> None:
-    name = f"Grace {uuid.uuid4().hex[:8]}"
-    page = at_localhost()
-    page.goto(administrator(server).invite())
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Use a passkey instead").click()
-    page.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
-    expect(page.get_by_text("1 passkey", exact=True)).to_be_visible()
-    expect(page.get_by_text("No password", exact=True)).to_be_visible()
-
-    page.get_by_role("button", name="Sign out", exact=True).click()
-    page.get_by_role("link", name="Sign in").click()
-    page.get_by_role("button", name="Sign in with a passkey").click()
-    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
-    expect(page.locator(".who")).to_contain_text(name)
 
 
 def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: OpenBrowser) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.test_reading import tell
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.servers import Server
 
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
@@ -123,6 +123,63 @@ def test_all_of_it_is_done_by_keyboard_alone(in_room: OpenPage) -> None:
     for chat in (ada, grace):
         chat.shows("who is it?", "ada deleted this message")
     expect(ada.rows.last).to_be_focused()
+
+
+HOLD = """(key) => {
+    for (const repeat of [false, true, true, true]) {
+        const target = document.activeElement;
+        target.dispatchEvent(new KeyboardEvent("keydown", { key, repeat, bubbles: true, cancelable: true }));
+    }
+}"""
+
+
+def test_a_key_that_is_held_does_it_once(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.say("one", "two")
+    ada.shows("one", "two")
+    for key in ("l", "c"):
+        ada.page.evaluate(
+            "navigator.clipboard.writeText = async (words) => (window.copied ??= []).push(words)"
+        )
+        ada.page.evaluate("window.copied = []")
+        ada.row("two").focus()
+        ada.page.evaluate(HOLD, key)
+        eventually(lambda: ada.page.evaluate("copied.length"))
+        assert len(ada.page.evaluate("copied")) == 1
+    ada.row("two").focus()
+    ada.page.evaluate(HOLD, "Delete")
+    ada.shows("one", "ada deleted this message")
+    kept = ada.page.request.get(f"/api/rooms/{ada.room}/messages?after=0").json()["messages"]
+    assert [each["kind"] for each in kept] == ["text", "text", "delete"]
+    expect(ada.page.locator("#said")).not_to_contain_text("Not done")
+
+
+def test_what_was_done_is_said_where_one_sees_it(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.say("hello")
+    ada.shows("hello")
+    ada.page.evaluate("navigator.clipboard.writeText = async () => {}")
+    ada.about("hello").get_by_role("button", name="Copy text").click()
+    for place in ("#said", "#announcement"):
+        expect(ada.page.locator(place)).to_have_text("Copied")
+    expect(ada.page.locator("#said")).to_be_visible()
+    expect(ada.page.locator("#said")).to_be_hidden()  # by itself
+
+
+def test_without_a_line_nothing_is_marked_unread_and_that_is_said(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    grace.say("hello")
+    ada.shows("hello")
+    ada.page.context.set_offline(True)
+    expect(ada.banner).to_be_visible()
+    ada.about("hello").get_by_role("button", name="Mark unread from here").click()
+    expect(ada.page.locator("#said")).to_have_text("Not done: there is no line to the server just now")
+    expect(ada.page.locator("#messages > .new")).to_have_count(0)
+    ada.page.context.set_offline(False)
+    expect(ada.state).to_have_text("Live")
+    ada.about("hello").get_by_role("button", name="Mark unread from here").click()
+    expect(ada.page.locator("#said")).to_have_text("Unread from here")
+    expect(ada.page.locator("#messages > .new + .message")).to_contain_text("hello")
 
 
 def test_a_finger_that_rests_on_a_message_opens_its_sheet(in_room: OpenPage) -> None:
@@ -277,3 +334,47 @@ def test_in_slow_mode_a_deletion_does_not_wait_behind_the_next_message(
     ada.about("my password is swordfish").get_by_role("button", name="Delete").click()
     expect(ada.words.first).to_have_text("ada deleted this message")
     expect(ada.pending).to_contain_text("oops")
+
+
+def test_on_a_phone_each_row_has_more_and_a_deleted_one_stands_apart(
+    in_room: OpenPage, board: int, server: Server
+) -> None:
+    tell(server, board, 2, name="mallory")
+    ada = in_room("ada", **PHONE)
+    ada.say("one", "two", "three")
+    for body in ("two", "one"):
+        row = ada.row(body)
+        expect(row).to_have_class("message starts" if body == "one" else "message")
+        row.get_by_role("link", name="More about this message").tap()
+        ada.menu.get_by_role("button", name="Delete").tap()
+    first, second = (ada.rows.nth(number) for number in (2, 3))
+    for row in (first, second):
+        expect(row).to_contain_class("starts deleted")
+        expect(row.locator(".face")).to_be_hidden()
+    expect(ada.row("three")).to_have_class("message starts")
+
+
+def test_of_many_reactions_those_behind_the_twelfth_open_and_stay_open(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "mallory")) as mallory:
+        said = mallory.say(board, "who comes along?")
+
+        def react(mark: str) -> None:
+            change = {"kind": "reaction", "of": said["seq"], "body": mark}
+            mallory.http.post(mallory.messages(board), json=change).raise_for_status()
+
+        for number in range(14):
+            react(f"+{number}")
+        ada = in_room("ada")
+        shown = reactions(ada, "who comes along?").filter(visible=True)
+        rest = ada.row("who comes along?").locator(".reaction-rest")
+        expect(shown).to_have_count(12)
+        react("more")
+        expect(rest).to_have_text("+3 reactions")
+        rest.click()
+        expect(shown).to_have_count(15)
+        expect(reactions(ada, "who comes along?").nth(12)).to_be_focused()
+        react("another")
+        expect(shown).to_have_count(16)
+        expect(rest).to_be_hidden()

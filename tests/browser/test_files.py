@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
@@ -186,6 +186,52 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
     expect(grace.page.locator(".file-name")).to_have_text(["one.txt", "three.txt"])
 
 
+def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_them(
+    in_room: OpenPage,
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    ada.say("first")
+    ada.shows("first")
+    held: list[Route] = []
+    ada.page.route("**/files?*", lambda route: held.append(route))
+    pick(ada, plan__txt=b"the plan")
+    eventually(lambda: held)
+    ada.say("with the plan")
+    expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
+    ada.about("first").get_by_role("button", name="Edit").click()
+    held[0].continue_()
+    expect(states(ada)).to_have_text(["8 Bytes"])  # there now, and nothing goes out by itself
+    expect(ada.field).to_have_value("first")
+    ada.say("the first")
+    grace.shows("the first")
+    expect(grace.page.locator(".file-name")).to_have_count(0)
+    # What was to go with the file is a draft again.
+    expect(ada.field).to_have_value("with the plan")
+    ada.field.press("Enter")
+    grace.shows("the first", "with the plan")
+    expect(grace.page.locator(".file-name")).to_have_text(["plan.txt"])
+
+
+def test_what_is_brought_back_has_its_files_again(in_room: OpenPage) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    pick(ada, plan__txt=b"the plan")
+    expect(states(ada)).to_have_text(["8 Bytes"])
+    ada.say("here it is")
+    for chat in (ada, grace):
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()
+    ada.about("here it is").get_by_role("button", name="Delete").click()
+    for chat in (ada, grace):
+        expect(chat.words).to_have_text("ada deleted this message")
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_have_count(0)
+    ada.page.get_by_role("button", name="Undo").click()
+    for chat in (ada, grace):
+        expect(chat.words).to_have_text("here it is")
+        expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()
+    with grace.page.expect_download() as download:
+        grace.page.get_by_role("link", name="plan.txt").click()
+    assert download.value.path().read_bytes() == b"the plan"
+
+
 def test_what_a_browser_cannot_play_is_a_card_and_what_is_gone_says_so(
     in_room: OpenPage, server: Server, board: int
 ) -> None:
@@ -213,7 +259,7 @@ def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: in
     page: Page = person("ada", java_script_enabled=False)
     page.goto(f"/chats/{board}/")
     expect(page.get_by_role("button", name="Attach files")).to_be_hidden()
-    files = page.get_by_label("Files", exact=True)
+    files = page.get_by_role("button", name="Files", exact=True)
     files.set_input_files(
         [
             {"name": "harbour.jpg", "mimeType": "image/jpeg", "buffer": picture()},
@@ -226,3 +272,13 @@ def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: in
     page.get_by_role("textbox", name="Message").fill("only words")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#messages .words")).to_have_text(["", "only words"])
+
+    files.set_input_files([{"name": "later.txt", "mimeType": "text/plain", "buffer": b"not lost"}])
+    page.get_by_role("textbox", name="Message").fill("x" * 4001)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("4000")
+    expect(page.get_by_role("checkbox", name="later.txt is attached")).to_be_checked()
+    page.get_by_role("textbox", name="Message").fill("shorter")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("link", name="later.txt")).to_be_visible()
+    expect(page.locator("#messages .words").last).to_have_text("shorter")

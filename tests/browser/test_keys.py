@@ -39,12 +39,15 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         expect(switcher).to_be_hidden()
 
 
-def test_a_question_mark_shows_the_keys_but_not_where_it_is_written(in_room: OpenPage) -> None:
+def test_ctrl_slash_shows_the_keys_and_a_question_mark_where_it_is_not_written(in_room: OpenPage) -> None:
     ada = in_room("ada")
     sheet = ada.page.locator("#keys")
     ada.field.press("?")
     expect(ada.field).to_have_value("?")
     expect(sheet).to_be_hidden()
+    ada.field.press("ControlOrMeta+/")
+    expect(sheet).to_be_visible()
+    ada.page.keyboard.press("Escape")
     ada.log.focus()
     ada.page.keyboard.press("?")
     expect(sheet.get_by_text("From message to message")).to_be_visible()

@@ -1,6 +1,7 @@
 """What is written with marks is shown without them, to everybody alike; hidden words, long messages, copying."""
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.transports import TRANSPORTS
 from tests.clients import Person
+from tests.people import member
 from tests.servers import Server
 
 WRITTEN = [
@@ -105,6 +107,40 @@ def test_hidden_words_are_seen_by_who_presses_and_stay_so(
     expect(plain.get_by_text("somebody else")).to_be_visible()
 
 
+def test_hidden_words_are_hidden_in_the_menu_and_where_they_are_answered(
+    in_room: OpenPage, tom: Person, board: int
+) -> None:
+    ada = in_room("ada")
+    tom.say(board, "It was ||the butler||")
+    row = ada.rows.first
+    row.hover()
+    row.get_by_role("link", name="More about this message").click()
+    expect(ada.menu.locator(".actions-said")).to_have_text("It was ▒▒▒")
+    ada.menu.get_by_role("button", name="Reply").click()
+    expect(ada.page.locator("#about-other")).to_contain_text("Answering tom: It was ▒▒▒")
+    assert "butler" not in ada.page.locator("#composer").inner_text()
+
+
+def test_an_at_within_an_address_or_code_calls_nobody(
+    in_room: OpenPage, tom: Person, server: Server, board: int
+) -> None:
+    with closing(member(server, "Grace")) as grace:
+        ada = in_room("ada")
+        name = grace.name.replace(" ", "")
+        grace.change(grace.id, name=name).raise_for_status()
+        tom.say(board, f"Write to x@{name} or x@{name}.example")
+        tom.say(board, f"```\n@{name}\n```")
+        tom.say(board, f"`@{name}` and <https://example.org/@{name}>")
+        tom.say(board, f"Hello @{name}")
+        expect(ada.rows).to_have_count(4)
+        expect(ada.words.nth(3).locator(".mention")).to_have_text(f"@{name}")
+        expect(ada.page.locator("#messages .mention")).to_have_count(1)
+        (mentioned,) = [
+            each["mentions"] for each in grace.http.get("/api/rooms").json()["rooms"] if each["id"] == board
+        ]
+        assert mentioned == 1
+
+
 def test_a_long_message_is_folded_until_somebody_wants_all_of_it(
     in_room: OpenPage, person: OpenBrowser, tom: Person, board: int
 ) -> None:
@@ -137,6 +173,18 @@ def test_a_long_message_is_folded_until_somebody_wants_all_of_it(
     expect(plain.locator(".unfold")).to_have_count(0)
 
 
+def test_a_message_that_an_edit_makes_long_is_folded_too(in_room: OpenPage, tom: Person, board: int) -> None:
+    ada = in_room("ada")
+    said = tom.say(board, "**short**")["seq"]
+    expect(ada.rows).to_have_count(1)
+    tom.http.post(tom.messages(board), json={"kind": "edit", "of": said, "body": f"{LONG} **end**"})
+    expect(ada.rows.locator(".edited")).to_be_visible()
+    expect(ada.page.get_by_role("button", name="Show all")).to_be_visible()
+    words = ada.words.first.bounding_box()
+    assert words is not None
+    assert words["height"] <= 24 * 16
+
+
 def test_what_is_copied_are_the_words_and_who_said_them(in_room: OpenPage, tom: Person, board: int) -> None:
     ada = in_room("ada", permissions=["clipboard-read", "clipboard-write"])
     first = tom.say(board, "**Look:**\n\n- one\n- two\n\n```\nx = 1\n\ny = 2\n```")["seq"]
@@ -161,7 +209,7 @@ def test_code_keeps_to_its_block_and_its_colours_can_be_read(
     scheme: str, in_room: OpenPage, tom: Person, board: int
 ) -> None:
     ada = in_room("ada", viewport={"width": 390, "height": 800}, color_scheme=scheme)
-    tom.say(board, f"```py\nreturn 'a' + 1  # {'long ' * 60}\n```\n```diff\n- a\n+ b\n```")
+    tom.say(board, f"```py\nreturn 'a' + 1  # {'long ' * 35}\n```\n```diff\n- a\n+ b\n```")
     block = ada.page.locator("#messages pre").first
     assert block.evaluate("block => block.scrollWidth - block.clientWidth") > 500
     assert ada.log.evaluate("log => log.scrollWidth - log.clientWidth") == 0

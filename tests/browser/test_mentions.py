@@ -46,14 +46,14 @@ def grace(server: Server) -> Iterator[Member]:
 
 
 @pytest.fixture
-def room_of(visitor: OpenBrowser, server: Server) -> OpenAs:
+def room_of(visitor: OpenBrowser) -> OpenAs:
     """Opens a room for a member in a browser of their own; returns when the page is live."""
 
     def make(person: Member, room: int, script: str = NOTIFICATIONS, **options: Any) -> ChatPage:
-        page = visitor(**options)
+        page = visitor(at=person.server, **options)
         cookies = person.http.cookies.items()
         page.context.add_cookies(
-            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
+            [{"name": name, "value": value, "url": person.server.url} for name, value in cookies]
         )
         page.context.add_init_script(script)
         page.goto(f"/chats/{room}/")
@@ -146,6 +146,8 @@ def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
 ) -> None:
     board, den = ada.make_room(), ada.make_room("den of dragons")
     guest = Person(server, "Zoë the guest")
+    with closing(Person(server, "Zora")) as gone:  # who is not there cannot be called, and is not offered
+        gone.say(board, "and off")
     chat, other = room_of(ada, board), room_of(grace, board)
     with closing(guest), closing(guest.socket()) as socket:
         socket.join(board)
@@ -215,18 +217,6 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     ada: Member, grace: Member, room_of: OpenAs
 ) -> None:
     board, attic = ada.make_room(), grace.make_room("attic")
-    # One line follows 50 rooms, those with people in them first: what is said elsewhere is counted, not told.
-    with closing(grace.socket()) as there:
-        there.join(attic)
-        eventually(
-            lambda: (
-                attic in [room["id"] for room in ada.http.get("/api/rooms").json()["rooms"] if room["here"]]
-            )
-        )
-        _tells(ada, grace, room_of, board, attic)
-
-
-def _tells(ada: Member, grace: Member, room_of: OpenAs, board: int, attic: int) -> None:
     chat = room_of(ada, board)
     tab = chat.another_tab()
     chat.page.get_by_role("button", name="People here").click()
@@ -271,6 +261,25 @@ def _tells(ada: Member, grace: Member, room_of: OpenAs, board: int, attic: int) 
     expect(chat.page).to_have_url(f"{chat.page.url.partition('#')[0]}#m2")
 
 
+def test_what_calls_one_is_told_also_of_rooms_that_the_page_does_not_follow(
+    new_server: Callable[..., Server], room_of: OpenAs
+) -> None:
+    server = new_server(rooms_per_socket="1").start()
+    with closing(member(server, "Ada")) as ada, closing(member(server, "Grace")) as grace:
+        board, attic = ada.make_room(), grace.make_room("attic")
+        allowed = f'{NOTIFICATIONS}; localStorage.setItem("allowed", "granted"); {NOTIFICATIONS}'
+        chat = room_of(ada, board, script=allowed)
+        chat.hide()
+        chat.page.wait_for_function(NO_LOCKS)
+        grace.say(attic, "to all")
+        grace.say(attic, f"@{ada.name}: come up")
+        talk = direct(grace, ada)
+        grace.say(talk, "just you")
+        told = [f"{grace.name} in attic: @{ada.name}: come up", f"{grace.name}: just you"]
+        eventually(lambda: sorted(shown_titles(chat)) == told, "it is told")
+        expect(chat.page).to_have_title("(2) board · Chat")
+
+
 def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: OpenAs) -> None:
     board = ada.make_room()
     chat = room_of(ada, board)
@@ -295,8 +304,18 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     expect(refused).to_have_text("Say whom: /kick Ada")
     chat.say("/kick nobody at all")
     expect(refused).to_contain_text("nobody")
-    chat.say("//dance", "/etc/hosts is a file", "/me waves")
-    chat.shows("/dance", "/etc/hosts is a file", "_waves_")
+    with closing(Person(ada.server, "Zoë of the attic")) as zoe, closing(zoe.socket()) as socket:
+        socket.join(ada.make_room("attic"))
+        chat.say("/invite Zoë of the attic")
+        expect(refused).to_contain_text("A guest is taken in while they are in this room")
+        socket.join(board)
+        expect(chat.page.locator(".people-button .people-count")).to_have_text("2")
+        chat.field.press("Enter")
+        expect(chat.notices.filter(has_text="took Zoë of the attic in")).to_have_count(1)
+    for body in ("//dance", "/etc/hosts is a file", "/me waves"):
+        chat.say(body)
+        expect(chat.field).to_have_value("")
+    chat.shows("/dance", "/etc/hosts is a file", "waves")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
     chat.say(f"/kick @{grace.name}")

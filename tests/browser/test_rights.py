@@ -326,6 +326,38 @@ def test_a_deletion_is_undone_beside_it_by_who_did_it_at_once_for_everybody_and_
         expect(undo(chat.page)).to_be_hidden()
 
 
+def test_what_its_author_deleted_a_moderator_deletes_once_more_and_then_the_author_has_no_undo(
+    browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    said, later = (grace.say(board, body)["seq"] for body in ("hello", "again"))
+    hers, his = room_of(ada), room_of(grace)
+    undo = his.page.locator(".undo").get_by_role("button", name="Undo")
+    ask(grace, "POST", f"/{board}/messages", kind="delete", of=said)
+    for chat in (hers, his):
+        chat.shows(f"{grace.name} deleted this message", "again")
+    expect(undo).to_be_visible()
+    hers.about(f"{grace.name} deleted this message").get_by_role("button", name="Delete").click()
+    for chat in (hers, his):
+        chat.shows(f"{ada.name} deleted this message", "again")
+    expect(undo).to_be_hidden()
+    menu = hers.about(f"{ada.name} deleted this message")
+    expect(menu.get_by_role("button", name="Time out")).to_be_visible()
+    expect(menu.get_by_role("button", name="Delete")).to_be_hidden()
+    hers.page.keyboard.press("Escape")
+
+    ask(grace, "POST", f"/{board}/messages", kind="delete", of=later)
+    plain = browser_of(ada, **NO_SCRIPT)
+    plain.goto(f"/chats/{board}/messages/{later}/")
+    expect(plain.get_by_text("Its author can still bring it back")).to_be_visible()
+    plain.get_by_role("button", name="Delete this message").click()
+    expect(plain.locator(f"#m{later} .words")).to_have_text(f"{ada.name} deleted this message")
+    his.shows(f"{ada.name} deleted this message", f"{ada.name} deleted this message")
+    expect(undo.nth(0)).to_be_hidden()
+    expect(undo.nth(1)).to_be_hidden()
+    plain.goto(f"/chats/{board}/messages/{later}/")
+    expect(plain.get_by_role("button", name="Bring it back")).to_be_visible()
+
+
 def test_the_keyboard_alone_deletes_a_message_and_times_its_author_out(
     room_of: OpenAs, in_room: OpenPage, ada: Member, board: int
 ) -> None:

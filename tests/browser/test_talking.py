@@ -1,6 +1,7 @@
 """Two people talk, each in a browser, over each transport."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import httpx
 import pytest
@@ -116,6 +117,41 @@ def test_another_room_counts_at_the_side_what_is_said_there(
     grace.say("anybody?")
     expect(count).to_have_text("2")
     mallory.close()
+
+
+def test_what_is_unread_at_the_side_and_in_the_title_are_texts_of_others_that_are_still_there(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "mallory")) as mallory:
+        attic = mallory.make_room("attic")
+        ada = in_room("ada")
+        count = ada.page.locator(f'.rooms-pane [data-room="{attic}"] .count')
+        ada.hide()
+        for room in (attic, board):
+            one, two = mallory.say(room, "one"), mallory.say(room, "two")
+            for change in (
+                {"kind": "edit", "of": one["seq"], "body": "one, and more"},
+                {"kind": "reaction", "of": one["seq"], "body": "👍"},
+                {"kind": "delete", "of": two["seq"]},
+            ):
+                mallory.http.post(mallory.messages(room), json=change).raise_for_status()
+        expect(ada.page).to_have_title("(1) board · Chat")
+        expect(count).to_have_text("1 unread")
+        for room in (attic, board):
+            back = {"kind": "restore", "of": two["seq"]}
+            mallory.http.post(mallory.messages(room), json=back).raise_for_status()
+        expect(ada.page).to_have_title("(2) board · Chat")
+        expect(count).to_have_text("2 unread")
+
+
+def test_what_one_says_and_leaves_at_once_is_not_unread(in_room: OpenPage, board: int) -> None:
+    ada = in_room("ada")
+    ada.say("and off")
+    ada.shows("and off")
+    ada.page.goto("/chats/")
+    card = ada.page.locator(f'.room-card[data-room="{board}"]')
+    expect(card).to_contain_text("and off")
+    expect(card.locator(".count")).to_be_hidden()
 
 
 def test_of_more_rooms_than_one_line_follows_those_with_people_count_at_once_and_the_rest_soon(

@@ -1,10 +1,11 @@
 """Without JavaScript the same pages read, name, write and make rooms."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenBrowser
+from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
 from tests.servers import Server
 
@@ -33,6 +34,42 @@ def test_a_stranger_reads_gets_a_name_and_writes(visitor: OpenBrowser, server: S
     kept = [message["body"] for message in grace.read(board)["messages"]]
     assert kept == ["who is there?", "it is me\nada"]
     grace.close()
+
+
+def test_a_guest_takes_another_name_and_leaves_and_their_other_pages_end_with_it(
+    visitor: OpenBrowser, in_room: OpenPage, board: int
+) -> None:
+    tab = in_room("ada")
+    page = visitor(**NO_SCRIPT)
+    page.context.add_cookies(tab.page.context.cookies())  # type: ignore[arg-type]
+    page.goto(f"/chats/{board}/")
+    expect(page.locator(".people-count").first).to_have_text("1")
+    page.get_by_role("link", name="Guest").click()
+    page.get_by_label("Name").fill("system")
+    page.get_by_role("button", name="Change name").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_label("Name").fill("Ada of the board")
+    page.get_by_role("button", name="Change name").click()
+    expect(page.locator(".who")).to_contain_text("Ada of the board")
+    expect(tab.page.locator(".ended")).to_contain_text("Your name is no longer known here")
+
+    page.get_by_role("link", name="Guest", exact=True).click()
+    with page.expect_response("**/guests/leave") as answer:
+        page.get_by_role("button", name="Leave").click()
+    assert answer.value.all_headers()["clear-site-data"] == '"cache"'  # no way back shows what was read
+    expect(page.get_by_label("Your name")).to_have_value("")
+    page.goto("/guests")
+    expect(page).to_have_url(re.compile("/chats/$"))
+
+
+def test_where_there_is_one_room_who_comes_in_is_there(
+    visitor: OpenBrowser, new_server: Callable[..., Server]
+) -> None:
+    page = visitor(new_server().start(), **NO_SCRIPT)
+    page.goto("/")
+    page.get_by_label("Your name").fill("ada")
+    page.get_by_role("button", name="Come in").click()
+    expect(page).to_have_url(re.compile("/chats/1/$"))
 
 
 def test_the_newest_message_is_in_view_and_older_ones_are_a_link_away(

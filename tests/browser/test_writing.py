@@ -98,3 +98,28 @@ def test_markup_in_bodies_names_and_rooms_stays_text(in_room: OpenPage, server: 
     grace.page.goto("/chats/")
     expect(grace.page.locator(".room-cards")).to_contain_text(body)
     expect(grace.page.locator("img")).to_have_count(0)
+
+
+def test_a_code_in_full_is_its_emoji_with_a_space_or_when_it_is_sent_but_not_in_code(
+    in_room: OpenPage,
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    with ada.page.expect_response("**/emoji.json"):
+        ada.field.press_sequentially("done :tada:")
+    ada.field.press("Enter")
+    grace.shows("done 🎉")
+    ada.field.press_sequentially("at 10:30:45 `:tada:` :heart_eyes: ")
+    expect(ada.field).to_have_value("at 10:30:45 `:tada:` 😍 ")
+    ada.field.fill(":nobody_knows: `a :tada:` and :tada:")  # as from elsewhere
+    ada.field.press("Enter")
+    grace.shows("done 🎉", ":nobody_knows: a :tada: and 🎉")
+
+
+def test_what_is_sent_does_not_wait_for_emoji_that_cannot_be_had(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.page.route("**/emoji.json", lambda route: route.abort())
+    ada.field.press_sequentially("done :tada:")
+    ada.field.press("Enter")
+    ada.field.press_sequentially("and on")
+    ada.field.press("Enter")
+    ada.shows("done :tada:", "and on")

@@ -74,7 +74,7 @@ def as_guest(doors: Doors, name: str) -> httpx.Response:
 
 def as_member(doors: Doors, name: str) -> httpx.Response:
     with closing(Member(doors.boss.server, name)) as person:
-        return person.http.post(doors.invitation, data={"name": name, "with": "passkey"})
+        return person.http.post(f"{doors.invitation}/passkey", json={"name": name})
 
 
 def by_renaming(doors: Doors, name: str) -> httpx.Response:

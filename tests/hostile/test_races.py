@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from tests.clients import Person
-from tests.factors import Authenticator, Passkey, found, half_way
+from tests.factors import Authenticator, NewAccount, Passkey, found, half_way
 from tests.people import Member, administrator, member
 from tests.servers import Server
 from tests.test_accounts import at_once
@@ -111,16 +111,15 @@ def test_a_name_is_one_persons_however_many_ask_for_what_looks_like_it(
     ]
     path = administrator(server).invite(uses=CROWD)
     there = [member(server, "joan") for _ in looks]
-    new = [Member(server, name) for name in looks]
+    new = [NewAccount(Member(server, name), path) for name in looks]
 
     def take(number: int) -> bool:
         if number < len(looks):
             return there[number].change(there[number].id, name=looks[number]).status_code == 200
-        person = new[number - len(looks)]
-        return person.sign_up(path, **{"with": "passkey"}).status_code == 303
+        return new[number - len(looks)].finish().status_code == 201
 
     assert sum(at_once(2 * len(looks), take)) == 1
-    assert signed_in(new) == sum(each.signed_in() for each in new) <= 1
+    assert signed_in([each.person for each in new]) <= 1
 
 
 def test_a_guest_becomes_one_person(server: Server, unharmed: None) -> None:
@@ -129,11 +128,12 @@ def test_a_guest_becomes_one_person(server: Server, unharmed: None) -> None:
     crowd = [Member(server, f"mary {uuid.uuid4().hex[:8]}") for _ in range(CROWD)]
     for each in crowd:
         each.http.cookies.update(guest.http.cookies)
-    answers = at_once(CROWD, lambda n: crowd[n].sign_up(path, **{"with": "passkey"}).status_code)
-    # Whoever comes too late comes as nobody, or is told that the guest has an account.
-    there = [each for each, answer in zip(crowd, answers, strict=True) if answer == 303]
-    assert [each.me()["id"] for each in there].count(guest.id) == 1
-    assert set(answers) <= {303, 401}
+    begun = [NewAccount(each, path) for each in crowd]
+    answers = at_once(CROWD, lambda n: begun[n].finish().status_code)
+    # Whoever comes too late is somebody else than who began it, or is told that the guest has an account.
+    assert answers.count(201) == 1
+    assert crowd[answers.index(201)].me()["id"] == guest.id
+    assert set(answers) <= {201, 401, 403}
 
 
 def test_a_conversation_of_the_same_people_is_one_room(server: Server, unharmed: None) -> None:

@@ -45,9 +45,14 @@ class Camera:
                 context.close()
                 scene.after(self._harbour)
 
+    @property
+    def _url(self) -> str:
+        """By a name, as people do: passkeys need one."""
+        return f"http://localhost:{self._harbour.server.port}"
+
     def _context(self, who: str, direction: str, **size: object) -> BrowserContext:
         context = self._browser.new_context(
-            base_url=self._harbour.server.url,
+            base_url=self._url,
             locale=LOCALES[direction],
             timezone_id="UTC",
             reduced_motion="reduce",
@@ -55,9 +60,7 @@ class Camera:
         )
         if who:
             cookies = self._harbour.people[who].http.cookies.items()
-            context.add_cookies(
-                [{"name": name, "value": value, "url": self._harbour.server.url} for name, value in cookies]
-            )
+            context.add_cookies([{"name": name, "value": value, "url": self._url} for name, value in cookies])
         context.add_init_script(UNSEEN)
         context.clock.set_fixed_time(NOW)
         return context

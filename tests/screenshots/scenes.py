@@ -110,6 +110,11 @@ def scrolled(page: Page, harbour: Harbour) -> None:
     expect(page.locator("#jump")).to_be_visible()
 
 
+def guest(page: Page, harbour: Harbour) -> None:
+    page.request.post("/guests", data={"name": "Noor"}, headers={"Origin": harbour.server.url})
+    page.goto("/guests")
+
+
 SCENES = [
     Scene("first-visit", "The first visit", "/chats/", who=""),
     Scene("rooms", "The rooms", "/chats/"),
@@ -140,6 +145,7 @@ SCENES = [
     Scene("search-empty", "Nothing found", "/search?q=lighthouse"),
     Scene("sign-in", "Signing in", "/sign-in", who=""),
     Scene("sign-up", "Making an account", "/sign-up", who=""),
+    Scene("guest", "A guest's own page", "/guests", who="", act=guest),
     Scene("account", "One's account", "/account/"),
     Scene("account-tokens", "One's tokens", "/account/tokens"),
     Scene("account-password", "A new password", "/account/password"),

@@ -34,7 +34,7 @@ def invite() -> Response:
         )
     except ChatError as error:
         return _page(error, form)
-    return _page(link=url_for("account.invited", code=code, _external=True))
+    return _page(link=url_for("sign_up.invited", code=code, _external=True))
 
 
 def whole(text: str, what: Term) -> int:

@@ -1,10 +1,16 @@
 """The plain chat that a tutorial ends with: flask-sock and simple-websocket as they come, and a loop.
 
-gunicorn -k gevent flask_sock_loop:app
+gunicorn -k gevent app:app
 """
+
+import os
+import sys
 
 from flask import Flask
 from flask_sock import Sock
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+import commits
 
 app = Flask(__name__)
 sock = Sock(app)
@@ -22,3 +28,13 @@ def chat(socket):
                 ws.send(data)
     finally:
         clients.remove(socket)
+
+
+@sock.route("/kept")
+def kept(socket):
+    """Each message committed, then answered."""
+    keep = commits.opened()
+    while True:
+        text = socket.receive()
+        keep(text)
+        socket.send(text)

@@ -1,0 +1,33 @@
+"""What begins with a slash is done once, however often Enter is pressed (what there is: test_mentions.py)."""
+
+from playwright.sync_api import Route, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenBrowser
+from tests.people import administrator
+from tests.servers import Server
+
+
+def test_a_command_is_done_once_however_often_enter_is_pressed_meanwhile(
+    visitor: OpenBrowser, server: Server
+) -> None:
+    owner, page = administrator(server), visitor()
+    cookies = owner.http.cookies.items()
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
+    ada = ChatPage(page, owner.make_room("ships"))
+    page.goto(f"/chats/{ada.room}/")
+    expect(ada.state).to_have_text("Live")
+    held: list[Route] = []
+    page.route(f"**/api/rooms/{ada.room}", lambda route: held.append(route))
+    ada.field.fill("/topic Ships on Thursday")
+    with page.expect_request(f"**/api/rooms/{ada.room}"):
+        ada.field.press("Enter")
+    ada.field.press("Enter")
+    ada.field.press("Enter")
+    expect(ada.field).to_have_value("/topic Ships on Thursday")
+    held[0].continue_()
+    expect(page.locator("#room-topic")).to_have_text("Ships on Thursday")
+    expect(ada.field).to_have_value("")
+    assert len(held) == 1
+    expect(ada.notices.filter(has_text="Ships on Thursday")).to_have_count(1)
+    expect(ada.rows).to_have_count(0)

@@ -1,0 +1,109 @@
+"""What a message costs a browser does not grow with the room: by counts of what it has to look at, not by time.
+benchmarks/page.py has the times."""
+
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenPage
+from tests.clients import Person
+from tests.servers import ROOT, Server
+
+SHEETS = Path(ROOT, "static", "css")
+ROWS = 200  # at most on a page as high as this one
+ELEMENTS = 20  # of a row of plain words, at most
+AT_ONCE = 500  # messages sent before the first is answered
+HIGH = {"width": 1000, "height": 3000}
+# In the first the page sees what came into view, and asks for more.
+SOME_FRAMES = (
+    "async () => { for (let count = 0; count < 3; count++) await new Promise(requestAnimationFrame) }"
+)
+RECALCULATIONS = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
+
+
+def fill(server: Server, room: int, count: int, before: str = "") -> None:
+    """`count` messages at once: "1", "2" … with `before` in front."""
+    person = Person(server, "grace")
+    socket = person.socket()
+    for first in range(1, count + 1, AT_ONCE):
+        last = min(first + AT_ONCE - 1, count)
+        for number in range(first, last + 1):
+            words = f"{before}{number}"
+            socket.send({"type": "send", "room": room, "client_id": f"fill {words}", "body": words})
+        acknowledged = f"fill {before}{last}"
+        socket.expect(lambda frame, of=acknowledged: frame.get("client_id") == of)  # type: ignore[misc]
+    socket.close()
+    person.close()
+
+
+def elements(chat: ChatPage) -> int:
+    return int(chat.page.evaluate("document.querySelectorAll('#messages *').length"))
+
+
+def test_of_ten_thousand_messages_a_page_has_a_few(in_room: OpenPage, server: Server, board: int) -> None:
+    """Also of who has read far back, and of whom others write to meanwhile."""
+    fill(server, board, 10_000)
+    ada = in_room("ada")
+    for seen in range(9_900, 9_400, -100):
+        while not ada.row(str(seen)).count():
+            ada.scroll_to_top()
+        assert ada.rows.count() <= ROWS
+    assert elements(ada) <= ROWS * ELEMENTS
+    ada.jump.click()
+    expect(ada.row("10000")).to_be_in_viewport()
+    fill(server, board, ROWS + 100, "more ")
+    expect(ada.row(f"more {ROWS + 100}")).to_be_in_viewport()
+    assert ada.rows.count() <= ROWS
+    assert elements(ada) <= ROWS * ELEMENTS
+
+
+def test_in_a_high_window_too_what_is_loaded_above_takes_nothing_away_that_is_near(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    fill(server, board, 700)
+    ada = in_room("ada", viewport=HIGH)
+    asked: list[str] = []
+    ada.page.on("request", lambda request: asked.append(request.url))
+    while not ada.row("1").count():
+        first = ada.words.first.inner_text()
+        ada.scroll_to_top()
+        expect(ada.words.first).not_to_have_text(first)
+        ada.page.evaluate(SOME_FRAMES)
+    assert [url for url in asked if "before=" in url]
+    assert not [url for url in asked if "after=" in url]
+
+
+def test_a_message_makes_nothing_else_be_looked_at_anew(
+    browser: Browser, in_room: OpenPage, server: Server, board: int
+) -> None:
+    """A rule that asks what stands elsewhere (`:has()`, sizes of a container) may concern every row."""
+    fill(server, board, 120)
+    ada, grace = in_room("ada"), in_room("grace")
+    while not ada.row("1").count():
+        ada.scroll_to_top()
+    ada.log.evaluate("log => { log.scrollTop = 0 }")
+    grace.say("before")
+    expect(ada.row("before")).to_be_in_viewport()
+    browser.start_tracing(page=ada.page, categories=RECALCULATIONS)
+    grace.say("one")
+    expect(ada.row("one")).to_be_in_viewport()
+    ada.say("two")
+    expect(ada.row("two")).to_be_in_viewport()
+    expect(ada.pending).to_have_count(0)
+    trace = json.loads(browser.stop_tracing())
+    done = [each["args"] for each in trace["traceEvents"] if each["name"] == "UpdateLayoutTree"]
+    looked_at = [each["elementCount"] for each in done if "elementCount" in each]
+    assert 0 < sum(looked_at) < ada.rows.count() * 2, looked_at
+
+
+def test_no_rule_about_the_rows_asks_what_stands_elsewhere() -> None:
+    for sheet in ("conversation", "files", "markup"):
+        assert ":has(" not in (SHEETS / f"{sheet}.css").read_text(), sheet
+    for path in SHEETS.glob("*.css"):
+        sizes = re.findall(r"\d(?:cq[a-z]+)\b", path.read_text())
+        assert not sizes, (
+            f"{path.name}: {sizes} make all in the container be looked at whenever it is laid out"
+        )
