@@ -31,7 +31,8 @@ export class Connection extends EventTarget {
   #cursor;
   #roomCursor;
   #epoch;
-  #ladder;
+  #ladder; // classes, as far down as they were needed
+  #others;
   #roomsLimit;
   #followed = new Set();
   #leftRooms = new Set();
@@ -45,15 +46,16 @@ export class Connection extends EventTarget {
   #timers = new Map();
 
   /**
-   * `ladder`: transport classes, the best first. `cursor`: the last seq that the page has. `roomsLimit`: how
-   * many rooms one line may follow.
+   * `transport`: the class of the best one; `others`: each loads the class of the next best, which few need.
+   * `cursor`: the last seq that the page has. `roomsLimit`: how many rooms one line may follow.
    */
-  constructor({ room, cursor, epoch, ladder, roomsLimit }) {
+  constructor({ room, cursor, epoch, transport, others, roomsLimit }) {
     super();
     this.#room = room;
     this.#cursor = this.#roomCursor = cursor;
     this.#epoch = epoch;
-    this.#ladder = ladder;
+    this.#ladder = [transport];
+    this.#others = others;
     this.#roomsLimit = roomsLimit;
   }
 
@@ -229,11 +231,13 @@ export class Connection extends EventTarget {
 
   /** A transport is given up only where it fails although the server answers: else the server is the matter. */
   async #shouldStepDown({ code }) {
-    if (code !== CLOSED.LOST || this.#rung === this.#ladder.length - 1) return false;
+    if (code !== CLOSED.LOST || this.#rung === this.#others.length) return false;
     if (++this.#failuresOnRung < FAILURES_PER_RUNG) return false;
     try {
       const { status } = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(REACHABLE_LIMIT) });
-      return status < 500;
+      if (status >= 500) return false;
+      this.#ladder[this.#rung + 1] ??= await this.#others[this.#rung]();
+      return true;
     } catch {
       return false;
     }

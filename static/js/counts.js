@@ -1,7 +1,5 @@
 // What is counted of what one has not read. templates/_room_link.html has the same rules.
 
-import { figure } from "./i18n.js";
-
 const MOST = 99;
 
 /** How much of it in a room ({kind, unread, mentions, muted}) calls this person, or is said to them alone. */
@@ -9,7 +7,7 @@ export function forMe({ kind, unread, mentions, muted }) {
   return kind === "direct" ? (muted ? 0 : unread) : mentions;
 }
 
-/** A count as people are shown it. */
+/** A count as people are shown it: a number, or words of it. */
 export function short(number) {
-  return number > MOST ? `${figure(MOST)}+` : figure(number);
+  return number > MOST ? `${MOST}+` : number;
 }

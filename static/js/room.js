@@ -12,7 +12,6 @@ import { History } from "./history.js";
 import { _, ngettext } from "./i18n.js";
 import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
-import { LongPollTransport } from "./longpoll.js";
 import { calls } from "./mentions.js";
 import { learnNames } from "./names.js";
 import { MessageMenu } from "./message_menu.js";
@@ -21,7 +20,6 @@ import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Reading } from "./reading.js";
 import { RoomsList } from "./rooms_list.js";
-import { SseTransport } from "./sse.js";
 import { Status } from "./status.js";
 import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
@@ -29,10 +27,8 @@ import { heardAt, serverNow } from "./times.js";
 import { Typing } from "./typing.js";
 import { WebSocketTransport } from "./websocket.js";
 
-const LADDERS = {
-  auto: [WebSocketTransport, SseTransport, LongPollTransport],
-  "long-poll": [LongPollTransport],
-};
+const toStream = async () => (await import("./sse.js")).SseTransport;
+const toPoll = async () => (await import("./longpoll.js")).LongPollTransport;
 
 const FULL = _("Too many messages are unsent.");
 const ANNOUNCED = 6_000; // ms
@@ -54,7 +50,8 @@ const connection = new Connection({
   room: room.id,
   cursor: page.newer ? room.cursor : (page.messages.at(-1)?.seq ?? room.cursor),
   epoch: room.epoch,
-  ladder: LADDERS[page.transport],
+  transport: page.transport === "auto" ? WebSocketTransport : await toPoll(),
+  others: page.transport === "auto" ? [toStream, toPoll] : [],
   roomsLimit: page.rooms_limit,
 });
 const outbox = me && new Outbox({ room: room.id, author: me.id });

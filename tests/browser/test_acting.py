@@ -371,7 +371,7 @@ def test_of_many_reactions_those_behind_the_twelfth_open_and_stay_open(
         rest = ada.row("who comes along?").locator(".reaction-rest")
         expect(shown).to_have_count(12)
         react("more")
-        expect(rest).to_have_text("+3 reactions")
+        expect(rest).to_have_text("+3 more reactions")
         rest.click()
         expect(shown).to_have_count(15)
         expect(reactions(ada, "who comes along?").nth(12)).to_be_focused()

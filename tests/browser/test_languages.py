@@ -168,8 +168,9 @@ def test_no_page_says_anything_that_cannot_be_translated(visitor: OpenBrowser, f
 
 def test_no_script_says_anything_that_cannot_be_translated(visitor: OpenBrowser, foreign: Server) -> None:
     ada = administrator_called(foreign)
-    with closing(Person(foreign, NAMES["grace"] + " β")) as grace:
+    with closing(Person(foreign, NAMES["grace"] + " β")) as grace, closing(grace.socket()) as here:
         room = ada.make_room(NAMES["room"] + " β")
+        here.join(room)
         grace.say(room, "λόγος\n" * 40)
         reader = Reader(visitor(foreign, viewport=WIDE, locale="el"))
         page, press = reader.page, reader.page.keyboard.press
