@@ -239,7 +239,7 @@ export class Log extends EventTarget {
     this.#settle(message);
     const seq = this.#messages.add(message);
     this.#messages.forget(message.seq);
-    this.#refresh(seq);
+    if (seq !== null) this.#scroller.keepPlace(() => this.#refresh(seq));
   }
 
   #settle({ author, client_id: clientId }) {
