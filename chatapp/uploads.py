@@ -106,7 +106,7 @@ class Uploads:
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those of `digests` that do not lie here. Switches."""
-        return in_thread(lambda: [digest for digest in digests if not os.path.exists(self.content(digest))])
+        return self.off_hub(lambda: [one for one in digests if not os.path.exists(self.content(one))])
 
     def write(self, job: Callable[[], T]) -> T:
         """What `job` returns, done off the hub; its OSError is said in the log. Switches. Raises NotKept."""

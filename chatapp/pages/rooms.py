@@ -1,5 +1,6 @@
 """The pages: the rooms, one room, and their forms, which work without JavaScript."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
 from chatapp.transports import uploading
 
+COMMAND = re.compile(r"/([^\W\d_]+)(?:\s+(.*))?\Z", re.DOTALL)  # as in static/js/commands.js
 FACES = 3  # people shown with a room in the list
 MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to react with
 
@@ -119,11 +121,26 @@ def say(room_id: int) -> Response:
     try:
         get_hub().check_open()
         sent: list[Any] = [*before, *(file.id for file in intake.keep())]
-        posting.post(get_hub(), get_identity(), room_id, Draft(form["body"], files=sent))
+        posting.post(get_hub(), get_identity(), room_id, Draft(_said(form["body"]), files=sent))
     except ChatError as error:
         attached = [*before, *(file.id for file in intake.kept)]
         return room_page(room_id, error=error, form=form, attached=attached)
     return see_other(url_for("rooms.show", room_id=room_id))
+
+
+def _said(body: str) -> str:
+    """What a form without a script says: of what begins with a slash only that (static/js/commands.js)."""
+    if body.startswith("//"):
+        return body[1:]
+    command = COMMAND.match(body)
+    if command is None:
+        return body
+    if command[1].casefold() == "me" and command[2]:
+        return f"_{command[2].strip()}_"
+    raise BadRequest(
+        "There are no commands without JavaScript. Two slashes say what begins with one: //%(name)s",
+        name=command[1],
+    )
 
 
 @bp.post("/chats/<room_id:room_id>/messages/<int:seq>/unread")

@@ -115,6 +115,7 @@ export class Attachments extends EventTarget {
   #refuse(item, { code, message, status, retryAfter }) {
     const again = code === "network" || code === "too_fast" || code === "draining";
     Object.assign(item, { state: again ? RESTING : FAILED, said: again ? "" : message, part: 0 });
+    if (!again) this.#announce(`${item.name}: ${message}`);
     item.isFinal = !again && isForGood({ code, status });
     if (again) setTimeout(() => this.#wake(item), retryAfter ? 1000 * retryAfter : RETRY);
   }

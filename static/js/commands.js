@@ -9,6 +9,7 @@ const COMMAND = /^\/(\p{L}+)(?:\s+([\s\S]*))?$/u;
 /** In the order in which they are offered. `does(room, words)` returns what is to be said, or null. */
 const COMMANDS = {
   topic: {
+    ofModerators: true,
     says: _("what the room is about"),
     does: (room, topic) => request(roomPath(room), { method: "PATCH", json: { topic } }).then(() => null),
   },
@@ -18,11 +19,13 @@ const COMMANDS = {
     does: (room, words) => `_${words}_`,
   },
   invite: {
+    ofModerators: true,
     says: _("somebody into the room"),
     needs: _("Say whom: /invite Ada"),
     does: (room, name) => request(memberPath(room, name), { method: "PUT", json: { role: "member" } }).then(() => null),
   },
   kick: {
+    ofModerators: true,
     says: _("somebody out of the room"),
     needs: _("Say whom: /kick Ada"),
     does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
@@ -30,10 +33,10 @@ const COMMANDS = {
   help: { says: _("what can be done like this"), does: () => "/" },
 };
 
-/** The commands that begin with `words`, as lines of the completion. */
-export function commandsLike(words) {
+/** The commands that begin with `words`, as lines of the completion: of moderators' only where one `moderates`. */
+export function commandsLike(words, moderates) {
   return Object.entries(COMMANDS)
-    .filter(([name]) => name.startsWith(words.toLowerCase()))
+    .filter(([name, { ofModerators }]) => name.startsWith(words.toLowerCase()) && (moderates || !ofModerators))
     .map(([name, { says }]) => ({ text: `/${name}`, name: `/${name}`, note: says }));
 }
 

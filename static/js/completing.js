@@ -2,14 +2,30 @@
 // without them.
 
 const BEGINNING = /[@#:/]/u;
+const SHORTCODE = /:[\p{L}\p{N}_+-]{2,40}:/u;
+const PATIENCE = 2_000; // ms for which what is sent at once waits to have its codes read
 
 /** `known`: see suggestions.js. */
 export function completeWhenBegun(field, known) {
   let loading = null;
+  let isThere = false;
+  let isHeld = false;
   field.addEventListener("input", () => {
     if (!BEGINNING.test(field.value)) return;
-    loading ??= load(field, known).catch(() => (loading = null)); // tried again with the next letter
+    loading ??= load(field, known).then(() => (isThere = true), () => (loading = null)); // tried again with the next letter
   });
+  const sent = (event) => {
+    if (isThere || isHeld || !loading || !SHORTCODE.test(field.value)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    isHeld = true;
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    Promise.race([loading, late]).then(() => {
+      field.form.requestSubmit();
+      isHeld = false;
+    });
+  };
+  field.form.addEventListener("submit", sent, { capture: true }); // before the composer reads it
 }
 
 async function load(field, known) {

@@ -130,6 +130,7 @@ export class Composer extends EventTarget {
 
   #attached() {
     this.#show();
+    this.#showHint();
     if (!this.#isWaiting) return;
     if (this.#isReady && this.#attachments.isUploaded) this.#form.requestSubmit();
     else if (!this.#isReady) this.#wait(false);
@@ -249,6 +250,7 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
+    if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") return _("A file could not be sent: try it again, or remove it");
     if (this.#isWaiting) return _("Goes out when its files are uploaded");
     if (left > 0) return _("Slow mode: the next message goes in %(time)s", { time: pause(left) });
     if (this.#pace > 0) return _("Slow mode: one message in %(time)s", { time: pause(this.#pace) });

@@ -9,6 +9,7 @@ import { clockNow } from "./times.js";
 // language; a socket is told by a notice.
 const SENT_OUT = _("You were removed from this room");
 const BANNED = _("You are banned here"); // from the whole server (chatapp/people.py)
+const LEFT = _("You have left"); // a guest, on another page (chatapp/hub.py)
 const STAYS = _("Your messages stay where they are. What you had not sent is kept in this browser.");
 
 const ENDINGS = {
@@ -17,9 +18,12 @@ const ENDINGS = {
     title: _("%(name)s is gone", { name }),
     detail: _("It was deleted with its messages, or it is not yours to read any more."),
   }),
-  [CLOSED.SIGN_IN]: () => ({
-    title: _("Your name is no longer known here"),
-    detail: _("Say who you are once more, by the same name. What you had not sent is kept in this browser."),
+  [CLOSED.SIGN_IN]: (_room, _by, reason) => ({
+    title: reason === LEFT ? LEFT : _("Your name is no longer known here"),
+    detail:
+      reason === LEFT
+        ? _("In another window. What you said stays where it is.")
+        : _("Say who you are once more, by the same name. What you had not sent is kept in this browser."),
     again: _("Come in again"),
   }),
 };

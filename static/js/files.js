@@ -20,7 +20,7 @@ export function fillFiles(list, { room, files = [], deleted_at: deleted }) {
   list.replaceChildren(...(list.hidden ? [] : files.map((file) => item(file, room))));
 }
 
-/** Bytes in words. chatapp/languages.py has the same rule. */
+/** Bytes in words. chatapp/pages/filters.py has the same rule. */
 export function sizeOf(bytes) {
   if (bytes < 1000) return sized(bytes, "byte", { unitDisplay: "long" });
   let [unit, rest] = [-1, bytes];

@@ -38,6 +38,9 @@ export function fillMarkup(words, { body, html }) {
   const marked = html && elementsOf(html);
   words.classList.toggle("marked", Boolean(marked));
   words.parentElement.classList.toggle("of-blocks", Boolean(marked));
+  // Blocks have a direction each, and then what is around them has none of theirs.
+  if (marked) words.parentElement.removeAttribute("dir");
+  else words.parentElement.dir = "auto";
   words.replaceChildren(marked || body);
   for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
 }

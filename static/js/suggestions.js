@@ -22,9 +22,10 @@ const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
  * the rooms at the side; each a list of {id, name}.
  */
 export function suggestions({ room, me, here, authors, rooms }) {
+  const menu = document.getElementById("message-menu");
   const people = new PeopleKnown({ room, me, here, authors });
   return [
-    { before: BEFORE_COMMAND, find: commandsLike },
+    { before: BEFORE_COMMAND, find: (words) => commandsLike(words, "moderates" in menu.dataset) },
     { before: BEFORE_INVITED, find: (words) => people.findOutside(words) },
     { before: BEFORE_PERSON, find: (words) => people.find(words) },
     { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine) },

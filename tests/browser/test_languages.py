@@ -53,6 +53,11 @@ FOREIGN = """([same, technical]) => {
     return [...found];
 }"""
 NAMES = {"site": "Λιμάνι", "ada": "Άδα", "grace": "Χάρις", "room": "Αποβάθρα"}
+RIGHT_END = """words => {
+    const range = document.createRange();
+    range.selectNodeContents(words);
+    return Math.round(Math.max(...[...range.getClientRects()].map(each => each.right)));
+}"""
 
 
 # -- all of a page -------------------------------------------------------------------------------------------
@@ -271,6 +276,14 @@ def test_somebody_chooses_arabic_and_reads_it_from_the_right_with_its_plurals_an
         for number, said in ((1, "رسالة جديدة"), (2, "رسالتان جديدتان"), (3, "3 رسائل جديدة")):
             grace.say(ada.room, f"news {number}")
             expect(ada.jump).to_have_text(said)
+    with closing(Person(server, "salma")) as salma:
+        ends = []
+        for body in ("مرحبا", "مرحبا **جدا**"):
+            seq = salma.say(ada.room, body)["seq"]
+            words = page.locator(f"#m{seq} .words")
+            expect(words).to_have_text(body.replace("*", ""))
+            ends.append(words.evaluate(RIGHT_END))
+        assert ends[0] == ends[1], "what has markup begins at the right, too"
     expect(page.locator(".day time").last).to_have_text(re.compile(r"^اليوم، "))
 
 

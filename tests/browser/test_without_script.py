@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
 from tests.servers import Server
@@ -108,6 +109,21 @@ def test_a_refused_message_says_why_and_its_words_stay(person: OpenBrowser, boar
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_role("alert")).to_contain_text("4000 characters")
     expect(page.get_by_role("textbox", name="Message")).to_have_value("x" * 4001)
+
+
+def test_commands_are_not_said_aloud(person: OpenBrowser, board: int) -> None:
+    page = person("ada", java_script_enabled=False)
+    page.goto(f"/chats/{board}/")
+    chat = ChatPage(page, board)
+    for body in ("/me waves", "//me waves", "/etc/hosts"):
+        chat.field.fill(body)
+        chat.send.click()
+    expect(chat.words).to_have_text(["waves", "/me waves", "/etc/hosts"])
+    chat.field.fill("/kick grace")
+    chat.send.click()
+    expect(page.get_by_role("alert")).to_contain_text("There are no commands without JavaScript")
+    expect(chat.field).to_have_value("/kick grace")
+    expect(chat.words).to_have_count(3)
 
 
 def test_a_refused_name_says_why_above_the_form_that_still_leads_to_the_room(
