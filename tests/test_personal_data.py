@@ -89,7 +89,7 @@ def test_what_is_kept_of_somebody_is_written_as_the_protocol_writes_and_rooms_ha
     assert lasting["a board"] is None
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", lasting["the den"])
     assert kept["account"].keys() == {
-        *("person_id", "name", "role", "status", "disabled", "made_at", "email", "second_factor")
+        *("person_id", "name", "role", "status", "disabled", "made_at", "email", "second_factor", "language")
     }
     assert joan.name not in json.dumps(kept)
 

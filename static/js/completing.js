@@ -9,22 +9,22 @@ const PATIENCE = 2_000; // ms for which what is sent at once waits to have its c
 export function completeWhenBegun(field, known) {
   let loading = null;
   let isThere = false;
-  let isHeld = false;
+  let release = null; // sends what is held
   field.addEventListener("input", () => {
     if (!BEGINNING.test(field.value)) return;
     loading ??= load(field, known).then(() => (isThere = true), () => (loading = null)); // tried again with the next letter
   });
   const sent = (event) => {
-    if (isThere || isHeld || !loading || !SHORTCODE.test(field.value)) return;
+    const goes = isThere || release || !loading || !SHORTCODE.test(field.value);
+    release = null;
+    if (goes) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    isHeld = true;
+    const held = (release = () => field.form.requestSubmit());
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    Promise.race([loading, late]).then(() => {
-      field.form.requestSubmit();
-      isHeld = false;
-    });
+    Promise.race([loading, late]).then(() => release === held && held());
   };
+  field.addEventListener("beforeinput", () => release?.()); // who writes on has it sent as it is
   field.form.addEventListener("submit", sent, { capture: true }); // before the composer reads it
 }
 

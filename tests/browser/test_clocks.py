@@ -68,7 +68,7 @@ def test_slow_mode_says_how_long_where_the_clock_is_off(
     owner.http.patch(f"/api/rooms/{board}", json={"slow_seconds": 60}).raise_for_status()
     mallory = in_room("mallory", board, script=OFF % clock)
     hint = mallory.page.locator("#composer-hint")
-    expect(hint).to_have_text("Slow mode: one message in 60 s")
+    expect(hint).to_have_text("Slow mode: one message in 60 sec")
     mallory.say("one")
     expect(hint).to_have_text(re.compile(r"Slow mode: the next message goes in [3-6]\d s"))
 

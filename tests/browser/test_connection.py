@@ -24,7 +24,7 @@ STAGE = """async () => {
     globalThis.stage = { actors: [], get last() { return this.actors.at(-1) } };
     class Best extends Actor { static title = "the best" }
     class Worse extends Actor { static title = "worse" }
-    stage.connection = new Connection({ room: 1, cursor: 0, epoch: "e", ladder: [Best, Worse], roomsLimit: 3 });
+    stage.connection = new Connection({ room: 1, cursor: 0, epoch: "e", transport: Best, others: [async () => Worse], roomsLimit: 3 });
     stage.connection.start();
 }"""
 WAIT = """([code, random]) => {

@@ -200,7 +200,7 @@ def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_the
     expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
     ada.about("first").get_by_role("button", name="Edit").click()
     held[0].continue_()
-    expect(states(ada)).to_have_text(["8 Bytes"])  # there now, and nothing goes out by itself
+    expect(states(ada)).to_have_text(["8 bytes"])  # there now, and nothing goes out by itself
     expect(ada.field).to_have_value("first")
     ada.say("the first")
     grace.shows("the first")
@@ -215,7 +215,7 @@ def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_the
 def test_what_is_brought_back_has_its_files_again(in_room: OpenPage) -> None:
     ada, grace = in_room("ada"), in_room("grace")
     pick(ada, plan__txt=b"the plan")
-    expect(states(ada)).to_have_text(["8 Bytes"])
+    expect(states(ada)).to_have_text(["8 bytes"])
     ada.say("here it is")
     for chat in (ada, grace):
         expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()

@@ -122,8 +122,9 @@ def test_another_room_counts_at_the_side_what_is_said_there(
 def test_what_is_unread_at_the_side_and_in_the_title_are_texts_of_others_that_are_still_there(
     in_room: OpenPage, server: Server, board: int
 ) -> None:
-    with closing(Person(server, "mallory")) as mallory:
+    with closing(Person(server, "mallory")) as mallory, closing(mallory.socket()) as there:
         attic = mallory.make_room("attic")
+        there.join(attic)  # of many rooms a page follows those where somebody is
         ada = in_room("ada")
         count = ada.page.locator(f'.rooms-pane [data-room="{attic}"] .count')
         ada.hide()

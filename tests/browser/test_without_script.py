@@ -52,7 +52,7 @@ def test_a_guest_takes_another_name_and_leaves_and_their_other_pages_end_with_it
     page.get_by_label("Name").fill("Ada of the board")
     page.get_by_role("button", name="Change name").click()
     expect(page.locator(".who")).to_contain_text("Ada of the board")
-    expect(tab.page.locator(".ended")).to_contain_text("Your name is no longer known here")
+    expect(tab.page.locator(".ended")).to_contain_text("You have left")
 
     page.get_by_role("link", name="Guest", exact=True).click()
     with page.expect_response("**/guests/leave") as answer:
