@@ -107,7 +107,8 @@ export class Completion {
   }
 
   #take() {
-    const { start, end, items } = this.#found;
+    const { start, items } = this.#found;
+    const end = Math.max(this.#found.end, this.#field.selectionStart); // what was written while it was looked for
     const { text } = items[this.#chosen];
     this.#close();
     const space = /^\s/u.test(this.#field.value.slice(end)) ? "" : " ";
