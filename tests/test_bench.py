@@ -30,6 +30,16 @@ def client(tmp_path_factory):
     return Client(build(tmp_path_factory.mktemp("bench")), core)
 
 
+def head_of(stream):
+    """The head of the next request; nothing where the client is gone."""
+    lines = []
+    while (line := stream.readline()) != b"\r\n":
+        if not line:
+            return ""
+        lines.append(line.decode())
+    return "".join(lines)
+
+
 class Crooked:
     """A server that sends what comes by a WebSocket on to everybody, each as `deliver(reader, number, frame)` has
     it: a list of frames, empty for none. `pieces`: three bytes at a time.
@@ -63,8 +73,8 @@ class Crooked:
 
     def _serve(self, sock, coming):
         with suppress(OSError, ValueError, struct.error), sock, sock.makefile("rb") as stream:
-            head = b"".join(iter(stream.readline, b"\r\n")).decode()
-            self._talk(sock, stream, head, coming)
+            if head := head_of(stream):
+                self._talk(sock, stream, head, coming)
 
     def _talk(self, sock, stream, head, coming):
         with self._lock:  # who has the answer has all that is published from then on
@@ -269,8 +279,8 @@ class Answering:
 
     def _serve(self, sock):
         with suppress(OSError), sock, sock.makefile("rb") as stream:
-            while head := b"".join(iter(stream.readline, b"\r\n")):
-                for piece in self._answer(head.decode().partition("\r")[0]):
+            while head := head_of(stream):
+                for piece in self._answer(head.partition("\r")[0]):
                     sock.sendall(piece)
 
 
