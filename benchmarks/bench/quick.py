@@ -69,7 +69,9 @@ class Quick(Scenario):
 
 
 def store(rows: list[Row]) -> None:
-    """Have the ratios of `rows` be those that later ones are compared with."""
+    """Have the ratios of `rows` be those that later ones are compared with; not where one was refused."""
+    if not all(row.measured for row in rows):
+        return
     kept = {
         row.what.partition(":")[0]: {
             "ratio": _figures(median(row.measured)),
