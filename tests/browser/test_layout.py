@@ -92,8 +92,8 @@ def focus_by_tab(page: Page, label: str) -> None:
     raise AssertionError(f"Tab does not lead to {label}")
 
 
-def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: OpenBrowser) -> None:
-    page = visitor()
+def test_the_keyboard_alone_gets_a_name_a_room_and_a_word_in(visitor: OpenBrowser, board: int) -> None:
+    page = visitor()  # where there is but one room, it would be there at once
     page.goto("/chats/")
     focus_by_tab(page, "Your name")
     page.keyboard.type("ada")
