@@ -1,6 +1,8 @@
 """A room's page in the words of the tests."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.clients import eventually
 
 
 class ChatPage:
@@ -71,3 +73,16 @@ class ChatPage:
             }""",
             hidden,
         )
+
+
+class HeldRequests:
+    """Requests of a page that wait until they are let go."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self._page, self.routes = page, list[Route]()
+        page.route(pattern, lambda route: self.routes.append(route))
+
+    def first(self) -> Route:
+        # Playwright hears of requests only while it is called: sleeping alone would wait for nothing.
+        eventually(lambda: self._page.evaluate("true") and self.routes, "a request is held")
+        return self.routes[0]

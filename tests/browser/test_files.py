@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person, eventually
 from tests.servers import Server
@@ -192,14 +192,13 @@ def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_the
     ada, grace = in_room("ada"), in_room("grace")
     ada.say("first")
     ada.shows("first")
-    held: list[Route] = []
-    ada.page.route("**/files?*", lambda route: held.append(route))
+    held = HeldRequests(ada.page, "**/files?*")
     pick(ada, plan__txt=b"the plan")
-    eventually(lambda: held)
+    upload = held.first()
     ada.say("with the plan")
     expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
     ada.about("first").get_by_role("button", name="Edit").click()
-    held[0].continue_()
+    upload.continue_()
     expect(states(ada)).to_have_text(["8 bytes"])  # there now, and nothing goes out by itself
     expect(ada.field).to_have_value("first")
     ada.say("the first")
