@@ -9,6 +9,9 @@ import httpx
 from tests.clients import Person
 from tests.servers import Server
 
+# The ids of members are short ("u7"): bounded, so that no hash and no token has one by chance.
+BEFORE, AFTER = r"(?<![\w+$.-])", r"(?![\w+=$.-])"
+
 PASSWORD = "eleven brown wagons turn"
 FIRST = re.compile(r"No administrator yet: open (\S+) to make")
 
@@ -56,6 +59,12 @@ class Member(Person):
 
     def signed_in(self) -> bool:
         return self.http.get("/api/me").status_code == 200
+
+
+def is_named(person: Person, text: str) -> bool:
+    """Whether a text (rows, JSON, a page) has somebody's id anywhere."""
+    assert person.id
+    return re.search(BEFORE + re.escape(person.id) + AFTER, text) is not None
 
 
 def first_path(server: Server) -> str:

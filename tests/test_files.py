@@ -36,7 +36,7 @@ from chatapp.threads import in_thread
 from chatapp.uploads import Uploads
 from tests.clients import UNIT, Person, eventually
 from tests.faults import Fault, Faults
-from tests.people import Member, administrator, member
+from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import RawSocket, problem
 from tests.servers import Server
 
@@ -434,7 +434,7 @@ def test_of_somebody_their_files_are_named_and_taken_out_with_them(server: Serve
         assert get(boss, room, file).status_code == (200 if messages == "keep" else 404)
         with closing(sqlite3.connect(server.instance / "chat.db")) as database:
             rows = "\n".join(line for line in database.iterdump() if name in line or unsent in line)
-        assert joan.id not in rows
+        assert not is_named(joan, rows)
         assert unsent not in rows
         assert (name in rows) == (messages == "keep")
         joan.close()
