@@ -18,7 +18,6 @@ from markdown_it.rules_inline import StateInline, link, linkify
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from markupsafe import Markup
 
 from chatapp import colouring
 
@@ -82,11 +81,6 @@ def html(source: str) -> str:
         log.exception("a message is shown without its markup")
         return ""
     return made if len(made) <= longest_html(len(source)) else ""
-
-
-def markup(html: str) -> Markup:
-    """What `html` has made, for a template."""
-    return Markup(html)  # nosec B704  # cleaned
 
 
 def longest_html(length: int) -> int:

@@ -17,8 +17,9 @@ from chatapp.journal import reading
 from chatapp.localized import gettext
 from chatapp.message import DAY_SECONDS, Message
 from chatapp.pages.about import about
+from chatapp.pages.fragments import MARKS
 from chatapp.pages.responses import page, refused, said, see_other
-from chatapp.pages.rooms import MARKS, entered, plain, restorable, room_page, to_take_over
+from chatapp.pages.rooms import entered, plain, restorable, room_page, to_take_over
 from chatapp.permissions import outranks
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, render_template, request, url_for
+from flask_wtf.csrf import generate_csrf
 from msgspec import UNSET
 
 from chatapp import (
@@ -16,18 +17,17 @@ from chatapp import (
     cursor,
     files,
     listing,
-    markdown,
     marking,
     membership,
     posting,
     reads,
-    text,
 )
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import file_statements, people_reading, reading
 from chatapp.listing import ListedRoom
 from chatapp.message import Author, Message, format_time
+from chatapp.pages import fragments
 from chatapp.pages.about import about
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
@@ -39,7 +39,6 @@ from chatapp.transports import uploading
 
 COMMAND = re.compile(r"/([^\W\d_]+)(?:\s+(.*))?\Z", re.DOTALL)  # as in static/js/commands.js
 FACES = 3  # people shown with a room in the list
-MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to react with
 
 bp = Blueprint("rooms", __name__)
 
@@ -196,6 +195,8 @@ def room_page(
         here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
     plainly = [plain(message.marked) for message in messages]
+    viewer, sendable = identity if identity.known else None, _files()
+    moderates, undo = "moderate" in own.may, hub.config.undo_seconds
     html = render_template(
         "room.html",
         room={**_plain(room.state), "name": own.name, "cursor": room.last},
@@ -203,23 +204,30 @@ def room_page(
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=_rooms(),
         messages=plainly,
-        rows=list(rows(plainly, identity.id if identity.known else "")),
+        rows=fragments.log_rows(
+            rows(plainly, identity.id if identity.known else ""),
+            viewer,
+            moderates=moderates,
+            restorable=restorable(room, messages),
+            undo=undo,
+            token=generate_csrf(),
+        ),
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
         unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
-        undo_seconds=hub.config.undo_seconds,
+        undo_seconds=undo,
         now=format_time(time.time_ns() // 1000),
-        marks=MARKS,
-        restorable=restorable(room, messages),
+        room_templates=fragments.room_templates(
+            viewer, moderates=moderates, files=sendable is not None, undo=undo
+        ),
         transport=transport,
         people=[hub.presence.plain(who) for who in here],
         names=hub.people.names_now(
             {*(each.author.id for each in messages), *room.rights.members, *(who.id for who in here)}
         ),
         body_limit=hub.config.body_limit,
-        files=_files(),
+        files=sendable,
         attached=_unsent(room, attached),
-        description_limit=text.DESCRIPTION_LIMIT,
         rooms_limit=hub.config.rooms_per_socket,
         error=said(error),
         form=form or {},
@@ -308,8 +316,6 @@ def _plain(state: Any) -> dict[str, Any]:
 def plain(message: Message) -> dict[str, Any]:
     """A message as its JSON, for a template, but that its author is called as they are now."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
-    if message.html is not UNSET:
-        fields["html"] = markdown.markup(message.html)
     author = message.author
     return {
         **fields,
