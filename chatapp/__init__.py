@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
@@ -178,6 +179,9 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     filters.init_app(app)
     app.context_processor(_for_every_page)
+    # What a page tells its scripts: Flask's encoder, in Python, takes ten times as long.
+    app.jinja_env.policies["json.dumps_function"] = lambda value: msgspec.json.encode(value).decode()
+    app.jinja_env.policies["json.dumps_kwargs"] = {}
     app.add_template_filter(_words, "words")
     app.add_template_filter(markdown.covered)
     app.add_template_filter(faces.initials)

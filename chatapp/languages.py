@@ -7,7 +7,7 @@ before.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ def refusal(language: str, error: ChatError) -> str:
     return str(error) if language == SOURCE else say(language, error.sentence, error.values)
 
 
+@lru_cache(1024)
 def figure(language: str, number: int) -> str:
     """A number as people write it."""
     return format_decimal(number, locale=locale_of(language))

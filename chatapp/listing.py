@@ -6,7 +6,7 @@ from typing import Any
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.journal import reading
-from chatapp.journal.requests import Level, RoomState
+from chatapp.journal.requests import Level, Listed, RoomState
 from chatapp.message import Author, Message
 from chatapp.permissions import Identity, Rights, may
 
@@ -72,6 +72,25 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
     # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
     last = hub.journal.read(reading.last_texts) if with_last else {}
     found = hub.journal.read(reading.listed, identity.id, UNREAD_COUNTED if identity.known else 0)
+    return _seen(hub, identity, found, last)
+
+
+def beside(hub: Hub, identity: Identity, room_id: int) -> tuple[list[ListedRoom], int | None]:
+    """The same for the page of one of them, with the number of its first unread message. Switches."""
+    most = UNREAD_COUNTED if identity.known else 0
+    found, first_unread = hub.journal.read(reading.listed_beside, identity.id, most, room_id)
+    return _seen(hub, identity, found, {}), first_unread
+
+
+def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
+    """One of them. Raises NoSuchRoom."""
+    for room in rooms(hub, identity):
+        if room.state.id == room_id:
+            return room
+    raise NoSuchRoom()
+
+
+def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Message]) -> list[ListedRoom]:
     here = hub.presence.everywhere()
     on_server = {who.id for people in here.values() for who in people}
     return [
@@ -90,11 +109,3 @@ def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[List
         for room in found
         if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
     ]
-
-
-def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
-    """One of them. Raises NoSuchRoom."""
-    for room in rooms(hub, identity):
-        if room.state.id == room_id:
-            return room
-    raise NoSuchRoom()

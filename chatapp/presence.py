@@ -145,7 +145,7 @@ class Presence:
 
     def people(self, room: int) -> list[Author]:
         """Everybody who is here, by name. Asks the bus: switches."""
-        return sorted(self._merged(room).values(), key=lambda who: who.name.casefold())
+        return by_name(self._merged(room).values())
 
     def everywhere(self) -> dict[int, list[Author]]:
         """Everybody who is anywhere, by room. Asks the bus: switches."""
@@ -308,3 +308,7 @@ class Presence:
                 }
             # Who is still to be greeted gets the list, in which these changes are.
             self._tell(room, msgspec.json.encode(frame), self._ungreeted.get(room, set()))
+
+
+def by_name(people: Iterable[Author]) -> list[Author]:
+    return sorted(people, key=lambda who: who.name.casefold())

@@ -8,11 +8,14 @@ from msgspec import UNSET, structs
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     ScalarSelect,
     Select,
+    String,
     Table,
     and_,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -74,37 +77,12 @@ def states(connection: Connection) -> list[RoomState]:
     return [RoomState(*row) for row in connection.execute(_STATE.order_by(ROOMS.c.id))]
 
 
-def listed(connection: Connection, person: str, most: int) -> list[Listed]:
-    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person.
-
-    Of what is unread of a room at most `most` are counted, as of its `last_seq`.
-    """
-    mine = (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == person)
-    read = (READS.c.room_id == ROOMS.c.id) & (READS.c.person_id == person)
-    query = (
-        _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted, MEMBERS.c.notify)
-        .add_columns(_count(_unread(person, most)), _count(_unread_calls(person, most)))
-        .outerjoin(MEMBERS, mine)
-        .outerjoin(READS, read)
-        .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
-        .order_by(ROOMS.c.id)
-    )
-    banned, others = bans(connection), parties(connection, person)
-    found = []
-    for *columns, role, muted, notify, unread, calls in connection.execute(query):
-        state = RoomState(*columns)
-        members = {} if role is None else {person: role}
-        rights = Rights(
-            state.rights, state.kind, state.posting, state.guests, members, banned.get(state.id, NOBODY)
-        )
-        found.append(Listed(state, rights, bool(muted), others.get(state.id, []), notify, unread, calls))
-    return found
-
-
+_PERSON = bindparam("person", type_=String)
+_ROOM, _MOST = bindparam("room", type_=Integer), bindparam("most", type_=Integer)
 _READ_UP_TO = func.coalesce(READS.c.seq, 0)
 
 
-def _unread(person: str, most: int) -> Select[Any]:
+def _unread() -> Select[Any]:
     """Up to `most` texts of others in a room, behind what a person has read: looked for among the newest
     1,000, for who writes without ever reading has as many of their own as there are.
     """
@@ -116,44 +94,81 @@ def _unread(person: str, most: int) -> Select[Any]:
         .correlate(ROOMS, READS)
         .subquery()
     )
-    return select(newest.c.author_id).where(newest.c.author_id != person).limit(most)
+    return select(newest.c.author_id).where(newest.c.author_id != _PERSON).limit(_MOST)
 
 
-def _unread_calls(person: str, most: int) -> Select[Any]:
+def _unread_calls() -> Select[Any]:
     """Up to `most` of those in which the person is called."""
     columns = MENTIONS.c
-    mine = (columns.person_id == person) & (columns.room_id == ROOMS.c.id)
-    return select(columns.seq).where(mine, columns.seq > _READ_UP_TO).limit(most).correlate(ROOMS, READS)
+    mine = (columns.person_id == _PERSON) & (columns.room_id == ROOMS.c.id)
+    return select(columns.seq).where(mine, columns.seq > _READ_UP_TO).limit(_MOST).correlate(ROOMS, READS)
 
 
 def _count(rows: Select[Any]) -> ScalarSelect[int]:
     return select(func.count()).select_from(rows.subquery()).scalar_subquery()
 
 
+# To put these together takes longer than to answer them: it is done once.
+_LISTED = (
+    _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted, MEMBERS.c.notify)
+    .add_columns(_count(_unread()), _count(_unread_calls()))
+    .outerjoin(MEMBERS, (MEMBERS.c.room_id == ROOMS.c.id) & (MEMBERS.c.person_id == _PERSON))
+    .outerjoin(READS, (READS.c.room_id == ROOMS.c.id) & (READS.c.person_id == _PERSON))
+    .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
+    .order_by(ROOMS.c.id)
+)
+_FIRST_UNREAD = (
+    select(_COLUMNS.seq)
+    .join(READS, (READS.c.room_id == _COLUMNS.room_id) & (READS.c.person_id == _PERSON))
+    .where(_COLUMNS.room_id == _ROOM, _COLUMNS.seq > READS.c.seq, _COLUMNS.author_id != _PERSON, _SAYS)
+    .order_by(_COLUMNS.seq)
+    .limit(1)
+)
+_BANS = select(
+    SANCTIONS.c.room_id, SANCTIONS.c.person_id, SANCTIONS.c.device, SANCTIONS.c.network, SANCTIONS.c.until
+).where(SANCTIONS.c.kind == "ban", SANCTIONS.c.room_id.is_not(None), SANCTIONS.c.lifted_at.is_(None))
+_PARTIES = (
+    select(MEMBERS.c.room_id, MEMBERS.c.person_id, MEMBERS.c.name)
+    .join(ROOMS, ROOMS.c.id == MEMBERS.c.room_id)
+    .where(
+        ROOMS.c.kind == "direct",
+        MEMBERS.c.room_id.in_(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == _PERSON)),
+        MEMBERS.c.person_id != _PERSON,
+    )
+    .order_by(MEMBERS.c.name)
+)
+
+
+def listed(connection: Connection, person: str, most: int) -> list[Listed]:
+    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person.
+
+    Of what is unread of a room at most `most` are counted, as of its `last_seq`.
+    """
+    banned, others = bans(connection), parties(connection, person)
+    found = []
+    rows = connection.execute(_LISTED, {"person": person, "most": most})
+    for *columns, role, muted, notify, unread, calls in rows:
+        state = RoomState(*columns)
+        members = {} if role is None else {person: role}
+        rights = Rights(
+            state.rights, state.kind, state.posting, state.guests, members, banned.get(state.id, NOBODY)
+        )
+        found.append(Listed(state, rights, bool(muted), others.get(state.id, []), notify, unread, calls))
+    return found
+
+
 def bans(connection: Connection) -> dict[int, Sanctions]:
     """The bans in force of each room that has any."""
-    columns = SANCTIONS.c
-    query = select(columns.room_id, columns.person_id, columns.device, columns.network, columns.until).where(
-        columns.kind == "ban", columns.room_id.is_not(None), columns.lifted_at.is_(None)
-    )
     rows: dict[int, list[Any]] = {}
-    for room, *ban in connection.execute(query):
+    for room, *ban in connection.execute(_BANS):
         rows.setdefault(room, []).append(ban)
     return {room: Sanctions(imposed) for room, imposed in rows.items()}
 
 
 def parties(connection: Connection, person: str) -> dict[int, list[Author]]:
     """The other people of each direct room of `person`, by name."""
-    columns = MEMBERS.c
-    own = select(columns.room_id).where(columns.person_id == person)
-    query = (
-        select(columns.room_id, columns.person_id, columns.name)
-        .join(ROOMS, ROOMS.c.id == columns.room_id)
-        .where(ROOMS.c.kind == "direct", columns.room_id.in_(own), columns.person_id != person)
-        .order_by(columns.name)
-    )
     found: dict[int, list[Author]] = {}
-    for room, other, name in connection.execute(query):
+    for room, other, name in connection.execute(_PARTIES, {"person": person}):
         found.setdefault(room, []).append(Author(other, name))
     return found
 
@@ -384,18 +399,15 @@ def first_unread(connection: Connection, room: int, person: str) -> int | None:
     """The number of the first text by others behind how far the person has read; None also for who has read
     nothing in the room yet.
     """
-    position = select(READS.c.seq).where(READS.c.person_id == person, READS.c.room_id == room)
-    read = connection.scalar(position)
-    if read is None:
-        return None
-    query = select(_COLUMNS.seq).where(
-        _COLUMNS.room_id == room,
-        _COLUMNS.seq > read,
-        _COLUMNS.author_id != person,
-        _SAYS,
-    )
-    first: int | None = connection.scalar(query.order_by(_COLUMNS.seq).limit(1))
+    first: int | None = connection.scalar(_FIRST_UNREAD, {"person": person, "room": room})
     return first
+
+
+def listed_beside(
+    connection: Connection, person: str, most: int, room: int
+) -> tuple[list[Listed], int | None]:
+    """`listed` and `first_unread` for the page of `room`."""
+    return listed(connection, person, most), first_unread(connection, room, person) if most else None
 
 
 def reactions(connection: Connection, room: int, seq: int) -> list[Message]:

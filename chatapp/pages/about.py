@@ -109,10 +109,12 @@ def _writers(state: RoomState) -> str:
 
 
 def _kept(state: RoomState) -> str:
+    if not state.keep_days and not state.keep_messages:
+        return gettext("for ever")
     days = localized.duration((state.keep_days or 0) * DAY_SECONDS)
     newest = localized.figure(state.keep_messages or 0)
     if state.keep_days and state.keep_messages:
         return gettext("for %(time)s, the newest %(count)s", time=days, count=newest)
     if state.keep_days:
         return gettext("for %(time)s", time=days)
-    return gettext("the newest %(count)s", count=newest) if state.keep_messages else gettext("for ever")
+    return gettext("the newest %(count)s", count=newest)

@@ -33,7 +33,7 @@ WORDS = {
 
 
 def init_app(app: Flask) -> None:
-    for write in (day, date, moment, size, listed, word, device, noticed, audited):
+    for write in (day, date, moment, size, listed, word, device, noticed, audited, localized.figure):
         app.add_template_filter(write)
     app.add_template_global(bdi)
 

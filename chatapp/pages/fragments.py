@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable
 from functools import lru_cache
 
 import msgspec
-from flask import current_app
+from flask import current_app, request
 from markupsafe import Markup
 
 from chatapp import localized
@@ -52,6 +52,11 @@ def room_templates(viewer: Identity | None, *, moderates: bool, files: bool, und
     return _room_templates(viewer is not None, moderates, files, undo, localized.language())
 
 
+def room_scripts(*, files: bool) -> Markup:
+    """What a room's page loads."""
+    return _room_scripts(files, request.script_root)
+
+
 @lru_cache(ROWS_KEPT)
 def _row(encoded: bytes, viewer: str | None, moderates: bool, language: str) -> str:
     row = msgspec.json.decode(encoded, type=Row)
@@ -63,6 +68,11 @@ def _room_templates(viewer: bool, moderates: bool, files: bool, undo: int, langu
     seen = {"id": ""} if viewer else None
     make = _macro("_room_templates.html", "room_templates")
     return make(seen, moderates, files, undo, MARKS, DESCRIPTION_LIMIT)
+
+
+@lru_cache(16)
+def _room_scripts(files: bool, root: str) -> Markup:
+    return _macro("_room_templates.html", "room_scripts")(files)
 
 
 def _sees(row: Row, viewer: Identity | None) -> str | None:

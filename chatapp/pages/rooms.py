@@ -33,6 +33,7 @@ from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
 from chatapp.permissions import check, may, may_restore, may_take_over
 from chatapp.posting import Draft
+from chatapp.presence import by_name
 from chatapp.room import NEWEST, Room
 from chatapp.security import first_start
 from chatapp.transports import uploading
@@ -156,10 +157,10 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     Raises Forbidden for who is banned.
     """
     _check_not_banned()
-    rooms = _rooms(with_last=True) if may(get_identity(), "read") else []
+    rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
     html = render_template(
         "rooms.html",
-        rooms=rooms,
+        rooms=[_listed(each) for each in rooms],
         may_make_private=may(get_identity(), "make_private_room"),
         may_converse=may(get_identity(), "write_to_people"),
         begun=not first_start.wanted(),
@@ -190,7 +191,9 @@ def room_page(
     hub.sync(room)
     messages, newer = _page(room)
     marking.mark(hub.turnstile, messages, for_page=True)
-    own, here = about(hub, identity, room), hub.presence.people(room.id)
+    own = about(hub, identity, room)
+    rooms, unread_from = listing.beside(hub, identity, room.id)
+    here = next((by_name(each.people) for each in rooms if each.state.id == room.id), [])
     if identity.known and all(who.id != identity.id for who in here):
         here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
@@ -202,7 +205,7 @@ def room_page(
         room={**_plain(room.state), "name": own.name, "cursor": room.last},
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
-        rooms=_rooms(),
+        rooms=[_listed(each) for each in rooms],
         messages=plainly,
         rows=fragments.log_rows(
             rows(plainly, identity.id if identity.known else ""),
@@ -214,9 +217,10 @@ def room_page(
         ),
         older=messages[0].seq if messages and messages[0].seq > room.first else None,
         newer=newer,
-        unread_from=hub.journal.read(reading.first_unread, room.id, identity.id) if identity.known else None,
+        unread_from=unread_from,
         undo_seconds=undo,
         now=format_time(time.time_ns() // 1000),
+        room_scripts=fragments.room_scripts(files=sendable is not None),
         room_templates=fragments.room_templates(
             viewer, moderates=moderates, files=sendable is not None, undo=undo
         ),
@@ -294,10 +298,6 @@ def _page(room: Room) -> tuple[list[Message], bool]:
     seq = min(max(cursor.number(before, "before"), 0), 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, seq, NEWEST)
     return messages, bool(messages) and messages[-1].seq < room.last
-
-
-def _rooms(*, with_last: bool = False) -> list[dict[str, Any]]:
-    return [_listed(room) for room in listing.rooms(get_hub(), get_identity(), with_last=with_last)]
 
 
 def _listed(room: ListedRoom) -> dict[str, Any]:

@@ -61,14 +61,17 @@ def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
 def _starts_group(message: Plain, before: Plain | None) -> bool:
     if before is None or before["kind"] != "text" or before.get("deleted_at"):
         return True
-    same_day = message["at"][:10] == before["at"][:10]
     author, other = message["author"], before["author"]
-    same_author = author["id"] == other["id"] and author["name"] == other["name"]
-    return not (same_day and same_author and _minute(message) - _minute(before) <= GROUP_MINUTES)
+    if author["id"] != other["id"] or author["name"] != other["name"]:
+        return True
+    at, earlier = message["at"], before["at"]
+    return at[:16] != earlier[:16] and (
+        at[:10] != earlier[:10] or _minute(at) - _minute(earlier) > GROUP_MINUTES
+    )
 
 
-def _minute(message: Plain) -> int:
-    return int(message["at"][11:13]) * 60 + int(message["at"][14:16])
+def _minute(at: str) -> int:
+    return int(at[11:13]) * 60 + int(at[14:16])
 
 
 def _reactions(said: Sequence[Plain], viewer: str) -> list[Reaction]:
