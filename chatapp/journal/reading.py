@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from msgspec import UNSET, structs
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Integer,
@@ -69,6 +70,7 @@ _COLUMNS = MESSAGES.c
 # A text that still says something, in the very words of the index `ix_messages_texts`: SQLite takes a partial
 # index only where it reads its condition in the question, so no parameter stands for the kind.
 _SAYS = and_(_COLUMNS.kind == literal_column("'text'"), _COLUMNS.deleted_at.is_(None))
+LAST_SEQ = 2**63 - 1
 _LOOKED_THROUGH = 1000  # texts of one room, among which one's own may be
 
 
@@ -78,6 +80,7 @@ def states(connection: Connection) -> list[RoomState]:
 
 
 _PERSON = bindparam("person", type_=String)
+_CURSOR = bindparam("cursor", type_=BigInteger)
 _ROOM, _MOST = bindparam("room", type_=Integer), bindparam("most", type_=Integer)
 _READ_UP_TO = func.coalesce(READS.c.seq, 0)
 
@@ -109,6 +112,23 @@ def _count(rows: Select[Any]) -> ScalarSelect[int]:
 
 
 # To put these together takes longer than to answer them: it is done once.
+_STATE_OF = _STATE.where(ROOMS.c.id == _ROOM)
+_AFTER = (
+    select(*_COLUMNS)
+    .where(
+        _COLUMNS.room_id == _ROOM,
+        _COLUMNS.seq > _CURSOR,
+        _COLUMNS.seq <= bindparam("until", type_=BigInteger),
+    )
+    .order_by(_COLUMNS.seq)
+    .limit(_MOST)
+)
+_BEFORE = (
+    select(*_COLUMNS)
+    .where(_COLUMNS.room_id == _ROOM, _COLUMNS.seq < _CURSOR)
+    .order_by(_COLUMNS.seq.desc())
+    .limit(_MOST)
+)
 _LISTED = (
     _STATE.add_columns(MEMBERS.c.role, MEMBERS.c.muted, MEMBERS.c.notify)
     .add_columns(_count(_unread()), _count(_unread_calls()))
@@ -300,7 +320,7 @@ def _has_older(connection: Connection, room: int, first: int, before: int) -> bo
 
 def state(connection: Connection, room: int) -> RoomState | None:
     """One room, or None where there is none (any more)."""
-    row = connection.execute(_STATE.where(ROOMS.c.id == room)).first()
+    row = connection.execute(_STATE_OF, {"room": room}).first()
     return RoomState(*row) if row else None
 
 
@@ -342,7 +362,8 @@ def look(connection: Connection, room: int, cursor: int, limit: int, known_right
     found = state(connection, room)
     if found is None:
         return None
-    return Look(found, after(connection, room, cursor, limit), _news(connection, found, known_rights))
+    messages = after(connection, room, cursor, limit) if found.last_seq > cursor else []
+    return Look(found, messages, _news(connection, found, known_rights))
 
 
 def newest(connection: Connection, room: int, limit: int, known_rights: int) -> Look | None:
@@ -362,16 +383,13 @@ def after(
     connection: Connection, room: int, cursor: int, limit: int, until: int | None = None
 ) -> list[Message]:
     """Up to `limit` messages with cursor < seq ≤ until, oldest first."""
-    query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq > cursor)
-    if until is not None:
-        query = query.where(_COLUMNS.seq <= until)
-    return _messages(connection.execute(query.order_by(_COLUMNS.seq).limit(limit)))
+    bounds = {"room": room, "cursor": cursor, "until": LAST_SEQ if until is None else until, "most": limit}
+    return _messages(connection.execute(_AFTER, bounds))
 
 
 def before(connection: Connection, room: int, seq: int, limit: int) -> list[Message]:
     """The newest `limit` messages below `seq`, oldest first."""
-    query = select(*_COLUMNS).where(_COLUMNS.room_id == room, _COLUMNS.seq < seq)
-    return _messages(connection.execute(query.order_by(_COLUMNS.seq.desc()).limit(limit)))[::-1]
+    return _messages(connection.execute(_BEFORE, {"room": room, "cursor": seq, "most": limit}))[::-1]
 
 
 def deleted_texts(connection: Connection, room: int, first: int, last: int, now: int) -> list[Row[Any]]:
