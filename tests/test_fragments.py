@@ -96,7 +96,7 @@ def test_a_new_name_and_another_language_make_another_row(
     languages = ("en", "de", "ar", "en")
     edited = [row(visitor, board, seq, **{"Accept-Language": each}) for each in languages]
     assert ["(edited)" in each for each in edited] == [True, False, False, True]
-    assert "(bearbeitet)" in edited[1]
+    assert "(geändert)" in edited[1]
     assert f">{former}<" not in "".join(edited)
 
 
