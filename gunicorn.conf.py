@@ -129,7 +129,7 @@ def post_worker_init(worker):
     from chatapp.accepted import Accepted
 
     hub = worker.wsgi.extensions["chatapp"]
-    accepted = Accepted(worker, hub.config.heartbeat)
+    accepted = Accepted(worker, hub)
 
     def drain_when_told():
         # gunicorn's worker notices SIGTERM, SIGHUP and --max-requests within a second; we look oftener.

@@ -12,6 +12,8 @@ import gevent
 from gevent import socket
 
 from chatapp import sockets
+from chatapp.hub import Hub
+from chatapp.transports.again import Again
 
 RESERVED_FILES = 100  # for the database, the bus, pages and what gunicorn has open: about 30
 ASK_SECONDS = 0.1  # for the request of a connection that comes while we go: it is refused with a word
@@ -30,14 +32,15 @@ class Accepted:
     being served stays. So clients that connect and say nothing shut nobody out.
     """
 
-    def __init__(self, worker: Any, heartbeat: int) -> None:
-        self._heartbeat = heartbeat
+    def __init__(self, worker: Any, hub: Hub) -> None:
+        self._heartbeat = hub.config.heartbeat
         self._limit = _limit(worker.worker_connections, len(worker.sockets))
         self._all: set[socket.socket] = set()
         self._waiting: dict[socket.socket, None] = {}  # for a request, in the order in which they began to
         self._said = -float(SAY_SECONDS)
         self._going = self._looking = False
         self._handle, self._handle_request = worker.handle, worker.handle_request
+        self._again = Again(hub, worker, self._wait, self._serve)
         worker.worker_connections = self._limit  # gunicorn stops accepting there
         worker.handle, worker.handle_request = self.handle, self.handle_request
         worker.log.error_log.addFilter(_is_error)
@@ -58,22 +61,29 @@ class Accepted:
             self._all.discard(client)
             self._waiting.pop(client, None)
 
-    def handle_request(self, listener_name: Any, request: Any, client: socket.socket, address: Any) -> Any:
-        """Serve one request of a connection."""
-        self._waiting.pop(client, None)
+    def handle_request(self, listener_name: Any, request: Any, client: socket.socket, address: Any) -> None:
+        """Serve one request of a connection, and those behind it that are the same again."""
+        self._serve(client)
         try:
-            return self._handle_request(listener_name, request, client, address)
+            self._handle_request(listener_name, request, client, address)
+            self._again.go_on(request, client)
         finally:
-            self._waiting[client] = None
-            if self._full and not self._looking:  # nobody is accepted who would make room
-                self._looking = True
-                gevent.spawn_later(NEXT_SECONDS, self._look)
+            self._wait(client)
 
     def hang_up(self) -> None:
         """Let all go that are idle or still sending, and those yet to come: they would hold the stop."""
         self._going = True
         for client in list(self._all):
             _shut(client)
+
+    def _serve(self, client: socket.socket) -> None:
+        self._waiting.pop(client, None)
+
+    def _wait(self, client: socket.socket) -> None:
+        self._waiting[client] = None
+        if self._full and not self._looking:  # nobody is accepted who would make room
+            self._looking = True
+            gevent.spawn_later(NEXT_SECONDS, self._look)
 
     @property
     def _full(self) -> bool:

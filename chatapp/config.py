@@ -106,6 +106,9 @@ class Config:
     )
     queue_limit: int = setting(10_000, "messages waiting for the journal before senders are told too_fast")
     busy_seconds: int = setting(5, "how long a commit waits for another process's lock, in seconds")
+    quick_polls: bool = setting(
+        True, "whether the next poll of a connection, if it is the last one again, takes a shorter way"
+    )
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )

@@ -77,6 +77,7 @@ class Hub:
         self.uploads = Uploads(config.path("uploads"))
         self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
+        self.quick_polls = 0  # since this process started: see transports/again.py
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
         journal.before_telling = self._make_html

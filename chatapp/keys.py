@@ -30,6 +30,13 @@ class Keys:
                 f"{self._path} cannot be read ({error.strerror}): make it readable for this user"
             ) from None
 
+    def are(self, keys: tuple[str, ...]) -> bool:
+        """Whether these are they still: nobody has written the file since they were read."""
+        try:
+            return keys is self.all and _stamp(self._path) == self._seen
+        except OSError:
+            return keys is self.all  # as for `look`
+
     def look(self) -> bool:
         """Read the file again if it is another one now; whether it was.
 

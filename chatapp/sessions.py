@@ -22,11 +22,11 @@ class CookieSessions(SecureCookieSessionInterface):
     """
 
     def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+        self.keys = keys
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self._keys.look():
-            configure(app, self._keys)
+        if self.keys.look():
+            configure(app, self.keys)
         serializer = self.get_signing_serializer(app)
         cookie = request.cookies.get(self.get_cookie_name(app))
         if serializer is None or not cookie:

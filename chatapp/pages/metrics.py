@@ -35,8 +35,12 @@ class HubCollector:
         }
         for name, (meaning, value) in gauges.items():
             yield self._labelled(GaugeMetricFamily(f"chatapp_{name}", meaning, labels=["worker"]), value)
-        kept = CounterMetricFamily("chatapp_messages_kept", "Messages kept", labels=["worker"])
-        yield self._labelled(kept, hub.journal.kept)
+        counters = {
+            "messages_kept": ("Messages kept", hub.journal.kept),
+            "quick_polls": ("Polls that were answered the short way", hub.quick_polls),
+        }
+        for name, (meaning, value) in counters.items():
+            yield self._labelled(CounterMetricFamily(f"chatapp_{name}", meaning, labels=["worker"]), value)
 
     @staticmethod
     def _labelled(family: Metric, value: float) -> Metric:

@@ -4,16 +4,20 @@ import re
 from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
+from gevent import socket
+from msgspec import Struct
 
 from chatapp import access, auth, cursor, marking, posting
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
+from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.message import Author, Message
-from chatapp.permissions import check
+from chatapp.permissions import Identity, check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
+from chatapp.transports.again import offer
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
 
@@ -21,6 +25,15 @@ WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
 SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # as JSON writes a number, without a sign
 
 bp = Blueprint("messages", __name__)
+
+
+class _Asked(Struct, frozen=True):
+    """What all polls of one reader have in common."""
+
+    epoch: str | None
+    wait: float
+    limit: int | None
+    html: bool
 
 
 @bp.get("/api/rooms/<room_id:room_id>/messages")
@@ -39,15 +52,37 @@ def _batch(room: Room) -> bytes:
             raise BadRequest("Give before or after, not both")
         return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
-    wait = _wait(request.args.get("wait"))
-    hub, identity = get_hub(), get_identity()
+    hub, identity, sock = get_hub(), get_identity(), client_socket()
+    asked = _Asked(request.args.get("epoch"), _wait(request.args.get("wait")), limit, html)
+
+    def again(after: str) -> bytes:
+        now = hub.people.still(identity)
+        with access.entered(hub, now, room.id) as same:
+            return _polled(hub, now, same, sock, cursor.parse(after), asked)
+
+    offer("after", "[0-9]{1,18}", again)
+    return _polled(hub, identity, room, sock, after, asked)
+
+
+def _polled(
+    hub: Hub, identity: Identity, room: Room, sock: socket.socket, after: int | None, asked: "_Asked"
+) -> bytes:
     if identity.known:
         hub.presence.polled(room.id, Author.of(identity))
-    epoch = request.args.get("epoch")
-    sock = client_socket()
-    found = poll(hub, room, identity, sock, after=after, epoch=epoch, wait=wait, limit=limit, html=html)
+    found = poll(
+        hub,
+        room,
+        identity,
+        sock,
+        after=after,
+        epoch=asked.epoch,
+        wait=asked.wait,
+        limit=asked.limit,
+        html=asked.html,
+    )
+    names = hub.people.names_now({message.author.id for message in found.messages})
     return json_api.batch(
-        found.messages, found.cursor, found.epoch, _names(found.messages), reset=found.reset, html=html
+        found.messages, found.cursor, found.epoch, names, reset=found.reset, html=asked.html
     )
 
 

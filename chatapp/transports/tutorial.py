@@ -9,18 +9,21 @@ import time
 
 from flask import Blueprint, Response, request
 from flask_sock import Sock
+from gevent import socket
 
 from chatapp import access, auth, headers, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
+from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
 from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.room import Room
+from chatapp.transports.again import offer
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
@@ -44,17 +47,20 @@ def poll(room_id: int) -> Response:
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
     identity = get_identity() if callback is None else auth.nobody()
-    with access.entered(get_hub(), identity, room_id) as room:
-        if identity.known:
-            get_hub().presence.polled(room.id, Author.of(identity))
+    hub, sock = get_hub(), client_socket()
+    with access.entered(hub, identity, room_id) as room:
         if since == -1:
-            return _answer(callback, 0.0, "connected...")
-        message = _next_text(room, since, identity)
-    return (
-        Response(status=204)
-        if message is None
-        else _answer(callback, message.microseconds / 1_000_000, message.body)
-    )
+            return _answer(callback, _said(0.0, "connected..."))
+        content = _next(hub, room, since, identity, sock)
+
+    def again(lastupdate: str) -> bytes:
+        now = hub.people.still(identity)
+        with access.entered(hub, now, room_id) as room:
+            return _next(hub, room, _since(lastupdate), now, sock)
+
+    if content and callback is None:
+        offer("lastupdate", r"[0-9]{1,12}(\.[0-9]{1,9})?", again)
+    return _answer(callback, content) if content else Response(status=204)
 
 
 @bp.post("/chats/<room_id:room_id>/http")
@@ -110,20 +116,28 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         connection.outlet.send(text_frame(f"! {refusal}".encode()))
 
 
-def _next_text(room: Room, since: float, identity: Identity) -> Message | None:
+def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> bytes:
+    """What a poll is answered; nothing where nothing came in time."""
+    if identity.known:
+        hub.presence.polled(room.id, Author.of(identity))
+    message = _next_text(hub, room, since, identity, sock)
+    return b"" if message is None else _said(message.microseconds / 1_000_000, message.body)
+
+
+def _next_text(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> Message | None:
     microseconds, start = _microseconds(since), room.last
     deadline = time.monotonic() + WAIT_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         arrival = room.arrival  # before the look
         in_memory, message = room.text_after_time(microseconds)
         if not in_memory:
-            message = access.read(get_hub(), identity, room, reading.text_after_time, microseconds)
+            message = access.read(hub, identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        if not wait_for_news(get_hub(), room, arrival, left, client_socket()):
+        if not wait_for_news(hub, room, arrival, left, sock):
             return None
-        get_hub().room(room.id)  # it may have been deleted meanwhile
-        check_still(get_hub(), room, identity, start)
+        hub.room(room.id)  # it may have been deleted meanwhile
+        check_still(hub, room, identity, start)
     return None
 
 
@@ -150,8 +164,11 @@ def _callback(name: str | None) -> str | None:
     return name
 
 
-def _answer(callback: str | None, timestamp: float, data: str) -> Response:
-    content = encode({"status": 1, "timestamp": timestamp, "data": data})
+def _said(timestamp: float, data: str) -> bytes:
+    return encode({"status": 1, "timestamp": timestamp, "data": data})
+
+
+def _answer(callback: str | None, content: bytes) -> Response:
     if callback is None:
         return Response(content, mimetype="application/json")
     response = Response(f"{callback}({content.decode()})", mimetype="application/javascript")

@@ -1,0 +1,168 @@
+"""The next poll of a connection, answered without gunicorn's parser and Flask, if it is the last again.
+
+Who polls sends one request after the other on one connection, the same to the byte but for the cursor. The
+first two are served as any request. If their answer can be given again (`offer`), `Again` reads the next
+head itself: with the same bytes around another cursor it is answered by the same rules, with the same
+headers. Whatever is not exactly that goes back to gunicorn unread: another request, one that is to be
+refused, a server that goes, keys that have changed, and, each REVIEWED_SECONDS, any. So nothing is decided
+here but who may still read, by what every poll that waited is asked (`waiting.check_still`).
+
+Of gunicorn this wants `unreader` of its request and `headers` of its response. Where they are missing, or
+requests are logged or counted by gunicorn, it does nothing. `CHATAPP_QUICK_POLLS=no` switches it off.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from flask import current_app, request
+from gevent import socket
+from gunicorn.util import http_date
+from msgspec import Struct
+
+from chatapp.errors import ChatError
+from chatapp.hub import Hub
+from chatapp.keys import Keys
+from chatapp.transports.waiting import ClientGone
+
+HEAD_LIMIT = 8192  # bytes of a head that comes in one piece
+REVIEWED_SECONDS = 30
+OFFER, HEAD = "chatapp_offer", "chatapp_head"  # set on gunicorn's request, and on its reader of a connection
+
+
+class Offer(Struct):
+    """How a request can be answered again: `answer` gets the bytes of its cursor, the value of `parameter` in
+    its query. It gives the body, which is empty for 204, and may switch and raise.
+    """
+
+    parameter: bytes
+    cursor: re.Pattern[bytes]
+    answer: Callable[[str], bytes]
+    response: Any
+    keys: Keys
+    signed_by: tuple[str, ...]
+
+
+def offer(parameter: str, cursor: str, answer: Callable[[str], bytes]) -> None:
+    """Let the request that is being handled be answered again. `cursor`: a pattern of what it may be."""
+    environ, response = request.environ, request.environ.get("chatapp.gunicorn_response")
+    gunicorn_request = getattr(response, "req", None)
+    has_body = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"} & environ.keys()
+    if gunicorn_request is None or request.method != "GET" or has_body:
+        return
+    keys: Keys = current_app.session_interface.keys  # type: ignore[attr-defined]  # sessions.py
+    pattern = re.compile(cursor.encode())
+    made = Offer(parameter.encode(), pattern, answer, response, keys, keys.all)
+    setattr(gunicorn_request, OFFER, made)
+
+
+class Again:
+    """Of one worker. `idle`, `busy`: told of a connection that waits for a request, and that has it."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        worker: Any,
+        idle: Callable[[socket.socket], None],
+        busy: Callable[[socket.socket], None],
+    ) -> None:
+        self._hub, self._idle, self._busy = hub, idle, busy
+        settings = worker.cfg
+        self._keepalive = settings.keepalive
+        watched = settings.accesslog or settings.statsd_host or settings.max_requests
+        self._on = hub.config.quick_polls and bool(self._keepalive) and not watched
+
+    def go_on(self, gunicorn_request: Any, client: socket.socket) -> None:
+        """Answer what comes next on `client`, whose request was just answered, as long as that is possible.
+
+        Raises StopIteration where the connection is to be closed, as gunicorn wants it. Switches.
+        """
+        found: Offer | None = getattr(gunicorn_request, OFFER, None)
+        unreader = getattr(gunicorn_request, "unreader", None)
+        if not self._on or found is None or unreader is None or _holds(unreader):
+            return
+        if not found.response.headers_sent or found.response.should_close():
+            return
+        around = _around(getattr(unreader, HEAD, b""), found.parameter, found.cursor)
+        headers, review = _headers(found.response), time.monotonic() + REVIEWED_SECONDS
+        setattr(unreader, HEAD, b"")
+        while (head := self._next_head(client)) is not None:
+            cursor = around and _between(head, around, found.cursor)
+            body = None
+            if cursor and time.monotonic() < review:
+                body = self._answer(found, cursor)
+            if body is None or self._hub.draining.is_set():
+                unreader.unread(head)
+                setattr(unreader, HEAD, head if _is_one(head) else b"")
+                return
+            self._hub.quick_polls += 1
+            client.sendall(headers(body) + body)
+
+    def _next_head(self, client: socket.socket) -> bytes | None:
+        """What comes next, if anything comes in time. None at the end."""
+        self._idle(client)
+        try:
+            with gevent.Timeout(self._keepalive, False):  # type: ignore[arg-type]
+                return client.recv(HEAD_LIMIT) or None
+            raise StopIteration
+        finally:
+            self._busy(client)
+
+    def _answer(self, found: Offer, cursor: bytes) -> bytes | None:
+        if self._hub.draining.is_set() or not found.keys.are(found.signed_by):
+            return None
+        try:
+            return found.answer(cursor.decode())
+        except ClientGone:
+            raise StopIteration from None
+        except ChatError:
+            return None  # is found again, and told
+
+
+def _holds(unreader: Any) -> bool:
+    """Whether bytes of a next request are there already."""
+    return unreader.buf.tell() > 0 or bool(unreader.buf.getvalue())
+
+
+def _is_one(head: bytes) -> bool:
+    """Whether that is a head, and nothing behind it."""
+    return head.find(b"\r\n\r\n") == len(head) - 4
+
+
+def _around(head: bytes, parameter: bytes, cursor: re.Pattern[bytes]) -> tuple[bytes, bytes] | None:
+    """The bytes before and behind the cursor in `head`, if it has just one."""
+    line = head[: head.find(b"\r\n")]
+    places = list(re.finditer(rb"[?&]" + parameter + rb"=([^&# ]*)", line))
+    if len(places) != 1 or not cursor.fullmatch(places[0][1]):
+        return None
+    start, end = places[0].span(1)
+    return head[:start], head[end:]
+
+
+def _between(head: bytes, around: tuple[bytes, bytes], cursor: re.Pattern[bytes]) -> bytes | None:
+    before, behind = around
+    if not (head.startswith(before) and head.endswith(behind)) or len(head) < len(before) + len(behind):
+        return None
+    found = head[len(before) : len(head) - len(behind)]
+    return found if cursor.fullmatch(found) else None
+
+
+def _headers(response: Any) -> Callable[[bytes], bytes]:
+    """What makes the head of an answer to a body: as `response` of gunicorn had it."""
+    server = f"Server: {response.version}\r\nConnection: keep-alive\r\n"
+    fields = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
+    bare = [(name, value) for name, value in fields if name.lower() != "content-type"]
+    with_text, without = (
+        server + "".join(f"{name}: {value}\r\n" for name, value in each) for each in (fields, bare)
+    )
+
+    def of(body: bytes) -> bytes:
+        if not body:
+            head = f"HTTP/1.1 204 NO CONTENT\r\nDate: {http_date()}\r\n{without}\r\n"
+        else:
+            head = f"HTTP/1.1 200 OK\r\nDate: {http_date()}\r\n{with_text}Content-Length: {len(body)}\r\n\r\n"
+        return head.encode("latin-1")
+
+    return of
