@@ -24,6 +24,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "site_name": (" The Mill ", "The Mill", "The Mill"),
     "guests": ("no", False, False),
     "guest_files": ("yes", True, True),
+    "quick_polls": ("no", False, False),
     "guest_code": ("sesame", "sesame", "sesame"),
     "origins": (
         "https://one.example/, http://two.example:8000",

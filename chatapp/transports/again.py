@@ -45,17 +45,16 @@ class Offer(Struct):
     signed_by: tuple[str, ...]
 
 
-def offer(parameter: str, cursor: str, answer: Callable[[str], bytes]) -> None:
-    """Let the request that is being handled be answered again. `cursor`: a pattern of what it may be."""
+def offer(parameter: str, cursor: re.Pattern[bytes], answer: Callable[[str], bytes]) -> None:
+    """Let the request that is being handled be answered again. `cursor`: what its `parameter` may be then."""
     environ, response = request.environ, request.environ.get("chatapp.gunicorn_response")
     gunicorn_request = getattr(response, "req", None)
     has_body = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"} & environ.keys()
     if gunicorn_request is None or request.method != "GET" or has_body:
         return
     keys: Keys = current_app.session_interface.keys  # type: ignore[attr-defined]  # sessions.py
-    pattern = re.compile(cursor.encode())
-    made = Offer(parameter.encode(), pattern, answer, response, keys, keys.all)
-    setattr(gunicorn_request, OFFER, made)
+    found = Offer(parameter.encode(), cursor, answer, response, keys, keys.all)
+    setattr(gunicorn_request, OFFER, found)
 
 
 class Again:
@@ -83,7 +82,7 @@ class Again:
         unreader = getattr(gunicorn_request, "unreader", None)
         if not self._on or found is None or unreader is None or _holds(unreader):
             return
-        if not found.response.headers_sent or found.response.should_close():
+        if not _is_plain(found.response):
             return
         around = _around(getattr(unreader, HEAD, b""), found.parameter, found.cursor)
         headers, review = _headers(found.response), time.monotonic() + REVIEWED_SECONDS
@@ -121,6 +120,13 @@ class Again:
             return None  # is found again, and told
 
 
+def _is_plain(response: Any) -> bool:
+    """Whether a response has gone out, and the next one may have its headers."""
+    names = {name.lower() for name, _ in response.headers}
+    gone_out = response.headers_sent and not response.should_close()
+    return bool(gone_out and response.status_code == 200 and "set-cookie" not in names)
+
+
 def _holds(unreader: Any) -> bool:
     """Whether bytes of a next request are there already."""
     return unreader.buf.tell() > 0 or bool(unreader.buf.getvalue())
@@ -134,11 +140,12 @@ def _is_one(head: bytes) -> bool:
 def _around(head: bytes, parameter: bytes, cursor: re.Pattern[bytes]) -> tuple[bytes, bytes] | None:
     """The bytes before and behind the cursor in `head`, if it has just one."""
     line = head[: head.find(b"\r\n")]
-    places = list(re.finditer(rb"[?&]" + parameter + rb"=([^&# ]*)", line))
-    if len(places) != 1 or not cursor.fullmatch(places[0][1]):
+    marks = [sign + parameter + b"=" for sign in (b"?", b"&")]
+    if sum(map(line.count, marks)) != 1:
         return None
-    start, end = places[0].span(1)
-    return head[:start], head[end:]
+    start = max(line.find(mark) + len(mark) for mark in marks if mark in line)
+    end = min(place for sign in (b"&", b" ") if (place := line.find(sign, start)) > 0)
+    return (head[:start], head[end:]) if cursor.fullmatch(line[start:end]) else None
 
 
 def _between(head: bytes, around: tuple[bytes, bytes], cursor: re.Pattern[bytes]) -> bytes | None:

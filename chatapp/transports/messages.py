@@ -23,6 +23,7 @@ from chatapp.transports.polling import PAGE_LIMIT, poll
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
 SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # as JSON writes a number, without a sign
+SEQ = re.compile(rb"[0-9]{1,18}")
 
 bp = Blueprint("messages", __name__)
 
@@ -60,7 +61,7 @@ def _batch(room: Room) -> bytes:
         with access.entered(hub, now, room.id) as same:
             return _polled(hub, now, same, sock, cursor.parse(after), asked)
 
-    offer("after", "[0-9]{1,18}", again)
+    offer("after", SEQ, again)
     return _polled(hub, identity, room, sock, after, asked)
 
 

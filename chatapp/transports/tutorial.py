@@ -33,6 +33,7 @@ WAIT_SECONDS = 25
 CALLBACK_LIMIT = 64
 # A dotted JavaScript name and nothing else, so that a callback cannot carry a program.
 CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
+TIME = re.compile(rb"[0-9]{1,12}(\.[0-9]{1,9})?")
 GREETING = "connected ...."
 
 bp = Blueprint("tutorial", __name__)
@@ -59,7 +60,7 @@ def poll(room_id: int) -> Response:
             return _next(hub, room, _since(lastupdate), now, sock)
 
     if content and callback is None:
-        offer("lastupdate", r"[0-9]{1,12}(\.[0-9]{1,9})?", again)
+        offer("lastupdate", TIME, again)
     return _answer(callback, content) if content else Response(status=204)
 
 

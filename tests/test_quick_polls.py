@@ -1,0 +1,327 @@
+"""A poll that is the last one again takes a shorter way (transports/again.py). Nobody can tell but by the time.
+
+What polls answer is told by the suites that run over every transport; here is when the short way is taken, and
+that everything else goes back to the long one, whole.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+
+from tests.clients import Person, eventually
+from tests.people import Member, administrator, member
+from tests.raw_socket import Answer, RawSocket, nobody_gets
+from tests.servers import Server
+
+
+@pytest.fixture
+def server(new_server: Callable[..., Server]) -> Server:
+    """With one worker, whose counts are all that there are."""
+    return new_server().start()
+
+
+class Poller:
+    """Somebody who polls by one connection, each time with the same head but for the cursor."""
+
+    def __init__(self, person: Person, room: int) -> None:
+        self.person, self.room = person, room
+        self.raw = RawSocket(person.server)
+        self.cursor = 0
+
+    def __enter__(self) -> "Poller":
+        self.raw.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.raw.__exit__(*error)
+
+    def head(self, after: object, wait: int = 20, **headers: str) -> bytes:
+        fields = {"Host": self.person.server.host, "Cookie": self.person.cookie, **headers}
+        lines = [f"GET /api/rooms/{self.room}/messages?after={after}&wait={wait} HTTP/1.1"]
+        return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode()
+
+    def ask(self) -> None:
+        self.raw.send(self.head(self.cursor))
+
+    def told(self) -> list[str]:
+        """What the answer to the last question says."""
+        answer = self.raw.answer()
+        assert answer.status == 200, answer.body
+        batch = json.loads(answer.body)
+        self.cursor = batch["cursor"]
+        return [message["body"] for message in batch["messages"]]
+
+    def catch_up(self) -> None:
+        self.ask()
+        self.told()
+
+    def warm_up(self, count: int = 3) -> None:
+        """Poll until the next one takes the short way."""
+        for number in range(count):
+            self.person.say(self.room, f"warm {number}")
+            self.ask()
+            assert self.told() == [f"warm {number}"]
+
+
+def quick(server: Server) -> int:
+    """How many polls took the short way."""
+    found = re.search(r"chatapp_quick_polls_total\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
+    assert found
+    return int(found[1])
+
+
+def waiting(server: Server) -> int:
+    found = re.search(r"chatapp_waiting_polls\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
+    assert found
+    return int(found[1])
+
+
+@pytest.fixture
+def polls(ada: Person, board: int) -> Iterator[Poller]:
+    with Poller(ada, board) as poller:
+        yield poller
+
+
+def test_the_third_poll_of_a_connection_takes_the_short_way_and_is_answered_the_same(
+    server: Server, ada: Person, grace: Person, board: int, polls: Poller
+) -> None:
+    said = [grace.say(board, f"{number}") for number in range(5)]
+    answers: list[Answer] = []
+    for _ in range(4):
+        polls.raw.send(polls.head(2))
+        answers.append(polls.raw.answer())
+    assert quick(server) == 2
+    assert {answer.body for answer in answers} == {answers[0].body}
+    assert json.loads(answers[-1].body)["messages"] == said[2:]
+    told = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
+    assert all(each == told[0] for each in told)
+
+
+def test_it_waits_and_tells_what_is_said_meanwhile(
+    server: Server, grace: Person, board: int, polls: Poller
+) -> None:
+    polls.warm_up()
+    before = quick(server)
+    for word in ("one", "two", "three"):
+        polls.ask()
+        eventually(lambda: waiting(server) == 1)
+        grace.say(board, word)
+        assert polls.told() == [word]
+    assert quick(server) == before + 3
+
+
+def test_switched_off_it_is_never_taken(new_server: Callable[..., Server]) -> None:
+    server = new_server(quick_polls="no").start()
+    ada = Person(server, "ada")
+    with Poller(ada, 1) as polls:
+        polls.warm_up(5)
+        assert quick(server) == 0
+    ada.close()
+
+
+def test_where_requests_are_logged_each_has_its_line(new_server: Callable[..., Server]) -> None:
+    server = new_server().start("--access-logfile", "-")
+    ada = Person(server, "ada")
+    with Poller(ada, 1) as polls:
+        polls.warm_up(5)
+        assert quick(server) == 0
+        eventually(lambda: sum("GET /api/rooms/1/messages?after=" in line for line in server.log) == 5)
+    ada.close()
+
+
+def test_polls_of_the_tutorial_take_it_too(server: Server, ada: Person, board: int) -> None:
+    first = ada.say(board, "one")
+    last = f"{datetime.fromisoformat(first['at']).timestamp():.6f}"
+    with RawSocket(server) as raw:
+        answers = []
+        for number in range(4):
+            ada.say(board, f"{number}")
+            raw.request("GET", f"/chats/{board}/http?lastupdate={last}")
+            answer = raw.answer()
+            batch = json.loads(answer.body)
+            assert batch["data"] == f"{number}"
+            last = f"{batch['timestamp']:.6f}"
+            answers.append(answer)
+        assert all(answer.headers.keys() == answers[0].headers.keys() for answer in answers)
+    assert quick(server) == 2
+
+
+def test_scripts_of_other_sites_go_the_long_way(server: Server, ada: Person, board: int) -> None:
+    ada.say(board, "one")
+    with RawSocket(server) as raw:
+        for _ in range(4):
+            raw.request("GET", f"/chats/{board}/http?lastupdate=0&callback=show")
+            assert raw.answer().body.startswith(b"show(")
+    assert quick(server) == 0
+
+
+# -- what is not the same goes the long way -----------------------------------------------------------
+
+
+def test_another_request_in_between_is_served_and_polls_go_on(
+    ada: Person, board: int, polls: Poller, server: Server
+) -> None:
+    polls.warm_up()
+    body = json.dumps({"body": "on the same line", "client_id": "x"}).encode()
+    polls.raw.request(
+        "POST",
+        f"/api/rooms/{board}/messages",
+        body,
+        Cookie=ada.cookie,
+        Origin=server.url,
+        Content_Type="application/json",
+    )
+    assert polls.raw.answer().status == 201
+    polls.ask()
+    assert polls.told() == ["on the same line"]
+    before = quick(server)
+    polls.warm_up()
+    assert quick(server) > before
+
+
+def test_somebody_else_on_the_same_connection_is_somebody_else(
+    server: Server, ada: Person, board: int, polls: Poller
+) -> None:
+    polls.warm_up()
+    owner = member(server, "owner")
+    den = owner.make_room("den")
+    owner.http.patch(f"/api/rooms/{den}", json={"kind": "private"}).raise_for_status()
+    owner.say(den, "secret")
+    with Poller(owner, den) as theirs:
+        theirs.catch_up()
+        theirs.warm_up()
+        before = quick(server)
+        theirs.raw.send(theirs.head(0, Cookie=ada.cookie))  # as a proxy does that serves many
+        assert theirs.raw.answer().code == "no_such_room"
+        theirs.raw.send(theirs.head(0, Cookie="chatapp=nobody"))
+        assert theirs.raw.answer().code == "no_such_room"
+        theirs.raw.send(theirs.head(0))
+        assert b"secret" in theirs.raw.answer().body
+        assert quick(server) == before
+    owner.close()
+
+
+@pytest.mark.parametrize(
+    ("after", "code"), [("x", "bad_request"), ("1&after=2", ""), ("-2", "bad_request"), ("9" * 19, "")]
+)
+def test_a_cursor_of_another_kind_is_read_as_ever(
+    after: str, code: str, server: Server, polls: Poller
+) -> None:
+    polls.warm_up()
+    before = quick(server)
+    polls.raw.send(polls.head(after))
+    answer = polls.raw.answer()
+    assert (answer.code if answer.status != 200 else "") == code
+    assert quick(server) == before
+    polls.warm_up()
+
+
+def test_requests_that_come_together_or_in_pieces_are_answered_in_order(
+    server: Server, polls: Poller, ada: Person, board: int
+) -> None:
+    polls.warm_up()
+    polls.raw.send(polls.head(0) + polls.head(1) + polls.head(2))
+    assert [len(json.loads(polls.raw.answer().body)["messages"]) for _ in range(3)] == [3, 2, 1]
+    polls.warm_up()
+    polls.raw.send_in_pieces(polls.head(polls.cursor - 1), 40)
+    assert polls.told() == ["warm 2"]
+    polls.warm_up()
+
+
+def test_a_message_with_a_body_behind_its_head_is_not_taken_for_two(
+    server: Server, polls: Poller, board: int
+) -> None:
+    smuggled = b"GET /api/rooms HTTP/1.1\r\nHost: x\r\n\r\n"
+    polls.person.say(board, "hello")
+    head = polls.head(0, **{"Content-Length": str(len(smuggled))})
+    for _ in range(4):
+        polls.raw.send(head + smuggled)
+        assert "messages" in json.loads(polls.raw.answer().body)
+    assert quick(server) == 0
+
+
+# -- who may not read any more, and what ends ---------------------------------------------------------
+
+
+DEEDS: dict[str, Callable[[Member, Member, int], object]] = {
+    "removed": lambda boss, joan, den: boss.http.delete(f"/api/rooms/{den}/members/{joan.id}"),
+    "banned": lambda boss, joan, den: boss.http.post("/api/bans", json={"person": joan.id, "why": "spam"}),
+    "signed out": lambda boss, joan, den: joan.server.console("user", "sign-out", joan.name),
+    "disabled": lambda boss, joan, den: joan.server.console("user", "disable", joan.name),
+    "erased": lambda boss, joan, den: joan.server.console(
+        "user", "erase", joan.name, "--messages", "keep", "--yes"
+    ),
+    "the room is deleted": lambda boss, joan, den: boss.server.console("room", "delete", den, "--yes"),
+}
+
+
+WITHIN_A_SECOND = ("signed out", "disabled")
+REFUSALS = ("sign_in", "forbidden", "no_such_room")
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_who_may_not_read_any_more_is_refused_while_waiting_and_at_the_next_poll(
+    deed: str, server: Server
+) -> None:
+    boss, joan = administrator(server), member(server, "joan")
+    den = boss.make_room("den")
+    boss.http.patch(f"/api/rooms/{den}", json={"kind": "private"}).raise_for_status()
+    boss.http.put(f"/api/rooms/{den}/members/{joan.id}", json={"role": "member"}).raise_for_status()
+    boss.say(den, "welcome")
+    with Poller(joan, den) as polls:
+        polls.catch_up()
+        polls.warm_up()
+        polls.ask()
+        eventually(lambda: waiting(server) == 1)
+        DEEDS[deed](boss, joan, den)
+        if deed in WITHIN_A_SECOND:
+            eventually(lambda: not joan.signed_in())
+        boss.http.post(boss.messages(den), json={"body": "behind her back", "client_id": "x"})
+        assert polls.raw.answer().code in REFUSALS
+        for _ in range(2):
+            polls.ask()
+            assert polls.raw.answer().code in REFUSALS
+    joan.close()
+
+
+def test_keys_that_are_forgotten_make_a_cookie_nobodys_at_the_next_poll(server: Server) -> None:
+    owner = member(server, "owner")
+    den = owner.make_room("den")
+    owner.http.patch(f"/api/rooms/{den}", json={"kind": "private"}).raise_for_status()
+    with Poller(owner, den) as polls:
+        polls.catch_up()
+        polls.warm_up()
+        assert server.console("keys", "rotate", "--forget", answer="y\n").status == 0
+        polls.ask()
+        assert polls.raw.answer().code == "no_such_room"
+    owner.close()
+
+
+def test_a_room_that_is_cleared_begins_anew(server: Server, polls: Poller, board: int) -> None:
+    polls.warm_up()
+    polls.ask()
+    eventually(lambda: waiting(server) == 1)
+    assert server.console("room", "clear", board, "--yes").status == 0
+    assert json.loads(polls.raw.answer().body)["reset"] is True
+
+
+def test_who_hangs_up_while_waiting_is_let_go_at_once(server: Server, polls: Poller) -> None:
+    polls.warm_up()
+    polls.ask()
+    eventually(lambda: waiting(server) == 1)
+    polls.raw.sock.close()
+    eventually(lambda: waiting(server) == 0)
+
+
+def test_a_server_that_goes_answers_and_closes(server: Server, polls: Poller) -> None:
+    polls.warm_up()
+    polls.ask()
+    eventually(lambda: waiting(server) == 1)
+    server.stop()
+    answer = polls.raw.answer()
+    assert answer.status == 200
+    assert answer.headers["connection"] == "close"
+    assert polls.raw.wait_for_end() == b""
