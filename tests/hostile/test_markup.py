@@ -1,18 +1,19 @@
 """Markup in everything that is ever shown stays words, with the policy off, so that only escaping stands between."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.chromium import PATIENCE
 from tests.clients import Person, eventually
+from tests.hostile.judge import EVERYWHERE, NAMES, STRANGERS, Judge, submit
+from tests.hostile.judge import judge as judge  # a fixture
 from tests.servers import Server
 
 # Each gets out of another place than the others, or runs by itself in another way. `ran` is the judge's.
@@ -41,13 +42,6 @@ PAYLOADS = {
     "a comment of a script": "<!--<script>",
     "half an element": "<img src=x onerror=ran() x=",
     "NFKC": "＜img src=x onerror=ran()＞",
-}
-# Gets out of every place that a page of ours has, in one piece; and in pieces that are short enough for a name.
-EVERYWHERE = "x onfocus=ran() autofocus tabindex=1 '\"></script></title></textarea><img src=x onerror=ran()>"
-NAMES = {
-    "a text or an attribute": "x'\"></script><img src=x onerror=ran()>",
-    "an attribute without quotes": PAYLOADS["an attribute without quotes"],
-    "a text field or a title": "</textarea></title><svg onload=ran()>",
 }
 # Where a page of ours has somebody's words.
 PLACES = {
@@ -99,42 +93,6 @@ NOT_OURS = [
     '<p constructor="x">x</p>', "<!-- x -->", "<br/>", "<p>x</p><", "<pre tabindex=\"1\">x</pre>",
 ]  # fmt: skip
 TINY = ["<b>x</b>", "<svg/onload=ran", "'><s>", '"><s>', "</script>", "&lt;b&gt;", "{{7*7}}", "<img/src=x>"]
-# What no page of ours has of its own accord.
-STRANGERS = (
-    "img, svg [onload], svg script, math, iframe, details:not(.ours), b, s:not(.marked *),"
-    "script:not([src]):not([type='application/json']),"
-    "[onerror], [onload], [onfocus], [ontoggle], [autofocus], a[href^='javascript'],"
-    ".marked a:not([href^='https://'], [href^='http://'], [href^='mailto:']), .marked [style], .marked [id]"
-)
-
-
-class Judge:
-    """A browser with the policy off. Whatever runs in its pages tells of itself."""
-
-    def __init__(self, context: BrowserContext) -> None:
-        self.context = context
-        self.ran: list[bool] = []
-        context.set_default_timeout(PATIENCE)
-        context.expose_binding("ran", lambda _source, *_: self.ran.append(True))
-        context.on("dialog", lambda dialog: (self.ran.append(True), dialog.dismiss()))
-
-    def open(self, path: str) -> Page:
-        page = self.context.new_page()
-        page.goto(path)
-        return page
-
-    def check(self, page: Page) -> None:
-        """Nothing ran on `page`, and nothing is there that somebody else made."""
-        expect(page.locator(STRANGERS)).to_have_count(0)
-        page.evaluate("() => new Promise(done => setTimeout(done))")  # what was put in has had its turn
-        assert self.ran == []
-
-
-@pytest.fixture
-def judge(browser: Browser, server: Server) -> Iterator[Judge]:
-    context = browser.new_context(base_url=server.url, bypass_csp=True)
-    yield Judge(context)
-    context.close()
 
 
 @pytest.fixture
@@ -341,13 +299,13 @@ def test_a_form_that_is_shown_again(judge: Judge, ada: Person, room: int, server
         {"name": EVERYWHERE, "code": EVERYWHERE, "next": EVERYWHERE},
         {"name": "", "next": EVERYWHERE},
     ):
-        _submit(page, "/guests", fields)
+        submit(page, "/guests", fields)
         judge.check(page)
     cookie = {"name": "chatapp", "value": ada.http.cookies["chatapp"], "url": server.url}
     judge.context.add_cookies([cookie])  # type: ignore[list-item]
-    _submit(page, "/chats/", {"name": EVERYWHERE + "x" * 80, "topic": EVERYWHERE})
+    submit(page, "/chats/", {"name": EVERYWHERE + "x" * 80, "topic": EVERYWHERE})
     judge.check(page)
-    _submit(page, f"/chats/{room}/", {"body": EVERYWHERE + "\x07"})
+    submit(page, f"/chats/{room}/", {"body": EVERYWHERE + "\x07"})
     judge.check(page)
 
 
@@ -382,19 +340,3 @@ def test_an_answer_that_is_opened_as_if_it_were_a_page(judge: Judge, ada: Person
 def _change(person: Person, room: int, **fields: Any) -> None:
     answer = person.http.post(person.messages(room), json=fields)
     assert answer.status_code == 201, answer.text
-
-
-def _submit(page: Page, path: str, fields: dict[str, str]) -> None:
-    """Send a form as a browser does, and wait for the page that answers it."""
-    with page.expect_navigation():
-        page.evaluate(
-            """([path, fields]) => {
-                const form = Object.assign(document.createElement("form"), { method: "post", action: path });
-                for (const [name, value] of Object.entries(fields)) {
-                    form.append(Object.assign(document.createElement("textarea"), { name, value }));
-                }
-                document.body.append(form);
-                form.submit();
-            }""",
-            [path, fields],
-        )
