@@ -373,7 +373,7 @@ def test_without_a_script_a_message_is_reported_and_settled_by_forms(
 
 
 def test_the_audit_log_of_the_server_has_all_rooms_and_is_read_in_pages(
-    server: Server, owner: Member, room: int
+    server: Server, owner: Member, room: int, mallory: Person
 ) -> None:
     boss, word = administrator(server), uuid.uuid4().hex
     for number in range(5):
@@ -401,6 +401,13 @@ def test_the_audit_log_of_the_server_has_all_rooms_and_is_read_in_pages(
     assert len(lines) == 1
     assert f"room {room}" in lines[0]
     assert f"{owner.name} set the topic: {word} 4" in lines[0]
+    assert server.console("user", "reset-password", owner.id).status == 0
+    (told,) = flask("--about", owner.id, "--limit", "1").splitlines()
+    assert told.endswith(f"server     system made a link for a new password [{owner.id}]")
+    mallory.say(room, "buy my boots")
+    assert server.console("room", "timeout", room, mallory.name, "--why", "spam").status == 0
+    newest = server.console("room", "audit", room, "--limit", "1").out
+    assert newest.endswith(f"Z  system let {mallory.name} only read [{mallory.id}] (spam)\n")
 
 
 def test_to_delete_somebody_elses_message_is_an_act_that_is_noted(

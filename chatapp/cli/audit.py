@@ -3,15 +3,15 @@
 import click
 import msgspec
 
-from chatapp import auditing, text
-from chatapp.cli.commands import as_json, print_json, refusals
+from chatapp import auditing
+from chatapp.cli.commands import as_json, as_line, print_json, refusals
 from chatapp.globals import get_hub
 from chatapp.permissions import SYSTEM
 
 
 @click.command()
 @click.option("--room", type=int, help="Of one room, by its number.")
-@click.option("--about", default="", help="Words that stand in what was done, in whose name, or in why.")
+@click.option("--about", default="", help="Words that stand in what was done, by whom, to whom, or in why.")
 @click.option("--before", type=int, help="Older ones than the entry of this number.")
 @click.option(
     "--limit", default=auditing.PAGE, show_default=True, type=click.IntRange(1, auditing.PAGE_LIMIT)
@@ -26,6 +26,4 @@ def audit(room: int | None, about: str, before: int | None, limit: int, as_json:
         return
     for entry in entries:
         where = f"room {entry.room}" if entry.room is not None else "server"
-        why = f" ({entry.why})" if entry.why else ""
-        at = f"{entry.at[:19].replace('T', ' ')}Z"
-        click.echo(text.escaped(f"{entry.id:>6}  {at}  {where:<9}  {entry.who} {entry.what}{why}"))
+        click.echo(f"{entry.id:>6}  {as_line(entry, where)}")

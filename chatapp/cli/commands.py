@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from chatapp import text
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.globals import get_hub
-from chatapp.journal.requests import RoomState, Sanction
+from chatapp.journal.requests import AuditLine, RoomState, Sanction
 from chatapp.shell import handles as shell
 from chatapp.shell.handles import ShellRoom
 
@@ -57,6 +58,15 @@ def terms(sanction: Sanction) -> str:
     until = f"until {sanction.until[:16].replace('T', ' ')}Z" if sanction.until else "for good"
     reason = f": {sanction.reason}" if sanction.reason else ""
     return f"{until}, by {sanction.by}{reason}"
+
+
+def as_line(entry: AuditLine, where: str = "") -> str:
+    """When, where, who, what, whom (an id, or what it was about) and why."""
+    place = f"{where:<9}  " if where else ""
+    whom = f" [{entry.whom}]" if entry.whom else ""
+    why = f" ({entry.why})" if entry.why else ""
+    at = f"{entry.at[:19].replace('T', ' ')}Z"
+    return text.escaped(f"{at}  {place}{entry.who} {entry.what}{whom}{why}")
 
 
 def confirm(question: str, yes: bool) -> None:

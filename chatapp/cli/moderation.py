@@ -8,6 +8,7 @@ import msgspec
 from chatapp import text
 from chatapp.cli.commands import (
     as_json,
+    as_line,
     done_with,
     find,
     minutes,
@@ -176,5 +177,4 @@ def audit(which: str, limit: int, as_json: bool) -> None:
         print_json([msgspec.to_builtins(entry) for entry in entries])
         return
     for entry in entries:
-        why = f" ({entry.why})" if entry.why else ""
-        click.echo(text.escaped(f"{entry.at[:19].replace('T', ' ')}Z  {entry.who} {entry.what}{why}"))
+        click.echo(as_line(entry))
