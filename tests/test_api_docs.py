@@ -17,7 +17,9 @@ from chatapp.transports.requests_v1 import FRAMES
 from tests.clients import Person
 from tests.servers import Server
 
-FOR_PROGRAMS = re.compile(r"/(api|hooks)/.*|/(guests|guests/leave|healthz|readyz|metrics)|/chats/.*/http")
+FOR_PROGRAMS = re.compile(
+    r"/(api|hooks)/.*|/(guests|guests/leave|healthz|readyz|metrics)|/chats/.*/(http|files/.*|thumbs/.*)"
+)
 ADA = Author("u1", "ada")
 
 
@@ -73,6 +75,8 @@ def test_every_frame_that_a_client_may_send_is_described(socket_api: dict[str, A
     assert [schema["properties"]["type"]["const"] for schema in schemas] == list(FRAMES)
     assert all("type" in schema["required"] for schema in schemas)
     assert len(socket_api["operations"]["tell"]["messages"]) == len(SERVER_FRAMES)
+    channel = socket_api["channels"]["socket"]["messages"]
+    assert [name for name, frame in channel.items() if not frame["summary"]] == []
 
 
 FRAMES_SENT = {

@@ -37,6 +37,8 @@ def described(rule: Rule) -> bool:
     return not rule.websocket and (
         path.startswith(("/api/", "/guests", "/hooks/", "/healthz", "/readyz", "/metrics"))
         or path.endswith("/http")
+        or "/files/" in path
+        or "/thumbs/" in path
     )
 
 
@@ -163,7 +165,7 @@ def _response(status: int, kind: Any, schemas: dict[Any, dict[str, Any]]) -> dic
 
 def refusals(rule: Rule, operation: Operation) -> list[int]:
     """With which statuses a route refuses: what is wrong, who may not, too fast, not now; and what only some
-    have: a thing that is not there, a body that is too long, a closed room.
+    have: a thing that is not there, a body that is too long, a closed room, a part that there is not.
     """
     statuses = {400, 401, 403, 429, 503}
     if rule.arguments:
@@ -172,6 +174,8 @@ def refusals(rule: Rule, operation: Operation) -> list[int]:
         statuses.add(413)
     if operation.posts:
         statuses.add(410)
+    if 206 in operation.answers:
+        statuses.add(416)
     return sorted(statuses)
 
 

@@ -54,6 +54,7 @@ HTML: Final = Query("html", int, "1: messages with their HTML, where they have m
 CALLBACK: Final = Query("callback", str, "wrap the answer for a script of this name (JSONP)")
 NOTICE: Final = {200: Message, 204: None}
 TEXT: Final = "text/plain"
+FILE: Final = Operation({200: "*/*", 206: "*/*", 304: None})
 
 OPERATIONS: Final[dict[str, Operation]] = {
     "api_docs.openapi": Operation({200: dict}),
@@ -66,6 +67,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
         query=(Query("name", str, "what a file is called that is the body"),),
         posts=True,
     ),
+    "files.show": FILE,
+    "files.show_thumbnail": FILE,
     "guests.become_guest": Operation({201: Author, 303: "text/html"}, NewGuest),
     "guests.leave": Operation({303: "text/html"}),
     "guests.show": Operation({200: "text/html", 302: "text/html"}),

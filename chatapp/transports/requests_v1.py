@@ -8,6 +8,11 @@ from chatapp.posting import Draft
 
 
 class Join(Struct, frozen=True):
+    """Follow a room from the cursor `after` on: -1: only what is new, nothing: the newest messages first.
+    `epoch`: of the log that the cursor is of. `presence`: whether one is in the room by it. `html`: messages
+    with their HTML, where they have markup.
+    """
+
     room: int
     after: int | None = None
     epoch: str | None = None
@@ -16,25 +21,35 @@ class Join(Struct, frozen=True):
 
 
 class Leave(Struct, frozen=True):
+    """Follow a room no longer."""
+
     room: int
 
 
 class Send(Draft, frozen=True, kw_only=True):
+    """Say something, or change what was said: answered with an ack once it is kept. Of what is sent twice
+    under one `client_id` one message is made. `of`: the seq that it is about.
+    """
+
     room: int
 
 
 class Typing(Struct, frozen=True):
+    """Tell the others in a joined room that one is writing."""
+
     room: int
 
 
 class Read(Struct, frozen=True):
+    """Tell how far one has read. `unread`: what follows `seq` is unread again."""
+
     room: int
     seq: int
     unread: bool = False
 
 
 class Ping(Struct, frozen=True):
-    pass
+    """Ask for a pong."""
 
 
 FRAMES: dict[str, type[Struct]] = {
