@@ -14,6 +14,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from typing import Protocol, TypeVar
 
 import gevent
@@ -28,8 +29,8 @@ from chatapp.journal.token_requests import Holder, SawTokens
 from chatapp.permissions import NOBODY, Identity, Sanctions
 
 KEPT = 20_000  # sessions, and as many tokens
-SWEEP_SECONDS = 1.0
-SEEN_SECONDS = 60  # how often it is kept that a session or a token was used
+SWEEP_SECONDS = 0.8  # what nobody told of takes effect within a second: the rest is for reading it
+SEEN_SWEEPS = 75  # a minute: how often it is kept that a session or a token was used
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class People:
         self._bans: Sanctions = NOBODY
         self._seen: set[str] = set()
         self._used: set[str] = set()  # tokens of which it is not kept yet
-        self._used_at: dict[str, int] = {}  # when it was kept of tokens last, in seconds of the sweep
+        self._used_at: dict[str, int] = {}  # in which sweep it was kept of tokens last
         self.renamed: dict[str, str] = {}  # the names of those who had another one before
         self.statuses: dict[str, str] = {}  # of those who say something of themselves
 
@@ -179,18 +180,19 @@ class People:
             gevent.spawn(self._catch_up_quietly)
 
     def sweep(self) -> None:
-        """Find what nobody told of, once a second for ever; and keep which sessions are used."""
+        """Find what nobody told of, every SWEEP_SECONDS for ever; and keep which sessions are used."""
         self._catch_up_quietly()
         version: int | None = None
-        for second in _seconds():
+        for sweep in count(1):
+            gevent.sleep(SWEEP_SECONDS)
             try:
                 seen, version = version, self._journal.version()
                 if version is None or version != seen:
                     self.moved(self._journal.read(people_reading.number))
                 self._end_expired()
-                if second % SEEN_SECONDS == 0:
+                if sweep % SEEN_SWEEPS == 0:
                     self._keep_seen()
-                self._keep_used(second)
+                self._keep_used(sweep)
             except ChatError:  # the journal has said why
                 version = None
             except Exception:
@@ -318,21 +320,13 @@ class People:
         for start in range(0, len(keys), 500):
             self._journal.submit(SawSessions(keys[start : start + 500]), lambda answer: None)
 
-    def _keep_used(self, second: int) -> None:
-        """Keep which tokens are used: soon, but of each of them at most once in SEEN_SECONDS."""
-        if second % SEEN_SECONDS == 0:
+    def _keep_used(self, sweep: int) -> None:
+        """Keep which tokens are used: soon, but of each of them at most once in SEEN_SWEEPS."""
+        if sweep % SEEN_SWEEPS == 0:
             self._used.update(each.identity.token for each in self._followers() if each.identity.token)
-        self._used_at = {key: at for key, at in self._used_at.items() if second - at < SEEN_SECONDS}
+        self._used_at = {key: at for key, at in self._used_at.items() if sweep - at < SEEN_SWEEPS}
         due = tuple(self._used - self._used_at.keys())[:500]
         if due:
             self._used.difference_update(due)
-            self._used_at.update(dict.fromkeys(due, second))
+            self._used_at.update(dict.fromkeys(due, sweep))
             self._journal.submit(SawTokens(due), lambda answer: None)
-
-
-def _seconds() -> Iterable[int]:
-    second = 0
-    while True:
-        gevent.sleep(SWEEP_SECONDS)
-        second += 1
-        yield second
