@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -170,6 +171,41 @@ def test_an_unknown_account_is_throttled_as_a_known_one_in_the_same_words(
         ]
 
     assert asked(grace.name) == asked("nobody of that name")
+
+
+ACCOUNTS: dict[str, list[tuple[str, ...]]] = {
+    "a person": [("user", "create", "{}", "--password", PASSWORD)],
+    "nobody": [],
+    "somebody who is disabled": [
+        ("user", "create", "{}", "--password", PASSWORD),
+        ("user", "disable", "{}"),
+    ],
+    "a bot": [("token", "create", "{}", "--bot")],
+}
+
+
+def cpu(server: Server) -> int:
+    """What the only worker has used of the processor, in ticks of 10 ms: others' work does not count."""
+    fields = Path(f"/proc/{server.worker_pids[0]}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_guess_is_the_same_work_and_the_same_answer_whoever_it_is_about(server: Server) -> None:
+    """So how long it takes does not say either who there is."""
+    costs, answers = {}, set()
+    for number, (whose, commands) in enumerate(ACCOUNTS.items()):
+        place, names = Place(server), [f"katherine {number * 10 + each}" for each in range(5)]
+        for name, command in itertools.product(names, commands):
+            done = server.console(*(word.replace("{}", name) for word in command))
+            assert done.status == 0, done.err
+        place.guess("somebody else")  # what is done once for all is done
+        before = cpu(server)
+        told = [place.guess(name) for name in names for _ in range(LIMIT)]
+        costs[whose] = cpu(server) - before
+        own = re.compile(r'value="[^"]*"|content="[^"]*"')
+        answers |= {(each.status_code, own.sub("", each.text)) for each in told}
+    assert len(answers) == 1
+    assert max(costs.values()) < 2 * min(costs.values()), costs
 
 
 CLAIMS = [
