@@ -34,7 +34,7 @@ SEEN_SWEEPS = 75  # a minute: how often it is kept that a session or a token was
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_NO_TOKEN = Term("This token is not valid (any more)")  # nosec B105  # what is said
+_NO_TOKEN = Term("This token is not valid (any more)")
 
 
 class Follower(Protocol):

