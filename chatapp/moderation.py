@@ -16,15 +16,15 @@ from chatapp.room import Room
 LONGEST = 366 * DAY_SECONDS  # seconds; longer is for good
 
 
-def kick(hub: Hub, identity: Identity, room_id: int, name: str) -> list[str]:
+def kick(hub: Hub, identity: Identity, room_id: int, name: str, why: str = "") -> list[str]:
     """Send everybody called `name` out of the room (they may come back); their ids. Raises BadRequest."""
-    room = permitted(hub, identity, room_id, "moderate")
+    room, why = permitted(hub, identity, room_id, "moderate"), text.reason(why)
     people = called(hub, room, name)
     for person in people:
         _check_rank(identity, person, name, room)
     hub.limiter.message(identity)  # once for all of them: nobody stays because the others were too many
     for person in people:
-        hub.journal.ask(_sending_out(identity, room, person, name))
+        hub.journal.ask(_sending_out(identity, room, person, name, why))
     return people
 
 

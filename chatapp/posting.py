@@ -19,7 +19,10 @@ VISITOR = Author("guest", "guest", guest=True)
 
 
 class Draft(Struct, frozen=True):
-    """What a sender sent, as it came over the wire; docs/protocol.md, "Words"."""
+    """What a sender sent, as it came over the wire; docs/protocol.md, "Words".
+
+    `why`: somebody else's message is deleted or brought back, for the audit log.
+    """
 
     body: Any = None
     kind: str = "text"
@@ -27,6 +30,7 @@ class Draft(Struct, frozen=True):
     client_id: str | None = None
     remove: bool = False
     files: list[str | Attachment] | None = None
+    why: Any = None
 
 
 def post(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb = "post") -> Kept:
@@ -49,7 +53,7 @@ def submit(
 def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -> Post:
     number, rights = _rights(hub, identity, room, draft, verb)
     body = _body(draft, hub.config.body_limit)
-    files, client_id = _files(draft), text.client_id(draft.client_id)
+    files, client_id, why = _files(draft), text.client_id(draft.client_id), text.reason(draft.why)
     hub.limiter.message(identity)
     return Post(
         room=room,
@@ -65,6 +69,7 @@ def _request(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) 
         rights=number,
         any_author=may(identity, "change_any", rights),
         undo_seconds=hub.config.undo_seconds,
+        why=why,
         forced=identity.id == "system",
         guests=_guests_here(hub, room, rights) if "@" in body else (),
     )

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
+from tests.console import Done
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -422,6 +423,46 @@ def test_to_delete_somebody_elses_message_is_an_act_that_is_noted(
         if entry["what"].startswith("deleted")
     ]
     assert told == [(owner.name, f"deleted #{said['seq']} of {mallory.name}", mallory.id)]
+
+
+REASONED: dict[str, Callable[[Server, Member, int, Person, int], httpx.Response | Done]] = {
+    "a message deleted": lambda server, owner, room, mallory, said: owner.http.post(
+        Person.messages(room), json={"kind": "delete", "of": said, "why": "spam"}
+    ),
+    "a message deleted by a form": lambda server, owner, room, mallory, said: owner.http.post(
+        f"/chats/{room}/messages/{said}/delete", data={"why": "spam"}
+    ),
+    "a message deleted in a terminal": lambda server, owner, room, mallory, said: server.console(
+        "room", "delete", room, said, "--why", "spam", "--yes"
+    ),
+    "somebody kicked": lambda server, owner, room, mallory, said: owner.http.post(
+        f"/api/rooms/{room}/kick", json={"name": mallory.name, "why": "spam"}
+    ),
+    "somebody kicked in a terminal": lambda server, owner, room, mallory, said: server.console(
+        "room", "kick", room, mallory.name, "--why", "spam"
+    ),
+    "a member removed": lambda server, owner, room, mallory, said: owner.http.delete(
+        f"/api/rooms/{room}/members/{mallory.id}", params={"why": "spam"}
+    ),
+    "a member removed by a form": lambda server, owner, room, mallory, said: owner.http.post(
+        f"/chats/{room}/remove", data={"person": mallory.id, "why": "spam"}
+    ),
+    "a member removed in a terminal": lambda server, owner, room, mallory, said: server.console(
+        "room", "remove", room, mallory.id, "--why", "spam"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REASONED)
+def test_why_something_was_done_is_noted_at_every_door(
+    what: str, server: Server, owner: Member, room: int, mallory: Person
+) -> None:
+    said = mallory.say(room, "buy my boots")["seq"]
+    owner.http.put(f"/api/rooms/{room}/members/{mallory.id}", json={"role": "member"}).raise_for_status()
+    done = REASONED[what](server, owner, room, mallory, said)
+    assert done.status == 0 if isinstance(done, Done) else done.status_code < 400
+    newest = audit(administrator(server), room=room)[0]
+    assert (newest["whom"], newest["why"]) == (mallory.id, "spam")
 
 
 def test_the_room_of_a_report_that_is_refused_keeps_nothing_of_it(

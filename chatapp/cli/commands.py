@@ -22,6 +22,7 @@ minutes = click.option("--minutes", type=click.IntRange(0), default=0, help="For
 seconds = click.option(
     "--seconds", type=click.IntRange(0), default=0, help="The same in seconds; both add up."
 )
+why = click.option("--why", default="", help="The reason, for the audit log.")
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 which = click.argument("which", metavar="ROOM")
 

@@ -18,12 +18,12 @@ from chatapp.cli.commands import (
     targets,
     terms,
     which,
+    why,
 )
 from chatapp.cli.rooms import room
 from chatapp.permissions import RANKS
 
 name = click.argument("name")
-why = click.option("--why", default="", help="The reason, for the audit log.")
 
 
 @room.command("set")
@@ -98,12 +98,13 @@ def take_in(which: str, person: str, role: Any, as_json: bool) -> None:
 @room.command()
 @which
 @click.argument("person")
+@why
 @as_json
 @refusals
-def remove(which: str, person: str, as_json: bool) -> None:
+def remove(which: str, person: str, why: str, as_json: bool) -> None:
     """End the membership of PERSON, a name or an id."""
     found = find(which)
-    found.remove(person)
+    found.remove(person, why)
     done_with(found, as_json, f"Removed {person} from")
 
 

@@ -17,6 +17,7 @@ from chatapp.cli.commands import (
     seconds,
     targets,
     terms,
+    why,
     yes,
 )
 from chatapp.globals import get_hub
@@ -172,7 +173,7 @@ def invite(uses: int, days: int, note: str, room: int | None, as_json: bool) -> 
 @which
 @minutes
 @seconds
-@click.option("--why", default="", help="The reason, for the audit log.")
+@why
 @click.option("--network", default="", help="Also all guests who come from there, as 192.0.2.0/24.")
 @yes
 @refusals

@@ -16,6 +16,7 @@ from chatapp.cli.commands import (
     print_json,
     refusals,
     which,
+    why,
     yes,
 )
 from chatapp.shell import handles as shell
@@ -150,11 +151,12 @@ def clear(which: str, yes: bool, as_json: bool) -> None:
 @room.command()
 @which
 @click.argument("name")
+@why
 @as_json
 @refusals
-def kick(which: str, name: str, as_json: bool) -> None:
+def kick(which: str, name: str, why: str, as_json: bool) -> None:
     """Send everybody called NAME out of a room; they may come back."""
-    people = find(which).kick(name)
+    people = find(which).kick(name, why)
     if as_json:
         print_json({"removed": people})
     else:
@@ -164,15 +166,16 @@ def kick(which: str, name: str, as_json: bool) -> None:
 @room.command()
 @which
 @click.argument("seq", type=click.IntRange(1), required=False)
+@why
 @yes
 @refusals
-def delete(which: str, seq: int | None, yes: bool) -> None:
+def delete(which: str, seq: int | None, why: str, yes: bool) -> None:
     """Delete a room for good, or one message of it: SEQ."""
     found = find(which)
     if seq is not None:
         doomed = found.deletable(seq)  # a number that is none is said before it is asked
         confirm(f"Delete #{seq} of {found!r} ({doomed.told})?", yes)
-        found.delete(seq)
+        found.delete(seq, why)
         click.echo(f"Deleted #{seq}")
         return
     confirm(f"Delete {found!r} and its messages for good?", yes)

@@ -197,9 +197,9 @@ class Post(Struct, frozen=True):
 
     `detail` with `removed`, an author's id: from this message on that person has no part in the room.
     `forced`: also in a closed room. `undo_seconds`: how long what a delete takes away can be brought back, by
-    a restore, whose words are the deleted ones (`restored`). `guests`: those who are present, whom a text may
-    call by their names. `files`: what the author sent to this room before; where there is no body, it is
-    their names.
+    a restore, whose words are the deleted ones (`restored`). `why`: is noted of either, where the text is
+    somebody else's. `guests`: those who are present, whom a text may call by their names. `files`: what the
+    author sent to this room before; where there is no body, it is their names.
     """
 
     room: int
@@ -219,6 +219,7 @@ class Post(Struct, frozen=True):
     over: str | None = None
     forced: bool = False
     undo_seconds: int = 0
+    why: str = ""
     restored: Restored | None = None
     guests: tuple[Author, ...] = ()
     files: tuple[Attachment, ...] = ()

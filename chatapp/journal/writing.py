@@ -504,7 +504,7 @@ class _Transaction:
             post = structs.replace(post, body=original.said, restored=restored)
             statements.take_deleted(self._connection, original.room_id, original.seq)
         if original.author_id != post.author.id:
-            act = Act(f"{did} #{post.of} of {original.author_name}", original.author_id)
+            act = Act(f"{did} #{post.of} of {original.author_name}", original.author_id, post.why)
             statements.note(self._connection, post.author, act, original.room_id, now())
         return post
 

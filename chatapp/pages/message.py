@@ -69,10 +69,13 @@ def edit(room_id: int, seq: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/messages/<int:seq>/delete")
 def delete(room_id: int, seq: int) -> Response:
-    """Delete it."""
+    """Delete it; of somebody else's, `why`."""
     auth.guard_write()
-    draft = Draft(kind="delete", of=_of(seq))
-    return _done(room_id, seq, draft, lambda refusal: message_page(room_id, seq, refusal))
+    form = auth.checked_form("why")
+    draft = Draft(kind="delete", of=_of(seq), why=form["why"])
+    return _done(
+        room_id, seq, draft, lambda refusal: message_page(room_id, seq, refusal, {"delete": form["why"]})
+    )
 
 
 @bp.post("/chats/<room_id:room_id>/messages/<int:seq>/restore")

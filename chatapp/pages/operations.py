@@ -85,7 +85,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "members.mute": Operation({204: None}, members.Muting),
     "members.notify": Operation({204: None}, members.Notifying),
     "members.put": Operation(NOTICE, members.Part),
-    "members.remove": Operation({200: Message}),
+    "members.remove": Operation({200: Message}, query=(Query("why", str, "the reason, for the audit log"),)),
     "messages.read": Operation(
         {200: answers.Batch},
         query=(

@@ -134,12 +134,12 @@ class ShellRoom:
         self._do(lambda: administration.clear(self._hub, SYSTEM, self.id))
         return self
 
-    def delete(self, message: "Message | int") -> Message:
+    def delete(self, message: "Message | int", why: str = "") -> Message:
         """Delete one message, given itself or its number; returns the notice of it. One that others deleted
         and could bring back comes back only here after that.
         """
         seq = message if isinstance(message, int) else message.seq
-        draft = Draft(kind="delete", of=seq)
+        draft = Draft(kind="delete", of=seq, why=why)
         return self._do(lambda: posting.post(self._hub, SYSTEM, self.id, draft)).message
 
     def restore(self, message: "Message | int") -> Message:
@@ -167,9 +167,9 @@ class ShellRoom:
             return found
         return self.text(seq)
 
-    def kick(self, name: str) -> list[str]:
+    def kick(self, name: str, why: str = "") -> list[str]:
         """Send everybody called `name` out; returns their ids. They may come back."""
-        return self._do(lambda: moderation.kick(self._hub, SYSTEM, self.id, name))
+        return self._do(lambda: moderation.kick(self._hub, SYSTEM, self.id, name, why))
 
     def time_out(self, name: str, seconds: int = 0, why: str = "") -> list[Message]:
         """Let everybody called `name` only read, for `seconds` (0: until it is lifted)."""
@@ -209,10 +209,10 @@ class ShellRoom:
             return None
         return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, who, role or "member"))
 
-    def remove(self, person: str) -> Message:
+    def remove(self, person: str, why: str = "") -> Message:
         """End somebody's membership, by name or id."""
         who = self._member(person)
-        return self._do(lambda: membership.remove(self._hub, SYSTEM, self.id, who))
+        return self._do(lambda: membership.remove(self._hub, SYSTEM, self.id, who, why))
 
     @property
     def kind(self) -> RoomKind:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec import Struct
 
 from chatapp import auth, listing, membership
@@ -61,7 +61,8 @@ def put(room_id: int, person: str) -> Response:
 def remove(room_id: int, person: str) -> Response:
     """End somebody's membership; the notice."""
     auth.guard_write()
-    return _told(membership.remove(get_hub(), get_identity(), room_id, person))
+    why = request.args.get("why", "")
+    return _told(membership.remove(get_hub(), get_identity(), room_id, person, why))
 
 
 @bp.post("/api/rooms/<room_id:room_id>/join")

@@ -16,6 +16,7 @@ class Kick(Struct, frozen=True):
     """`name`: of everybody who is to go out."""
 
     name: str
+    why: str = ""
 
 
 class NewSanction(Struct, frozen=True):
@@ -33,7 +34,8 @@ def kick(room_id: int) -> Response:
     """Send people out; they may come back. Their ids."""
     auth.guard_write()
     wanted = json_api.body(Kick)
-    return json_api.answer({"removed": moderation.kick(get_hub(), get_identity(), room_id, wanted.name)})
+    people = moderation.kick(get_hub(), get_identity(), room_id, wanted.name, wanted.why)
+    return json_api.answer({"removed": people})
 
 
 @bp.get("/api/rooms/<room_id:room_id>/sanctions")
