@@ -14,6 +14,7 @@ from gevent import socket
 from chatapp import sockets
 from chatapp.hub import Hub
 from chatapp.transports.again import Again
+from chatapp.transports.hijack import TakenOver, taken_over
 
 RESERVED_FILES = 100  # for the database, the bus, pages and what gunicorn has open: about 30
 ASK_SECONDS = 0.1  # for the request of a connection that comes while we go: it is refused with a word
@@ -60,6 +61,19 @@ class Accepted:
         finally:
             self._all.discard(client)
             self._waiting.pop(client, None)
+        going_on = taken_over(client)
+        if going_on is not None:
+            self._go_on(going_on)
+
+    def _go_on(self, connection: TakenOver) -> None:
+        self._all.add(connection.sock)
+        try:
+            connection.serve()
+        except Exception:
+            log.exception("a connection could not be served")
+        finally:
+            self._all.discard(connection.sock)
+            connection.sock.close()
 
     def handle_request(self, listener_name: Any, request: Any, client: socket.socket, address: Any) -> None:
         """Serve one request of a connection, and those behind it that are the same again."""

@@ -16,7 +16,7 @@ from chatapp.hub import Hub
 from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.transports import json_api
-from chatapp.transports.hijack import Hijacked, client_socket
+from chatapp.transports.hijack import Hijacked, duplicate, take_over
 
 READ_SIZE = 4096
 RETRY_MILLISECONDS = (1000, 5000)  # random, so that the clients of a server that restarts come back spread
@@ -40,7 +40,7 @@ def stream(room_id: int) -> Response:
 def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
     encoding = MARKED_EVENT_STREAM if json_api.wants_html() else EVENT_STREAM
     start, reset = cursor.begin(hub, room, *_cursor())
-    sock = client_socket()
+    sock = duplicate()
     connection = Connection(hub, sock, identity, encoding, answers=False)  # a browser says nothing here
     try:
         connection.admit()
@@ -49,12 +49,21 @@ def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
         place = b"" if reset else b"id: %s\n" % _id(room, start)
         connection.outlet.send(b"retry: %d\n%s\n" % (_spread(), place))
         connection.join(room, start, reset, _opening)
+    except BaseException:
+        connection.end()
+        sock.close()
+        raise
+    take_over(sock, lambda: _serve(connection, sock))
+    return Hijacked()
+
+
+def _serve(connection: Connection, sock: socket.socket) -> None:
+    try:
         _wait_for_end(sock)
     except OSError:
         pass
     finally:
         connection.end()
-    return Hijacked()
 
 
 def _spread() -> int:

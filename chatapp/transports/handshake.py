@@ -8,7 +8,7 @@ zlib window for each connection, ten times what the connection itself costs.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask_sock
@@ -16,12 +16,13 @@ import gevent
 from gevent import socket
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from chatapp.errors import CLOSE_UNSUPPORTED, BadRequest
 from chatapp.outlet import Outlet
+from chatapp.transports.hijack import duplicate, take_over
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
 CONTROL_SIZE = 125  # bytes: the largest control frame, RFC 6455 section 5.5
@@ -39,7 +40,7 @@ class NoHandshake(BadRequest):
         return {"Sec-WebSocket-Version": "13"}  # RFC 6455 section 4.4
 
 
-class TextProtocol(ServerProtocol):
+class TextProtocol(Protocol):
     """`websockets`' protocol, with one item for each frame received: a text message, or None.
 
     `max_size`: bytes of a message. The connection ends with 1003 for binary messages, 1007 for what is not
@@ -47,9 +48,9 @@ class TextProtocol(ServerProtocol):
     even a ping in the same read (RFC 6455 section 7.1.7).
     """
 
-    def __init__(self, max_size: int, subprotocols: list[Subprotocol] | None) -> None:
+    def __init__(self, max_size: int) -> None:
         # The library takes a ping within a large message for a part of that message: leave room for one.
-        super().__init__(max_size=max_size + CONTROL_SIZE, subprotocols=subprotocols, logger=log)
+        super().__init__(Side.SERVER, max_size=max_size + CONTROL_SIZE, logger=log)
         self._max_size = max_size
         self._items: list[str | None] = []
         self._partial = bytearray()  # of a message in fragments; bounded by max_size
@@ -92,17 +93,14 @@ class WebSocketServer:
     def __init__(self, environ: dict[str, Any], max_size: int, subprotocols: dict[str, list[str]]) -> None:
         self.socket: socket.socket = environ["gunicorn.socket"]
         offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
-        self._protocol = TextProtocol(max_size, offered or None)
+        self.socket.sendall(_accept(_request_bytes(environ), offered))
+        self._protocol = TextProtocol(max_size)
         self._failed = False
-        self._protocol.receive_data(_request_bytes(environ))
-        events = self._protocol.events_received()
-        if not events or not isinstance(events[0], Request) or "Host" not in events[0].headers:
-            raise NoHandshake("That is no WebSocket handshake")
-        response = self._protocol.accept(events[0])
-        if response.status_code != 101:
-            raise NoHandshake(response.body.decode().strip())
-        self._protocol.send_response(response)
-        self.socket.sendall(b"".join(self._protocol.data_to_send()))
+
+    def go_on(self, serve: Callable[[], None]) -> None:
+        """Have `serve` called when the request is over."""
+        self.socket = duplicate()
+        take_over(self.socket, serve)
 
     def messages(self, outlet: Outlet) -> Iterator[str | None]:
         """An item for each frame of the peer until it is gone: a text message, or None for any other frame.
@@ -141,6 +139,23 @@ class WebSocketServer:
             outlet.close(data)
         elif data:
             outlet.send(data)
+
+
+def _accept(request: bytes, subprotocols: list[Subprotocol]) -> bytes:
+    """The answer to a handshake, by a protocol of its own: it holds the request, taken apart, to its end.
+
+    Raises NoHandshake.
+    """
+    protocol = ServerProtocol(subprotocols=subprotocols or None, logger=log)
+    protocol.receive_data(request)
+    events = protocol.events_received()
+    if not events or not isinstance(events[0], Request) or "Host" not in events[0].headers:
+        raise NoHandshake("That is no WebSocket handshake")
+    response = protocol.accept(events[0])
+    if response.status_code != 101:
+        raise NoHandshake(response.body.decode().strip())
+    protocol.send_response(response)
+    return b"".join(protocol.data_to_send())
 
 
 def _request_bytes(environ: dict[str, Any]) -> bytes:

@@ -89,6 +89,10 @@ def guard() -> None:
 def plain_socket(server: WebSocketServer, room_id: int) -> None:
     """Lines in, lines out: each text frame is a message, each message of the room a frame of its body."""
     hub, identity = get_hub(), get_identity()
+    server.go_on(lambda: _converse(hub, server, identity, room_id))
+
+
+def _converse(hub: Hub, server: WebSocketServer, identity: Identity, room_id: int) -> None:
     connection = Connection(hub, server.socket, identity, PLAIN)
     try:
         try:

@@ -43,11 +43,12 @@ def guard() -> None:
 @sock.route("/ws", bp)  # type: ignore[untyped-decorator]
 def chat(server: WebSocketServer) -> None:
     """Serve one socket until it is gone."""
-    Session(get_hub(), server, get_identity(), language_of_program()).run()
+    hub, identity, language = get_hub(), get_identity(), language_of_program()
+    server.go_on(lambda: Session(hub, server, identity, language).run())
 
 
 class Session:
-    """One socket: frames in, answers out. Runs in the request's own greenlet."""
+    """One socket: frames in, answers out. Runs in the greenlet of the request, which is over."""
 
     def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity, language: str) -> None:
         self._hub, self._server = hub, server
