@@ -30,7 +30,7 @@ def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Ro
     room = hub.room(room_id)
     if not may(identity, verb, room.rights):
         hub.sync(room)  # this process may be some milliseconds behind the one that let them in
-    check(identity, verb, room.rights)
+        check(identity, verb, room.rights)
     return room
 
 

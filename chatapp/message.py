@@ -5,7 +5,7 @@ The JSON form is docs/protocol.md, "Words". Fields that most messages lack are l
 
 import sys
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -219,7 +219,13 @@ def sse_record(event: str, data: bytes, cursor: str = "") -> bytes:
 def format_time(microseconds: int) -> str:
     """Microseconds since 1970 as `2026-11-23T09:00:00.123456Z`."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(1024)
+def _second(seconds: int) -> str:
+    """Of many messages kept in one second it is the same."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_time(text: str) -> int:
