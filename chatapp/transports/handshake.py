@@ -14,7 +14,12 @@ from typing import Any
 import flask_sock
 import gevent
 from gevent import socket
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import (  # type: ignore[attr-defined]  # the fast one, where it was compiled
+    CloseCode,
+    Frame,
+    Opcode,
+    apply_mask,
+)
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
@@ -25,6 +30,9 @@ from chatapp.outlet import Outlet
 from chatapp.transports.hijack import duplicate, take_over
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
+# A text in one frame of up to 125 bytes: FIN and opcode 1, the mask bit and the length, four bytes of mask
+# (RFC 6455 section 5.2). 126 and 127 are no lengths: these follow.
+FINAL_TEXT, SHORT_MASKED, SHORT_LONGEST, SHORT_HEAD = 0x81, 0x80, 0x80 | 125, 6
 CONTROL_SIZE = 125  # bytes: the largest control frame, RFC 6455 section 5.5
 FULL_SECONDS = 0.1  # between two looks whether a peer that does not read has begun to
 
@@ -52,14 +60,42 @@ class TextProtocol(Protocol):
         # The library takes a ping within a large message for a part of that message: leave room for one.
         super().__init__(Side.SERVER, max_size=max_size + CONTROL_SIZE, logger=log)
         self._max_size = max_size
+        self.takes_short = max_size >= CONTROL_SIZE
         self._items: list[str | None] = []
         self._partial = bytearray()  # of a message in fragments; bounded by max_size
 
-    def items_received(self) -> list[str | None]:
-        """What was received since the last call."""
-        self.events_received()
-        items, self._items = self._items, []
+    def receive(self, data: bytes) -> list[str | None]:
+        """What is complete with `data`: an item for each frame.
+
+        Short texts of one frame, which is what nearly all are, are taken out here, at a fifth of what the
+        library takes for them, as long as they stand whole in `data` behind whole ones. The library gets
+        everything from the first byte on that is anything else, and judges it.
+        """
+        items: list[str | None] = []
+        start = 0
+        if self.takes_short and not (self._partial or self.reader.buffer or self.expect_continuation_frame):
+            start = self._take_short(data, items)
+        if start < len(data):
+            self.receive_data(data[start:])
+            self.events_received()
+            items += self._items
+            self._items = []
         return items
+
+    def _take_short(self, data: bytes, items: list[str | None]) -> int:
+        """Append the short texts at the beginning of `data`; returns where they end."""
+        start, end = 0, len(data)
+        while end - start >= SHORT_HEAD and data[start] == FINAL_TEXT and self.state is State.OPEN:
+            behind = start + SHORT_HEAD + (data[start + 1] & 0x7F)
+            if not SHORT_MASKED <= data[start + 1] <= SHORT_LONGEST or behind > end:
+                break
+            try:
+                text = apply_mask(data[start + SHORT_HEAD : behind], data[start + 2 : start + SHORT_HEAD])
+                items.append(text.decode())
+            except UnicodeDecodeError:
+                break
+            start = behind
+        return start
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
@@ -111,8 +147,7 @@ class WebSocketServer:
         """
         while data := self._read():
             if not outlet.ending:  # else we said goodbye, and wait for the peer to hang up
-                self._protocol.receive_data(data)
-                for item in self._protocol.items_received():
+                for item in self._protocol.receive(data):
                     yield None if self._failed else item
                 self._write(outlet)
             gevent.sleep(0)  # a read does not switch while bytes are there: a flood would stop everybody else

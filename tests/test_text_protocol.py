@@ -1,0 +1,76 @@
+"""Short texts are taken out of what was read before the library sees it: with the same result in every case."""
+
+import random
+
+import pytest
+
+from chatapp.transports.handshake import TextProtocol
+from tests.raw_socket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame_bytes
+
+LIMIT = 1000
+Seen = tuple[list[str | None], bytes, str]
+
+
+def what_comes(pieces: list[bytes], takes_short: bool) -> Seen:
+    """The items, what is answered and the state of a protocol that reads `pieces`."""
+    protocol = TextProtocol(LIMIT)
+    protocol.takes_short = takes_short
+    items = [item for piece in pieces for item in protocol.receive(piece)]
+    return items, b"".join(protocol.data_to_send()), protocol.state.name
+
+
+def a_frame(chance: random.Random) -> bytes:
+    """Nearly always a short text; else anything that a peer may send, right or wrong."""
+    key = chance.randbytes(4)
+    kind = chance.choices(range(10), [60, 5, 5, 5, 4, 4, 1, 1, 1, 1])[0]
+    match kind:
+        case 0:
+            return frame_bytes("é" * chance.randrange(62) + "x", key=key)
+        case 1:
+            return frame_bytes("x" * chance.choice([0, 125, 126, 127, 600, LIMIT]), key=key)
+        case 2:
+            return b"".join(
+                [
+                    frame_bytes("in ", fin=False, key=key),
+                    frame_bytes(b"", PING, key=key) * chance.randrange(2),
+                    frame_bytes("pieces", CONTINUATION, key=key),
+                ]
+            )
+        case 3:
+            return frame_bytes(chance.randbytes(chance.randrange(20)), PING, key=key)
+        case 4:
+            return frame_bytes(b"", PONG, key=key)
+        case 5:
+            return frame_bytes("é".encode()[: chance.choice([1, 2])], fin=False, key=key) + frame_bytes(
+                b"" if chance.random() < 0.5 else b"\xa9", CONTINUATION, key=key
+            )
+        case 6:
+            return chance.choice([frame_bytes(b"\xff", key=key), frame_bytes("x", BINARY, key=key)])
+        case 7:
+            return chance.choice([frame_bytes("x", key=b""), frame_bytes("x", key=key, rsv=4)])
+        case 8:
+            return frame_bytes("x" * (LIMIT + 1), key=key)
+        case _:
+            return frame_bytes((1000).to_bytes(2, "big"), CLOSE, key=key)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_comes_however_it_is_cut_is_read_as_by_the_library_alone(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(25):
+        stream = b"".join(a_frame(chance) for _ in range(chance.randrange(1, 30)))
+        cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(6)))
+        pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+        assert what_comes(pieces, True) == what_comes(pieces, False)
+
+
+def test_short_texts_never_reach_the_library_and_what_follows_something_else_does() -> None:
+    protocol = TextProtocol(LIMIT)
+    given: list[bytes] = []
+    protocol.receive_data = lambda data: given.append(bytes(data))  # type: ignore[method-assign]
+    texts = [frame_bytes(f"{number}", key=b"abcd") for number in range(3)]
+    assert protocol.receive(b"".join(texts)) == ["0", "1", "2"]
+    assert given == []
+    rest = frame_bytes(b"", PING) + frame_bytes("3", TEXT)
+    assert protocol.receive(texts[0] + rest) == ["0"]
+    assert given == [rest]
