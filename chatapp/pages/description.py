@@ -79,10 +79,6 @@ def asyncapi() -> dict[str, Any]:
     """The socket `/ws`, as AsyncAPI 3.0."""
     kinds = [*FRAMES.values(), *SERVER_FRAMES]
     schemas, components = _schemas(kinds)
-    for name, kind in FRAMES.items():
-        schema = components[kind.__name__]
-        schema["properties"] = {"type": {"const": name}, **schema["properties"]}
-        schema["required"] = ["type", *schema.get("required", [])]
     messages = {
         kind.__name__: {"summary": _says(kind), "contentType": JSON, "payload": schemas[kind]}
         for kind in kinds

@@ -7,7 +7,7 @@ from chatapp.errors import BadRequest
 from chatapp.posting import Draft
 
 
-class Join(Struct, frozen=True):
+class Join(Struct, frozen=True, tag="join"):
     """Follow a room from the cursor `after` on: -1: only what is new, nothing: the newest messages first.
     `epoch`: of the log that the cursor is of. `presence`: whether one is in the room by it. `html`: messages
     with their HTML, where they have markup.
@@ -20,13 +20,13 @@ class Join(Struct, frozen=True):
     html: bool = False
 
 
-class Leave(Struct, frozen=True):
+class Leave(Struct, frozen=True, tag="leave"):
     """Follow a room no longer."""
 
     room: int
 
 
-class Send(Draft, frozen=True, kw_only=True):
+class Send(Draft, frozen=True, kw_only=True, tag="send"):
     """Say something, or change what was said: answered with an ack once it is kept. Of what is sent twice
     under one `client_id` one message is made. `of`: the seq that it is about.
     """
@@ -34,13 +34,13 @@ class Send(Draft, frozen=True, kw_only=True):
     room: int
 
 
-class Typing(Struct, frozen=True):
+class Typing(Struct, frozen=True, tag="typing"):
     """Tell the others in a joined room that one is writing."""
 
     room: int
 
 
-class Read(Struct, frozen=True):
+class Read(Struct, frozen=True, tag="read"):
     """Tell how far one has read. `unread`: what follows `seq` is unread again."""
 
     room: int
@@ -48,10 +48,11 @@ class Read(Struct, frozen=True):
     unread: bool = False
 
 
-class Ping(Struct, frozen=True):
+class Ping(Struct, frozen=True, tag="ping"):
     """Ask for a pong."""
 
 
+Frame = Join | Leave | Send | Typing | Read | Ping
 FRAMES: dict[str, type[Struct]] = {
     "join": Join,
     "leave": Leave,
@@ -60,11 +61,22 @@ FRAMES: dict[str, type[Struct]] = {
     "read": Read,
     "ping": Ping,
 }
+_decode = msgspec.json.Decoder(Frame).decode
 
 
-def parse(kind: object, frame: object) -> Struct:
-    """`frame`, which calls itself `kind`, as one of the types above. Raises BadRequest."""
-    if not isinstance(frame, dict) or not isinstance(kind, str):
+def frame_of(text: str) -> Frame | None:
+    """The frame that `text` is; None where it is none, or has something in it that is to be refused."""
+    try:
+        frame: Frame = _decode(text)
+        return frame
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def parse(frame: object) -> Struct:
+    """What was decoded as one of the types above. Raises BadRequest, which says what is wrong with it."""
+    kind = frame.get("type") if isinstance(frame, dict) else None
+    if not isinstance(kind, str):
         raise BadRequest("A frame is a JSON object with a type")
     if kind not in FRAMES:
         raise BadRequest("There is no frame type '%(kind)s'", kind=kind[:20])

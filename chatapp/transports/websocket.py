@@ -22,7 +22,7 @@ from chatapp.reads import Reads
 from chatapp.room import Room
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
-from chatapp.transports.requests_v1 import Join, Leave, Ping, Read, Send, Typing, parse
+from chatapp.transports.requests_v1 import Join, Leave, Ping, Read, Send, Typing, frame_of, parse
 
 SUBPROTOCOL = "chatapp.v1"
 IN_FLIGHT = 256  # sends of one socket that the journal has not answered; more are not read meanwhile
@@ -82,17 +82,16 @@ class Session:
 
     def _hear(self, text: str) -> None:
         try:
-            frame = msgspec.json.decode(text)
+            frame: object = frame_of(text) or msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             self._server.fail(CLOSE_NOT_JSON)
             return
-        fields = frame if isinstance(frame, dict) else {}
-        kind = fields.get("type")
         try:
             with self._budget:
-                self._perform(parse(kind, frame))
+                self._perform(frame if isinstance(frame, Struct) else parse(frame))
         except ChatError as refusal:
-            self._refuse(refusal, kind, fields.get("room"), fields.get("client_id"))
+            fields = msgspec.to_builtins(frame) if isinstance(frame, Struct | dict) else {}
+            self._refuse(refusal, fields.get("type"), fields.get("room"), fields.get("client_id"))
         self._wait_for_answers()
 
     def _perform(self, frame: Struct) -> None:
