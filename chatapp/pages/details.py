@@ -17,6 +17,7 @@ from chatapp.message import Author
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.message import durations, message_page
+from chatapp.pages.person import person_card
 from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import entered
 from chatapp.permissions import RANKS, Identity, may, outranks
@@ -29,7 +30,7 @@ bp = Blueprint("details", __name__)
 
 @bp.get("/chats/<room_id:room_id>/details/")
 def show(room_id: int) -> Response:
-    """All there is to know of a room, and the forms for who may change it."""
+    """All there is to know of a room, and the forms for who may change it; first of `?person=`, an id."""
     return _page(room_id)
 
 
@@ -127,7 +128,7 @@ def impose(room_id: int) -> Response:
             raise BadRequest("To send out, a time-out or a ban")
 
     if not form["of"]:
-        return _done(room_id, "sanctions", form, act)
+        return _done(room_id, "person" if "person" in request.args else "sanctions", form, act)
     try:
         act()
     except ChatError as error:
@@ -239,7 +240,7 @@ def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], obje
         return refused(error, lambda refusal: _page(room_id, refusal, where, form))
     if form.get("back") == "room":
         return _to_room(room_id)
-    return _see("details.show", room_id=room_id, _anchor=where)
+    return _see("details.show", room_id=room_id, _anchor="sanctions" if where == "person" else where)
 
 
 def _page(
@@ -255,10 +256,12 @@ def _page(
     members = membership.members_of(hub, room)
     own = about(hub, identity, room)
     runs = "moderate" in own.may
+    person = request.args.get("person", "")
     html = render_template(
         "details.html",
         room={**msgspec.to_builtins(room.state), "name": own.name},
         about=own,
+        person=person_card(hub, identity, room, own, person) if person else None,
         members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],

@@ -83,7 +83,7 @@ export class About extends EventTarget {
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
     if (answer?.type !== "opaqueredirect") return form.submit();
-    document.getElementById("message-menu").hidePopover();
+    form.closest(".message-menu")?.hidePopover();
     if (form.action.endsWith("/leave")) return location.assign("/chats/");
     this.#takeIn(0);
   }

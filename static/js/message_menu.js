@@ -4,11 +4,10 @@
 import { _ } from "./i18n.js";
 import { covered } from "./markup.js";
 import { pageAt } from "./pages.js";
+import { keepWhole, placeBeside } from "./placing.js";
 import { copyOf } from "./templates.js";
 import { nameNow } from "./names.js";
 
-const GAP = 4; // px between the button and the menu
-const NARROW = "(width < 800px)"; // where the menu is a sheet at the foot of the window
 const LONG_PRESS = 500; // ms
 const STILL = 10; // px that a finger may move in that time
 
@@ -44,7 +43,7 @@ export class MessageMenu extends EventTarget {
     }
     list.addEventListener("contextmenu", (event) => this.#press === null || event.preventDefault());
     this.#menu.addEventListener("toggle", ({ newState }) => newState === "closed" && this.#closed());
-    this.#menu.addEventListener("change", () => this.#keepWhole());
+    this.#menu.addEventListener("change", () => keepWhole(this.#menu));
     addEventListener("resize", () => this.#place(this.#origin?.getBoundingClientRect()));
     this.#menu.addEventListener("click", ({ target }) => this.#chosen(target));
     this.#menu.addEventListener("keydown", (event) => this.#moved(event));
@@ -253,24 +252,8 @@ export class MessageMenu extends EventTarget {
     return this.#opener?.isConnected ? this.#opener : this.#opener && document.getElementById(`m${this.#message.seq}`);
   }
 
-  /** Beside its button, ending where that ends, and whole within the window. */
   #place(origin) {
-    if (!origin) return;
-    const { top, bottom, left, right } = origin;
-    if (matchMedia(NARROW).matches) return this.#menu.style.removeProperty("inset");
-    const { offsetHeight: height, offsetWidth: width } = this.#menu;
-    const below = bottom + GAP + height < innerHeight;
-    const y = below ? bottom + GAP : Math.max(GAP, top - GAP - height);
-    const isTurned = this.#menu.matches(":dir(rtl)");
-    const x = Math.max(GAP, Math.min(isTurned ? left : right - width, innerWidth - width - GAP));
-    this.#menu.style.inset = `${y}px auto auto ${x}px`;
-  }
-
-  /** What is chosen in it may make it taller: then it moves up by as much as it takes. */
-  #keepWhole() {
-    const over = this.#menu.getBoundingClientRect().bottom + GAP - innerHeight;
-    if (over <= 0 || matchMedia(NARROW).matches) return;
-    this.#menu.style.insetBlockStart = `${Math.max(GAP, this.#menu.offsetTop - over)}px`;
+    if (origin) placeBeside(this.#menu, origin);
   }
 
   #closed() {

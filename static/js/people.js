@@ -15,14 +15,19 @@ export class People {
   #panel = document.getElementById("people");
   #list = document.getElementById("people-here");
   #rest = document.getElementById("people-rest");
+  #menu = document.getElementById("person-menu");
+  #room;
 
-  constructor(people, me, parts) {
+  /** `room`: its id. */
+  constructor(room, people, me, parts) {
+    this.#room = room;
     this.#me = me;
     this.#parts = new Map(Object.entries(parts));
     this.#take(people);
     this.#count = people.length;
     this.#panel.addEventListener("toggle", () => this.#show());
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
     this.#show();
   }
 
@@ -66,7 +71,9 @@ export class People {
     for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
     if (!this.#panel.matches(":popover-open")) return;
     const people = [...this.#here.values()].sort((one, other) => names.compare(one.name, other.name));
+    const focused = this.#list.contains(document.activeElement) && document.activeElement.getAttribute("href");
     this.#list.replaceChildren(...people.map((person) => this.#row(person)));
+    if (focused) this.#list.querySelector(`[href="${focused}"]`)?.focus({ preventScroll: true });
     const rest = this.#count - people.length;
     this.#rest.hidden = rest <= 0;
     this.#rest.textContent = ngettext("and %(num)s more", "and %(num)s more", rest);
@@ -75,6 +82,7 @@ export class People {
   #row(person) {
     const row = copyOf("person");
     const guest = person.guest ?? person.id.startsWith("g");
+    row.querySelector(".person").href = `/chats/${this.#room}/details/?person=${person.id}#person`;
     fillFace(row.querySelector(".face"), person, { own: person.id === this.#me?.id });
     row.querySelector(".name").textContent = person.name;
     row.querySelector(".says").textContent = person.status ?? "";
@@ -85,8 +93,18 @@ export class People {
     return row;
   }
 
+  /** Where a person leads is shown on this page; with a key held they are a link as any. */
+  async #clicked(event) {
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const menu = await import("./person_menu.js").catch(() => null);
+    if (menu) await menu.showPerson(link);
+    else location.assign(link.href);
+  }
+
   #close() {
-    if (!this.#panel.matches(":popover-open")) return;
+    if (!this.#panel.matches(":popover-open") || this.#menu.matches(":popover-open")) return;
     this.#panel.hidePopover();
     document.querySelector(".people-button").focus();
   }

@@ -138,6 +138,80 @@ def test_messages_that_are_scrolled_to_stand_under_the_name_that_their_author_ha
     expect(chat.row("the first").locator(".author")).to_have_text(name)
 
 
+def card_of(chat: ChatPage, name: str) -> Locator:
+    """What the pane at the side says of somebody who is here."""
+    if not chat.page.locator("#people").is_visible():
+        chat.page.get_by_role("button", name="People here").click()
+    chat.page.locator("#people-here").get_by_role("link", name=name).click()
+    card = chat.page.locator("#person-menu #person")
+    expect(card.get_by_role("heading", name=name)).to_be_visible()
+    return card
+
+
+def test_who_is_here_can_be_written_to_alone_and_what_they_said_is_found_from_their_name(
+    room_of: OpenAs, ada: Member, grace: Member
+) -> None:
+    room_of(grace)
+    chat = room_of(ada, **WIDE)
+    said = card_of(chat, grace.name).get_by_role("link", name="What they said here")
+    assert f"{grace.name}".replace(" ", "+") in (said.get_attribute("href") or "")
+    expect(chat.page.get_by_role("link", name="Their account")).to_be_hidden()  # of administrators alone
+    chat.page.get_by_role("button", name="Send a direct message").click()
+    expect(chat.page.get_by_role("heading", name=grace.name, level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_moderator_times_somebody_out_from_the_list_of_who_is_here(
+    size: dict[str, Any], room_of: OpenAs, in_room: OpenPage, ada: Member
+) -> None:
+    mallory = in_room("mallory")
+    chat = room_of(ada, **size)
+    card = card_of(chat, "mallory")
+    card.get_by_text("Time out, send out, ban").click()
+    expect(card.get_by_role("button", name="Impose")).to_be_in_viewport()
+    card.get_by_role("button", name="Impose").click()
+    expect(card).to_be_hidden()
+    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+
+
+def test_a_name_in_the_list_keeps_the_focus_when_others_come_and_gets_it_back_from_what_it_opens(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada", **WIDE)
+    card = card_of(ada, "ada")
+    expect(card.get_by_role("link", name="You as a guest")).to_be_visible()
+    expect(card.get_by_role("button")).to_have_count(0)  # nothing is done to oneself
+    row = ada.page.locator("#people-here").get_by_role("link", name="ada")
+    ada.page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(row).to_be_focused()
+    in_room("grace")
+    expect(ada.page.locator("#people-here .name")).to_have_text(["ada", "grace"])
+    expect(row).to_be_focused()
+    ada.page.keyboard.press("Escape")
+    expect(ada.page.locator("#people")).to_be_hidden()
+
+
+def test_without_a_script_a_name_leads_to_the_room_s_details_where_a_refusal_is_said_beside_it(
+    browser_of: OpenBrowser, in_room: OpenPage, ada: Member, board: int
+) -> None:
+    mallory = in_room("mallory")
+    page = browser_of(ada, **NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    link = page.locator("#people-here").get_by_role("link", name="mallory", include_hidden=True)
+    page.goto(link.get_attribute("href") or "")
+    card = page.locator("#person")
+    card.get_by_text("Time out, send out, ban").click()
+    card.get_by_label("Ban from this room").check()
+    card.get_by_label("And all guests from").fill("nowhere")
+    card.get_by_role("button", name="Impose").click()
+    expect(card.get_by_role("alert")).to_be_visible()
+    card.get_by_label("And all guests from").fill("")
+    card.get_by_role("button", name="Impose").click()
+    expect(page.locator("#sanctions + .member-list")).to_contain_text("mallory")
+    expect(mallory.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+
+
 # -- rooms that come and go ----------------------------------------------------------------------------
 
 
