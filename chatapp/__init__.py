@@ -184,7 +184,7 @@ def _open_doors(app: Flask) -> None:
     app.jinja_env.policies["json.dumps_kwargs"] = {}
     app.add_template_filter(_words, "words")
     app.add_template_filter(markdown.covered)
-    app.add_template_filter(faces.initials)
+    app.add_template_filter(faces.initial)
     app.add_template_filter(faces.tint)
     app.cli.add_command(cli.room)
     app.cli.add_command(cli.keys)

@@ -1,4 +1,4 @@
-"""People's faces: initials on one of eight tints. static/js/faces.js has the same two rules."""
+"""Faces: the first letter of a name on one of eight tints. static/js/faces.js has the same two rules."""
 
 from functools import lru_cache
 
@@ -6,13 +6,9 @@ ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 TINTS = 8
 
 
-def initials(name: str, letters: int = 1) -> str:
-    """One letter, or two (`letters`) where the name has two words."""
-    words = name.split()
-    first = words[0][0] if words else "?"
-    # Letters without a case join their neighbours (Arabic) or are words (Han): one of them is enough.
-    last = words[-1][0] if letters == 2 and len(words) > 1 else ""
-    return first.upper() + (last.upper() if last.upper() != last.lower() else "")
+def initial(name: str) -> str:
+    """The first letter of a name, the same wherever the face stands."""
+    return name.strip()[:1].upper() or "?"
 
 
 @lru_cache(maxsize=10_000)

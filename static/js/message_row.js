@@ -29,7 +29,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   if (message.seq) row.id = rowId(message.seq);
   row.classList.toggle("deleted", Boolean(message.deleted_at));
   const author = { ...message.author, name: nameNow(message.author) };
-  fillFace(part("face"), author, { own, letters: 2 });
+  fillFace(part("face"), author, { own });
   part("author").textContent = author.name;
   part("guest").hidden = !message.author.guest;
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule

@@ -89,7 +89,7 @@ class PeopleKnown {
 function personLine(person) {
   const name = nameNow(person);
   const note = person.id.startsWith("g") && person.guest ? _("guest") : (person.status ?? "");
-  return { text: `@${name}`, name, note, fill: (face) => fillFace(face, { ...person, name }, { own: false, letters: 2 }) };
+  return { text: `@${name}`, name, note, fill: (face) => fillFace(face, { ...person, name }, { own: false }) };
 }
 
 function roomLine({ name }) {

@@ -124,6 +124,28 @@ def test_what_somebody_says_of_themselves_shows_beside_their_name_and_long_words
         expect(says).to_be_hidden()
 
 
+def test_a_face_has_the_same_letter_and_tint_wherever_it_stands(
+    browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    """Of a name of two words, in rows of the server's and of the script's, at the side and in completion."""
+    room_of(grace).say("from grace")
+    chat = room_of(ada, **WIDE)
+    chat.page.get_by_role("button", name="People here").click()
+    chat.field.press_sequentially("@Gra")
+    faces = [
+        chat.row("from grace").locator(".face"),
+        chat.page.locator("#people-here .person").filter(has_text=grace.name).locator(".face"),
+        chat.page.locator("#completions .completion").filter(has_text=grace.name).locator(".face"),
+    ]
+    plain = browser_of(ada, **NO_SCRIPT)
+    plain.goto(f"/chats/{board}/")
+    faces.append(plain.locator("#messages > .message .face"))
+    tint = faces[0].get_attribute("data-tint") or ""
+    for face in faces:
+        expect(face).to_have_text("G")
+        expect(face).to_have_attribute("data-tint", tint)
+
+
 def test_messages_that_are_scrolled_to_stand_under_the_name_that_their_author_has_now(
     room_of: OpenAs, ada: Member, grace: Member, board: int
 ) -> None:
