@@ -418,5 +418,5 @@ function showPace() {
 
 function showName() {
   tab.title = `${room.name} · ${page.site}`;
-  if (composer) composer.placeholder = _("Write to %(name)s", room);
+  if (composer) composer.addressee = room.name;
 }

@@ -354,6 +354,21 @@ def test_on_a_phone_each_row_has_more_and_a_deleted_one_stands_apart(
     expect(ada.row("three")).to_have_class("message starts")
 
 
+def test_on_a_phone_more_stands_at_one_edge_in_a_column_where_no_words_come(in_room: OpenPage) -> None:
+    ada = in_room("ada", **PHONE)
+    ada.say("one", "wide " * 40, "three")
+    ada.shows("one", ("wide " * 40).strip(), "three")
+    edges = set()
+    for row in ada.rows.all():
+        button = row.get_by_role("link", name="More about this message").bounding_box()
+        words = row.locator(".text").bounding_box()
+        assert button
+        assert words
+        assert words["x"] + words["width"] <= button["x"]
+        edges.add(button["x"])
+    assert len(edges) == 1
+
+
 def test_of_many_reactions_those_behind_the_twelfth_open_and_stay_open(
     in_room: OpenPage, server: Server, board: int
 ) -> None:

@@ -1,5 +1,7 @@
 """Every width, both schemes, the keyboard alone."""
 
+import re
+
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
@@ -47,6 +49,28 @@ def test_nothing_scrolls_sideways(
     assert ada.log.evaluate("log => log.scrollWidth - log.clientWidth") == 0
     ada.page.goto("/chats/")
     assert ada.page.evaluate(SIDEWAYS) == 0
+
+
+# How wide the words are that an empty field shows, and what there is for them.
+PLACEHOLDER = """field => {
+    const { font, paddingInlineStart: start, paddingInlineEnd: end } = getComputedStyle(field);
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.font = font;
+    return [canvas.measureText(field.placeholder).width, field.clientWidth - parseFloat(start) - parseFloat(end)];
+}"""
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de", "ar"])
+@pytest.mark.parametrize("width", [320, 390, 820, 1440])
+def test_the_empty_field_says_no_more_than_there_is_room_for(
+    width: int, locale: str, person: OpenBrowser, stress: int
+) -> None:
+    page = person("ada", viewport={"width": width, "height": 780}, locale=locale)
+    page.goto(f"/chats/{stress}/")
+    field = page.locator("#composer textarea")
+    expect(field).to_have_attribute("placeholder", re.compile("Donau.*…"))
+    wanted, there = field.evaluate(PLACEHOLDER)
+    assert wanted <= there
 
 
 def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
