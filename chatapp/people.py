@@ -131,6 +131,10 @@ class People:
             return None
         return self._admitted(identity)
 
+    def has_account(self, person: str) -> bool:
+        """Whether that is the id of an account, as far as this is known: a guest who made one kept it."""
+        return not person.startswith("g") or person in self._once_guests
+
     def erased(self, person: str) -> bool:
         """Whether that is the id of somebody who was taken out of the database, as far as this is known."""
         return bool(self._erased) and people_reading.erasure(person) in self._erased

@@ -12,7 +12,7 @@ import pytest
 
 from chatapp.pages.admin.section import FEW_ROOMS
 from tests.clients import Person, eventually
-from tests.people import PASSWORD, Member, administrator, member
+from tests.people import PASSWORD, Member, administrator, is_named, member
 from tests.programs import Program, make_token
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -55,7 +55,7 @@ def refused(answer: httpx.Response) -> str:
 def link_in(answer: httpx.Response) -> str:
     """The path of the link that a page shows once."""
     assert answer.status_code == 200, answer.text
-    found = re.search(r'class="key">([^<]*)<', answer.text)
+    found = re.search(r'class="key"[^>]*>([^<]*)<', answer.text)
     assert found, answer.text
     return httpx.URL(html.unescape(found[1])).path
 
@@ -216,6 +216,20 @@ def test_an_administrator_comes_into_a_private_room_only_by_an_act_that_is_told_
     assert "a complaint of 24 November" in told
     assert boss.http.post(enter, data={"why": "again"}).status_code == 303  # is in already
     assert boss.read(den)["cursor"] == 2
+
+
+def test_of_a_room_the_messages_are_counted_that_stand(server: Server, boss: Member) -> None:
+    """Not what was done about them, and not the deleted."""
+    grace, name = member(server, "grace"), f"den {uuid.uuid4().hex[:8]}"
+    room = grace.http.post("/api/rooms", json={"name": name}).json()["id"]
+    first, second, _third = (grace.say(room, words)["seq"] for words in ("one", "two", "three"))
+    for change in (
+        {"kind": "reaction", "of": first, "body": "👍"},
+        {"kind": "edit", "of": first, "body": "One"},
+        {"kind": "delete", "of": second},
+    ):
+        grace.http.post(grace.messages(room), json=change).raise_for_status()
+    assert 'data-label="Messages">2<' in row(boss, "/admin/rooms", name)
 
 
 def test_nobody_comes_into_a_public_room_a_conversation_or_one_that_is_not_by_that_door(
@@ -489,6 +503,25 @@ def test_the_audit_log_is_read_in_pages_and_filtered(server: Server, boss: Membe
     assert "Nothing like that" in shown(boss, "/admin/audit", about=word, room=room + 1)
     for wrong in ({"room": "x"}, {"before": "x"}, {"about": "x" * 101}):
         assert refused(boss.http.get("/admin/audit", params=wrong))
+
+
+def test_the_audit_log_says_by_name_to_whom_something_was_done(server: Server, boss: Member) -> None:
+    owner = member(server, "olive")
+    room = owner.make_room()
+    mallory = Person(server, f"mallory {uuid.uuid4().hex[:8]}")
+    joan = Member(server, f"joan {uuid.uuid4().hex[:8]}")
+    joan.http.post("/guests", json={"name": joan.name}).raise_for_status()
+    joan.sign_up(boss.invite())  # and keeps the guest's id
+    for who in (mallory, joan):
+        who.say(room, "here")
+        said = {"kind": "timeout", "person": who.id, "seconds": 600}
+        owner.http.post(f"/api/rooms/{room}/sanctions", json=said).raise_for_status()
+    log = shown(boss, "/admin/audit", room=room)
+    for who in (mallory, joan):
+        assert not is_named(who, log)
+    table = boss.http.get("/admin/audit", params={"room": room}).text
+    assert f'<a href="/admin/people/{joan.id}"><bdi>{joan.name}</bdi></a>' in table
+    assert f'<bdi title="{mallory.id}">{mallory.name}</bdi>' in table
 
 
 def test_settings_are_shown_with_value_and_default_but_never_a_secret(

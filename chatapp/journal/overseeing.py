@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
-from chatapp.journal.reading import GUESTS, MEMBERS, REPORTS, ROOMS, SANCTIONS
+from chatapp.journal.reading import GUESTS, MEMBERS, MESSAGES, REPORTS, ROOMS, SANCTIONS, SAYS
 from chatapp.message import format_time
 from chatapp.permissions import RoomKind
 
@@ -38,7 +39,7 @@ class AccountLine(Struct, frozen=True):
 
 
 class RoomLine(Struct, frozen=True):
-    """A room; `messages`: numbers that may still be there. `mine`: whether the asker is a member."""
+    """A room; `messages`: texts that still say something. `mine`: whether the asker is a member."""
 
     id: int
     name: str
@@ -151,13 +152,13 @@ def rooms(connection: Connection, asking: str) -> list[RoomLine]:
     mine = set(connection.scalars(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == asking)))
     waiting = select(REPORTS.c.room_id, func.count()).where(_waiting(asking)).group_by(REPORTS.c.room_id)
     reports = {row[0]: row[1] for row in connection.execute(waiting)}
+    texts = select(MESSAGES.c.room_id, func.count()).where(SAYS).group_by(MESSAGES.c.room_id)
+    messages = {row[0]: row[1] for row in connection.execute(texts)}
     query = select(
         columns.id,
         columns.name,
         columns.kind,
         columns.closed,
-        columns.first_seq,
-        columns.last_seq,
         columns.last_at,
     )
     return [
@@ -167,7 +168,7 @@ def rooms(connection: Connection, asking: str) -> list[RoomLine]:
             kind=row.kind,
             closed=row.closed,
             members=members.get(row.id, 0),
-            messages=row.last_seq + 1 - row.first_seq,
+            messages=messages.get(row.id, 0),
             last_at=format_time(row.last_at) if row.last_at else None,
             reports=reports.get(row.id, 0),
             mine=row.id in mine,
@@ -182,6 +183,15 @@ def guests(connection: Connection, limit: int) -> list[GuestLine]:
     query = select(columns.person_id, columns.name, columns.address, columns.at)
     rows = connection.execute(query.order_by(columns.at.desc()).limit(limit))
     return [GuestLine(*row[:3], format_time(row[3])) for row in rows]
+
+
+def names_of(connection: Connection, people: Iterable[str]) -> dict[str, str]:
+    """What those of `people`, ids, are called who have an account or came in as a guest."""
+    asked, found = set(people), dict[str, str]()
+    for table in (GUESTS, USERS):  # a guest who has made an account has kept the id
+        query = select(table.c.person_id, table.c.name).where(table.c.person_id.in_(asked))
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return found
 
 
 def _waiting(asking: str) -> ColumnElement[bool]:

@@ -69,7 +69,7 @@ _STATE = select(
 _COLUMNS = MESSAGES.c
 # A text that still says something, in the very words of the index `ix_messages_texts`: SQLite takes a partial
 # index only where it reads its condition in the question, so no parameter stands for the kind.
-_SAYS = and_(_COLUMNS.kind == literal_column("'text'"), _COLUMNS.deleted_at.is_(None))
+SAYS = and_(_COLUMNS.kind == literal_column("'text'"), _COLUMNS.deleted_at.is_(None))
 LAST_SEQ = 2**63 - 1
 _LOOKED_THROUGH = 1000  # texts of one room, among which one's own may be
 
@@ -91,7 +91,7 @@ def _unread() -> Select[Any]:
     """
     newest = (
         select(_COLUMNS.author_id)
-        .where(_COLUMNS.room_id == ROOMS.c.id, _COLUMNS.seq > _READ_UP_TO, _SAYS)
+        .where(_COLUMNS.room_id == ROOMS.c.id, _COLUMNS.seq > _READ_UP_TO, SAYS)
         .order_by(_COLUMNS.seq.desc())
         .limit(_LOOKED_THROUGH)
         .correlate(ROOMS, READS)
@@ -140,7 +140,7 @@ _LISTED = (
 _FIRST_UNREAD = (
     select(_COLUMNS.seq)
     .join(READS, (READS.c.room_id == _COLUMNS.room_id) & (READS.c.person_id == _PERSON))
-    .where(_COLUMNS.room_id == _ROOM, _COLUMNS.seq > READS.c.seq, _COLUMNS.author_id != _PERSON, _SAYS)
+    .where(_COLUMNS.room_id == _ROOM, _COLUMNS.seq > READS.c.seq, _COLUMNS.author_id != _PERSON, SAYS)
     .order_by(_COLUMNS.seq)
     .limit(1)
 )

@@ -13,6 +13,7 @@ from chatapp import access, administration, auth, hooks, membership, moderation
 from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
+from chatapp.journal.requests import Member
 from chatapp.message import Author
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
@@ -262,7 +263,7 @@ def _page(
         room={**msgspec.to_builtins(room.state), "name": own.name},
         about=own,
         person=person_card(hub, identity, room, own, person) if person else None,
-        members=[{**msgspec.to_builtins(one), "below": _below(identity, one.id, room)} for one in members],
+        members=[_plain(identity, one, room) for one in members],
         parts=list(RANKS),
         targets=_targets(room, identity) if runs else [],
         sanctions=_sanctions(room, identity) if runs else [],
@@ -276,6 +277,15 @@ def _page(
         form=form or {},
     )
     return page(html, error)
+
+
+def _plain(identity: Identity, member: Member, room: Room) -> dict[str, Any]:
+    """`account`: whether they have one; `below`: whether who asks may act on them."""
+    return {
+        **msgspec.to_builtins(member),
+        "account": get_hub().people.has_account(member.id),
+        "below": _below(identity, member.id, room),
+    }
 
 
 def _below(identity: Identity, person: str, room: Room) -> bool:

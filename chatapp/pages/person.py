@@ -22,13 +22,13 @@ def person_card(hub: Hub, identity: Identity, room: Room, about: About, person: 
         return None
     own = person == identity.id
     other = not own and person != "guest"  # as whom all write together who have given no name
-    has_account = person.startswith("u")
+    has_account = hub.people.has_account(person)
     alone = about.kind == "direct" and len(room.rights.members) <= PAIR
     writes = not identity.guest and may(identity, "write_to_people")
     runs = about.kind != "direct" and "moderate" in about.may
     oversees = identity.role == "administrator"
     return {
-        "guest": person.startswith("g"),
+        "guest": not has_account,
         **found,
         "write": other and has_account and not alone and writes,
         "said": _said_by(found["name"], room.id),

@@ -1,6 +1,7 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { copied } from "./copying.js";
 import { _ } from "./i18n.js";
 import { covered } from "./markup.js";
 import { pageAt } from "./pages.js";
@@ -225,12 +226,7 @@ export class MessageMenu extends EventTarget {
   }
 
   async #copy(words, said) {
-    try {
-      await navigator.clipboard.writeText(words);
-      this.#say(said);
-    } catch {
-      prompt(_("Copy this:"), words); // without TLS browsers give no clipboard
-    }
+    if (await copied(words)) this.#say(said);
   }
 
   #say(words) {

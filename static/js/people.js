@@ -81,13 +81,12 @@ export class People {
 
   #row(person) {
     const row = copyOf("person");
-    const guest = person.guest ?? person.id.startsWith("g");
     row.querySelector(".person").href = `/chats/${this.#room}/details/?person=${person.id}#person`;
     fillFace(row.querySelector(".face"), person, { own: person.id === this.#me?.id });
     row.querySelector(".name").textContent = person.name;
     row.querySelector(".says").textContent = person.status ?? "";
     row.querySelector(".says").title = person.status ?? "";
-    row.querySelector(".guest").hidden = !guest;
+    row.querySelector(".guest").hidden = !person.guest;
     row.querySelector(".part").hidden = !this.#parts.has(person.id);
     row.querySelector(".part").textContent = PARTS[this.#parts.get(person.id)] ?? "";
     return row;

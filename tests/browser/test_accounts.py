@@ -34,6 +34,42 @@ def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: O
     expect(page.get_by_label("Code")).to_be_visible()
 
 
+def test_what_is_shown_once_is_copied_by_its_button(server: Server, visitor: OpenBrowser) -> None:
+    """The link of an invitation, which an administrator finds from their account."""
+    boss = administrator(server)
+    page = visitor(permissions=["clipboard-read", "clipboard-write"])
+    cookie = boss.http.cookies.get("chatapp")
+    page.context.add_cookies([{"name": "chatapp", "value": cookie, "url": server.url}])
+    page.goto("/account/")
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="Invitations", exact=True).click()
+    page.get_by_role("button", name="Make invitation").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_focused()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator(".key").inner_text()
+    page.goto("/account/tokens")
+    page.get_by_label("What it is for").fill("builds")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("chat_")
+
+
+def test_without_a_script_nothing_is_offered_that_would_need_one(
+    server: Server, visitor: OpenBrowser, board: int
+) -> None:
+    boss = administrator(server)
+    page = visitor(java_script_enabled=False)
+    cookie = boss.http.cookies.get("chatapp")
+    page.context.add_cookies([{"name": "chatapp", "value": cookie, "url": server.url}])
+    page.goto("/admin/invitations")
+    page.get_by_role("button", name="Make invitation").click()
+    expect(page.locator(".key")).to_contain_text("/invitations/")
+    expect(page.get_by_role("button", name="Copy")).to_be_hidden()
+    page.goto(f"/chats/{board}/")
+    expect(page.get_by_role("button", name="Go to a room")).to_be_hidden()
+
+
 def test_a_new_name_shows_at_once_on_every_open_page_also_on_old_messages(
     server: Server, in_room: Callable[..., ChatPage], board: int
 ) -> None:

@@ -182,6 +182,20 @@ def test_who_is_here_can_be_written_to_alone_and_what_they_said_is_found_from_th
     expect(chat.page.get_by_role("heading", name=grace.name, level=1)).to_be_visible()
 
 
+def test_who_was_a_guest_first_is_one_no_longer_in_the_list_and_can_be_written_to(
+    room_of: OpenAs, browser_of: OpenBrowser, server: Server, ada: Member, board: int
+) -> None:
+    """They have kept the guest's id."""
+    with closing(Member(server, f"Joan {ada.id}")) as joan:
+        joan.http.post("/guests", json={"name": joan.name}).raise_for_status()
+        joan.sign_up(administrator(server).invite())
+        room_of(joan)
+        chat = room_of(ada, **WIDE)
+        card = card_of(chat, joan.name)
+        expect(card.get_by_role("button", name="Send a direct message")).to_be_visible()
+        expect(chat.page.locator("#people-here .guest:not(.part):visible")).to_have_count(0)
+
+
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_a_moderator_times_somebody_out_from_the_list_of_who_is_here(
     size: dict[str, Any], room_of: OpenAs, in_room: OpenPage, ada: Member

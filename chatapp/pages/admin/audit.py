@@ -5,6 +5,7 @@ from flask import Response, request
 from chatapp import auditing, cursor
 from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
+from chatapp.journal import overseeing
 from chatapp.pages.admin.section import bp, page, room_names
 
 
@@ -29,4 +30,13 @@ def audit() -> Response:
         return page("audit", error=error, entries=[], older=None, given=given, rooms=rooms, names=names)
     shown = entries[: auditing.PAGE]
     older = shown[-1].id if len(entries) > len(shown) else None
-    return page("audit", entries=shown, older=older, given=given, rooms=rooms, names=names)
+    return page(
+        "audit",
+        entries=shown,
+        older=older,
+        given=given,
+        rooms=rooms,
+        names=names,
+        people=get_hub().journal.read(overseeing.names_of, [entry.whom for entry in shown]),
+        has_account=get_hub().people.has_account,
+    )
