@@ -310,6 +310,7 @@ def _may_say(identity: Identity, rights: Rights) -> bool:
             return "moderate" in STANDINGS[standing(identity, rights)]
 
 
+BANNED_HERE: Final = Term("You are banned from this room")
 _MEMBERS_ALONE: Final = Term("Only members write in this room")
 _MODERATORS_ALONE: Final = Term("Only moderators write in this room")
 
@@ -322,7 +323,7 @@ def _reason(identity: Identity, verb: Verb, rights: Rights | None) -> str:
     if standing(identity, rights) == "outside":
         return Term("Guests are not welcome in this room")
     if rights.bans.meet(identity):
-        return Term("You are banned from this room")
+        return BANNED_HERE
     if verb in ("post", "visit"):
         if rights.timeouts.meet(identity):
             return Term("You may only read in this room for now")

@@ -11,6 +11,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.responses import for_people
+from chatapp.permissions import BANNED_HERE
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,18 @@ def _refused(error: ChatError) -> Response:
     if not for_people():
         return json_api.refusal(error)
     if isinstance(error, Forbidden) and get_identity().role == "banned":
-        until = get_hub().people.banned_until(get_identity())
-        html = render_template("banned.html", until=format_time(until) if until else None)
-        return Response(html, error.status)
+        return _banned(error, get_hub().people.banned_until(get_identity()))
+    if str(error) == BANNED_HERE and request.view_args and "room_id" in request.view_args:
+        rights = get_hub().room(request.view_args["room_id"]).rights
+        return _banned(error, rights.bans.until(get_identity()), from_room=True)
     said = "" if str(error) == error.title else localized.refusal(error)
     return _page(error.status, error.code, error.title, said, error.headers)
+
+
+def _banned(error: ChatError, until: int | None, *, from_room: bool = False) -> Response:
+    """`until`: microseconds since 1970; 0 or None: until the ban is lifted."""
+    html = render_template("banned.html", until=format_time(until) if until else None, from_room=from_room)
+    return Response(html, error.status)
 
 
 def _http(error: HTTPException) -> Response:

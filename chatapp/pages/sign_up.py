@@ -5,6 +5,7 @@ is to be asked of the browser, and its answer. Until that is verified there is n
 is as it was; whether the name is free and the invitation good is decided where the account is kept.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -17,8 +18,8 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
 from chatapp.journal.people_requests import AccountRole, Invited, Person
 from chatapp.localized import gettext
-from chatapp.pages.responses import lead_to, page, said, see_other
-from chatapp.permissions import Identity
+from chatapp.pages.responses import lead_to, page, refused, said, see_other
+from chatapp.permissions import SYSTEM, Identity
 from chatapp.security import first_passkey, first_start
 from chatapp.security.datastore import Datastore
 from chatapp.security.passwords import hash_new
@@ -37,6 +38,13 @@ class Door(NamedTuple):
     @property
     def role(self) -> AccountRole:
         return "administrator" if self.first else "member"
+
+
+class Over(Forbidden):
+    """By an invitation that is used up, has expired or was taken back, or by what was never one."""
+
+    def __init__(self) -> None:
+        super().__init__(Term("This invitation is used up, or its time is over: ask for another one"))
 
 
 class Named(Struct):
@@ -95,14 +103,14 @@ def _by_invitation() -> bool:
 
 @bp.get("/invitations/<code>")
 def invited(code: str) -> Response:
-    """Who has the link of an invitation makes an account."""
-    return _form(_invitation(code))
+    """Who has the link of an invitation makes an account; whom it has let in before is led to the rooms."""
+    return _by_link(code, _form)
 
 
 @bp.post("/invitations/<code>")
 def make_invited(code: str) -> Response:
     """The same, and the invitation has one use less."""
-    return _make(_invitation(code))
+    return _by_link(code, _make)
 
 
 @bp.post("/invitations/<code>/passkey")
@@ -117,11 +125,30 @@ def keep_invited(code: str, state: str) -> Response:
     return _keep(_invitation(code), state)
 
 
+def _by_link(code: str, go_on: Callable[[Door], Response]) -> Response:
+    """What a page says where the invitation is good no more: what happened, and what to do."""
+    if get_identity().session and request.method == "GET":
+        return lead_to(url_for("rooms.index"))
+    try:
+        door = _invitation(code)
+    except Over as error:
+        return refused(error, lambda refusal: _over_page(refusal, code))
+    return go_on(door)
+
+
+def _over_page(error: ChatError, code: str) -> Response:
+    """Who made the invitation is named to who has its link, as long as it is known."""
+    found = _invited(code)
+    by = found.by.name if found and found.by.id != SYSTEM.id else ""
+    html = render_template("account/invitation_over.html", by=by, open=get_hub().config.sign_up == "open")
+    return page(html, error)
+
+
 def _invitation(code: str) -> Door:
     if get_hub().config.sign_up == "closed":
         raise Forbidden("No accounts are made here")
     if get_hub().journal.read(people_reading.invitation, accounts.hashed(code)) is None:
-        raise Forbidden("This invitation is used up, or its time is over: ask for another one")
+        raise Over()
     return Door(Term("You are invited"), invitation=code)
 
 

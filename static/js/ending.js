@@ -9,6 +9,7 @@ import { clockNow } from "./times.js";
 // language; a socket is told by a notice.
 const SENT_OUT = _("You were removed from this room");
 const BANNED = _("You are banned here"); // from the whole server (chatapp/people.py)
+const BANNED_HERE = _("You are banned from this room"); // chatapp/permissions.py
 const LEFT = _("You have left"); // a guest, on another page (chatapp/hub.py)
 const STAYS = _("Your messages stay where they are. What you had not sent is kept in this browser.");
 
@@ -38,7 +39,7 @@ const SIGNED_OUT = {
  * `member`: no guest.
  */
 export function showEnding({ code, reason, room, by, member }) {
-  const banned = code === CLOSED.REMOVED && reason === BANNED;
+  const isBanned = code === CLOSED.REMOVED && reason === BANNED;
   const signedOut = member && code === CLOSED.SIGN_IN;
   const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, by, reason);
   const section = copyOf("ended");
@@ -48,8 +49,8 @@ export function showEnding({ code, reason, room, by, member }) {
   section.querySelector(".again").textContent = again ?? "";
   if (signedOut) section.querySelector(".again").href = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
   document.querySelector(".conversation").after(section);
-  if (banned) section.querySelector(".primary").textContent = _("Until when");
-  if (banned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
+  if (isBanned) section.querySelector(".primary").textContent = _("Until when");
+  if (isBanned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
   section.querySelector("h1").focus(); // which has it read out: what had the focus is gone
@@ -62,8 +63,15 @@ function withdrawn({ name, kind }, by, reason) {
   const who = by ?? _("Somebody who runs this room");
   const detail = `${_("%(who)s removed you at %(at)s.", { who, at })} ${STAYS}`;
   if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
+  if (reason === BANNED_HERE) return banned(name, at);
   if (by || reason === SENT_OUT) return { title, detail, again: _("Come back") };
   if (kind !== "public") return { title, detail };
   const why = reason ? `${_("%(reason)s, since %(at)s.", { reason, at })} ` : "";
   return { title: _("You may not read %(name)s any more", { name }), detail: why + STAYS };
+}
+
+/** Until when is not told with it: the room's page has that. */
+function banned(name, at) {
+  const detail = `${_("Since %(at)s you neither read nor write in it.", { at })} ${STAYS}`;
+  return { title: _("You are banned from %(name)s", { name }), detail, again: _("Until when") };
 }

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.clients import Person
-from tests.people import administrator, member
+from tests.people import Member, administrator, member
 from tests.servers import Server
 
 OpenBrowser = Callable[..., Page]
@@ -32,6 +32,33 @@ def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: O
     page.get_by_role("link", name="Set up").click()
     page.get_by_role("button", name="Set up").click()
     expect(page.get_by_label("Code")).to_be_visible()
+
+
+def test_an_invitation_that_is_used_up_says_whom_to_ask_and_leads_to_signing_in(
+    server: Server, visitor: OpenBrowser
+) -> None:
+    boss, page, late = administrator(server), visitor(), visitor()
+    path = boss.invite()
+    page.goto(path)
+    late.goto(path)
+    joan = Member(server, f"Joan {uuid.uuid4().hex[:8]}")
+    joan.sign_up(path)
+    late.get_by_label("Your name").fill("Nell")
+    late.get_by_label("Password").fill("nineteen clouds knit socks")
+    late.get_by_role("button", name="Make account").click()
+    page.reload()
+    for each in (page, late):
+        expect(each.get_by_role("heading", name="This invitation is no longer good")).to_be_visible()
+        expect(each.get_by_role("main")).to_contain_text(f"Ask {boss.name} for another link")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Your name").fill(joan.name)
+    page.get_by_label("Password").fill(joan.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(path)  # who is in already
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+    page = visitor()
+    page.goto("/invitations/never-made")
+    expect(page.get_by_role("main")).to_contain_text("Ask whoever gave it to you for another link")
 
 
 def test_what_is_shown_once_is_copied_by_its_button(server: Server, visitor: OpenBrowser) -> None:

@@ -137,12 +137,12 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     # The audit log tells all of it: who did what to whom, and why.
     ada.get_by_role("link", name="Audit log").click()
     told = [
-        ("Ada", "banned Mallory from the server, and all guests from 127.0.0.1/32", "g", "sells boots"),
-        ("Ada", "took Grace in", "u2", ""),
+        ("Ada", "banned Mallory from the server, and all guests from 127.0.0.1/32", "Mallory", "sells boots"),
+        ("Ada", "took Grace in", "Grace", ""),
         ("Ada", "made a private room", "Den", ""),
-        ("Grace", "made an account: Grace (member)", "u2", ""),
+        ("Grace", "made an account: Grace (member)", "Grace", ""),
         ("Ada", "made invitation 1 for 1", "for Grace", ""),
-        ("Ada", "made an account: Ada (administrator)", "u1", ""),
+        ("Ada", "made an account: Ada (administrator)", "Ada", ""),
     ]
     rows = ada.locator(".table tbody tr")
     expect(rows).to_have_count(len(told))
@@ -150,7 +150,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
         row = rows.nth(number)
         expect(row.locator("th")).to_have_text(who)
         expect(row.locator('[data-label="What"]')).to_have_text(what)
-        expect(row.locator('[data-label="Whom"]')).to_have_text(re.compile(f"^{whom}"))
+        expect(row.locator('[data-label="Whom"]')).to_have_text(whom)
         expect(row.locator('[data-label="Why"]')).to_have_text(why)
 
 

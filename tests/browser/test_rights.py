@@ -245,7 +245,7 @@ def test_without_a_script_a_name_leads_to_the_room_s_details_where_a_refusal_is_
     card.get_by_label("And all guests from").fill("")
     card.get_by_role("button", name="Impose").click()
     expect(page.locator("#sanctions + .member-list")).to_contain_text("mallory")
-    expect(mallory.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+    expect(mallory.page.get_by_role("heading", name="You are banned from board")).to_be_visible()
 
 
 # -- rooms that come and go ----------------------------------------------------------------------------
@@ -325,11 +325,25 @@ def test_a_ban_ends_every_tab_in_every_worker(
         banned = three_workers.console("room", "ban", str(room), "mallory", "--why", "spam")
         assert banned.status == 0, banned.err
         for tab in tabs:
-            expect(tab.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
-            expect(tab.page.get_by_text("You are banned from this room")).to_be_visible()
+            expect(tab.page.get_by_role("heading", name="You are banned from board")).to_be_visible()
         first.page.reload()
         expect(first.page.get_by_text("You are banned from this room")).to_be_visible()
         assert grace.read(room)["messages"]
+
+
+def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Member, board: int) -> None:
+    mallory = in_room("mallory")
+    guest = guest_id(mallory.page)
+    for seconds, lasts in ((3600, "or until the ban is lifted before"), (0, "until the ban is lifted.")):
+        banned = {"kind": "ban", "person": guest, "seconds": seconds}
+        ask(ada, "POST", f"/{board}/sanctions", **banned)
+        if seconds:
+            mallory.page.get_by_role("link", name="Until when").click()
+        else:
+            mallory.page.reload()
+        expect(mallory.page.get_by_role("heading", name="You are banned from this room")).to_be_visible()
+        expect(mallory.page.get_by_text(lasts)).to_be_visible()
+        expect(mallory.page.locator("main time")).to_have_count(1 if seconds else 0)
 
 
 # -- who may write -------------------------------------------------------------------------------------
@@ -607,7 +621,7 @@ def test_a_range_of_addresses_is_banned_for_guests_by_a_form_without_a_script(
     banned = page.locator("#sanctions + ul .sanction", has_text="mallory")
     expect(banned).to_have_count(1)  # herself, her browser, and where she comes from
     expect(banned).to_contain_text("also in that browser, with all guests from 127.0.0.0/8")
-    expect(mallory.page.get_by_text("You are banned from this room")).to_be_visible()
+    expect(mallory.page.get_by_role("heading", name="You are banned from board")).to_be_visible()
     nell = person("nell")
     nell.goto(f"/chats/{board}/")
     expect(nell.get_by_text("You are banned from this room")).to_be_visible()
