@@ -70,6 +70,7 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
         form=form or {},
         error=said(error),
         sign_up=hub.config.sign_up == "open",
+        files=hub.config.file_limit and not hub.config.guest_files,
     )
     return page(html, error)
 

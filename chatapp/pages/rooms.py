@@ -231,6 +231,7 @@ def room_page(
         ),
         body_limit=hub.config.body_limit,
         files=sendable,
+        files_by_account=_files_by_account(),
         attached=_unsent(room, attached),
         rooms_limit=hub.config.rooms_per_socket,
         error=said(error),
@@ -275,6 +276,13 @@ def _files() -> dict[str, int] | None:
     if not identity.known or files.refusal(hub, identity):
         return None
     return {"most": posting.FILES_LIMIT, "limit": hub.config.file_limit}
+
+
+def _files_by_account() -> bool:
+    """Whether a guest could send files with an account, and anybody may make one."""
+    config = get_hub().config
+    sends = bool(config.file_limit) and not config.guest_files
+    return sends and config.sign_up == "open" and get_identity().guest
 
 
 def _unsent(room: Room, ids: Sequence[str]) -> list[dict[str, Any]]:

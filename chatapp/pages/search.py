@@ -45,11 +45,23 @@ def show() -> Response:
         given=request.args,
         results=_shown(found) if found else None,
         older=found.cursor if found else None,
-        wider=None if found is None or found.results else with_beginning(line.strip()),
+        wider=_wider(line.strip()) if found and not found.results else None,
         building=found.building if found else False,
         error=said(error),
     )
     return page(html, error)
+
+
+def _wider(line: str) -> str | None:
+    """`line` with its last word as the beginning of one, where that finds something; that is a search too."""
+    wider = with_beginning(line)
+    if wider is None:
+        return None
+    try:
+        found = searching.search(get_hub(), get_identity(), wider, limit=1)
+    except ChatError:  # too fast, or the index cannot be asked: nothing is offered
+        return None
+    return wider if found.results else None
 
 
 def _shown(found: Results) -> list[dict[str, Any]]:

@@ -66,7 +66,9 @@ export class Attachments extends EventTarget {
     for (const file of files.slice(0, room)) this.#append({ file, name: file.name, size: file.size });
     const said = ngettext("%(name)s is attached", "%(num)s files are attached", files.length, { name: files[0]?.name });
     const most = ngettext("A message takes one file: the rest were left out", "A message takes %(num)s files: the rest were left out", this.#most);
-    this.#announce(files.length > room ? most : said);
+    const failed = this.#items.slice(-files.length).filter(({ state }) => state === FAILED);
+    const why = failed.map(({ name, said: reason }) => `${name}: ${reason}`).join(" ");
+    this.#announce(files.length > room ? most : why || said);
     this.#changed();
   }
 

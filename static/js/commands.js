@@ -30,7 +30,7 @@ const COMMANDS = {
     needs: _("Say whom: /kick Ada"),
     does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
   },
-  help: { says: _("what can be done like this"), does: () => "/" },
+  help: { says: _("what can be done like this"), does: () => "/", offers: true },
 };
 
 /** The commands that begin with `words`, as lines of the completion: of moderators' only where one `moderates`. */
@@ -41,8 +41,8 @@ export function commandsLike(words, moderates) {
 }
 
 /**
- * Does what `body`, which begins with a slash, commands. Returns {say, refused, write}: words to be sent, why it was
- * not done, or words for the field.
+ * Does what `body`, which begins with a slash, commands. Returns {say, refused, offered}: words to be sent, why it was
+ * not done, or with what all that begins is to be offered.
  */
 export async function carryOut(body, room) {
   if (body.startsWith("//")) return { say: body.slice(1) };
@@ -53,7 +53,7 @@ export async function carryOut(body, room) {
   if (command.needs && !words.trim()) return { refused: command.needs };
   try {
     const said = await command.does(room, words.trim());
-    return name.toLowerCase() === "help" ? { write: said } : { say: said };
+    return command.offers ? { offered: said } : { say: said };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return { refused: error.message };

@@ -1,28 +1,37 @@
 // Completion, and emoji for their codes, are loaded once somebody begins something of that kind: most visits go
 // without them.
 
+export const SHORTCODE = /:[\p{L}\p{N}_+-]{2,40}:/u;
+
 const BEGINNING = /[@#:/]/u;
-const SHORTCODE = /:[\p{L}\p{N}_+-]{2,40}:/u;
 const PATIENCE = 2_000; // ms for which what is sent at once waits to have its codes read
 
-/** `known`: see suggestions.js. */
+/** `known`: see suggestions.js. Returns what offers all that begins with some words though they are not written. */
 export function completeWhenBegun(field, known) {
-  let loading = null;
+  let loading = null; // a promise of the completion
   let isThere = false;
+  const begin = () =>
+    (loading ??= load(field, known).then(
+      (completion) => ((isThere = true), completion),
+      () => (loading = null), // it is tried again with the next letter
+    ));
+  field.addEventListener("input", () => BEGINNING.test(field.value) && begin());
+  holdUntilRead(field, () => (isThere ? null : loading));
+  return async (words) => (await begin())?.offer(words);
+}
+
+/** `reading()`: a promise of what reads the codes in `field`; null where nothing is to be waited for. */
+export function holdUntilRead(field, reading) {
   let release = null; // sends what is held
-  field.addEventListener("input", () => {
-    if (!BEGINNING.test(field.value)) return;
-    loading ??= load(field, known).then(() => (isThere = true), () => (loading = null)); // tried again with the next letter
-  });
   const sent = (event) => {
-    const goes = isThere || release || !loading || !SHORTCODE.test(field.value);
+    const awaited = !release && SHORTCODE.test(field.value) ? reading() : null;
     release = null;
-    if (goes) return;
+    if (!awaited) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const held = (release = () => field.form.requestSubmit());
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    Promise.race([loading, late]).then(() => release === held && held());
+    Promise.race([awaited, late]).then(() => release === held && held());
   };
   field.addEventListener("beforeinput", () => release?.()); // who writes on has it sent as it is
   field.form.addEventListener("submit", sent, { capture: true }); // before the composer reads it
@@ -34,6 +43,8 @@ async function load(field, known) {
     import("./suggestions.js"),
     import("./shortcodes.js"),
   ]);
-  new Completion(field, suggestions(known)).look();
+  const completion = new Completion(field, suggestions(known));
+  completion.look();
   writeEmoji(field);
+  return completion;
 }

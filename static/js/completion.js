@@ -13,7 +13,7 @@ export class Completion {
   #list = document.getElementById("completions");
   #said = document.getElementById("completions-said");
   #sources;
-  #found = null; // {start, end, items}: the part of the text that is being completed, and by what
+  #found = null; // {start, end, items, isWritten}: the part of the text that is being completed, if any, and by what
   #chosen = 0;
   #asked = 0;
   #dismissed = null; // the start of what is not to be completed: somebody closed the list
@@ -58,6 +58,18 @@ export class Completion {
     this.#show();
   }
 
+  /** What begins with `words` is offered where the caret is, though they do not stand there. */
+  async offer(words) {
+    const asked = ++this.#asked;
+    const { selectionStart: at } = this.#field;
+    const source = this.#sources.find(({ before }) => before.test(words));
+    const items = await source?.find(words.match(source.before)[2]);
+    if (asked !== this.#asked || !items?.length) return;
+    this.#found = { start: at, end: at, items, isWritten: false };
+    this.#chosen = 0;
+    this.#show();
+  }
+
   async #find() {
     const { selectionStart: end, selectionEnd, value } = this.#field;
     if (end !== selectionEnd) return null;
@@ -71,7 +83,7 @@ export class Completion {
         continue;
       }
       const items = (await find(match[2])).slice(0, MOST);
-      if (items.length) return { start, end, items };
+      if (items.length) return { start, end, items, isWritten: true };
     }
     if (!stays) this.#dismissed = null;
     return null;
@@ -119,7 +131,7 @@ export class Completion {
   }
 
   #dismiss() {
-    this.#dismissed = this.#found.start;
+    if (this.#found.isWritten) this.#dismissed = this.#found.start;
     this.#close();
   }
 

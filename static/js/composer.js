@@ -14,8 +14,7 @@ const HINT = _("Enter sends, Shift+Enter breaks the line");
 const OTHER_HINT = _("Ctrl+Enter sends, Enter breaks the line");
 const ENTER = "enter-breaks"; // remembered where Enter breaks the line
 const TICK = 1_000; // ms
-const NARROW = "(width < 800px)";
-const FIT_NARROW = 14; // characters of a name that fit into the empty field
+const FIT_NARROW = 13; // characters of a name that fit into the empty field
 const FIT_WIDE = 40;
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
@@ -102,11 +101,11 @@ export class Composer extends EventTarget {
     return !this.#field.value && this.#other === null;
   }
 
-  /** `name`: of the room, which the empty field says; browsers cut a placeholder that does not fit, without a sign. */
+  /** `name`: of the room, which the empty field says; browsers cut what does not fit without a sign. */
   set addressee(name) {
     const letters = Array.from(name);
-    const most = matchMedia(NARROW).matches ? FIT_NARROW : FIT_WIDE;
-    const short = letters.length > most ? `${letters.slice(0, most - 1).join("").trimEnd()}…` : name;
+    const most = innerWidth < 800 ? FIT_NARROW : FIT_WIDE;
+    const short = letters.length > most ? [...letters.slice(0, most), "…"].join("") : name;
     this.#field.placeholder = _("Write to %(name)s", { name: short });
   }
 

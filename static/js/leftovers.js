@@ -4,17 +4,15 @@ import { Outbox } from "./outbox.js";
 import { roomsOf } from "./unsent.js";
 import { write } from "./writes.js";
 
+const outboxes = new Map(); // by room
+
 /** `author`: as whom one writes here; `except`: the id of the room that the page itself sends for. */
 export function sendLeftovers(author, except = null) {
-  const outboxes = new Map(); // by room
-  // Also when one comes back to a page that the browser has kept asleep.
-  addEventListener("pageshow", () => {
-    for (const room of roomsOf(author)) {
-      if (room === except || outboxes.has(room)) continue;
-      outboxes.set(room, new Outbox({ room, author }));
-      sendFor(outboxes.get(room));
-    }
-  });
+  for (const room of roomsOf(author)) {
+    if (room === except || outboxes.has(room)) continue;
+    outboxes.set(room, new Outbox({ room, author }));
+    sendFor(outboxes.get(room));
+  }
 }
 
 function sendFor(outbox) {

@@ -89,7 +89,7 @@ export class MessageMenu extends EventTarget {
     const { timer, row, since } = this.#press;
     this.#press = null;
     clearTimeout(timer);
-    row.classList.remove("chosen");
+    this.#unmark();
     const message = this.#messageOf(row);
     const asks = !moves && type !== "scroll" && performance.now() - since >= LONG_PRESS;
     if (asks && message) setTimeout(() => this.#open(message, row, {}));
@@ -252,8 +252,13 @@ export class MessageMenu extends EventTarget {
     if (origin) placeBeside(this.#menu, origin);
   }
 
-  #closed() {
+  /** Also a row that has come in the place of the one that was marked. */
+  #unmark() {
     for (const row of this.#list.querySelectorAll(".chosen")) row.classList.remove("chosen");
+  }
+
+  #closed() {
+    this.#unmark();
     const focused = document.activeElement;
     if (focused === document.body || this.#menu.contains(focused)) this.#origin?.focus({ preventScroll: true });
     this.#opener = null;

@@ -27,8 +27,9 @@ export class Notifications {
     this.#room = room;
     this.#me = me;
     this.#rooms = rooms;
-    if (!me || !this.#isPossible) return;
+    if (!me) return;
     this.#panel.hidden = false;
+    if (!this.#isPossible) return this.#show();
     this.#panel.addEventListener("change", ({ target }) => this.#choose(target.value));
     this.#panel.querySelector("button").addEventListener("click", () => this.#ask());
     rooms.addEventListener("change", () => this.#show());
@@ -126,13 +127,23 @@ export class Notifications {
   }
 
   #show() {
-    const { permission } = Notification;
+    const permission = this.#isPossible ? Notification.permission : "none";
     for (const choice of this.#panel.querySelectorAll("input")) {
       choice.checked = choice.value === this.#level;
       choice.disabled = permission !== "granted";
     }
     this.#panel.querySelector("button").hidden = permission !== "default";
-    this.#panel.querySelector(".hint").hidden = permission !== "denied";
+    this.#panel.querySelector(".hint").hidden = permission === "granted";
+    this.#panel.querySelector(".hint").textContent = this.#whyNot(permission);
+  }
+
+  /** Why nothing can be chosen, and what to do. */
+  #whyNot(permission) {
+    if (permission === "default") return _("For these this browser wants your permission first.");
+    const site = document.querySelector(".site").textContent;
+    if (permission === "denied") return _("This browser blocks notifications of %(site)s. Its settings for this site can change that.", { site });
+    if (!isSecureContext) return _("Browsers notify only of pages whose address begins with https.");
+    return _("This browser has no notifications.");
   }
 
   /** A page in front holds a lock that the others can see, and lets it go as it is left. */

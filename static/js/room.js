@@ -10,7 +10,6 @@ import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
 import { _, ngettext } from "./i18n.js";
-import { sendLeftovers } from "./leftovers.js";
 import { Log } from "./log.js";
 import { calls } from "./mentions.js";
 import { learnNames } from "./names.js";
@@ -25,6 +24,7 @@ import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
 import { heardAt, serverNow } from "./times.js";
 import { Typing } from "./typing.js";
+import { roomsOf } from "./unsent.js";
 import { WebSocketTransport } from "./websocket.js";
 
 const toStream = async () => (await import("./sse.js")).SseTransport;
@@ -40,6 +40,7 @@ const { room, identity: me } = page;
 let announced = null; // the timer of what is said over the field
 let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
+let offer = null; // offers what begins with some words
 let remover = null; // who sent this person out, where a notice said so
 learnNames(page.names);
 heardAt(page.now);
@@ -87,7 +88,7 @@ if (window.Notification?.permission === "granted") beginToNotify();
 byId("people").addEventListener("toggle", beginToNotify, { once: true });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
-  completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
+  offer = completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
 }
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
@@ -100,7 +101,8 @@ listen();
 new Status({ connection, outbox });
 showName();
 connection.start();
-if (me) sendLeftovers(me.id, room.id);
+if (me) sendLeftovers();
+addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();
 else if (composer && matchMedia("(pointer: fine)").matches) composer.focus();
@@ -148,6 +150,11 @@ function listen() {
   byId("jump").addEventListener("click", jump);
   byId("first-unread").addEventListener("click", goToFirstUnread);
   if (outbox) listenToWriting();
+}
+
+/** Where something was left unsent in other rooms. */
+async function sendLeftovers() {
+  if ([...roomsOf(me.id)].some((id) => id !== room.id)) (await import("./leftovers.js")).sendLeftovers(me.id, room.id);
 }
 
 /** Loaded once browsers may tell something, or somebody looks at their choices. */
@@ -323,11 +330,12 @@ async function send(said) {
 async function command(body) {
   isCommanding = true;
   const commands = await import("./commands.js").catch(() => null);
-  const { say: words, write = "", refused: why } = (await commands?.carryOut(body, room.id)) ?? UNREACHABLE;
+  const { say: words, offered, refused: why } = (await commands?.carryOut(body, room.id)) ?? UNREACHABLE;
   byId("command-refused").hidden = !why;
   byId("command-refused").textContent = why ?? "";
   if (why) return;
-  composer.replace(body, write);
+  composer.replace(body, "");
+  if (offered) await offer(offered);
   if (words) await send({ body: words });
 }
 

@@ -19,7 +19,12 @@ if (me) sendLeftovers(me);
 refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
-addEventListener("pageshow", ({ persisted }) => persisted && refresh());
+addEventListener("pageshow", ({ persisted }) => persisted && awake()); // that the browser has kept asleep
+
+function awake() {
+  if (me) sendLeftovers(me);
+  refresh();
+}
 
 async function refresh() {
   if (document.hidden) return;

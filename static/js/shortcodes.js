@@ -1,13 +1,11 @@
 // ":tada:", written in full, is 🎉: but not in code, nor where the colons belong to something else ("10:30:45").
 
+import { holdUntilRead, SHORTCODE } from "./completing.js";
 import { allEmoji } from "./emoji.js";
 
 // What stands in code comes first, so that nothing in it is looked at; chatapp/mentions.py has the same rule for it.
 const PIECE =
   /^ {0,3}(```|~~~)[^]*?(?:^ {0,3}\1|$(?![^]))|(?<!`)(`+)(?!`)[^]+?(?<!`)\2(?!`)|(?<![\p{L}\p{N}_:/]):([\p{L}\p{N}_+-]+):(?![\p{L}\p{N}_:])/gmu;
-
-const SHORTCODE = /:[\p{L}\p{N}_+-]{2,40}:/u;
-const PATIENCE = 2_000; // ms for which what is sent waits for its emoji
 
 let marks = null; // code -> emoji, once they are there
 
@@ -16,26 +14,15 @@ let marks = null; // code -> emoji, once they are there
  * the field; who writes on has them sent as they are.
  */
 export function writeEmoji(field) {
-  let release = null; // sends what is held
   const written = ({ data }) => {
     if (!SHORTCODE.test(field.value)) return;
     if (!marks) load();
     else if (data === " ") replaceBeforeCaret(field);
   };
-  const sent = (event) => {
-    if (marks) field.value = withEmoji(field.value);
-    const goes = marks || release || !SHORTCODE.test(field.value);
-    release = null;
-    if (goes) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    const held = (release = () => field.form.requestSubmit());
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    Promise.race([load(), late]).then(() => release === held && held());
-  };
   written({});
   field.addEventListener("input", written);
-  field.addEventListener("beforeinput", () => release?.());
+  holdUntilRead(field, () => (marks ? null : load()));
+  const sent = () => marks && (field.value = withEmoji(field.value));
   field.form.addEventListener("submit", sent, { capture: true }); // before the composer reads it
 }
 

@@ -2,6 +2,7 @@
 // has been down for longer than a moment.
 
 import { _, duration, figure, LOCALE, ngettext } from "./i18n.js";
+import { momentOf } from "./times.js";
 
 const GRACE = 3_000; // ms; shorter gaps change only the word
 const TICK = 1_000; // ms
@@ -38,17 +39,23 @@ export class Status {
   }
 
   #show() {
-    const { state, cursor } = this.#connection;
+    const { state } = this.#connection;
     const offline = this.#isOffline;
     this.#button.hidden = offline || state === "ended";
     this.#button.classList.toggle("live", state === "live");
     write(this.#word, state === "live" ? _("Live") : _("Connecting"));
     this.#app.classList.toggle("offline", offline);
     this.#banner.hidden = !offline;
-    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), _("complete up to\u00a0#%(number)s", { number: String(cursor) })].filter(Boolean).join(" · "));
+    write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), this.#complete].filter(Boolean).join(" · "));
     write(this.#banner.querySelector(".banner-next"), this.#nextTry());
     this.#announce(offline ? [_("Offline"), unsent(this.#unsent)].filter(Boolean).join(" · ") : "");
     this.#showDetails();
+  }
+
+  /** What is there, in words that mean something to who reads: the number is for who asks. */
+  get #complete() {
+    const { downSince } = this.#connection;
+    return downSince === null ? _("everything up to now") : _("everything up to %(time)s", { time: momentOf(downSince) });
   }
 
   #nextTry() {
@@ -71,7 +78,7 @@ export class Status {
     const over = { transport: transportTitle };
     const heading = state === "live" ? _("Live over %(transport)s", over) : _("Connecting over %(transport)s", over);
     write(document.getElementById("details-title"), heading);
-    write(document.getElementById("details-cursor"), `#${cursor}`);
+    write(document.getElementById("details-cursor"), `${this.#complete} (#${cursor})`);
     write(document.getElementById("details-unsent"), figure(this.#unsent));
     const seconds = Math.round((Date.now() - lastHeard) / 1000);
     write(document.getElementById("details-answer"), lastHeard ? AGO.format(-seconds, "second") : _("none yet"));

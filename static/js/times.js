@@ -36,10 +36,13 @@ export function fillTime(element, at) {
 
 /** The time a <time> says, local: with its date unless that is today. */
 export function fillMoment(element) {
-  const when = new Date(element.dateTime);
-  const isToday = daysAgo(dayOf(element.dateTime)) === 0;
-  element.textContent = (isToday ? clock : shortMoment).format(when);
-  element.title = moment.format(when);
+  element.textContent = momentOf(element.dateTime);
+  element.title = moment.format(new Date(element.dateTime));
+}
+
+/** The time of `at`, local: with its date unless that is today. */
+export function momentOf(at) {
+  return (daysAgo(dayOf(at)) === 0 ? clock : shortMoment).format(new Date(at));
 }
 
 /** The local day of `at` as 2026-11-23. */

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import closing
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
@@ -59,6 +60,28 @@ def test_an_invitation_that_is_used_up_says_whom_to_ask_and_leads_to_signing_in(
     page = visitor()
     page.goto("/invitations/never-made")
     expect(page.get_by_role("main")).to_contain_text("Ask whoever gave it to you for another link")
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"guest_files": "yes"}, {"file_limit": "0"}, {"sign_up": "invitation"}]
+)
+def test_a_guest_is_told_that_an_account_sends_files_where_one_can_be_had_for_that(
+    settings: dict[str, str], new_server: Callable[..., Server], visitor: OpenBrowser
+) -> None:
+    server = new_server(**{"sign_up": "open", **settings}).start()
+    page = visitor(at=server)
+    page.request.post("/guests", data={"name": "ada"}, headers={"Origin": server.url})
+    page.goto("/chats/1/")
+    hint = page.get_by_text("you can send files")
+    if settings:
+        expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+        expect(hint).to_have_count(0)
+        return
+    expect(hint).to_be_visible()
+    hint.get_by_role("link", name="With an account").click()
+    expect(page.get_by_role("heading", name="Make an account")).to_be_visible()
+    page.goto("/guests")
+    expect(page.get_by_text("and send files")).to_be_visible()
 
 
 def test_what_is_shown_once_is_copied_by_its_button(server: Server, visitor: OpenBrowser) -> None:

@@ -369,6 +369,27 @@ def test_on_a_phone_more_stands_at_one_edge_in_a_column_where_no_words_come(in_r
     assert len(edges) == 1
 
 
+# A finger that rests on a row, or (`up`) is lifted.
+FINGER = """(row, type) => row.dispatchEvent(
+    new PointerEvent(type, { pointerType: "touch", bubbles: true, clientX: 50, clientY: 50 }))"""
+
+
+def test_a_row_that_is_deleted_under_a_finger_keeps_no_tint(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    ada = in_room("ada", **PHONE)
+    with closing(Person(server, "mallory")) as mallory:
+        said = mallory.say(board, "gone soon")
+        row = ada.row("gone soon")
+        row.evaluate(FINGER, "pointerdown")
+        expect(row).to_contain_class("chosen")
+        deletion = {"kind": "delete", "of": said["seq"]}
+        mallory.http.post(mallory.messages(board), json=deletion).raise_for_status()
+    expect(ada.rows).to_contain_class("deleted")
+    ada.rows.evaluate(FINGER, "pointerup")
+    expect(ada.page.locator(".chosen")).to_have_count(0)
+
+
 def test_of_many_reactions_those_behind_the_twelfth_open_and_stay_open(
     in_room: OpenPage, server: Server, board: int
 ) -> None:

@@ -3,6 +3,7 @@
 import re
 from contextlib import closing
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenBrowser, OpenPage
@@ -71,6 +72,24 @@ def test_what_enter_does_is_ones_own_choice_and_stays(in_room: OpenPage) -> None
         ada.field.press("Control+Enter")
         expect(ada.field).to_have_value("")
     ada.shows("one\ntwo", "one\ntwo")
+
+
+@pytest.mark.parametrize(
+    ("locale", "caps"),
+    [
+        ("en-GB", {"Ctrl", "Shift", "Home", "End", "Del"}),
+        ("de", {"Strg", "Umschalt", "Pos1", "Ende", "Entf"}),
+        ("ar", {"Ctrl", "Shift", "Home", "End", "Del"}),  # as they stand on Arabic keyboards
+    ],
+)
+def test_keys_are_called_as_the_reader_s_keyboard_has_them(
+    locale: str, caps: set[str], person: OpenBrowser
+) -> None:
+    page = person("ada", locale=locale)
+    page.goto("/about")
+    shown = set(page.locator("kbd").all_text_contents())
+    assert caps <= shown
+    assert not (shown & {"Ctrl", "Shift", "Home", "End", "Delete", "Del"}) - caps
 
 
 def test_keys_format_what_is_marked_and_take_that_back(in_room: OpenPage) -> None:

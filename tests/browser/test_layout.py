@@ -1,12 +1,14 @@
 """Every width, both schemes, the keyboard alone."""
 
 import re
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
+from tests.people import administrator, member
 from tests.servers import Server
 
 PHONE = {"width": 360, "height": 780}
@@ -51,6 +53,14 @@ def test_nothing_scrolls_sideways(
     assert ada.page.evaluate(SIDEWAYS) == 0
 
 
+# How far down the last word of a notice ends, and its time.
+LAST_WORD_AND_TIME = """notice => {
+    const words = notice.querySelector(".words").lastChild;
+    const range = document.createRange();
+    range.setStart(words, words.length - 2);
+    range.setEnd(words, words.length - 1);
+    return [range, notice.querySelector("time")].map((each) => each.getBoundingClientRect().bottom);
+}"""
 # How wide the words are that an empty field shows, and what there is for them.
 PLACEHOLDER = """field => {
     const { font, paddingInlineStart: start, paddingInlineEnd: end } = getComputedStyle(field);
@@ -83,6 +93,39 @@ def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
     expect(ada.page.locator("#people")).to_be_hidden()
     ada.page.get_by_role("link", name="All rooms").click()
     expect(ada.page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+
+
+def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBrowser, server: Server) -> None:
+    page = person(LONG_NAME, viewport=PHONE)
+    for path in ("/chats/", "/guests", "/search"):
+        page.goto(path)
+        home = page.locator(".page-head .site")
+        expect(home).to_be_in_viewport(ratio=1)
+        assert home.evaluate("link => link.scrollWidth <= link.clientWidth"), path
+        assert page.evaluate(SIDEWAYS) == 0
+    boss = administrator(server)
+    cookies = boss.http.cookies.items()
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
+    for path in ("/chats/", "/account/", "/admin/"):
+        page.goto(path)
+        expect(page.locator(".page-head .site")).to_be_in_viewport(ratio=1)
+        expect(page.locator(".page-head .face")).to_be_in_viewport(ratio=1)
+        assert page.evaluate(SIDEWAYS) == 0
+
+
+def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(
+    in_room: OpenPage, server: Server
+) -> None:
+    """Whatever the width, a word stands with it."""
+    with closing(member(server, "Olive")) as olive:
+        room = olive.make_room("long notices")
+        olive.http.patch(f"/api/rooms/{room}", json={"topic": "words " * 20}).raise_for_status()
+    ada = in_room("ada", room, viewport=PHONE)
+    notice = ada.notices.filter(has_text="words words")
+    for width in range(320, 400, 8):
+        ada.page.set_viewport_size({"width": width, "height": 780})
+        last_word, time = notice.evaluate(LAST_WORD_AND_TIME)
+        assert abs(last_word - time) < 4, width
 
 
 def test_the_page_follows_the_reader_into_the_dark(in_room: OpenPage) -> None:

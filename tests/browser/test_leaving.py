@@ -22,6 +22,26 @@ def test_what_was_read_is_read_in_the_list_of_rooms_at_once(
     expect(card.locator(".unread-number")).to_be_hidden()
 
 
+def test_a_guest_who_has_left_reads_so_in_every_other_window(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    tab = ada.another_tab()
+    ada.page.goto("/guests")
+    ada.page.get_by_role("button", name="Leave").click()
+    expect(tab.page.get_by_role("heading", name="You have left")).to_be_visible()
+    expect(tab.page.get_by_text("In another window. What you said stays where it is.")).to_be_visible()
+    expect(tab.page.get_by_role("link", name="Come in again")).to_be_visible()
+    expect(tab.field).to_be_hidden()
+
+
+def test_what_the_line_has_is_said_in_words_and_its_number_where_one_asks(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    ada.say("one")
+    ada.shows("one")
+    ada.state.click()
+    details = ada.page.locator("#details")
+    expect(details).to_contain_text("everything up to now (#1)")
+
+
 def test_escape_closes_the_people_wherever_the_focus_is(in_room: OpenPage) -> None:
     ada = in_room("ada")
     people = ada.page.locator("#people")

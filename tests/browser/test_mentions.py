@@ -1,5 +1,6 @@
 """Who is called sees it, at once and in every tab; names complete themselves; what one has read can be unread."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -154,7 +155,7 @@ def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
         expect(chat.page.locator(".people-button .people-count")).to_have_text("3")
         lines = chat.page.get_by_role("option")
         chat.field.press_sequentially("Dear @zo")
-        expect(lines).to_have_text(["ZGZoë the guestguest"])
+        expect(lines).to_have_text(["ZZoë the guestguest"])
         expect(chat.field).to_have_attribute("aria-activedescendant", "completion-0")
         chat.field.press("Escape")
         expect(chat.page.locator("#completions")).to_be_hidden()
@@ -280,14 +281,51 @@ def test_what_calls_one_is_told_also_of_rooms_that_the_page_does_not_follow(
         expect(chat.page).to_have_title("(2) board · Chat")
 
 
+def test_commands_are_offered_to_who_may_give_them(ada: Member, grace: Member, room_of: OpenAs) -> None:
+    board = ada.make_room()
+    hers, lines = room_of(grace, board), "role=option >> css=.name"
+    hers.say("/help")
+    expect(hers.page.locator(lines)).to_have_text(["/me", "/help"])
+    hers.field.press("Escape")
+    for begun in ("/", "/k"):
+        hers.field.press_sequentially(begun)
+        expect(hers.page.locator(lines)).to_have_text(["/me", "/help"] if begun == "/" else [])
+        hers.field.fill("")
+
+
+def test_why_nothing_can_be_chosen_is_said_beside_it(ada: Member, room_of: OpenAs) -> None:
+    """Before the browser was asked, after it was forbidden, where it has none; in German, too."""
+    board = ada.make_room()
+    denied = NOTIFICATIONS.replace('?? "default"', '?? "denied"')
+    for script, locale, said in (
+        (NOTIFICATIONS, "en-GB", "wants your permission first"),
+        (denied, "en-GB", "This browser blocks notifications of Chat"),
+        ("delete window.Notification;", "en-GB", "This browser has no notifications"),
+        (denied, "de", "Dieser Browser blockiert"),
+    ):
+        page = room_of(ada, board, script=script, locale=locale).page
+        page.locator(".people-button").click()
+        choices = page.locator("#notify")
+        expect(choices.get_by_role("radio").first).to_be_disabled()
+        expect(choices.locator('[value="mentions"]')).to_be_checked()
+        expect(choices).to_contain_text(said)
+        expect(choices).to_have_accessible_description(re.compile(said))
+
+
 def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: OpenAs) -> None:
     board = ada.make_room()
     chat = room_of(ada, board)
     lines, refused = chat.page.get_by_role("option"), chat.page.locator("#command-refused")
     chat.say("/help")
     expect(lines.locator(".name")).to_have_text(["/topic", "/me", "/invite", "/kick", "/help"])
-    chat.field.press_sequentially("top")
+    expect(chat.field).to_have_value("")
+    chat.field.press("Escape")
+    expect(lines).to_have_count(0)
+    expect(chat.field).to_have_value("")
+    chat.say("/help")
+    expect(lines.first).to_have_text(re.compile("/topic"))
     chat.field.press("Tab")
+    expect(chat.field).to_have_value("/topic ")
     chat.field.press_sequentially("Ships on Thursday")
     chat.field.press("Enter")
     expect(chat.page.locator("#room-topic")).to_have_text("Ships on Thursday")

@@ -86,6 +86,19 @@ def test_a_person_looks_for_a_word_from_a_room_and_lands_on_the_message(
     expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
 
 
+def test_beginnings_are_offered_only_where_they_find_something(
+    person: OpenBrowser, board: int, long_ago: str
+) -> None:
+    page = person("ada")
+    page.goto("/search")
+    look_for(page, long_ago[:5])
+    page.get_by_role("link", name=f"{long_ago[:5]}*").click()
+    expect(page.locator(".result").first).to_be_visible()
+    look_for(page, "nosuchword")
+    expect(page.get_by_text("Nothing that you may read")).to_be_visible()
+    expect(page.get_by_text("Words that begin so")).to_have_count(0)
+
+
 def test_the_address_of_a_message_leads_to_it_wherever_it_stands_in_the_log(
     person: OpenBrowser, board: int, long_ago: str
 ) -> None:
