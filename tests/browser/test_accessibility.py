@@ -211,6 +211,7 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     furnish(room, ada, grace)
     invitation = ada.invite()
     judge.visit("/chats/", f"/chats/{room}/", invitation, "/sign-in/forgotten", "/about")
+    judge.visit("/invitations/used-up")
     page.goto("/sign-in")
     page.get_by_label("Your name").fill("mallory")
     page.get_by_label("Password").fill("none of hers")
@@ -227,6 +228,7 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     sign_in(page, ada)
     chat, about = f"/chats/{room}/", f"/chats/{room}/messages"
     judge.visit("/chats/", f"{chat}?before=4", f"{chat}details/", f"{about}/2/", f"{chat}report/2")
+    judge.visit(f"{chat}details/?person={ada.id}")
     judge.visit(f"{chat}report/thanks", f"{chat}reports/", "/search", "/search?q=hello", "/search?q=nowhere")
     judge.visit("/account/", "/account/email", "/account/password", "/account/passkeys")
     judge.visit("/account/recovery-codes", "/account/verify", "/account/second-factor")
@@ -288,6 +290,15 @@ def test_axe_finds_nothing_in_a_room_whatever_is_open_or_has_happened_there(
         "completions", "#completions", lambda: (chat.field.fill(""), chat.field.press_sequentially("@Mar"))[0]
     )
     opens("people", "#people", page.get_by_role("button", name="People here").click)
+    grace.http.get(f"/api/rooms/{room}/messages?after=-1&wait=0")  # is there for a minute
+
+    def of_grace() -> None:
+        page.evaluate("document.getElementById('people').showPopover()")
+        page.locator("#people-here a", has_text="grace").click()
+        page.locator("#person-menu summary").click()
+
+    opens("somebody who is here", "#person-menu", of_grace)
+    page.evaluate("document.getElementById('people').hidePopover()")
     opens("connection", "#details", chat.state.click)
     page.context.set_offline(True)
     expect(chat.banner).to_be_visible()
