@@ -30,7 +30,7 @@ class Quick(Scenario):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        bench.seconds, bench.warmup = SECONDS, WARMUP
+        bench.seconds, bench.warmup, bench.timed = SECONDS, WARMUP, False
 
     def make_lanes(self) -> Mapping[str, Lane]:
         return {"both": self._both}

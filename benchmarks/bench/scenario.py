@@ -27,7 +27,9 @@ def text(size: int = SIZE) -> str:
 
 @dataclass
 class Bench:
-    """Where and how long everything is measured. `everybody`: whether all peers are."""
+    """Where and how long everything is measured. `everybody`: whether all peers are. `timed`: whether time
+    counts, and not CPU alone.
+    """
 
     cache: Path
     core: int
@@ -35,6 +37,7 @@ class Bench:
     seconds: float = 3.0
     warmup: float = 1.0
     everybody: bool = False
+    timed: bool = True
     _installed: dict[type[peers.Peer], peers.Peer] = field(default_factory=dict)
 
     def peer(self, kind: type[APeer]) -> APeer:
@@ -51,7 +54,7 @@ class Bench:
         told: dict[str, object] = {"seconds": self.seconds, "warmup": self.warmup, "text": text()}
         for each in words:
             told |= each
-        return self.client.run(server.port, server.pids, told | more)
+        return self.client.run(server.port, server.pids, told | more, timed=self.timed)
 
 
 def tag() -> str:
