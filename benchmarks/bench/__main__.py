@@ -8,18 +8,22 @@ Exit status: 0, all floors are met; 1, one is missed; 2, a measurement was refus
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bench import machine, quick, scenarios, table
+from benchmarks.bench import installing, machine, quick, scenarios, table
 from benchmarks.bench.client import Client, Refused, build
 from benchmarks.bench.machine import CHECKOUT, Unfit
 from benchmarks.bench.results import Key, Results
 from benchmarks.bench.scenario import Bench, Scenario
+from benchmarks.bench.scenarios.growth import Growth
 
+PLOT = Path(__file__).with_name("plot.py")
 CACHE = Path(os.environ.get("BENCH_CACHE") or CHECKOUT / ".bench")
 
 
@@ -97,7 +101,16 @@ def main() -> int:
     if results.put_aside:
         print(f"other conditions than last time: {results.put_aside} has those figures", file=sys.stderr)
     measure(chosen, results, options.repetitions)
+    if options.plot:
+        draw([each for each in chosen if isinstance(each, Growth)], results, options.plot)
     return report(chosen, results, about, load)
+
+
+def draw(chosen: list[Growth], results: Results, picture: Path) -> None:
+    program = installing.python(CACHE, "plot", PLOT.with_name("plot-requirements.txt")) / "python"
+    for scenario in chosen:
+        curves = json.dumps(scenario.curves(results))
+        subprocess.run([str(program), str(PLOT), str(picture)], input=curves, text=True, check=True)
 
 
 def read_options() -> argparse.Namespace:
@@ -125,6 +138,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument(
         "--results", type=Path, help="the file of what was measured (.bench/results/NAME.jsonl)"
     )
+    parser.add_argument("--plot", type=Path, help="where growth draws its curves, as SVG")
     options = parser.parse_args()
     known = {each.name for each in scenarios.ALL}
     unknown = [name for name in options.scenarios if name not in known]

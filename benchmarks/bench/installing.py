@@ -15,9 +15,11 @@ NCHAN = (
 )
 
 
-def python(cache: Path, peer: str) -> Path:
-    """The folder of the programs of a virtual environment with peers/<peer>/requirements.txt."""
-    wanted = PEERS / peer / "requirements.txt"
+def python(cache: Path, peer: str, wanted: Path | None = None) -> Path:
+    """The folder of the programs of a virtual environment with `wanted`, which for a peer is
+    peers/<peer>/requirements.txt.
+    """
+    wanted = wanted or PEERS / peer / "requirements.txt"
     folder = cache / f"venv-{peer}"
     done = folder / "installed.txt"
     if not _same(wanted, done):

@@ -4,6 +4,7 @@ from benchmarks.bench.scenario import Scenario
 from benchmarks.bench.scenarios.big_log import BigLog
 from benchmarks.bench.scenarios.connects import Connects
 from benchmarks.bench.scenarios.fanout import FanOut
+from benchmarks.bench.scenarios.growth import Growth
 from benchmarks.bench.scenarios.idle import Idle
 from benchmarks.bench.scenarios.kept import Kept
 from benchmarks.bench.scenarios.latency import Latency
@@ -29,5 +30,6 @@ ALL: tuple[type[Scenario], ...] = (
     Workers,
     Search,
     Private,
+    Growth,
 )
 USUAL = ("fan-out", "polls", "kept")  # what bin/bench measures when it is told nothing
