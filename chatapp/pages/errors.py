@@ -37,7 +37,7 @@ WAYS_ON = {
     "too_fast": Term("Nothing was changed. Wait a moment, then try again."),
     "not_kept": Term("What was shown to you as sent is kept. Try again in a moment."),
     "draining": Term("What was shown to you as sent is kept. Try again in a moment."),
-    "not_found": Term("Its address is not quite right. All rooms are as they were."),
+    "not_found": Term("The address may be mistyped, or the page is gone. The rooms are all still here."),
     "fault": Term(
         "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
         "what you sent just now may not be."

@@ -27,7 +27,7 @@ class Curve(NamedTuple):
 
 
 CURVES = (
-    Curve("readers", "readers of one room", (1, 10, 100, 1000, 3000, 10_000)),
+    Curve("readers", "readers of one room", (1, 10, 100, 1000, 10_000)),
     Curve("rooms", f"rooms with {ROOM_READERS:,} readers together", (1, 10, 100, 1000, 10_000)),
     Curve("size", "characters of a message", (20, 50, 200, 1000, 4000)),
     Curve("in_flight", "messages in flight", (1, 2, 4, 16, 64, 256)),
