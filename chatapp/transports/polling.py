@@ -37,8 +37,8 @@ def poll(
     """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later.
     `html`: whether the HTML of it will be asked for.
 
-    Raises NoSuchRoom when the room is deleted or `identity` may not know of it any more, Forbidden when it is
-    removed from it meanwhile, and ClientGone when the client does not wait for the answer. Switches.
+    Raises NoSuchRoom when the room is deleted, Forbidden when `identity` may not read it any more, what else
+    ends a pushed reader while it waits, and ClientGone when the client does not. Switches.
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
@@ -50,7 +50,7 @@ def poll(
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
     if wait and not messages and not reset:
-        wait_for_news(hub, room, arrival, wait, sock)
+        wait_for_news(hub, room, identity, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
     if html:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from flask_sock import Sock
 from gevent import socket
 
-from chatapp import access, auth, headers, posting
+from chatapp import access, auth, headers, languages, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError
@@ -19,6 +19,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
+from chatapp.localized import language_of_program
 from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
@@ -89,11 +90,12 @@ def guard() -> None:
 def plain_socket(server: WebSocketServer, room_id: int) -> None:
     """Lines in, lines out: each text frame is a message, each message of the room a frame of its body."""
     hub, identity = get_hub(), get_identity()
-    server.go_on(lambda: _converse(hub, server, identity, room_id))
+    language = language_of_program()
+    server.go_on(lambda: _converse(hub, server, identity, room_id, language))
 
 
-def _converse(hub: Hub, server: WebSocketServer, identity: Identity, room_id: int) -> None:
-    connection = Connection(hub, server.socket, identity, PLAIN)
+def _converse(hub: Hub, server: WebSocketServer, identity: Identity, room_id: int, language: str) -> None:
+    connection = Connection(hub, server.socket, identity, PLAIN, language=language)
     try:
         try:
             connection.admit()
@@ -118,7 +120,8 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         with budget:
             posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
-        connection.outlet.send(text_frame(f"! {refusal}".encode()))
+        said = languages.refusal(connection.language, refusal)
+        connection.outlet.send(text_frame(f"! {said}".encode()))
 
 
 def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> bytes:
@@ -139,7 +142,7 @@ def _next_text(hub: Hub, room: Room, since: float, identity: Identity, sock: soc
             message = access.read(hub, identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        if not wait_for_news(hub, room, arrival, left, sock):
+        if not wait_for_news(hub, room, identity, arrival, left, sock):
             return None
         hub.room(room.id)  # it may have been deleted meanwhile
         check_still(hub, room, identity, start)
