@@ -105,9 +105,8 @@ def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     epoch = room.epoch
-    if html:
-        marking.mark(get_hub().turnstile, messages)
-        check(get_identity(), "read", room.rights)
+    messages = marking.fitting(get_hub().turnstile, messages, html=html, newest=True)
+    check(get_identity(), "read", room.rights)
     end = messages[-1].seq if messages else room.last
     return json_api.batch(messages, end, epoch, _names(messages), html=html)
 
