@@ -287,6 +287,21 @@ def test_who_may_not_read_any_more_is_refused_while_waiting_and_at_the_next_poll
     joan.close()
 
 
+def test_who_was_sent_out_while_waiting_is_told_so_once(server: Server, ada: Person, board: int) -> None:
+    mallory = Person(server, "mallory")
+    ada.say(board, "hello")
+    with Poller(mallory, board) as polls:
+        polls.catch_up()
+        polls.warm_up()
+        polls.ask()
+        eventually(lambda: waiting(server) == 1)
+        assert server.console("room", "kick", board, "mallory").status == 0
+        assert polls.raw.answer().code == "forbidden"
+        polls.ask()
+        assert any(body.startswith("removed mallory") for body in polls.told())
+    mallory.close()
+
+
 def test_keys_that_are_forgotten_make_a_cookie_nobodys_at_the_next_poll(server: Server) -> None:
     owner = member(server, "owner")
     den = owner.make_room("den")

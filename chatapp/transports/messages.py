@@ -17,7 +17,7 @@ from chatapp.permissions import Identity, check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
-from chatapp.transports.again import offer
+from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
 
@@ -40,6 +40,7 @@ class _Asked(Struct, frozen=True):
 @bp.get("/api/rooms/<room_id:room_id>/messages")
 def read(room_id: int) -> Response:
     """What follows a cursor, at once or after a wait; or the page of history before a number."""
+    tell_refusal()
     with access.entered(get_hub(), get_identity(), room_id) as room:
         return json_api.raw(_batch(room))
 

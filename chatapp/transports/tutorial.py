@@ -24,7 +24,7 @@ from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.room import Room
-from chatapp.transports.again import offer
+from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
@@ -45,6 +45,7 @@ sock = Sock()
 @bp.get("/chats/<room_id:room_id>/http")
 def poll(room_id: int) -> Response:
     """The first text published after `lastupdate`, at once or as soon as there is one; else 204."""
+    tell_refusal()
     callback = _callback(request.args.get("callback"))
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
