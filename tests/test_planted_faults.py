@@ -149,8 +149,8 @@ FAULTS = [
             UNGUARDED,
             Change(
                 "chatapp/room.py",
-                "from collections.abc import Callable, Sequence\n",
-                "import itertools\nfrom collections.abc import Callable, Sequence\n\nPUSHES = itertools.count(1)\n",
+                "from collections.abc import Callable, Mapping, Sequence\n",
+                "import itertools\nfrom collections.abc import Callable, Mapping, Sequence\n\nPUSHES = itertools.count(1)\n",
             ),
         ),
         ("lost",),
