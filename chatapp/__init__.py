@@ -126,6 +126,8 @@ def _configure(app: Flask, settings: config.Config) -> None:
     keys = Keys(settings)
     sessions.configure(app, keys)
     app.session_interface = CookieSessions(keys)
+    # As it is, not as \uXXXX: that is three times as much of Arabic and emoji.
+    app.jinja_env.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     _log_as_gunicorn_does()
 
 

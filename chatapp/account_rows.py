@@ -119,6 +119,23 @@ class Erasure(Base):
     changed: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
+class Erasing(Base):
+    """Somebody who is nobody here any more, as long as the logs still name them.
+
+    `alias`, `keep_messages`: see Erase. `room_id`, `seq`: the last message that was dealt with, in the
+    order of rooms; 0: none yet. `at`: when that was, in microseconds since 1970.
+    """
+
+    __tablename__ = "erasing"
+
+    person_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    alias: Mapped[str] = mapped_column(Text)
+    keep_messages: Mapped[bool]
+    room_id: Mapped[int] = mapped_column(BigInteger)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
 class ResetLink(Base):
     """A link with which somebody sets a new password, once. `key`: the hash of its code."""
 

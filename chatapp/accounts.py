@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import Any
 
-from chatapp import letters, text
+from chatapp import erasing, letters, text
 from chatapp.access import enter
 from chatapp.errors import BadRequest, Term
 from chatapp.hub import Hub
@@ -381,15 +381,17 @@ def export(hub: Hub, name_or_id: str) -> dict[str, Any]:
 
 
 def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool) -> int:
-    """Take a person, or (by the id) a guest, out of the database; in how many rooms they were.
+    """Take a person, or (by the id) a guest, out of the database; in how many rooms' logs they were.
 
-    What they said stays as "removed person", or goes. Raises BadRequest, Forbidden.
+    What they said stays as "removed person", or goes. Switches for as long as that takes. Raises BadRequest,
+    Forbidden, NotKept.
     """
     check(identity, "administer")
     alias = f"x{secrets.token_hex(8)}"
     person = _somebody(hub, name_or_id).id
     request = Erase(person, alias, keep_messages, Author.of(identity), identity=identity)
-    rooms: int = hub.journal.ask(request)
+    hub.journal.ask(request)
+    rooms = erasing.finish(hub.journal, person)
     hub.follower.settle()  # its words are in the search index too
     return rooms
 

@@ -11,14 +11,12 @@ from gevent import socket
 
 from chatapp import frames, languages, sockets
 from chatapp.encodings import Encoding
-from chatapp.errors import ChatError, Draining, Forbidden, NoSuchRoom
+from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.outlet import Outlet
-from chatapp.permissions import Identity, check, may
+from chatapp.permissions import Identity, check, may, withdrawn
 from chatapp.room import Room
 from chatapp.subscriber import Subscriber
-
-_DISMISSALS: dict[str, type[ChatError]] = {kind.code: kind for kind in (Draining, Forbidden, NoSuchRoom)}
 
 
 class Connection:
@@ -123,7 +121,7 @@ class Connection:
         for subscriber in list(self.subscribers.values()):
             subscriber.identity = identity
             if before.role != identity.role and not may(identity, "read", subscriber.room.rights):
-                subscriber.dismiss("withdrawn")
+                subscriber.dismiss(withdrawn(identity, subscriber.room.rights))
 
     def leave(self, room_id: int) -> None:
         """Stop following a room, followed or not."""
@@ -172,26 +170,15 @@ class Connection:
         # What it has said and we were kept from reading (by the journal, or by a stop) is a sign as well.
         return self.heard < self._beaten and not sockets.has_unread(self._sock)
 
-    def _dismissed(self, subscriber: Subscriber, code: str) -> None:
+    def _dismissed(self, subscriber: Subscriber, error: ChatError, sent_out: bool) -> None:
         self.subscribers.pop(subscriber.room.id, None)
         self._absent(subscriber)
-        error = self._withdrawn(subscriber.room) if code == "withdrawn" else _DISMISSALS[code]()
-        over = code == "no_such_room" or (code == "withdrawn" and self.subscribers)
-        if over and self._many_rooms:
+        goes_on = isinstance(error, NoSuchRoom) or (self.subscribers and not sent_out)
+        if goes_on and self._many_rooms:
             self.send_frame("error", frames.error(error, "join", subscriber.room.id, language=self.language))
             self.send_frame("left", frames.left(subscriber.room.id))
         else:
             self.dismiss(error)
-
-    def _withdrawn(self, room: Room) -> ChatError:
-        """Why this person may not read `room` any more."""
-        try:
-            check(self.identity, "read", room.rights)
-        except NoSuchRoom:  # who has read it knows that it is there
-            return Forbidden("This room is for its members only")
-        except ChatError as refusal:
-            return Forbidden(refusal.sentence, None, **refusal.values)
-        return Forbidden()
 
     def _absent(self, subscriber: Subscriber) -> None:
         if subscriber.room.id in self._present:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from chatapp.message import Message, sse_record, text_frame
+from chatapp.message import Message, encode, sse_record, text_frame
 
 
 class Encoding(Protocol):
@@ -62,7 +62,9 @@ class PlainEncoding(WebSocketEncoding):
 
 
 class EventStreamEncoding:
-    """Server-Sent Events. `close` says, before the stream ends, that coming back is of no use."""
+    """Server-Sent Events. Before the stream ends `close` says that coming back is of no use, `going` that it
+    is, which an EventSource does by itself.
+    """
 
     marked = False
 
@@ -76,7 +78,7 @@ class EventStreamEncoding:
         return b":\n\n"
 
     def farewell(self, code: int, reason: str) -> bytes:
-        return sse_record("close", b'{"code":%d}' % code) if code >= 4000 else b""
+        return sse_record("close" if code >= 4000 else "going", encode({"code": code, "reason": reason}))
 
 
 class MarkedEventStreamEncoding(EventStreamEncoding):

@@ -37,6 +37,7 @@ from chatapp.live_rooms import LiveRooms
 from chatapp.mail import Outbox
 from chatapp.message import Author
 from chatapp.outlet import Outlet, gathered
+from chatapp.people import Follower as Listener
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
@@ -62,9 +63,10 @@ class Hub:
             self._tell_who_came,
         )
         self.heartbeat = Heartbeat(config.heartbeat)
+        self.waiting: set[Listener] = set()  # requests that wait for news
         self.people = People(
             journal,
-            lambda: self.heartbeat.connections,
+            lambda: [*self.heartbeat.connections, *self.waiting],
             self._tell_renamed,
             self._tell_status,
             lambda: self.presence.end(self.people.erased),
@@ -227,9 +229,10 @@ class Hub:
         self._dismiss_guest(person)
 
     def _dismiss_guest(self, person: str) -> None:
-        for connection in self.heartbeat.of(person):
-            if connection.identity.role == "guest":
-                connection.dismiss(SignIn("You have left"))
+        waiting = [request for request in self.waiting if request.identity.id == person]
+        for follower in (*self.heartbeat.of(person), *waiting):
+            if follower.identity.role == "guest":
+                follower.dismiss(SignIn("You have left"))
 
     def turning_back(self, room: Room, person: str, seq: int) -> None:
         """Have no connection of the person, in whatever process, keep any more what it told before of what

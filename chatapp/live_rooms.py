@@ -184,7 +184,7 @@ class LiveRooms:
         if moved and state.epoch != room.epoch:
             room.reset(found)
             return state.last_seq
-        room.restrict(found.rights)
+        room.restrict(found.rights, state.removals)
         room.deliver(found.messages)
         room.refresh(state)
         room.wanted = max(room.wanted, state.last_seq)

@@ -34,11 +34,12 @@ SEEN_SWEEPS = 75  # a minute: how often it is kept that a session or a token was
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+_BANNED = Term("You are banned here")
 _NO_TOKEN = Term("This token is not valid (any more)")
 
 
 class Follower(Protocol):
-    """Somebody who is pushed to: a connection."""
+    """Somebody who is pushed to, or waits for an answer: a connection, a request."""
 
     identity: Identity
 
@@ -140,7 +141,9 @@ class People:
         return bool(self._erased) and people_reading.erasure(person) in self._erased
 
     def still(self, identity: Identity) -> Identity:
-        """`identity`, of a request that waited, as it is now. May switch. Raises SignIn and Forbidden."""
+        """`identity`, of a request that waited, as it is now. May switch. Raises what ends connections:
+        SignIn, Forbidden, Draining.
+        """
         self._catch_up()
         if identity.expired:
             raise SignIn(_NO_TOKEN)
@@ -156,9 +159,9 @@ class People:
             found = self._journal.read(people_reading.identity_now, identity)
             now = structs.replace(found, people=self.number)
         if now is None:
-            raise SignIn("You are not signed in any more")
+            raise self._gone(identity)
         if now.role == "banned":
-            raise Forbidden("You are banned here")
+            raise Forbidden(_BANNED)
         return now
 
     def banned_until(self, identity: Identity) -> int:
@@ -256,12 +259,13 @@ class People:
             self.statuses[person.id] = person.status
             if not person.status:
                 del self.statuses[person.id]
+        ended = set(news.ended)
         for follower in self._followers():
             try:
                 if news.erased and self.erased(follower.identity.id):
-                    follower.dismiss(SignIn("You are not known here any more"))
+                    follower.dismiss(self._gone(follower.identity))
                 else:
-                    self._look_at(follower, changed, set(news.ended))
+                    self._look_at(follower, changed, ended)
             except Exception:
                 log.exception("somebody's connection could not be told who they are")
         for person in news.renamed:
@@ -275,14 +279,11 @@ class People:
         identity = follower.identity
         person = changed.get(identity.id)
         signed_in = identity.role in ("member", "administrator")
-        if (signed_in and person is not None and person.disabled) or identity.session in ended:
-            follower.dismiss(SignIn("You are not signed in any more"))
-            return
-        if identity.token in ended:
-            follower.dismiss(SignIn(_NO_TOKEN))
-            return
-        if identity.role == "guest" and identity.id in self._once_guests:
-            follower.dismiss(Draining("You have an account now: come back with it"))
+        disabled = signed_in and person is not None and person.disabled
+        guest_no_more = identity.role == "guest" and identity.id in self._once_guests
+        over = bool({identity.session, identity.token} & ended)
+        if disabled or over or guest_no_more:
+            follower.dismiss(self._gone(identity))
             return
         if signed_in and person is not None:
             identity = structs.replace(
@@ -290,9 +291,19 @@ class People:
             )
         identity = self._admitted(identity)
         if identity.role == "banned":
-            follower.dismiss(Forbidden("You are banned here"))
+            follower.dismiss(Forbidden(_BANNED))
         else:
             follower.identified(identity)
+
+    def _gone(self, identity: Identity) -> ChatError:
+        """What is said to who was `identity`, and is it no more."""
+        if self.erased(identity.id):
+            return SignIn("You are not known here any more")
+        if identity.token:
+            return SignIn(_NO_TOKEN)
+        if identity.role == "guest" and identity.id in self._once_guests:
+            return Draining("You have an account now: come back with it")
+        return SignIn("You are not signed in any more")
 
     def _load(
         self,

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from chatapp.errors import Forbidden, NoSuchRoom, SignIn, Term
+from chatapp.errors import ChatError, Forbidden, NoSuchRoom, SignIn, Term
 
 Role = Literal["banned", "anonymous", "visitor", "guest", "hook", "member", "administrator"]
 RoomKind = Literal["public", "private", "direct"]
@@ -224,6 +224,20 @@ def check(identity: Identity, verb: Verb, rights: Rights | None = None) -> None:
     raise Forbidden(_reason(identity, verb, rights))
 
 
+def withdrawn(identity: Identity, rights: Rights, removed: bool = False) -> Forbidden:
+    """Why who has read the room with `rights` may not go on: what every transport says at its end.
+
+    `removed`: whether somebody sent them out, after which they may be let in again.
+    """
+    try:
+        check(identity, "read", rights)
+    except NoSuchRoom:  # who has read it knows that it is there
+        return Forbidden(_SENT_OUT if removed else _MEMBERS_READ)
+    except ChatError as refusal:
+        return Forbidden(refusal.sentence, None, **refusal.values)
+    return Forbidden(_SENT_OUT)
+
+
 def standing(identity: Identity, rights: Rights) -> Standing:
     """What `identity` is in the room with `rights`."""
     if identity.role == "hook":
@@ -311,6 +325,8 @@ def _may_say(identity: Identity, rights: Rights) -> bool:
 
 
 BANNED_HERE: Final = Term("You are banned from this room")
+_SENT_OUT: Final = Term("You were removed from this room")
+_MEMBERS_READ: Final = Term("This room is for its members only")
 _MEMBERS_ALONE: Final = Term("Only members write in this room")
 _MODERATORS_ALONE: Final = Term("Only moderators write in this room")
 

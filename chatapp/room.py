@@ -8,7 +8,7 @@ Invariants
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gevent.event import Event
@@ -19,7 +19,7 @@ from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import REMOVALS_KEPT, Look, RoomState
 from chatapp.message import AMENDING, Message
 from chatapp.outlet import Outlet
-from chatapp.permissions import EVERYBODYS, Identity, Rights, may
+from chatapp.permissions import EVERYBODYS, Identity, Rights, may, withdrawn
 
 UNKNOWN = RoomState(0, "", "", "", 1, 0, 0, False)
 NEWEST = 50  # messages for a reader without a cursor, and after a reset
@@ -53,8 +53,8 @@ class Reader(Protocol):
     def restart(self) -> None:
         """The log was replaced."""
 
-    def dismiss(self, code: str) -> None:
-        """End, and say why."""
+    def dismiss(self, error: ChatError, sent_out: bool = False) -> None:
+        """End, and say why. `sent_out`: by a notice that it has been shown."""
 
 
 class Room:
@@ -118,7 +118,7 @@ class Room:
 
     def load(self, found: Look) -> None:
         """Take over what the journal has: the room's state and its newest messages."""
-        self.restrict(found.rights)
+        self.restrict(found.rights, found.state.removals)
         self.last = found.state.last_seq
         self._take(found.state)
         self._backlog = Backlog(self._backlog_size, found.messages)
@@ -130,16 +130,18 @@ class Room:
         if state.revision >= self.revision:
             self._take(state)
 
-    def restrict(self, rights: Rights | None) -> None:
+    def restrict(self, rights: Rights | None, removals: Mapping[str, int]) -> None:
         """Take over who may do what here, unless that is known. Comes before what was said under these
-        rights: whoever may not read any more is gone by then.
+        rights: whoever may not read any more is gone by then. `removals`: by which message people were
+        removed, also where it is not shown yet.
         """
         if rights is None or rights.number <= self.rights.number:
             return
         self.rights = rights
         for reader in list(self.readers):
             if not may(reader.identity, "read", rights):
-                reader.dismiss("withdrawn")
+                removed = removals.get(reader.identity.id, 0) > self.last
+                reader.dismiss(withdrawn(reader.identity, rights, removed))
 
     def deliver(self, messages: Sequence[Message]) -> None:
         """Show `messages`, kept and consecutive, to all readers; not what is old or follows a gap."""
@@ -171,7 +173,7 @@ class Room:
         self.fault = fault or NoSuchRoom()
         self.loaded.set()
         for reader in list(self.readers):
-            reader.dismiss("no_such_room")
+            reader.dismiss(NoSuchRoom())
         self.ring()
 
     def ring(self) -> None:
@@ -257,4 +259,4 @@ class Room:
             del self.removals[next(iter(self.removals))]
         for reader in list(self.readers):
             if reader.identity.id == person:
-                reader.dismiss("forbidden")
+                reader.dismiss(withdrawn(reader.identity, self.rights, removed=True), sent_out=True)

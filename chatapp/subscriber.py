@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from chatapp.encodings import Encoding
+from chatapp.errors import ChatError
 from chatapp.message import Author, Message
 from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
@@ -27,8 +28,9 @@ STRETCH_SECONDS = 0.01  # and none after so long: making HTML of texts keeps eve
 class Subscriber:
     """One reader following one room through `outlet`.
 
-    `on_reset` and `on_live` tell the transport: write the frame that says so. `on_dismissed(code)`: the
-    subscription was ended from this side, because the room is gone or the person was removed.
+    `on_reset` and `on_live` tell the transport: write the frame that says so. `on_dismissed(error,
+    sent_out)`: the subscription was ended from this side, because of `error`: the room is gone, or the person
+    may not read it any more; `sent_out`: a notice of that was shown before.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Subscriber:
         encoding: Encoding,
         on_reset: "Callable[[Subscriber], None]",
         on_live: "Callable[[Subscriber], None]",
-        on_dismissed: "Callable[[Subscriber, str], None]",
+        on_dismissed: "Callable[[Subscriber, ChatError, bool], None]",
     ) -> None:
         self.room, self.identity = room, identity
         self.outlet, self.encoding = outlet, encoding
@@ -119,10 +121,10 @@ class Subscriber:
         self.room.live.pop(self, None)
         self._catch_up()
 
-    def dismiss(self, code: str) -> None:
+    def dismiss(self, error: ChatError, sent_out: bool = False) -> None:
         """End from this side; the transport tells the reader why."""
         self.end()
-        self._on_dismissed(self, code)
+        self._on_dismissed(self, error, sent_out)
 
     def _catch_up(self) -> None:
         # Straight away as far as memory and socket allow; the pump does the rest.

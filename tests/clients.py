@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -129,11 +130,20 @@ class Socket:
         self.closed = (received.code, received.reason) if received else (1006, "")
 
 
+# Close codes by the problem that they stand for.
+BY_CLOSE = {1012: "draining", 4401: "sign_in", 4403: "forbidden", 4404: "no_such_room"}
+
+
 class Reader:
-    """Somebody who reads one room over one transport, in a thread of its own, until closed."""
+    """Somebody who reads one room over one transport, in a thread of its own, until closed.
+
+    `patience`: seconds of one request that waits. `ending`: the problem code and the reason with which the
+    server has ended it.
+    """
 
     name = ""
     sees_everything = True  # kinds other than text, and numbers
+    patience = 1
 
     def __init__(
         self,
@@ -151,6 +161,7 @@ class Reader:
         self.ready = threading.Event()
         self.stopping = False
         self.may_end = False  # from the other side
+        self.ending: tuple[str, str] | None = None
         self._thread = threading.Thread(target=self._guarded, daemon=True)
         self._thread.start()
         assert self.ready.wait(UNIT), f"{self.name} did not open"
@@ -162,6 +173,11 @@ class Reader:
     @property
     def seqs(self) -> list[int]:
         return [message["seq"] for message in list(self.messages)]
+
+    @property
+    def over(self) -> bool:
+        """Whether it has come to its end."""
+        return not self._thread.is_alive()
 
     def wait_for(self, count: int) -> list[dict[str, Any]]:
         eventually(
@@ -189,7 +205,12 @@ class Reader:
     def _guarded(self) -> None:
         try:
             self._run()
-        except (httpx.HTTPError, ConnectionClosed, OSError):
+        except (httpx.HTTPError, ConnectionClosed, OSError) as error:
+            if isinstance(error, httpx.HTTPStatusError):
+                problem = error.response.json()
+                self.ending = (problem["code"], problem["detail"])
+            elif isinstance(error, ConnectionClosed) and error.rcvd:
+                self.ending = (BY_CLOSE.get(error.rcvd.code, ""), error.rcvd.reason)
             if not (self.stopping or self.may_end):
                 raise
 
@@ -223,6 +244,8 @@ class WebSocketReader(Reader):
                 self.ready.set()
             elif frame["type"] == "message":
                 self._take(frame)
+            elif frame["type"] == "error" and frame["re"] == "join":  # the socket stays, for other rooms
+                self.ending = (frame["code"], frame["message"])
 
     def _stop(self) -> None:
         self._ws.close()
@@ -250,6 +273,8 @@ class EventStreamReader(Reader):
                     self._reset()
                 elif event == "message":
                     self._take(json.loads(data))
+                elif event in ("close", "going"):
+                    self.ending = (BY_CLOSE[json.loads(data)["code"]], json.loads(data)["reason"])
 
     @staticmethod
     def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str]]:
@@ -270,7 +295,8 @@ class EventStreamReader(Reader):
         import socket
 
         stream = self._answer.extensions["network_stream"].get_extra_info("socket")
-        stream.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it has just ended by itself
+            stream.shutdown(socket.SHUT_RDWR)
 
 
 class LongPollReader(Reader):
@@ -286,7 +312,7 @@ class LongPollReader(Reader):
                 self._batch(http, {"after": -1})
             self.ready.set()
             while not self.stopping:
-                self._batch(http, {"after": self.cursor, "epoch": self.epoch or "", "wait": 1})
+                self._batch(http, {"after": self.cursor, "epoch": self.epoch or "", "wait": self.patience})
 
     def _batch(self, http: httpx.Client, query: dict[str, Any]) -> None:
         answer = (
@@ -309,7 +335,11 @@ class PlainSocketReader(Reader):
     sees_everything = False
 
     def _run(self) -> None:
-        self._ws = connect(f"ws://{self.person.server.host}/chats/{self.room}/ws", legacy=True)
+        self._ws = connect(
+            f"ws://{self.person.server.host}/chats/{self.room}/ws",
+            additional_headers={"Cookie": self.person.cookie} if self.person.cookie else {},
+            legacy=True,
+        )
         assert self._ws.recv(UNIT) == "connected ...."
         self.ready.set()
         for line in self._ws:
@@ -328,16 +358,18 @@ class TutorialReader(Reader):
     def _run(self) -> None:
         path = f"/chats/{self.room}/http"
         last = time.time() if self.cursor == -1 else 0.0
-        with httpx.Client(base_url=self.person.server.url, timeout=70, verify=False) as http:
+        with httpx.Client(
+            base_url=self.person.server.url, cookies=self.person.http.cookies, timeout=70, verify=False
+        ) as http:
             hello = http.get(path, params={"lastupdate": -1}).json()
             assert hello == {"status": 1, "timestamp": 0.0, "data": "connected..."}
             self.ready.set()
             while not self.stopping:
                 try:
-                    answer = http.get(path, params={"lastupdate": repr(last)}, timeout=1)
+                    answer = http.get(path, params={"lastupdate": repr(last)}, timeout=self.patience)
                 except httpx.TimeoutException:
                     continue  # as the tutorial's client: give up and ask again
-                if answer.status_code == 200:
+                if answer.raise_for_status().status_code == 200:
                     last = answer.json()["timestamp"]
                     self._take({"body": answer.json()["data"], "kind": "text"})
 

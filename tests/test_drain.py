@@ -399,4 +399,4 @@ class StreamFollower(HttpFollower):
                 assert line != "event: reset"
                 if line.startswith("data: "):
                     data = json.loads(line.removeprefix("data: "))
-                    self.seqs += [data["seq"]] if data["type"] == "message" else []
+                    self.seqs += [data["seq"]] if data.get("type") == "message" else []

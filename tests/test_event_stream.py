@@ -11,6 +11,8 @@ import gevent.socket
 import httpx
 import pytest
 
+from chatapp.errors import Draining
+from chatapp.languages import say
 from chatapp.transports import event_stream
 from tests.clients import UNIT, Person, eventually
 from tests.conftest import every_server
@@ -305,13 +307,26 @@ def test_a_stream_that_ends_for_good_says_so_before(
         stream.expect("presence")
     said = f"room({board}).kick({mallory.name!r})\ndelete_room({board})\n"
     assert server.flask("shell", input=said).returncode == 0
-    assert his.expect("close") == {"code": 4403}
-    assert mine.expect("close") == {"code": 4404}
+    assert his.expect("close") == {"code": 4403, "reason": "You were removed from this room"}
+    assert mine.expect("close") == {"code": 4404, "reason": "There is no such room"}
     for stream in (his, mine):
         assert stream.ended.wait(UNIT)
     again = ada.http.get(f"/api/rooms/{board}/stream", headers={"Last-Event-ID": mine.last_id})
     assert problem(again) == "no_such_room"  # any answer but 200: a browser does not come back
     mallory.close()
+
+
+def test_a_stream_that_one_is_to_come_back_to_says_so_before_it_ends(
+    new_server: Callable[..., Server], follow: Opener
+) -> None:
+    server = new_server().start()
+    ada = Person(server, "ada")
+    stream = follow(ada, 1, language="de")
+    stream.expect("presence")
+    server.stop()
+    assert stream.expect("going") == {"code": 1012, "reason": say("de", Draining.title)}
+    assert not stream.of("close"), "who takes that for the end would not come back"
+    ada.close()
 
 
 def test_somebody_without_a_name_follows_a_stream_and_is_not_in_presence(

@@ -191,7 +191,7 @@ def test_whom_a_text_calls_is_found_in_its_html_once_for_all_readers(monkeypatch
     message = Message(
         1, 1, "text", Author("u1", "ada"), format_time(1), "**hi** @grace", mentions=["u2"], called=["grace"]
     )
-    marking.mark(Turnstile(), [message], for_page=True)
+    marking.fitting(Turnstile(), [message], html=True, for_page=True)
     monkeypatch.setattr(mentions, "_Marking", None)  # not again
     for reader, own in (("u1", ""), ("u2", " own")):
         shown = mentions.in_html(str(message.marked.html), ["u2"], ["grace"], reader)

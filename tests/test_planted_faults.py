@@ -149,8 +149,8 @@ FAULTS = [
             UNGUARDED,
             Change(
                 "chatapp/room.py",
-                "from collections.abc import Callable, Sequence\n",
-                "import itertools\nfrom collections.abc import Callable, Sequence\n\nPUSHES = itertools.count(1)\n",
+                "from collections.abc import Callable, Mapping, Sequence\n",
+                "import itertools\nfrom collections.abc import Callable, Mapping, Sequence\n\nPUSHES = itertools.count(1)\n",
             ),
         ),
         ("lost",),
@@ -269,7 +269,7 @@ FAULTS = [
         (
             Change(
                 "chatapp/room.py",
-                '                reader.dismiss("withdrawn")\n',
+                "                reader.dismiss(withdrawn(reader.identity, rights, removed))\n",
                 "                pass\n",
             ),
         ),
@@ -278,7 +278,7 @@ FAULTS = [
     Planted(
         "rights read only when a room is loaded",
         "members leave",
-        (Change("chatapp/live_rooms.py", "        room.restrict(found.rights)\n", ""),),
+        (Change("chatapp/live_rooms.py", "        room.restrict(found.rights, state.removals)\n", ""),),
         ("read while out of the room",),
     ),
     Planted(
@@ -288,8 +288,8 @@ FAULTS = [
             UNTOLD,
             Change(
                 "chatapp/live_rooms.py",
-                "        room.restrict(found.rights)\n        room.deliver(found.messages)\n",
-                "        room.deliver(found.messages)\n        room.restrict(found.rights)\n",
+                "        room.restrict(found.rights, state.removals)\n        room.deliver(found.messages)\n",
+                "        room.deliver(found.messages)\n        room.restrict(found.rights, state.removals)\n",
             ),
         ),
         ("read while out of the room",),

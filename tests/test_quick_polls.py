@@ -54,9 +54,12 @@ class Poller:
         self.cursor = batch["cursor"]
         return [message["body"] for message in batch["messages"]]
 
-    def catch_up(self) -> None:
-        self.ask()
-        self.told()
+    def catch_up(self, last: str) -> None:
+        """Poll until somebody has said `last`."""
+        said: list[str] = []
+        while last not in said:
+            self.ask()
+            said = self.told()
 
     def warm_up(self, count: int = 3) -> None:
         """Poll until the next one takes the short way."""
@@ -191,7 +194,7 @@ def test_somebody_else_on_the_same_connection_is_somebody_else(
     owner.http.patch(f"/api/rooms/{den}", json={"kind": "private"}).raise_for_status()
     owner.say(den, "secret")
     with Poller(owner, den) as theirs:
-        theirs.catch_up()
+        theirs.catch_up("secret")
         theirs.warm_up()
         before = quick(server)
         theirs.raw.send(theirs.head(0, Cookie=ada.cookie))  # as a proxy does that serves many
@@ -272,7 +275,7 @@ def test_who_may_not_read_any_more_is_refused_while_waiting_and_at_the_next_poll
     boss.http.put(f"/api/rooms/{den}/members/{joan.id}", json={"role": "member"}).raise_for_status()
     boss.say(den, "welcome")
     with Poller(joan, den) as polls:
-        polls.catch_up()
+        polls.catch_up("welcome")
         polls.warm_up()
         polls.ask()
         eventually(lambda: waiting(server) == 1)
@@ -287,12 +290,28 @@ def test_who_may_not_read_any_more_is_refused_while_waiting_and_at_the_next_poll
     joan.close()
 
 
+def test_who_was_sent_out_while_waiting_is_told_so_once(server: Server, ada: Person, board: int) -> None:
+    mallory = Person(server, "mallory")
+    ada.say(board, "hello")
+    with Poller(mallory, board) as polls:
+        polls.catch_up("hello")
+        polls.warm_up()
+        polls.ask()
+        eventually(lambda: waiting(server) == 1)
+        assert server.console("room", "kick", board, "mallory").status == 0
+        assert polls.raw.answer().code == "forbidden"
+        polls.ask()
+        assert any(body.startswith("removed mallory") for body in polls.told())
+    mallory.close()
+
+
 def test_keys_that_are_forgotten_make_a_cookie_nobodys_at_the_next_poll(server: Server) -> None:
     owner = member(server, "owner")
     den = owner.make_room("den")
     owner.http.patch(f"/api/rooms/{den}", json={"kind": "private"}).raise_for_status()
+    owner.say(den, "welcome")
     with Poller(owner, den) as polls:
-        polls.catch_up()
+        polls.catch_up("welcome")
         polls.warm_up()
         assert server.console("keys", "rotate", "--forget", answer="y\n").status == 0
         polls.ask()

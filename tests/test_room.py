@@ -29,7 +29,7 @@ from msgspec import UNSET, structs
 
 from chatapp.config import Config
 from chatapp.encodings import EVENT_STREAM, MARKED_WEBSOCKET, WEBSOCKET, Encoding
-from chatapp.errors import NotKept
+from chatapp.errors import ChatError, NotKept
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
 from chatapp.message import AMENDING, Author, Message, format_time
@@ -368,8 +368,8 @@ class Follower:
         )
         self.subscriber.start(after)
 
-    def _dismiss(self, subscriber: Subscriber, code: str) -> None:
-        self.dismissed = code
+    def _dismiss(self, subscriber: Subscriber, error: ChatError, sent_out: bool) -> None:
+        self.dismissed = str(error)
 
     def _reset(self, subscriber: Subscriber) -> None:
         self.resets += 1

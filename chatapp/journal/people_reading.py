@@ -16,7 +16,7 @@ from chatapp.message import Author, format_time
 from chatapp.names import key
 from chatapp.permissions import Identity
 
-SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, ADDRESSES, SPENT, TOKENS = (
+SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, ERASING, RESETS, ADDRESSES, SPENT, TOKENS = (
     cast(Table, kind.__table__)
     for kind in (
         account_rows.Server,
@@ -25,6 +25,7 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, RESETS, ADDRESSES, SPE
         account_rows.Session,
         account_rows.Invitation,
         account_rows.Erasure,
+        account_rows.Erasing,
         account_rows.ResetLink,
         account_rows.AddressLink,
         account_rows.Spent,

@@ -240,8 +240,9 @@ class ResetFactor(PeopleRequest, frozen=True):
 
 
 class Erase(PeopleRequest, frozen=True):
-    """Take a person out of the database. `alias`: the author id that what they said gets.
+    """Have a person be nobody here any more, and only in the logs: EraseOnward takes them out of these.
 
+    `alias`: the author id that what they said gets.
     `keep_messages`: what they said stays, as somebody's without a name; else it goes.
     """
 

@@ -1,13 +1,15 @@
 """What the database has of one person: all of it in one answer, and taken out of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, cast, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, delete, exists, insert, select, tuple_, update
 
 from chatapp.journal import people_reading, sentences, token_statements
 from chatapp.journal.people_reading import (
     ADDRESSES,
     ERASED,
+    ERASING,
     ERASURES,
     INVITATIONS,
     PASSKEYS,
@@ -33,10 +35,12 @@ from chatapp.journal.reading import (
     of_one_deed,
     report_settled_about,
 )
+from chatapp.journal.requests import EraseOnward
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import format_time
 
 NAME = "removed person"
+STRETCH = 500  # messages out of which somebody is taken in one transaction, for which all others wait
 # Of an account: what says nothing about the person, or is a secret that they know and nobody else is to.
 SECRETS = {
     "id",
@@ -170,45 +174,36 @@ def _named(row: dict[str, Any], names: dict[int, str]) -> dict[str, Any]:
 
 
 def rooms_of(connection: Connection, person: str) -> set[int]:
-    """The rooms that have somebody in their logs or rows."""
-    columns = MESSAGES.c
-    own = select(columns.room_id).where(columns.author_id == person).distinct()
-    told = select(columns.room_id).where(_perhaps_of_them(person) | _has(columns.called, person)).distinct()
+    """The rooms whose rows, but for the log, have somebody."""
     member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
     kept_out = select(SANCTIONS.c.room_id).where(
         SANCTIONS.c.person_id == person, SANCTIONS.c.room_id.is_not(None)
     )
     removed = select(ROOMS.c.id).where(_has(ROOMS.c.removals, person))
-    return {
-        room for query in (own, told, member, kept_out, removed) for room in connection.scalars(query).all()
-    }
+    return {room for query in (member, kept_out, removed) for room in connection.scalars(query).all()}
 
 
 def erase(connection: Connection, request: Erase, at: int) -> None:
-    """Take somebody out of the database; what they said stays under another name, or goes.
-
-    Rows of a log are never removed: its numbers have no gap. The logs in which they were get new epochs, so
-    that every reader starts over with them as they are now.
+    """Take somebody out of all but the logs, so that nothing of theirs comes in any more; and note that they
+    are to be taken out of these: `next_named` and `erase_onward`.
     """
     person, alias = request.person, request.alias
     sanctions = sanctions_on(connection, person)
-    rooms = rooms_of(connection, person)
-    for room in rooms:
-        change_room(connection, room, {"epoch": new_epoch()})
-    _take_out_of_logs(connection, request, sanctions, at)
+    begun = {"person_id": person, "alias": alias, "keep_messages": request.keep_messages}
+    connection.execute(insert(ERASING).values(begun | {"room_id": 0, "seq": 0, "at": at}))
+    _take_out_of_deleted_texts(connection, request)
     _take_out_of_files(connection, request)
-    _take_out_of_audit(connection, request, sanctions)
+    _take_out_of_audit(connection, person, alias, sanctions)
     _bury_account(connection, request, at)
     token_statements.revoke_hooks_of(connection, person, request.by, at)
     conversations = _conversations(connection, person)
     for table in (MEMBERS, MENTIONS, READS, GUESTS):
         connection.execute(delete(table).where(table.c.person_id == person))
-    _take_out_of_rooms(connection, request, rooms, conversations)
+    _take_out_of_rooms(connection, request, conversations)
     for sanction in sanctions:
         connection.execute(
             update(SANCTIONS).where(SANCTIONS.c.id == sanction.id).values(_nobodys(sanction, alias, at))
         )
-    connection.execute(delete(REPORTS).where(REPORTS.c.author_id == person))
     made = update(REPORTS).where(REPORTS.c.by_id == person)
     connection.execute(made.values(by_id=alias, by_name=NAME, why=""))
     for table in (SANCTIONS, HOOKS, INVITATIONS):
@@ -252,9 +247,7 @@ def _conversations(connection: Connection, person: str) -> list[int]:
     return list(connection.scalars(query))
 
 
-def _take_out_of_rooms(
-    connection: Connection, request: Erase, rooms: set[int], conversations: list[int]
-) -> None:
+def _take_out_of_rooms(connection: Connection, request: Erase, conversations: list[int]) -> None:
     """`conversations`: the direct rooms in which they were; those are named after their people."""
     for room in conversations:
         party = connection.scalar(select(ROOMS.c.party).where(ROOMS.c.id == room)) or ""
@@ -262,7 +255,7 @@ def _take_out_of_rooms(
         names = connection.scalars(select(MEMBERS.c.name).where(MEMBERS.c.room_id == room)).all()
         name = ", ".join(sorted([*names, NAME]))
         change_room(connection, room, {"name": name, "party": " ".join(sorted(ids))})
-    query = select(ROOMS.c.id, ROOMS.c.removals).where(ROOMS.c.id.in_(sorted(rooms)))
+    query = select(ROOMS.c.id, ROOMS.c.removals).where(_has(ROOMS.c.removals, request.person))
     for room, removals in connection.execute(query).all():
         if request.person in removals:
             left = {person: seq for person, seq in removals.items() if person != request.person}
@@ -277,21 +270,25 @@ def _take_out_of_files(connection: Connection, request: Erase) -> None:
     connection.execute(update(FILES).where(theirs).values(person_id=request.alias))
 
 
-def _take_out_of_audit(connection: Connection, request: Erase, sanctions: list[Row[Any]]) -> None:
+def _take_out_of_audit(
+    connection: Connection, person: str, alias: str, sanctions: Sequence[Row[Any]] = ()
+) -> None:
+    """And of what was brought before moderators."""
+    connection.execute(delete(REPORTS).where(REPORTS.c.author_id == person))
     columns = AUDIT.c
-    mine = update(AUDIT).where(columns.who_id == request.person)
-    connection.execute(mine.values(who_id=request.alias, who_name=NAME))
+    mine = update(AUDIT).where(columns.who_id == person)
+    connection.execute(mine.values(who_id=alias, who_name=NAME))
     # A ban of a browser or a network that was taken back is noted as one of that.
     names = {sanction.name for sanction in sanctions}
     places = {place for each in sanctions for place in (each.device, each.network) if place is not None}
-    query = select(*columns).where(columns.whom.in_([request.person, *sorted(places)]))
+    query = select(*columns).where(columns.whom.in_([person, *sorted(places)]))
     for entry in connection.execute(query).all():
-        if entry.whom == request.person:
+        if entry.whom == person:
             about_them = not sentences.about_nobody(entry.what)
         else:
             about_them = sentences.name_in(entry.what) in names
         if about_them:
-            left = {"whom": request.alias, "what": sentences.without_name(entry.what, NAME), "why": ""}
+            left = {"whom": alias, "what": sentences.without_name(entry.what, NAME), "why": ""}
             connection.execute(update(AUDIT).where(columns.id == entry.id).values(left))
 
 
@@ -324,46 +321,101 @@ def _bury_account(connection: Connection, request: Erase, at: int) -> None:
     connection.execute(update(USERS).where(USERS.c.id == user).values(blank | left))
 
 
-def _take_out_of_logs(connection: Connection, request: Erase, sanctions: list[Row[Any]], at: int) -> None:
-    columns, mine = MESSAGES.c, MESSAGES.c.author_id == request.person
+def _take_out_of_deleted_texts(connection: Connection, request: Erase) -> None:
+    """From here on none comes to it that calls them (statements.keep_deleted)."""
+    columns = DELETED_TEXTS.c
     connection.execute(delete(DELETED_TEXTS).where(_said_by(request.person)))
-    by = update(DELETED_TEXTS).where(DELETED_TEXTS.c.by_id == request.person)
+    by = update(DELETED_TEXTS).where(columns.by_id == request.person)
     connection.execute(by.values(by_id=request.alias))
-    if not request.keep_messages:
+    calling = select(columns.room_id, columns.seq, columns.called).where(_has(columns.called, request.person))
+    for row in connection.execute(calling).all():
+        place = update(DELETED_TEXTS).where(columns.room_id == row.room_id, columns.seq == row.seq)
+        connection.execute(place.values(called=_without(row.called, request.person)))
+
+
+def being_erased(connection: Connection, before: int) -> list[str]:
+    """Who is still to be taken out of logs, with whom nobody has gone on since `before` (microseconds)."""
+    return list(connection.scalars(select(ERASING.c.person_id).where(ERASING.c.at < before)))
+
+
+def next_named(connection: Connection, person: str) -> EraseOnward | None:
+    """What is to be done next to take somebody out of the logs; None: nothing. Asks for no lock, for it may
+    read all logs: nothing that names them is kept any more.
+    """
+    begun = connection.execute(select(*ERASING.c).where(ERASING.c.person_id == person)).first()
+    if begun is None:
+        return None
+    columns = MESSAGES.c
+    named = (columns.author_id == person) | _perhaps_of_them(person) | _has(columns.called, person)
+    lifted = _lifted({sanction.room_id for sanction in sanctions_on(connection, begun.alias)})
+    if not begun.keep_messages:
+        named |= _brings_back(person, begun.alias)
+    place = (columns.room_id, columns.seq)
+    behind = tuple_(*place) > tuple_(begun.room_id, begun.seq)
+    query = select(*place).where(behind, named | lifted).order_by(*place).limit(STRETCH)
+    found = connection.execute(query).all()
+    room = found[0].room_id if found else 0
+    return EraseOnward(person, room, tuple(row.seq for row in found if row.room_id == room))
+
+
+def erase_onward(connection: Connection, request: EraseOnward, at: int) -> int | None:
+    """Do that. Returns the room that is done with by it: its log has a new epoch, so that every reader starts
+    over with it as it is now. Doing it twice is doing it once.
+
+    Rows of a log are never removed: its numbers have no gap.
+    """
+    here = ERASING.c.person_id == request.person
+    begun = connection.execute(select(*ERASING.c).where(here)).first()
+    if begun is None or (request.seqs and (request.room, request.seqs[-1]) <= (begun.room_id, begun.seq)):
+        return None  # another process was faster
+    left = begun.room_id if begun.room_id and begun.room_id != request.room else None
+    if left is not None:
+        change_room(connection, left, {"epoch": new_epoch()})
+    if request.seqs:
+        _take_out_of_log(connection, begun, request, at)
+        reached = {"room_id": request.room, "seq": request.seqs[-1], "at": at}
+        connection.execute(update(ERASING).where(here).values(reached))
+    else:
+        _take_out_of_audit(
+            connection, begun.person_id, begun.alias
+        )  # what others did to their messages since
+        connection.execute(delete(ERASING).where(here))
+    return left
+
+
+def _take_out_of_log(connection: Connection, begun: Row[Any], request: EraseOnward, at: int) -> None:
+    columns, person, alias = MESSAGES.c, begun.person_id, begun.alias
+    here = (columns.room_id == request.room) & columns.seq.in_(request.seqs)
+    mine = here & (columns.author_id == person)
+    own = connection.scalars(select(columns.seq).where(mine)).all()
+    for table in (DELETED_TEXTS,) if begun.keep_messages else (DELETED_TEXTS, MENTIONS):
+        connection.execute(delete(table).where(table.c.room_id == request.room, table.c.seq.in_(own)))
+    if not begun.keep_messages:
         texts = update(MESSAGES).where(mine, columns.kind == "text")
         connection.execute(texts.values(body="", deleted_at=at, called=None, files=None))
         edits = update(MESSAGES).where(mine, columns.kind == "edit")
         connection.execute(edits.values(body="", called=None))
-        again = update(MESSAGES).where(_brings_back(request.person))
+        again = update(MESSAGES).where(here, _brings_back(person, alias))
         connection.execute(again.values(body="", called=None, files=None))
-        called = (columns.room_id == MENTIONS.c.room_id) & (columns.seq == MENTIONS.c.seq)
-        connection.execute(delete(MENTIONS).where(exists().where(called, mine)))
         reactions = update(MESSAGES).where(mine, columns.kind == "reaction")
         connection.execute(reactions.values(remove=True))  # who takes all back has none
-    imposed = {(sanction.room_id, sanction.id) for sanction in sanctions}
-    lifted = columns.room_id.in_(sorted({room for room, _ in imposed if room is not None})) & (
-        (columns.kind == "notice") & cast(columns.detail, Text).contains('"lifted"')
-    )
-    for notice in connection.execute(select(*columns).where(_perhaps_of_them(request.person) | lifted)).all():
-        detail = _nobody_in(notice.detail, request)
-        if detail == notice.detail and (notice.room_id, detail.get("lifted")) not in imposed:
-            continue
-        place = update(MESSAGES).where(columns.room_id == notice.room_id, columns.seq == notice.seq)
-        connection.execute(place.values(body=sentences.without_name(notice.body, NAME), detail=detail))
-    calling = select(columns.room_id, columns.seq, columns.called).where(_has(columns.called, request.person))
-    for row in connection.execute(calling).all():
-        left = {words: person for words, person in row.called.items() if person != request.person}
+    imposed = {(sanction.room_id, sanction.id) for sanction in sanctions_on(connection, alias)}
+    for row in connection.execute(select(*columns).where(here)).all():
         place = update(MESSAGES).where(columns.room_id == row.room_id, columns.seq == row.seq)
-        connection.execute(place.values(called=left or None))
-    deleted = DELETED_TEXTS.c
-    calling = select(deleted.room_id, deleted.seq, deleted.called).where(_has(deleted.called, request.person))
-    for row in connection.execute(calling).all():
-        left = {words: person for words, person in row.called.items() if person != request.person}
-        place = update(DELETED_TEXTS).where(deleted.room_id == row.room_id, deleted.seq == row.seq)
-        connection.execute(place.values(called=left or None))
+        if row.kind == "notice" and row.detail is not None:
+            detail = _nobody_in(row.detail, person, alias)
+            if detail != row.detail or (row.room_id, detail.get("lifted")) in imposed:
+                body = sentences.without_name(row.body, NAME)
+                connection.execute(place.values(body=body, detail=detail))
+        if row.called and person in row.called.values():
+            connection.execute(place.values(called=_without(row.called, person)))
     # Without the client_id: it is unique for each author, and they become others.
-    names = {"author_id": request.alias, "author_name": NAME, "guest": False, "client_id": None}
+    names = {"author_id": alias, "author_name": NAME, "guest": False, "client_id": None}
     connection.execute(update(MESSAGES).where(mine).values(names))
+
+
+def _without(called: dict[str, str], person: str) -> dict[str, str] | None:
+    return {words: each for words, each in called.items() if each != person} or None
 
 
 def _said_by(person: str) -> Any:
@@ -374,11 +426,11 @@ def _said_by(person: str) -> Any:
     )
 
 
-def _brings_back(person: str) -> Any:
-    """What says a text of somebody's again, whoever brought it back."""
+def _brings_back(*author: str) -> Any:
+    """What says a text of somebody's again, whoever brought it back. `author`: the ids that they have."""
     text = MESSAGES.alias()
     return (MESSAGES.c.kind == "restore") & exists().where(
-        text.c.room_id == MESSAGES.c.room_id, text.c.seq == MESSAGES.c.of, text.c.author_id == person
+        text.c.room_id == MESSAGES.c.room_id, text.c.seq == MESSAGES.c.of, text.c.author_id.in_(author)
     )
 
 
@@ -392,16 +444,24 @@ def _perhaps_of_them(person: str) -> Any:
     return (MESSAGES.c.kind == "notice") & _has(MESSAGES.c.detail, person)
 
 
-def _nobody_in(detail: dict[str, Any], request: Erase) -> dict[str, Any]:
+def _lifted(rooms: set[int | None]) -> Any:
+    """Notices of what was taken back in `rooms`, which say by a number of whom."""
+    columns = MESSAGES.c
+    own = sorted(room for room in rooms if room is not None)
+    return (
+        columns.room_id.in_(own)
+        & (columns.kind == "notice")
+        & cast(columns.detail, Text).contains('"lifted"')
+    )
+
+
+def _nobody_in(detail: dict[str, Any], person: str, alias: str) -> dict[str, Any]:
     """The detail of a notice with the alias for the person whom it is about, if it is about them."""
     whom = ("removed", "banned", "timeout")
-    left = {
-        key: request.alias if key in whom and value == request.person else value
-        for key, value in detail.items()
-    }
+    left = {key: alias if key in whom and value == person else value for key, value in detail.items()}
     member = detail.get("member")
-    if isinstance(member, dict) and member.get("id") == request.person:
-        left["member"] = {**member, "id": request.alias, "name": NAME}
+    if isinstance(member, dict) and member.get("id") == person:
+        left["member"] = {**member, "id": alias, "name": NAME}
     return left
 
 

@@ -423,6 +423,16 @@ class ForgetContents(Struct, frozen=True):
     digests: tuple[str, ...]
 
 
+class EraseOnward(Struct, frozen=True):
+    """Take the person, who is being erased, out of the messages `seqs` of a room: the next that name them.
+    None of them: there are no more, and it is done.
+    """
+
+    person: str
+    room: int = 0
+    seqs: tuple[int, ...] = ()
+
+
 class PeopleRequest(Struct, frozen=True, kw_only=True):
     """What is about people rather than rooms: see people_requests.py.
 
@@ -451,6 +461,7 @@ Request = (
     | KeepFile
     | CollectFiles
     | ForgetContents
+    | EraseOnward
     | PeopleRequest
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
+from chatapp.journal.people_reading import erased
 from chatapp.journal.reading import (
     AUDIT,
     DELETED_TEXTS,
@@ -139,7 +140,9 @@ def mentions(message: Message, author: str) -> list[dict[str, Any]]:
 
 def keep_deleted(connection: Connection, text: Row[Any], by: str, until: int) -> None:
     """Keep what `text` says, which `by` is about to delete, so that it can be brought back."""
-    row = {"room_id": text.room_id, "seq": text.seq, "body": text.body, "called": text.called}
+    # Whoever is being erased has been taken out of these texts, and not yet of all logs.
+    called = {words: who for words, who in (text.called or {}).items() if not erased(connection, who)}
+    row = {"room_id": text.room_id, "seq": text.seq, "body": text.body, "called": called or None}
     row |= {"by_id": by, "until": until}
     connection.execute(insert(DELETED_TEXTS).values(row))
 

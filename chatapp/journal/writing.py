@@ -38,6 +38,7 @@ from chatapp.journal.requests import (
     Commit,
     Deeds,
     DropRoom,
+    EraseOnward,
     ForgetContents,
     ForgetDeleted,
     Impose,
@@ -126,7 +127,9 @@ class _Transaction:
         self._people_moved = False
 
     def run(self, requests: Sequence[Request]) -> tuple[list[Answer], list[Commit | PeopleMoved]]:
-        of_no_room = (MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, PeopleRequest)
+        of_no_room = (
+            *(MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, EraseOnward, PeopleRequest),
+        )
         self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
         self._find_known([request for request in requests if isinstance(request, Post)])
         answers = [self._answer(request) for request in requests]
@@ -200,6 +203,8 @@ class _Transaction:
                     return file_statements.forget_contents(self._connection, request.digests)
                 case Erase():
                     return self._erase(request)
+                case EraseOnward():
+                    return self._erase_onward(request)
                 case SignUp():
                     return self._sign_up(request)
                 case PeopleRequest():
@@ -289,7 +294,7 @@ class _Transaction:
         return self._people
 
     def _erase(self, request: Erase) -> int:
-        """Returns in how many rooms the person was."""
+        """Returns in how many rooms the person had a part, or was kept out."""
         self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
@@ -297,13 +302,23 @@ class _Transaction:
         people_statements.check_erasable(self._connection, request)
         personal_data.erase(self._connection, request, now())
         statements.note(self._connection, request.by, Act("erased an account"), None, now())
-        self._known = {key: kept for key, kept in self._known.items() if key[0] not in rooms}
         for room in rooms:
             self._rooms[room].rights += 1
             self._rooms[room].changed = True
         self._people = people_statements.move(self._connection)
         self._people_moved = True
         return len(rooms)
+
+    def _erase_onward(self, request: EraseOnward) -> int:
+        """Returns how many messages were dealt with."""
+        self._flush()
+        done = personal_data.erase_onward(self._connection, request, now())
+        self._known = {key: kept for key, kept in self._known.items() if key[0] != request.room}
+        if done is not None:
+            self._lock({done} - self._rooms.keys())
+        if done in self._rooms:  # it may have been deleted meanwhile
+            self._rooms[done].changed = True
+        return len(request.seqs)
 
     def _check_nobody_erased(self, people: Iterable[str]) -> None:
         """A deed about somebody that comes behind their erasure would put them back."""

@@ -190,7 +190,7 @@ def room_page(
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
     messages, newer = _page(room)
-    marking.mark(hub.turnstile, messages, for_page=True)
+    messages = marking.fitting(hub.turnstile, messages, html=True, newest=True, for_page=True)
     own = about(hub, identity, room)
     rooms, unread_from = listing.beside(hub, identity, room.id)
     here = next((by_name(each.people) for each in rooms if each.state.id == room.id), [])

@@ -3,9 +3,9 @@
 Who polls sends one request after the other on one connection, the same to the byte but for the cursor. The
 first two are served as any request. If their answer can be given again (`offer`), `Again` reads the next
 head itself: with the same bytes around another cursor it is answered by the same rules, with the same
-headers. Whatever is not exactly that goes back to gunicorn unread: another request, one that is to be
-refused, a server that goes, keys that have changed, and, each REVIEWED_SECONDS, any. So nothing is decided
-here but who may still read, by what every poll that waited is asked (`waiting.check_still`).
+headers. Whatever is not exactly that goes back to gunicorn unread: another request, one that was refused
+(`tell_refusal`), a server that goes, keys that have changed, and, each REVIEWED_SECONDS, any. So nothing is
+decided here but who may still read, by what every poll that waited is asked (`waiting.check_still`).
 
 Of gunicorn this wants `unreader` of its request and `headers` of its response. Where they are missing, or
 requests are logged or counted by gunicorn, it does nothing. `CHATAPP_QUICK_POLLS=no` switches it off.
@@ -29,7 +29,8 @@ from chatapp.transports.waiting import ClientGone
 
 HEAD_LIMIT = 8192  # bytes of a head that comes in one piece
 REVIEWED_SECONDS = 30
-OFFER, HEAD = "chatapp_offer", "chatapp_head"  # set on gunicorn's request, and on its reader of a connection
+# Set on gunicorn's request, and on its reader of a connection.
+OFFER, HEAD, REFUSAL = "chatapp_offer", "chatapp_head", "chatapp_refusal"
 
 
 class Offer(Struct):
@@ -43,6 +44,16 @@ class Offer(Struct):
     response: Any
     keys: Keys
     signed_by: tuple[str, ...]
+
+
+def tell_refusal() -> None:
+    """Raises what the request that is being handled was refused with here: that may have been true once, as
+    that somebody was sent out while they waited.
+    """
+    gunicorn_request = getattr(request.environ.get("chatapp.gunicorn_response"), "req", None)
+    refusal: ChatError | None = getattr(getattr(gunicorn_request, "unreader", None), REFUSAL, None)
+    if refusal is not None:
+        raise refusal
 
 
 def offer(parameter: str, cursor: re.Pattern[bytes], answer: Callable[[str], bytes]) -> None:
@@ -80,6 +91,8 @@ class Again:
         """
         found: Offer | None = getattr(gunicorn_request, OFFER, None)
         unreader = getattr(gunicorn_request, "unreader", None)
+        if unreader is not None:
+            setattr(unreader, REFUSAL, None)  # it was told
         if not self._on or found is None or unreader is None or _holds(unreader):
             return
         if not _is_plain(found.response):
@@ -91,7 +104,10 @@ class Again:
             cursor = around and _between(head, around, found.cursor)
             body = None
             if cursor and time.monotonic() < review:
-                body = self._answer(found, cursor)
+                try:
+                    body = self._answer(found, cursor)
+                except ChatError as refusal:
+                    setattr(unreader, REFUSAL, refusal)  # is told as any other
             if body is None or self._hub.draining.is_set():
                 unreader.unread(head)
                 setattr(unreader, HEAD, head if _is_one(head) else b"")
@@ -116,8 +132,6 @@ class Again:
             return found.answer(cursor.decode())
         except ClientGone:
             raise StopIteration from None
-        except ChatError:
-            return None  # is found again, and told
 
 
 def _is_plain(response: Any) -> bool:

@@ -13,6 +13,7 @@ from chatapp.encodings import EVENT_STREAM, MARKED_EVENT_STREAM
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
+from chatapp.localized import language_of_program
 from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.transports import json_api
@@ -41,9 +42,11 @@ def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
     encoding = MARKED_EVENT_STREAM if json_api.wants_html() else EVENT_STREAM
     start, reset = cursor.begin(hub, room, *_cursor())
     sock = duplicate()
-    connection = Connection(hub, sock, identity, encoding, answers=False)  # a browser says nothing here
+    # A browser says nothing here, and cannot be told later in which language to say why it ends.
+    connection = Connection(hub, sock, identity, encoding, answers=False, language=language_of_program())
     try:
         connection.admit()
+        check(connection.identity, "read", room.rights)  # behind the head there is no other answer
         connection.outlet.send(_head())
         # A reset brings its own id: a browser that was cut off before it came would never be told of it.
         place = b"" if reset else b"id: %s\n" % _id(room, start)

@@ -17,7 +17,7 @@ from chatapp.permissions import Identity, check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
-from chatapp.transports.again import offer
+from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
 
@@ -40,6 +40,7 @@ class _Asked(Struct, frozen=True):
 @bp.get("/api/rooms/<room_id:room_id>/messages")
 def read(room_id: int) -> Response:
     """What follows a cursor, at once or after a wait; or the page of history before a number."""
+    tell_refusal()
     with access.entered(get_hub(), get_identity(), room_id) as room:
         return json_api.raw(_batch(room))
 
@@ -105,9 +106,8 @@ def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     epoch = room.epoch
-    if html:
-        marking.mark(get_hub().turnstile, messages)
-        check(get_identity(), "read", room.rights)
+    messages = marking.fitting(get_hub().turnstile, messages, html=html, newest=True)
+    check(get_identity(), "read", room.rights)
     end = messages[-1].seq if messages else room.last
     return json_api.batch(messages, end, epoch, _names(messages), html=html)
 

@@ -34,11 +34,11 @@ def poll(
     limit: int | None,
     html: bool = False,
 ) -> Batch:
-    """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later.
-    `html`: whether the HTML of it will be asked for.
+    """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later, as
+    much as one answer has room for. `html`: whether the HTML of it will be asked for.
 
-    Raises NoSuchRoom when the room is deleted or `identity` may not know of it any more, Forbidden when it is
-    removed from it meanwhile, and ClientGone when the client does not wait for the answer. Switches.
+    Raises NoSuchRoom when the room is deleted, Forbidden when `identity` may not read it any more, what else
+    ends a pushed reader while it waits, and ClientGone when the client does not. Switches.
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
@@ -50,13 +50,12 @@ def poll(
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
     if wait and not messages and not reset:
-        wait_for_news(hub, room, arrival, wait, sock)
+        wait_for_news(hub, room, identity, arrival, wait, sock)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
-    if html:
-        marking.mark(hub.turnstile, messages)
-    if room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
-        start, reset = room.newest, True
-        messages = room.after(start, NEWEST)
+    messages = marking.fitting(hub.turnstile, messages, html=html)
+    while room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
+        log, start, reset = room.epoch, room.newest, True
+        messages = marking.fitting(hub.turnstile, room.after(start, NEWEST), html=html)
     check_still(hub, room, identity, since)
     return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

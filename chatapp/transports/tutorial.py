@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from flask_sock import Sock
 from gevent import socket
 
-from chatapp import access, auth, headers, posting
+from chatapp import access, auth, headers, languages, posting
 from chatapp.connection import Connection
 from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError
@@ -19,11 +19,12 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.limiter import FrameBudget
+from chatapp.localized import language_of_program
 from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.room import Room
-from chatapp.transports.again import offer
+from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
@@ -44,6 +45,7 @@ sock = Sock()
 @bp.get("/chats/<room_id:room_id>/http")
 def poll(room_id: int) -> Response:
     """The first text published after `lastupdate`, at once or as soon as there is one; else 204."""
+    tell_refusal()
     callback = _callback(request.args.get("callback"))
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
@@ -89,11 +91,12 @@ def guard() -> None:
 def plain_socket(server: WebSocketServer, room_id: int) -> None:
     """Lines in, lines out: each text frame is a message, each message of the room a frame of its body."""
     hub, identity = get_hub(), get_identity()
-    server.go_on(lambda: _converse(hub, server, identity, room_id))
+    language = language_of_program()
+    server.go_on(lambda: _converse(hub, server, identity, room_id, language))
 
 
-def _converse(hub: Hub, server: WebSocketServer, identity: Identity, room_id: int) -> None:
-    connection = Connection(hub, server.socket, identity, PLAIN)
+def _converse(hub: Hub, server: WebSocketServer, identity: Identity, room_id: int, language: str) -> None:
+    connection = Connection(hub, server.socket, identity, PLAIN, language=language)
     try:
         try:
             connection.admit()
@@ -118,7 +121,8 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         with budget:
             posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
-        connection.outlet.send(text_frame(f"! {refusal}".encode()))
+        said = languages.refusal(connection.language, refusal)
+        connection.outlet.send(text_frame(f"! {said}".encode()))
 
 
 def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> bytes:
@@ -139,7 +143,7 @@ def _next_text(hub: Hub, room: Room, since: float, identity: Identity, sock: soc
             message = access.read(hub, identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        if not wait_for_news(hub, room, arrival, left, sock):
+        if not wait_for_news(hub, room, identity, arrival, left, sock):
             return None
         hub.room(room.id)  # it may have been deleted meanwhile
         check_still(hub, room, identity, start)

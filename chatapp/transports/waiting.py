@@ -1,4 +1,6 @@
-"""Waiting for news of a room without going deaf: a client that leaves ends its wait at once."""
+"""Waiting for news of a room without going deaf: a client that leaves ends its wait at once, and so does
+whatever ends a pushed reader, with the same words.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +9,9 @@ from socket import MSG_PEEK
 import gevent
 from gevent import socket
 
-from chatapp.errors import Forbidden
+from chatapp.errors import ChatError
 from chatapp.hub import Hub
-from chatapp.permissions import Identity, check
+from chatapp.permissions import Identity, may, withdrawn
 from chatapp.room import Room
 from chatapp.sockets import raw
 
@@ -20,10 +22,35 @@ class ClientGone(BaseException):
     """The client hung up while its request waited. Not an Exception: nobody may answer it."""
 
 
+class Waiting:
+    """A request that waits, as those see it who end people's connections (people.py, hub.py)."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.over = False
+        self._greenlet = gevent.getcurrent()
+
+    def identified(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def dismiss(self, error: ChatError) -> None:
+        gevent.get_hub().loop.run_callback(self._throw, error)  # to throw it right here would switch
+
+    def _throw(self, error: ChatError) -> None:
+        if not self.over:
+            self._greenlet.throw(error)
+
+
 def wait_for_news(
-    hub: Hub, room: Room, arrival: gevent.event.Event, seconds: float, sock: socket.socket
+    hub: Hub,
+    room: Room,
+    identity: Identity,
+    arrival: gevent.event.Event,
+    seconds: float,
+    sock: socket.socket,
 ) -> bool:
-    """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone.
+    """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone, and what ends
+    the connections of `identity`: SignIn, Forbidden, Draining.
 
     `arrival` is the room's, taken before the caller looked for messages: that order loses no wake-up.
     """
@@ -31,7 +58,7 @@ def wait_for_news(
         return False
     room.waiting += 1
     try:
-        with _ears_open(sock):
+        with _ears_open(sock), _listed(hub, identity):
             rang = bool(arrival.wait(seconds))
     finally:
         room.waiting -= 1
@@ -40,13 +67,25 @@ def wait_for_news(
 
 
 def check_still(hub: Hub, room: Room, identity: Identity, since: int) -> None:
-    """Whether somebody who may have waited may still read. May switch. Raises NoSuchRoom, SignIn and
-    Forbidden, the last also where they were removed by a message after `since`.
+    """Whether somebody who may have waited may still read. May switch. Raises SignIn, Draining and Forbidden,
+    the last also where they were removed by a message after `since`.
     """
     identity = hub.people.still(identity)
-    if room.removed(identity.id, since):
-        raise Forbidden("You were removed from this room")
-    check(identity, "read", room.rights)
+    removed = room.removed(identity.id, since)
+    if removed or not may(identity, "read", room.rights):
+        raise withdrawn(identity, room.rights, removed)
+
+
+@contextmanager
+def _listed(hub: Hub, identity: Identity) -> Iterator[None]:
+    """Within the block this greenlet is among those who are ended with their person."""
+    waiting = Waiting(identity)
+    hub.waiting.add(waiting)
+    try:
+        yield
+    finally:
+        waiting.over = True
+        hub.waiting.discard(waiting)
 
 
 @contextmanager

@@ -65,10 +65,7 @@ class Session:
     def run(self) -> None:
         connection = self._connection
         try:
-            if self._hub.draining.is_set():
-                connection.close(1012)
-            else:
-                self._admit()
+            self._admit()
             converse(self._server, connection, self._budget, self._hear)
         finally:
             connection.end()
@@ -76,6 +73,7 @@ class Session:
 
     def _admit(self) -> None:
         try:
+            self._hub.check_open()
             self._connection.admit()
         except ChatError as refusal:
             self._connection.dismiss(refusal)

@@ -103,7 +103,7 @@ export class History {
       const messages = await this.#page({ before: first ?? this.#connection.cursor + 1 });
       // Begun anew meanwhile: what came does not join what is there.
       if (first !== this.#log.first) return;
-      this.#older.hidden = messages.length < PAGE;
+      this.#older.hidden = (messages[0]?.seq ?? 1) === 1; // a page may have fewer than were asked for
       rows += this.#log.addOlder(messages);
     }
   }
@@ -119,14 +119,15 @@ export class History {
   }
 
   async #loadNewest() {
-    const messages = await this.#page({});
+    const messages = await this.#page({ before: Number.MAX_SAFE_INTEGER });
     this.#log.begin(messages, messages.at(-1)?.seq ?? this.#connection.cursor);
     this.#arrive();
     this.reset();
   }
 
   async #loadAround(seq) {
-    const messages = await this.#page({ before: seq + PAGE / 2 });
+    let messages = await this.#page({ before: seq + PAGE / 2 });
+    if (messages[0]?.seq > seq) messages = await this.#page({ before: seq + 1 }); // what follows it took all the room
     if (!messages.some((message) => message.seq === seq && ["text", "notice"].includes(message.kind))) return;
     this.#log.begin(messages, messages.at(-1).seq);
     this.#arrive();

@@ -64,8 +64,8 @@ export class LongPollTransport {
       } catch (error) {
         if (this.#ended) return;
         if (error.name === "AbortError") continue;
-        const why = error instanceof Problem ? closedBy(error) : { code: CLOSED.LOST };
-        this.onclose?.(why);
+        if (error.code === "forbidden") await this.#lastWords();
+        this.onclose?.(error instanceof Problem ? closedBy(error) : { code: CLOSED.LOST });
         return;
       }
     }
@@ -78,6 +78,12 @@ export class LongPollTransport {
     this.#asked = null;
     if (this.#ended) return;
     this.#hear(batch);
+  }
+
+  /** Who was sent out of a room that they may come back to can read by whom: what a socket is told before its end. */
+  async #lastWords() {
+    const { messages } = await request(this.#path(0)).catch(() => ({ messages: [] }));
+    for (const message of messages) this.onmessage?.(message);
   }
 
   #path(wait) {

@@ -2,10 +2,12 @@
 
 import { Problem, request, roomPath } from "./api.js";
 import { closedBy, CLOSED } from "./closing.js";
+import { LANGUAGE } from "./i18n.js";
 import { LongPollTransport } from "./longpoll.js";
 import { write } from "./writes.js";
 
 const EVENTS = ["message", "reset", "presence", "typing", "read", "person", "here", "rooms"];
+const ENDINGS = ["close", "going"]; // for good, and to come back
 const CATCH_UP_LIMIT = 2_000; // ms in which the stream has to bring what the server is known to have
 
 export class SseTransport {
@@ -60,12 +62,12 @@ export class SseTransport {
     const joined = { type: "joined", room: this.#room, cursor: this.#cursor, epoch: this.#epoch };
     this.#source.onopen = () => this.onmessage?.(joined);
     this.#source.onerror = () => this.#lost();
-    this.#source.addEventListener("close", ({ data }) => this.#end(JSON.parse(data)));
+    for (const name of ENDINGS) this.#source.addEventListener(name, ({ data }) => this.#end(JSON.parse(data)));
     for (const name of EVENTS) this.#source.addEventListener(name, (event) => this.#hear(name, event));
   }
 
   #path() {
-    const query = new URLSearchParams({ html: 1 });
+    const query = new URLSearchParams({ html: 1, language: LANGUAGE });
     if (this.#cursor !== null) query.set("after", this.#cursor);
     if (this.#epoch !== null) query.set("epoch", this.#epoch);
     return roomPath(this.#room, `/stream?${query}`);

@@ -311,7 +311,7 @@ def test_what_came_back_while_one_was_away_says_what_it_said_last(
         ada = in_room("ada")
         ada.shows("one")
         ada.page.context.set_offline(True)
-        expect(ada.banner).to_be_visible()
+        expect(ada.state).to_have_text("Connecting")
         for change in ({"kind": "edit", "body": "two"}, {"kind": "delete"}, {"kind": "restore"}):
             grace.http.post(grace.messages(board), json={"of": said, **change}).raise_for_status()
         ada.page.context.set_offline(False)

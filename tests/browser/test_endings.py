@@ -1,0 +1,88 @@
+"""What stands in place of a conversation that one may read no more: the same over every transport."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenPage
+from tests.browser.transports import TRANSPORTS
+from tests.clients import eventually
+from tests.people import Member, administrator, member
+from tests.servers import Server
+from tests.test_endings import waiting
+
+Deed = Callable[[Member, int, str], Any]
+
+
+@pytest.fixture
+def owner(server: Server) -> Iterator[Member]:
+    with closing(member(server, "Owner")) as person:
+        yield person
+
+
+def done(who: Member, method: str, path: str, **json: Any) -> None:
+    answer = who.http.request(method, path, json=json)
+    assert answer.status_code < 300, answer.text
+
+
+ENDINGS: dict[str, tuple[Deed, str, str]] = {
+    "sent out": (
+        lambda owner, room, guest: done(owner, "POST", f"/api/rooms/{room}/kick", name="mallory"),
+        "You were removed from board",
+        "{owner} removed you at",
+    ),
+    "banned from it": (
+        lambda owner, room, guest: done(
+            owner, "POST", f"/api/rooms/{room}/sanctions", kind="ban", person=guest, seconds=600
+        ),
+        "You may not read board any more",
+        "You are banned from this room, since",
+    ),
+    "it becomes private": (
+        lambda owner, room, guest: done(owner, "PATCH", f"/api/rooms/{room}", kind="private"),
+        "You may not read board any more",
+        "This room is for its members only, since",
+    ),
+    "it is deleted": (
+        lambda owner, room, guest: done(owner, "DELETE", f"/api/rooms/{room}"),
+        "board is gone",
+        "It was deleted",
+    ),
+    "banned from the server": (
+        lambda owner, room, guest: done(
+            administrator(owner.server), "POST", "/api/bans", person=guest, seconds=600
+        ),
+        "You are banned here",
+        "you neither read nor write here",
+    ),
+}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("what", ENDINGS)
+def test_why_one_may_read_no_more_stands_there_whatever_the_transport(
+    what: str, transport: str, server: Server, in_room: OpenPage, owner: Member
+) -> None:
+    deed, title, detail = ENDINGS[what]
+    room = owner.make_room()
+    mallory = in_room("mallory", room, **TRANSPORTS[transport])
+    mallory.is_live_over(transport)
+    if transport == "long poll":  # between two questions nobody can be sent out
+        eventually(lambda: waiting(server) == 1, "the page waits for news")
+    deed(owner, room, own_id(mallory))
+    ended = mallory.page.locator("main .ended")
+    expect(ended.get_by_role("heading")).to_have_text(title)
+    expect(ended).to_contain_text(detail.format(owner=owner.name))
+    expect(mallory.log).to_be_hidden()
+    if what == "banned from the server":
+        ended.get_by_role("link", name="Until when").click()
+        expect(mallory.page.get_by_text("you neither read nor write until")).to_be_visible()
+
+
+def own_id(chat: ChatPage) -> str:
+    own: str = chat.page.evaluate("JSON.parse(document.getElementById('page').textContent).identity.id")
+    return own

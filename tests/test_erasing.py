@@ -1,0 +1,166 @@
+"""Somebody is taken out of the logs step by step: others write meanwhile, and what was cut off is gone on with."""
+
+from pathlib import Path
+
+import gevent
+import pytest
+
+from chatapp import erasing, retention
+from chatapp.errors import BadRequest, SignIn
+from chatapp.journal import personal_data, reading
+from chatapp.journal.people_requests import Erase
+from chatapp.journal.requests import EraseOnward, MakeRoom, Post, Report
+from chatapp.message import Author, Message
+from chatapp.permissions import SYSTEM, Identity
+from tests.clients import UNIT
+from tests.test_asked_again import Office
+
+SECRET = "swordfish"
+ALIAS = "x1"
+UNDO = 3600
+
+
+@pytest.fixture(params=[1, 3, 500])
+def office(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """With steps of few messages, so that there are many."""
+    monkeypatch.setattr(personal_data, "STRETCH", request.param)
+    return Office(tmp_path / "chat.db")
+
+
+@pytest.fixture
+def rooms(office: Office) -> list[int]:
+    """Three in which grace has said something, and was called."""
+    made = [office.room, *(office.journal.ask(MakeRoom(name)) for name in ("den", "attic"))]
+    for room in made:
+        for number in range(4):
+            say(office, room, f"{SECRET} {number}", who(office))
+            say(office, room, f"@grace, what is it about number {number}?")
+        say(office, room, f"{SECRET}, I said", who(office), kind="edit", of=log(office, room)[-2].seq)
+    return made
+
+
+def who(office: Office) -> Author:
+    return Author(office.grace.id, "grace")
+
+
+def say(
+    office: Office, room: int, body: str = "", author: Author = Author("u99", "joan"), **what: object
+) -> Message:
+    post = Post(room, author, body, identity=SYSTEM, any_author=True, undo_seconds=UNDO, **what)  # type: ignore[arg-type]
+    kept: Message = office.journal.ask(post).message
+    return kept
+
+
+def log(office: Office, room: int) -> list[Message]:
+    return office.journal.read(reading.after, room, 0, 1000, 2**31)
+
+
+def left(office: Office, *words: str) -> list[str]:
+    """Lines of all that the database has with one of `words`, but for what was said in so many words."""
+    with office.journal._connections._engine.connect() as connection:
+        dump = list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+    lines = [line.replace("grace''s session", "").replace("@grace", "") for line in dump]
+    return [line for line in lines if any(word in line for word in words)]
+
+
+def names(office: Office) -> list[str]:
+    return [f"'{office.grace.id}'", f'"{office.grace.id}"', "grace"]
+
+
+def epochs(office: Office, rooms: list[int]) -> list[str]:
+    return [office.journal.read(reading.state, room).epoch for room in rooms]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["keep", "remove"])
+def test_in_the_end_nobody_is_named_and_each_log_in_which_they_were_begins_anew(
+    keep: bool, office: Office, rooms: list[int]
+) -> None:
+    before, other = epochs(office, rooms), office.journal.ask(MakeRoom("not theirs"))
+    untouched = epochs(office, [other])
+    office.journal.ask(Erase(office.grace.id, ALIAS, keep))
+    assert erasing.finish(office.journal, office.grace.id) == len(rooms)
+    assert left(office, *names(office)) == []
+    assert bool(left(office, SECRET)) is keep
+    assert not set(before) & set(epochs(office, rooms))
+    assert epochs(office, [other]) == untouched
+    assert erasing.finish(office.journal, office.grace.id) == 0
+
+
+def test_each_step_is_short_and_others_write_between_two(office: Office, rooms: list[int]) -> None:
+    office.journal.ask(Erase(office.grace.id, ALIAS, True))
+    while (step := office.journal.read(personal_data.next_named, office.grace.id)) is not None:
+        assert len(step.seqs) <= personal_data.STRETCH
+        office.journal.ask(step)
+        say(office, rooms[0], "and on we go")
+    assert left(office, *names(office)) == []
+
+
+def test_from_the_first_step_on_nothing_of_theirs_comes_in(office: Office, rooms: list[int]) -> None:
+    identity = Identity(office.grace.id, "grace", "member", session="grace's session")
+    office.journal.ask(Erase(office.grace.id, ALIAS, True))
+    assert office.who("grace's session") is None
+    with pytest.raises(SignIn):
+        office.journal.ask(Post(rooms[0], who(office), "still here", identity=identity, rights=-1))
+    assert "called" not in log(office, rooms[0])[-1].json.decode()
+    assert not say(office, rooms[0], "@grace, are you there?").people_called
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+def test_an_erasure_that_was_cut_off_is_gone_on_with(
+    steps: int, office: Office, rooms: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = epochs(office, rooms)
+    office.journal.ask(Erase(office.grace.id, ALIAS, False))
+    for _ in range(steps):
+        if step := office.journal.read(personal_data.next_named, office.grace.id):
+            office.journal.ask(step)
+    erasing.finish_all(office.journal)
+    if steps < 2:
+        assert left(office, *names(office)), "whoever began it may still be at it"
+    monkeypatch.setattr(erasing, "LEFT_ALONE", -1_000_000)
+    monkeypatch.setattr(retention, "SECONDS", 0.01)
+    minutely = gevent.spawn(retention.run, office.journal)
+    with gevent.Timeout(UNIT):
+        while office.journal.read(personal_data.next_named, office.grace.id):
+            gevent.sleep(0.01)
+    minutely.kill()
+    assert left(office, *names(office), SECRET) == []
+    assert not set(before) & set(epochs(office, rooms))
+
+
+def test_a_step_that_two_processes_take_is_taken_once(office: Office, rooms: list[int]) -> None:
+    office.journal.ask(Erase(office.grace.id, ALIAS, True))
+    taken: list[EraseOnward] = []
+    while (step := office.journal.read(personal_data.next_named, office.grace.id)) is not None:
+        office.journal.ask(step)
+        taken.append(step)
+        between = epochs(office, rooms)
+        for each in taken:
+            office.journal.ask(each)
+        assert epochs(office, rooms) == between
+    assert left(office, *names(office)) == []
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["keep", "remove"])
+@pytest.mark.parametrize("after", [0, 1, 3, 6])
+def test_what_is_deleted_and_brought_back_between_two_steps_brings_nobody_back(
+    after: int, keep: bool, office: Office, rooms: list[int]
+) -> None:
+    texts = [message for message in log(office, rooms[1]) if message.kind == "text"][:4]
+    office.journal.ask(Erase(office.grace.id, ALIAS, keep))
+    for _ in range(after):
+        if step := office.journal.read(personal_data.next_named, office.grace.id):
+            office.journal.ask(step)
+    for text in texts:
+        try:
+            office.journal.ask(Report(rooms[1], text.seq, Author("u98", "mod"), "look", SYSTEM, 0))
+            say(office, rooms[1], author=Author("u98", "mod"), kind="delete", of=text.seq)
+        except BadRequest:  # it is gone by now
+            continue
+    some = [text for text in texts if text.author.id != office.grace.id][:1]
+    for text in some:
+        say(office, rooms[1], author=Author("u98", "mod"), kind="restore", of=text.seq)
+    erasing.finish(office.journal, office.grace.id)
+    assert left(office, *names(office)) == []
+    if not keep:
+        assert left(office, SECRET) == []
