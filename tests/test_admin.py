@@ -540,7 +540,7 @@ def test_settings_are_shown_with_value_and_default_but_never_a_secret(
     assert "changed" not in database
     for name, default in (("INSTANCE_PATH", "instance in the checkout"), ("BUS_URL", "sqlite:///…/bus.db")):
         line = row(boss, "/admin/settings", f"<code>CHATAPP_{name}<")
-        assert f'data-label="Default">{default}<' in line
+        assert f'data-label="Default"><bdi dir="ltr">{default}<' in line
     key = (server.instance / "secret_key").read_text().strip()
     for name in PAGES:
         text = boss.http.get(f"/admin/{name}").text
