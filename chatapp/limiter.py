@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 from limits import RateLimitItem, parse
 from limits.strategies import FixedWindowRateLimiter
@@ -59,7 +60,7 @@ class Limiter:
 
     def sign_in(self, account: str, address: str) -> None:
         """Count an attempt to sign in to `account` ("": to any), or to say a secret of it. Raises TooFast."""
-        many = type(self._sign_ins)(self._sign_ins.amount * SIGN_INS_FACTOR, self._sign_ins.multiples)
+        many = _times(self._sign_ins, SIGN_INS_FACTOR)
         if account:
             self._hit(self._sign_ins, "sign-ins to", account)
         self._hit(many, "sign-ins from", address)
@@ -121,7 +122,7 @@ class Limiter:
         if identity.known:
             self._hit(item, what, identity.id)
         if identity.guest or not identity.known:
-            many = type(item)(item.amount * ADDRESS_FACTOR, item.multiples)
+            many = _times(item, ADDRESS_FACTOR)
             # A visitor has no identity of its own: for messages the address stands for it.
             alone = what == "messages" and not identity.known
             self._hit(item if alone else many, f"{what} from", identity.address)
@@ -130,6 +131,11 @@ class Limiter:
         if not self._strategy.hit(item, *key):
             wait = self._strategy.get_window_stats(item, *key).reset_time - time.monotonic()
             raise TooFast(retry_after=max(1, round(wait + 0.5)))
+
+
+@cache
+def _times(item: RateLimitItem, factor: int) -> RateLimitItem:
+    return type(item)(item.amount * factor, item.multiples)
 
 
 class FrameBudget:

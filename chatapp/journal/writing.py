@@ -69,7 +69,6 @@ from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | ChatError | Struct
 
-_INSERT = insert(MESSAGES)
 _ADVANCE = (
     update(ROOMS)
     .where(ROOMS.c.id == bindparam("room"))
@@ -659,7 +658,7 @@ class _Transaction:
 
     def _flush(self) -> None:
         if self._rows:
-            self._connection.execute(_INSERT, self._rows)
+            statements.insert_messages(self._connection, self._rows)
             self._rows = []
         if self._mentions:
             self._connection.execute(insert(MENTIONS), self._mentions)
