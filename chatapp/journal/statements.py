@@ -331,14 +331,12 @@ def turn_read_back(connection: Connection, person: str, room: int, seq: int) -> 
 
 
 def insert_messages(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Add `rows`, which have all columns that a new message has. Straight through the driver: SQLAlchemy takes
-    as long for the parameters of one as SQLite for the row.
+    """Add `rows`, with the columns NEW_MESSAGE. Straight through the driver: what SQLAlchemy makes of a row's
+    parameters takes as long as the row.
     """
     sql, names = _insert_into_messages(connection.dialect)
-    written = [
-        tuple(_WRITE[name](row[name]) if name in _WRITE else row[name] for name in names) for row in rows
-    ]
-    connection.exec_driver_sql(sql, written)
+    written = [[_WRITE[name](row[name]) if name in _WRITE else row[name] for name in names] for row in rows]
+    connection.exec_driver_sql(sql, [tuple(row) for row in written])
 
 
 @cache
