@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from chatapp.keys import Keys
 
@@ -23,6 +23,7 @@ class CookieSessions(SecureCookieSessionInterface):
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
+        self._serializer: tuple[tuple[str, ...], URLSafeTimedSerializer | None] | None = None
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if self.keys.look():
@@ -38,6 +39,12 @@ class CookieSessions(SecureCookieSessionInterface):
         if datetime.now(UTC) - signed_at > app.permanent_session_lifetime:
             return self.session_class()
         return self.session_class(data)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Flask's, made once for the keys: to make one takes as long as to read a cookie."""
+        if self._serializer is None or self._serializer[0] is not self.keys.all:
+            self._serializer = self.keys.all, super().get_signing_serializer(app)
+        return self._serializer[1]
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
