@@ -64,6 +64,17 @@ def test_whatever_comes_however_it_is_cut_is_read_as_by_the_library_alone(seed: 
         assert what_comes(pieces, True) == what_comes(pieces, False)
 
 
+@pytest.mark.parametrize("size", [25, 125, 126, 600])
+def test_what_looks_like_a_short_text_in_the_midst_of_a_frame_is_none(size: int) -> None:
+    alike = b"\x81\x82"  # a final text, masked, of two bytes
+    under = bytes(sign ^ ord("x") for sign in alike)
+    for key in (alike + b"ab", under + b"ab"):  # the key looks like one, or what stands behind it
+        whole = frame_bytes("x" * size, key=key) + frame_bytes("behind", key=b"abcd")
+        for cut in range(len(whole)):
+            pieces = [whole[:cut], whole[cut:]]
+            assert what_comes(pieces, True) == what_comes(pieces, False)
+
+
 def test_short_texts_never_reach_the_library_and_what_follows_something_else_does() -> None:
     protocol = TextProtocol(LIMIT)
     given: list[bytes] = []

@@ -73,7 +73,7 @@ class TextProtocol(Protocol):
         """
         items: list[str | None] = []
         start = 0
-        if self.takes_short and not (self._partial or self.reader.buffer or self.expect_continuation_frame):
+        if self.takes_short and not (self._partial or self._within_frame or self.expect_continuation_frame):
             start = self._take_short(data, items)
         if start < len(data):
             self.receive_data(data[start:])
@@ -81,6 +81,14 @@ class TextProtocol(Protocol):
             items += self._items
             self._items = []
         return items
+
+    @property
+    def _within_frame(self) -> bool:
+        """Whether the library has had the beginning of a frame and not its end."""
+        # Its buffer does not tell: the head is out of it before anything of the rest has come. Only between
+        # two frames does its parser wait for whether there is one more.
+        parser: Any = self.parser  # a generator, which may be exchanged for another one
+        return getattr(parser.gi_yieldfrom, "__name__", "") != "at_eof"
 
     def _take_short(self, data: bytes, items: list[str | None]) -> int:
         """Append the short texts at the beginning of `data`; returns where they end."""
