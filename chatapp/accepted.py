@@ -13,7 +13,7 @@ from gevent import socket
 
 from chatapp import sockets
 from chatapp.hub import Hub
-from chatapp.transports.again import Again
+from chatapp.transports.again import Again, give_way
 from chatapp.transports.hijack import TakenOver, taken_over
 
 RESERVED_FILES = 100  # for the database, the bus, pages and what gunicorn has open: about 30
@@ -81,6 +81,7 @@ class Accepted:
         try:
             self._handle_request(listener_name, request, client, address)
             self._again.go_on(request, client)
+            give_way(getattr(request, "unreader", None), client)
         finally:
             self._wait(client)
 

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from chatapp import accepted
 from chatapp.errors import TooFast
 from chatapp.held import LIMIT, SHARE, Held
+from chatapp.transports.again import HEAD_LIMIT
 from tests.clients import UNIT, Person, eventually
 from tests.raw_socket import RawSocket, nobody_gets, problem
 from tests.servers import Server
@@ -283,6 +284,46 @@ def test_a_flood_by_one_person_leaves_everybody_elses_messages_alone(
         assert len(hers) == 20
     for person in (ada, grace, mallory):
         person.close()
+
+
+@pytest.mark.parametrize("quick", ["yes", "no"])
+def test_who_sends_polls_without_waiting_for_answers_holds_up_nobody(
+    new_server: Callable[..., Server], quick: str
+) -> None:
+    server = new_server(quick_polls=quick).start()
+    ada = Person(server, "ada")
+    ada.say(1, "hello")
+    start = f"GET /api/rooms/1/messages?after=0&wait=20 HTTP/1.1\r\nHost: {server.host}\r\nX: "
+    # As much as is read at once, so that also the short way (transports/again.py) finds one after the other.
+    poll = f"{start}{'x' * (HEAD_LIMIT - len(start) - 4)}\r\n\r\n".encode()
+    with RawSocket(server) as flood:
+        for _ in range(3):
+            flood.send(poll)
+            assert flood.answer().status == 200
+
+        def send() -> None:
+            with suppress(OSError):
+                while True:
+                    flood.send(poll * 64)
+
+        def take() -> None:
+            with suppress(OSError):
+                while flood.sock.recv(1 << 20):
+                    answered.set()
+
+        answered = threading.Event()
+        threads = [threading.Thread(target=each) for each in (send, take)]
+        for thread in threads:
+            thread.start()
+        assert answered.wait(UNIT)
+        for number in range(20):
+            ada.say(1, f"{number}")
+            assert nobody_gets(f"{server.url}/healthz").status_code == 200
+        assert all(thread.is_alive() for thread in threads), "it goes on all the time"
+        flood.hang_up()
+        for thread in threads:
+            thread.join(UNIT)
+    ada.close()
 
 
 # -- within ---------------------------------------------------------------------------------------------

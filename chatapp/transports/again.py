@@ -25,6 +25,7 @@ from msgspec import Struct
 from chatapp.errors import ChatError
 from chatapp.hub import Hub
 from chatapp.keys import Keys
+from chatapp.sockets import has_unread
 from chatapp.transports.waiting import ClientGone
 
 HEAD_LIMIT = 8192  # bytes of a head that comes in one piece
@@ -54,6 +55,14 @@ def tell_refusal() -> None:
     refusal: ChatError | None = getattr(getattr(gunicorn_request, "unreader", None), REFUSAL, None)
     if refusal is not None:
         raise refusal
+
+
+def give_way(unreader: Any, client: socket.socket) -> None:
+    """Let others have their turn where the next request is there already, as of a client that waits for no
+    answer: to read it does not switch. `unreader`: gunicorn's of that connection, if it may have read some.
+    """
+    if has_unread(client) or (unreader is not None and _holds(unreader)):
+        gevent.sleep(0)
 
 
 def offer(parameter: str, cursor: re.Pattern[bytes], answer: Callable[[str], bytes]) -> None:
@@ -117,6 +126,7 @@ class Again:
 
     def _next_head(self, client: socket.socket) -> bytes | None:
         """What comes next, if anything comes in time. None at the end."""
+        give_way(None, client)
         self._idle(client)
         try:
             with gevent.Timeout(self._keepalive, False):  # type: ignore[arg-type]
@@ -142,7 +152,7 @@ def _is_plain(response: Any) -> bool:
 
 
 def _holds(unreader: Any) -> bool:
-    """Whether bytes of a next request are there already."""
+    """Whether gunicorn has read bytes of a next request."""
     return unreader.buf.tell() > 0 or bool(unreader.buf.getvalue())
 
 
