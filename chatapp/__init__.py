@@ -126,8 +126,6 @@ def _configure(app: Flask, settings: config.Config) -> None:
     keys = Keys(settings)
     sessions.configure(app, keys)
     app.session_interface = CookieSessions(keys)
-    # As it is, not as \uXXXX: that is three times as much of Arabic and emoji.
-    app.jinja_env.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     _log_as_gunicorn_does()
 
 
@@ -181,7 +179,8 @@ def _open_doors(app: Flask) -> None:
     errors.init_app(app)
     filters.init_app(app)
     app.context_processor(_for_every_page)
-    # What a page tells its scripts: Flask's encoder, in Python, takes ten times as long.
+    # What a page tells its scripts: Flask's encoder, in Python, takes ten times as long, and writes \uXXXX,
+    # which is three times as much of Arabic and emoji.
     app.jinja_env.policies["json.dumps_function"] = lambda value: msgspec.json.encode(value).decode()
     app.jinja_env.policies["json.dumps_kwargs"] = {}
     app.add_template_filter(_words, "words")

@@ -119,6 +119,8 @@ def _finish(held: Held, response: Response) -> Response:
     elif response.mimetype == "text/html":
         response.headers.update(headers.of_page(request) | localized.of_page())
         response.vary.update(("Accept-Language", "Cookie"))
+    if response.status_code == 204:
+        response.headers.pop("Content-Type", None)  # of nothing; Flask's is that of a page
     for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
         response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):

@@ -79,6 +79,7 @@ def test_what_is_read_is_no_longer_unread_for_that_person_in_every_worker(
         ada.say(board, f"word {number}")
     answer = grace.http.post(f"/api/rooms/{board}/read", json={"seq": 2})
     assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-type" not in answer.headers
     eventually(lambda: _listed(grace, board)["unread"] == 1)
     assert _listed(ada, board)["unread"] == 0  # they are her own
     grace.http.post(f"/api/rooms/{board}/read", json={"seq": 3})
@@ -603,7 +604,7 @@ def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(serv
 
 @pytest.mark.parametrize(
     ("method", "path", "happened", "safe"),
-    [("GET", "/nothing", "There is no such page", "All rooms are as they were"),
+    [("GET", "/nothing", "There is no such page", "The rooms are all still here"),
      ("GET", "/chats/999999/", "There is no such room", "All other rooms are as they were"),
      ("GET", "/chats/1/?before=x", "That request cannot be understood", "before is a whole number. Nothing was changed"),
      ("DELETE", "/chats/1/", "This address does not take that", "Nothing was changed"),

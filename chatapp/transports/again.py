@@ -98,7 +98,8 @@ class Again:
 
         Raises StopIteration where the connection is to be closed, as gunicorn wants it. Switches.
         """
-        found: Offer | None = getattr(gunicorn_request, OFFER, None)
+        # Taken off: it holds the request, and only the collector would undo such a ring.
+        found: Offer | None = vars(gunicorn_request).pop(OFFER, None)
         unreader = getattr(gunicorn_request, "unreader", None)
         if unreader is not None:
             setattr(unreader, REFUSAL, None)  # it was told
