@@ -1,12 +1,18 @@
 """Rows of a page are made once and kept (pages/fragments.py): everybody still sees their own, as it is now."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from chatapp import create_app
+from chatapp.pages import fragments
+from chatapp.pages.rows import Row
 from tests.clients import Person, eventually
 from tests.people import Member, member
 from tests.servers import Server
@@ -115,3 +121,15 @@ def test_who_moderates_sees_tools_on_what_others_see_none(server: Server, grace:
         for _ in range(2):
             seen = [row(each.http, room, seq) for each in (owner, grace)]
             assert ["data-moderates" in each for each in seen] == [True, False]
+
+
+def test_what_is_kept_of_a_row_is_small_whatever_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATAPP_INSTANCE_PATH", str(tmp_path))
+    said = "&" * 1_200 + "😀"  # five times as long on a page, and as a text four bytes a sign
+    message = {"seq": 1, "kind": "text", "room": 1, "author": {"id": "u1", "name": "ada"}, "body": said}
+    row = msgspec.json.encode(Row({**message, "at": "2026-11-23T09:00:00.123456Z"}, True, True, None, [], ""))
+    assert len(row) <= fragments.ROW_LIMIT
+    with create_app().test_request_context("/"):
+        assert sys.getsizeof(fragments._row(row, "", True, "en")) < 6 * fragments.ROW_LIMIT

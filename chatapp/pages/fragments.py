@@ -18,7 +18,7 @@ from chatapp.text import DESCRIPTION_LIMIT
 
 MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to react with
 ROWS_KEPT = 4096  # some 80 pages, for readers of one language
-# Bytes of a row as JSON. A longer one is made anew each time, so that what is kept is at most some 30 MB.
+# Bytes of a row as JSON. A longer one is made anew each time, so that what is kept is at most some 40 MB.
 ROW_LIMIT = 1500
 
 
@@ -42,7 +42,7 @@ def log_rows(
             return str(_macro("_log.html", "log_row")(row, seen, moderates, undo=undo, token=token))
         encoded = msgspec.json.encode(row)
         make = _row if len(encoded) <= ROW_LIMIT else _row.__wrapped__
-        return make(encoded, _sees(row, viewer), moderates, language)
+        return make(encoded, _sees(row, viewer), moderates, language).decode()
 
     return Markup("".join(map(of, rows)))  # nosec B704  # of templates
 
@@ -58,9 +58,11 @@ def room_scripts(*, files: bool) -> Markup:
 
 
 @lru_cache(ROWS_KEPT)
-def _row(encoded: bytes, viewer: str | None, moderates: bool, language: str) -> str:
+def _row(encoded: bytes, viewer: str | None, moderates: bool, language: str) -> bytes:
+    # As bytes: of a text with an emoji in it each sign takes four in memory.
     row = msgspec.json.decode(encoded, type=Row)
-    return str(_macro("_log.html", "log_row")(row, None if viewer is None else {"id": viewer}, moderates))
+    html = _macro("_log.html", "log_row")(row, None if viewer is None else {"id": viewer}, moderates)
+    return str(html).encode()
 
 
 @lru_cache(64)
