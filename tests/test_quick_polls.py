@@ -222,6 +222,20 @@ def test_a_cursor_of_another_kind_is_read_as_ever(
     polls.warm_up()
 
 
+@pytest.mark.parametrize(
+    "query", ["%61fter=0&after={}", "x=?after={}&%61fter=0", "x=?after={}", "after&after={}", "x#&after={}"]
+)
+def test_what_only_looks_like_the_cursor_is_none(query: str, ada: Person, board: int) -> None:
+    for number in range(5):
+        ada.say(board, f"{number}")
+    with RawSocket(ada.server) as raw:
+        answers = []
+        for cursor in (1, 2, 3, 4):
+            raw.request("GET", f"/api/rooms/{board}/messages?{query.format(cursor)}")
+            answers.append(raw.answer().body)
+    assert answers == [answers[0]] * 4, "all from the same place on"
+
+
 def test_requests_that_come_together_or_in_pieces_are_answered_in_order(
     server: Server, polls: Poller, ada: Person, board: int
 ) -> None:

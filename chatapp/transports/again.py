@@ -163,14 +163,16 @@ def _is_one(head: bytes) -> bool:
 
 
 def _around(head: bytes, parameter: bytes, cursor: re.Pattern[bytes]) -> tuple[bytes, bytes] | None:
-    """The bytes before and behind the cursor in `head`, if it has just one."""
-    line = head[: head.find(b"\r\n")]
-    marks = [sign + parameter + b"=" for sign in (b"?", b"&")]
-    if sum(map(line.count, marks)) != 1:
+    """The bytes before and behind the cursor in `head`, if it has one, and just as Flask reads it."""
+    target = head[: head.find(b"\r\n")].rpartition(b" ")[0]
+    path, _, query = target.partition(b"?")
+    fields = [field.partition(b"=") for field in query.split(b"&")]
+    values = [value for name, _, value in fields if name == parameter]
+    if b"%" in query or b"#" in query or len(values) != 1 or not cursor.fullmatch(values[0]):
         return None
-    start = max(line.find(mark) + len(mark) for mark in marks if mark in line)
-    end = min(place for sign in (b"&", b" ") if (place := line.find(sign, start)) > 0)
-    return (head[:start], head[end:]) if cursor.fullmatch(line[start:end]) else None
+    place = [name for name, _, _ in fields].index(parameter)
+    start = len(path) + 1 + sum(len(b"".join(field)) + 1 for field in fields[:place]) + len(parameter) + 1
+    return head[:start], head[start + len(values[0]) :]
 
 
 def _between(head: bytes, around: tuple[bytes, bytes], cursor: re.Pattern[bytes]) -> bytes | None:
