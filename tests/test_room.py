@@ -29,7 +29,7 @@ from msgspec import UNSET, structs
 
 from chatapp.config import Config
 from chatapp.encodings import EVENT_STREAM, MARKED_WEBSOCKET, WEBSOCKET, Encoding
-from chatapp.errors import ChatError, NotKept
+from chatapp.errors import ChatError, Forbidden, NotKept, SignIn
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
 from chatapp.message import AMENDING, Author, Message, format_time
@@ -203,6 +203,25 @@ def test_a_poll_whose_client_leaves_ends_at_once_and_is_forgotten(wire: Any) -> 
     waiting.join(UNIT)
     assert waiting.ready()
     assert room.waiting == 0
+
+
+@pytest.mark.parametrize("lost", [SignIn, Forbidden])
+def test_who_may_read_no_more_before_their_poll_waits_is_told_so_at_once(
+    lost: type[ChatError], wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, room, journal = hub_and_room(500)
+    hub._committed([journal.commit(1)])
+
+    def lose() -> None:
+        if lost is SignIn:
+            monkeypatch.setattr(hub.people, "still", mock.Mock(side_effect=SignIn()))
+        else:
+            room.restrict(Rights(2, kind="private"), {})
+
+    journal.during_read = lose  # while the database is asked where the room is
+    with gevent.Timeout(UNIT), pytest.raises(lost):
+        poll(hub, room, ADA, wire[0], after=-1, epoch=None, wait=FOREVER, limit=None)
+    assert (room.waiting, hub.waiting) == (0, set())
 
 
 def test_a_poll_that_waits_is_not_disturbed_by_a_pipelined_request(wire: Any) -> None:

@@ -50,10 +50,11 @@ def wait_for_news(
     sock: socket.socket,
 ) -> bool:
     """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone, and what ends
-    the connections of `identity`: SignIn, Forbidden, Draining.
+    the connections of `identity`: SignIn, Forbidden, Draining; also where that was before.
 
     `arrival` is the room's, taken before the caller looked for messages: that order loses no wake-up.
     """
+    check_still(hub, room, identity, room.last)  # until it is listed nobody tells it
     if hub.draining.is_set():
         return False
     room.waiting += 1
