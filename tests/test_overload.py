@@ -312,7 +312,7 @@ def test_who_sends_polls_without_waiting_for_answers_holds_up_nobody(
                     answered.set()
 
         answered = threading.Event()
-        threads = [threading.Thread(target=each) for each in (send, take)]
+        threads = [threading.Thread(target=each, daemon=True) for each in (send, take)]
         for thread in threads:
             thread.start()
         assert answered.wait(UNIT)

@@ -236,6 +236,15 @@ def test_what_only_looks_like_the_cursor_is_none(query: str, ada: Person, board:
     assert answers == [answers[0]] * 4, "all from the same place on"
 
 
+def test_an_older_version_of_http_goes_the_long_way(server: Server, polls: Poller) -> None:
+    polls.person.say(polls.room, "hello")
+    old = polls.head(0, Connection="keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    for _ in range(4):
+        polls.raw.send(old)
+        assert b"hello" in polls.raw.answer().body
+    assert quick(server) == 0
+
+
 def test_requests_that_come_together_or_in_pieces_are_answered_in_order(
     server: Server, polls: Poller, ada: Person, board: int
 ) -> None:

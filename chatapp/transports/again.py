@@ -72,6 +72,8 @@ def offer(parameter: str, cursor: re.Pattern[bytes], answer: Callable[[str], byt
     has_body = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"} & environ.keys()
     if gunicorn_request is None or request.method != "GET" or has_body:
         return
+    if environ["SERVER_PROTOCOL"] != "HTTP/1.1":  # which is how `_headers` answers
+        return
     keys: Keys = current_app.session_interface.keys  # type: ignore[attr-defined]  # sessions.py
     found = Offer(parameter.encode(), cursor, answer, response, keys, keys.all)
     setattr(gunicorn_request, OFFER, found)
