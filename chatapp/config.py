@@ -81,7 +81,7 @@ class Config:
     )
     rate_searches: str = setting("20 per 10 seconds", "searches of one identity")
     public_url: str = setting(
-        "", "the server's address for links in mails and in a terminal, as https://chat.example.org"
+        "", "the server's address for links that go to others, as https://chat.example.org"
     )
     mail_url: str = setting(
         "", "the mail server, as smtp://user:password@host:587; empty: no mail is sent", secret=True

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from passlib.totp import TOTP
 
 from tests.clients import Person, Socket, eventually
 from tests.factors import NewAccount
@@ -433,8 +434,6 @@ def test_a_link_sets_a_new_password_once(server: Server) -> None:
 
 
 def test_with_a_second_factor_the_password_alone_lets_nobody_in(server: Server) -> None:
-    from passlib.totp import TOTP
-
     grace = member(server, "grace")
     page = grace.http.post("/account/second-factor", data={"setup": "authenticator"}).text
     key = re.search(r"otpauth://[^\"]*secret=([A-Z2-7]+)", page)[1]
@@ -467,6 +466,42 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in(server: Server) 
             seconds=40,
         )
     assert third.signed_in()
+
+
+def test_a_wrong_code_while_a_second_factor_is_set_up_leaves_the_key_as_it_is(server: Server) -> None:
+    def key_and_form(page: str) -> tuple[str, str]:
+        key = re.search(r"otpauth://[^\"]*secret=([A-Z2-7]+)", page)
+        form = re.search(r'action="(/account/second-factor/[^"]+)"', page)
+        return key[1] if key else "", form[1] if form else ""
+
+    grace = member(server, "grace")
+    start = {"setup": "authenticator"}
+    key, form = key_and_form(grace.http.post("/account/second-factor", data=start).text)
+    assert grace.http.post(form, data={"code": "none"}).status_code == 302
+    page = grace.http.get("/account/second-factor").text
+    again, form = key_and_form(page)
+    assert (again, "That code is not good" in page) == (key, True)
+    assert key_and_form(grace.http.get("/account/second-factor").text) == ("", "")  # later it begins anew
+    assert grace.http.post(form, data={"code": TOTP(key).generate().token}).status_code == 302
+    assert Member(server, grace.name).sign_in().headers["Location"].startswith("/sign-in/code")
+
+
+def test_who_has_no_recovery_codes_is_told_so_and_offered_to_make_them(server: Server) -> None:
+    grace = member(server, "grace")
+    page = grace.http.post("/account/second-factor", data={"setup": "authenticator"}).text
+    key = re.search(r"otpauth://[^\"]*secret=([A-Z2-7]+)", page)[1]
+    form = re.search(r'action="(/account/second-factor/[^"]+)"', page)[1]
+    assert grace.http.post(form, data={"code": TOTP(key).generate().token}).status_code == 302
+    page = grace.http.get("/account/recovery-codes").text
+    assert ("Your second factor is on." in page, "You have none yet" in page) == (True, True)
+    assert "Show them" not in page
+    assert "No recovery codes" in grace.http.get("/account/").text
+    assert (
+        "Make new ones" in grace.http.post("/account/recovery-codes", data={"generate_new_codes": "1"}).text
+    )
+    page = grace.http.get("/account/recovery-codes").text
+    assert ("Show them" in page, "You have none yet" in page) == (True, False)
+    assert "No recovery codes" not in grace.http.get("/account/").text
 
 
 # -- sessions ----------------------------------------------------------------------------------------------

@@ -365,6 +365,21 @@ def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: S
     assert "no such invitation" in refused(answer)
 
 
+def test_links_to_hand_on_lead_where_others_reach_the_server(new_server: Callable[..., Server]) -> None:
+    here = "from this computer only"
+    server = new_server().start()
+    boss = administrator(server)
+    assert "Nobody but you has an account yet" in shown(boss, "/admin/")
+    page = boss.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    assert here in plain(page)
+    assert "Nobody but you" not in shown(boss, "/admin/")
+    other = administrator(new_server(public_url="https://chat.example").start())
+    page = other.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    assert (here in plain(page), "https://chat.example/invitations/" in page.text) == (False, True)
+    link = other.http.post("/api/invitations", json={}).json()["link"]
+    assert link.startswith("https://chat.example/invitations/")
+
+
 def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Server, boss: Member) -> None:
     mallory = Person(server, f"mallory {uuid.uuid4().hex[:8]}")
     with closing(mallory.socket()) as line:

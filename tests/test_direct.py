@@ -127,6 +127,16 @@ def test_who_has_no_account_has_no_conversations(newcomer: Newcomer, grace: Pers
     assert problem(begin(mary, *[mary] * 9)) == "bad_request"
 
 
+def test_of_a_conversation_the_list_says_who_is_around_and_not_that_nobody_has_it_open(
+    newcomer: Newcomer,
+) -> None:
+    mary, joan = newcomer("mary"), newcomer("joan")
+    room = begin(mary, joan).json()["id"]
+    page = mary.http.get("/chats/").text
+    card = page.partition(f'data-room="{room}"')[2].partition("</li>")[0]
+    assert ("presence" in card, "Nobody here" in card) == (True, False)
+
+
 def test_a_muted_conversation_says_so_in_the_list(newcomer: Newcomer) -> None:
     mary, joan = newcomer("mary"), newcomer("joan")
     room = begin(mary, joan).json()["id"]

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from chatapp import acts, languages, localized
 from chatapp.errors import Term
+from chatapp.links import leads_only_here
 from chatapp.localized import gettext
 
 DATE = "yMMMd"  # CLDR's skeleton: 23 Nov 2026
@@ -36,6 +37,7 @@ def init_app(app: Flask) -> None:
     for write in (day, date, moment, size, listed, word, device, noticed, audited, localized.figure):
         app.add_template_filter(write)
     app.add_template_global(bdi)
+    app.add_template_global(leads_only_here)
 
 
 def day(at: str) -> str:

@@ -23,7 +23,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal.people_requests import OpenSession
 from chatapp.security.datastore import Datastore
 from chatapp.security.devices import device_of
-from chatapp.security.factors import Codes, otpauth
+from chatapp.security.factors import CodeForm, Codes, setting_up
 from chatapp.security.forms import NewPasskeyForm, PasskeyForm, SignInForm
 from chatapp.security.messages import SAID, Catalogues
 from chatapp.security.passkeys import PasskeyOptions, page_at_localhost, passkeys_work
@@ -56,6 +56,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         app,
         Datastore(),
         login_form=SignInForm,
+        two_factor_verify_code_form=CodeForm,
         wan_register_response_form=NewPasskeyForm,
         wan_signin_response_form=PasskeyForm,
         password_util_cls=Passwords,
@@ -63,7 +64,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         totp_cls=Codes,
     )
     library.i18n_domain = Catalogues(app)  # type: ignore[no-untyped-call]
-    library.tf_setup_context_processor(lambda: {"otpauth": otpauth})
+    library.tf_setup_context_processor(setting_up)
     library.pwd_context = HashesInThreads(library.pwd_context)
     library.login_manager.user_loader(_load)
     library.login_manager.request_loader(lambda request: None)  # no tokens in addresses and headers

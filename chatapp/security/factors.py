@@ -1,14 +1,19 @@
 """The second factor: codes of an authenticator, and recovery codes. Each is good once, in all workers."""
 
+from typing import Any
 from urllib.parse import quote
 
-from flask_security import Totp
+from flask import session
+from flask_login import current_user
+from flask_security import Totp, TwoFactorVerifyCodeForm
+from flask_security.proxies import _security
 from passlib.totp import TokenError
 
 from chatapp.accounts import spend
 from chatapp.globals import get_hub
 from chatapp.security.users import User
 
+BEGUN = "factor_begun"  # in the cookie: the key, encrypted, whose code was wrong a moment ago
 LONGEST_WINDOW = 600  # seconds after which the library takes no code any more, with something to spare
 
 
@@ -32,6 +37,30 @@ class Codes(Totp):
         except TokenError:
             return False
         return spend(get_hub(), f"code {user.person_id} {match.counter}", LONGEST_WINDOW)
+
+
+class CodeForm(TwoFactorVerifyCodeForm):
+    """The library's, but that a wrong code while one sets it up does not throw the key away."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        good = bool(super().validate(**kwargs))
+        if self.is_setup and not good:
+            session[BEGUN] = self.tf_totp_secret
+        return good
+
+
+def setting_up() -> dict[str, Any]:
+    """What the page that sets it up has beside the library's: `begun`, the key to try once more, or none.
+
+    The library leads back to where a key is made, and an authenticator that has the first one already would
+    be asked for codes of another.
+    """
+    secret = session.pop(BEGUN, None)
+    if secret is None:
+        return {"otpauth": otpauth, "begun": None}
+    state = {"totp_secret": secret, "method": "authenticator", "phone": None}
+    shown = _security.totp_factory.fetch_setup_values(secret, current_user)
+    return {"otpauth": otpauth, "begun": {**shown, "state": _security.tf_setup_serializer.dumps(state)}}
 
 
 def otpauth(issuer: str, name: str, key: str) -> str:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 from msgspec import UNSET, Struct, UnsetType
 
 from chatapp import accounts, auth
 from chatapp.errors import SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal.people_requests import Person
+from chatapp.links import link_to
 from chatapp.permissions import check
 from chatapp.transports import json_api
 
@@ -109,7 +110,7 @@ def invite() -> Response:
     code = accounts.invite(
         get_hub(), get_identity(), uses=wanted.uses, days=wanted.days, note=wanted.note, room=wanted.room
     )
-    link = url_for("sign_up.invited", code=code, _external=True)
+    link = link_to("sign_up.invited", code=code)
     return json_api.answer({"link": link, "uses": wanted.uses, "days": wanted.days}, 201)
 
 

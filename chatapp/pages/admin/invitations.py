@@ -1,10 +1,11 @@
 """`/admin/invitations`: links with which people make accounts."""
 
-from flask import Response, url_for
+from flask import Response
 
 from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
+from chatapp.links import link_to
 from chatapp.pages.admin.section import back_to, bp, page, room_names
 
 
@@ -34,7 +35,7 @@ def invite() -> Response:
         )
     except ChatError as error:
         return _page(error, form)
-    return _page(link=url_for("sign_up.invited", code=code, _external=True))
+    return _page(link=link_to("sign_up.invited", code=code))
 
 
 def whole(text: str, what: Term) -> int:

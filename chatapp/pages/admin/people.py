@@ -1,12 +1,13 @@
 """`/admin/people`: accounts; `/admin/people/<person>`: one of them, with all that can be done to it."""
 
-from flask import Response, abort, request, url_for
+from flask import Response, abort, request
 
 from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing, people_reading
 from chatapp.journal.people_requests import Person
+from chatapp.links import link_to
 from chatapp.pages.admin.section import back_to, bp, page
 
 SHOWN = 200
@@ -62,7 +63,7 @@ def _do(found: Person, form: dict[str, str]) -> str:
             accounts.reset_factor(hub, identity, found)
         case "reset":
             code = accounts.offer_reset(hub, identity, found)
-            return url_for("account.reset_form", code=code, _external=True)
+            return link_to("account.reset_form", code=code)
         case _:
             raise BadRequest("That button is not known here")
     return ""
