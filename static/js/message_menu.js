@@ -49,6 +49,9 @@ export class MessageMenu extends EventTarget {
     this.#menu.addEventListener("click", ({ target }) => this.#chosen(target));
     this.#menu.addEventListener("keydown", (event) => this.#moved(event));
     this.#menu.addEventListener("submit", (event) => this.#typed(event));
+    this.#menu.addEventListener("focusin", ({ target }) => {
+      if (target.matches(".other-mark input")) import("./marks.js").then(({ offerEmoji }) => offerEmoji(target), () => null);
+    });
   }
 
   #clicked(event) {
@@ -176,9 +179,11 @@ export class MessageMenu extends EventTarget {
   #typed(event) {
     if (!event.target.matches(".other-mark")) return;
     event.preventDefault();
-    const mark = event.target.elements.mark.value.trim();
+    const written = event.target.elements.mark.value.trim();
     const message = this.#message;
-    if (mark) this.#finish(() => this.#toggle(message, mark));
+    if (!written) return;
+    const mark = import("./marks.js").then(({ emojiOf }) => emojiOf(written)).catch(() => written);
+    this.#finish(async () => this.#toggle(message, await mark));
   }
 
   #moved(event) {

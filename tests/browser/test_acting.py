@@ -48,6 +48,15 @@ def test_two_people_react_answer_change_and_delete_and_both_see_it(in_room: Open
     ada.page.keyboard.press("Enter")
     for chat in both:
         expect(reactions(chat, "shall we sail?")).to_have_text(["👍1", "⛵1"])
+    ada.row("shall we sail?").hover()
+    ada.row("shall we sail?").get_by_role("link", name="React").click()
+    other = ada.menu.get_by_label("Another mark")
+    other.click()
+    expect(ada.menu.locator("datalist option[value='🌊']")).to_be_attached()  # the browser offers them
+    other.fill(":ocean:")
+    ada.page.keyboard.press("Enter")
+    for chat in both:
+        expect(reactions(chat, "shall we sail?")).to_have_text(["👍1", "⛵1", "🌊1"])
 
     grace.row("shall we sail?").hover()
     grace.row("shall we sail?").get_by_role("link", name="Reply").click()
