@@ -158,8 +158,12 @@ def test_a_key_that_is_held_does_it_once(in_room: OpenPage) -> None:
     ada.row("two").focus()
     ada.page.evaluate(HOLD, "Delete")
     ada.shows("one", "ada deleted this message")
-    kept = ada.page.request.get(f"/api/rooms/{ada.room}/messages?after=0").json()["messages"]
-    assert [each["kind"] for each in kept] == ["text", "text", "delete"]
+
+    def kinds() -> list[str]:
+        kept = ada.page.request.get(f"/api/rooms/{ada.room}/messages?after=0").json()["messages"]
+        return [each["kind"] for each in kept]
+
+    eventually(lambda: kinds() == ["text", "text", "delete"], "shown before it is kept, and kept once")
     expect(ada.page.locator("#said")).not_to_contain_text("Not done")
 
 
