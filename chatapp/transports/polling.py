@@ -6,7 +6,7 @@ from msgspec import Struct
 from chatapp import cursor, marking
 from chatapp.hub import Hub
 from chatapp.message import Message
-from chatapp.permissions import Identity
+from chatapp.permissions import Identity, check
 from chatapp.room import NEWEST, Room
 from chatapp.transports.waiting import check_still, wait_for_news
 
@@ -42,6 +42,7 @@ def poll(
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
+        check(identity, "read", room.rights)  # and asks now: who was let in until then has not waited here
     start, reset = cursor.begin(hub, room, after, epoch)
     limit = limit or PAGE_LIMIT
     if reset or after is None:

@@ -39,8 +39,8 @@ ENDINGS: dict[str, tuple[Deed, str, str]] = {
         lambda owner, room, guest: done(
             owner, "POST", f"/api/rooms/{room}/sanctions", kind="ban", person=guest, seconds=600
         ),
-        "You may not read board any more",
-        "You are banned from this room, since",
+        "You are banned from board",
+        "you neither read nor write in it",
     ),
     "it becomes private": (
         lambda owner, room, guest: done(owner, "PATCH", f"/api/rooms/{room}", kind="private"),
