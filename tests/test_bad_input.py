@@ -700,6 +700,7 @@ def test_a_client_that_takes_its_time_is_let_go_and_keeps_nobody_waiting(
     drip: Callable[[RawSocket, bytes], object], impatient: Server
 ) -> None:
     ada = Person(impatient, "ada")
+    ada.http.headers["Connection"] = "close"  # or hers is let go as well, just as she uses it
     head = f"POST /api/rooms/1/messages HTTP/1.1\r\nHost: {impatient.host}\r\nOrigin: {impatient.url}\r\n"
     head += f"Cookie: {ada.cookie}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
     cursor = ada.read(1)["cursor"]
