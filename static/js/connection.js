@@ -16,6 +16,7 @@ const FAILURES_PER_RUNG = 2;
 const FIRST_CLIMB = 60_000; // ms on a lower transport before the best one is tried again
 const LAST_CLIMB = 600_000; // ms
 const REACHABLE_LIMIT = 5_000; // ms
+const END_FOLLOWS = 1_000; // ms from a notice that this person was removed to the close or refusal that says why
 
 const ENDINGS = new Set([CLOSED.SIGN_IN, CLOSED.REMOVED, CLOSED.GONE]);
 
@@ -36,7 +37,6 @@ export class Connection extends EventTarget {
   #roomsLimit;
   #followed = new Set();
   #leftRooms = new Set();
-  #removedElsewhere = false;
   #rung = 0;
   #transport = null;
   #candidate = null;
@@ -103,11 +103,24 @@ export class Connection extends EventTarget {
     return others.length <= free;
   }
 
-  /** This person was removed from another room: the close that follows is not about the first one. */
+  /** This person was removed from another room: the close that follows, if one does, is not about the first one. */
   leave(room) {
     this.#leftRooms.add(room);
     this.#followed.delete(room);
-    this.#removedElsewhere = true;
+    this.#after("removed elsewhere", END_FOLLOWS, () => {});
+  }
+
+  /** They were removed from the first room, be it while no line was open: then nothing but a notice says so. */
+  sentOut() {
+    this.#after("sent out", END_FOLLOWS, () => {
+      this.#drop();
+      if (this.state !== "ended") this.#end({ code: CLOSED.REMOVED });
+    });
+  }
+
+  /** They have come back to it since. */
+  cameBack() {
+    this.#stop("sent out");
   }
 
   tryNow() {
@@ -183,7 +196,7 @@ export class Connection extends EventTarget {
   /** The server follows this room no more for us; the line stays for the others. */
   #let(room) {
     this.#followed.delete(room);
-    this.#removedElsewhere = false;
+    this.#stop("removed elsewhere");
   }
 
   /** The room is not to be read, or no more. The line goes on where it serves others. */
@@ -193,10 +206,11 @@ export class Connection extends EventTarget {
   }
 
   async #lost(why) {
+    const isSentOut = this.#timers.has("sent out");
+    const isOver = ENDINGS.has(why.code) && !this.#timers.has("removed elsewhere");
     this.#drop();
     if (this.state === "ended") return;
-    if (ENDINGS.has(why.code) && !this.#removedElsewhere) return this.#end(why);
-    this.#removedElsewhere = false;
+    if (isSentOut || isOver) return this.#end(ENDINGS.has(why.code) ? why : { code: CLOSED.REMOVED });
     this.downSince ??= Date.now();
     this.#wait(this.#delay(why));
     if (await this.#shouldStepDown(why)) this.#stepDown();

@@ -3,10 +3,10 @@
 import { CLOSED } from "./closing.js";
 import { _ } from "./i18n.js";
 import { copyOf } from "./templates.js";
-import { clockNow } from "./times.js";
+import { momentOf } from "./times.js";
 
 // What the server says to a poller who was sent out (chatapp/transports/waiting.py), in this page's
-// language; a socket is told by a notice.
+// language; others are told by a notice.
 const SENT_OUT = _("You were removed from this room");
 const BANNED = _("You are banned here"); // from the whole server (chatapp/people.py)
 const BANNED_HERE = _("You are banned from this room"); // chatapp/permissions.py
@@ -19,7 +19,7 @@ const ENDINGS = {
     title: _("%(name)s is gone", { name }),
     detail: _("It was deleted with its messages, or it is not yours to read any more."),
   }),
-  [CLOSED.SIGN_IN]: (_room, _by, reason) => ({
+  [CLOSED.SIGN_IN]: (_room, _removal, reason) => ({
     title: reason === LEFT ? LEFT : _("Your name is no longer known here"),
     detail:
       reason === LEFT
@@ -35,13 +35,13 @@ const SIGNED_OUT = {
 };
 
 /**
- * `code`: the close code, `reason`: what the server said with it; `by`: who sent this person out, if known;
- * `member`: no guest.
+ * `code`: the close code, `reason`: what the server said with it; `removal`: the notice that this person was sent
+ * out, if there was one; `member`: no guest.
  */
-export function showEnding({ code, reason, room, by, member }) {
+export function showEnding({ code, reason, room, removal, member }) {
   const isBanned = code === CLOSED.REMOVED && reason === BANNED;
   const signedOut = member && code === CLOSED.SIGN_IN;
-  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, by, reason);
+  const { title, detail, again } = signedOut ? SIGNED_OUT : ENDINGS[code](room, removal, reason);
   const section = copyOf("ended");
   section.querySelector("h1").textContent = title;
   section.querySelector("p").textContent = detail;
@@ -57,17 +57,22 @@ export function showEnding({ code, reason, room, by, member }) {
 }
 
 /** Sent out, which a notice told; or a right that ended, of which the server says what is so now. */
-function withdrawn({ name, kind }, by, reason) {
-  const at = clockNow();
+function withdrawn({ name, kind }, removal, reason) {
+  const at = momentOf(removal?.at ?? new Date());
   const title = _("You were removed from %(name)s", { name });
-  const who = by ?? _("Somebody who runs this room");
+  const who = remover(removal);
   const detail = `${_("%(who)s removed you at %(at)s.", { who, at })} ${STAYS}`;
   if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
   if (reason === BANNED_HERE) return banned(name, at);
-  if (by || reason === SENT_OUT) return { title, detail, again: _("Come back") };
+  if (removal || reason === SENT_OUT) return { title, detail, again: _("Come back") };
   if (kind !== "public") return { title, detail };
   const why = reason ? `${_("%(reason)s, since %(at)s.", { reason, at })} ` : "";
   return { title: _("You may not read %(name)s any more", { name }), detail: why + STAYS };
+}
+
+function remover(removal) {
+  if (!removal) return _("Somebody who runs this room");
+  return removal.author.id === "system" ? _("Somebody who runs this server") : removal.author.name;
 }
 
 /** Until when is not told with it: the room's page has that. */

@@ -41,7 +41,7 @@ let announced = null; // the timer of what is said over the field
 let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let offer = null; // offers what begins with some words
-let remover = null; // who sent this person out, where a notice said so
+let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
 heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
@@ -198,6 +198,7 @@ function hear(message) {
   heardAt(message.at);
   const isNew = rooms.heard(message);
   if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications?.heard(message);
+  if (message.room === room.id && message.author.id === me?.id) cameBack();
   if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
   if (message.room !== room.id) return;
   confirmOwn(message);
@@ -255,9 +256,15 @@ function refused(frame) {
 }
 
 /** The notice comes before the line is closed, and only it tells from which room and by whom. */
-function removed({ room: from, author }) {
-  if (from !== room.id) connection.leave(from);
-  else remover = author.id === "system" ? _("Somebody who runs this server") : author.name;
+function removed(notice) {
+  if (notice.room !== room.id) return connection.leave(notice.room);
+  removal = notice;
+  connection.sentOut();
+}
+
+function cameBack() {
+  removal = null;
+  connection.cameBack();
 }
 
 /** A room, here or at the side, is gone or not to be read any more. */
@@ -286,7 +293,7 @@ function turned() {
 async function end({ code, reason }) {
   const ending = await import("./ending.js").catch(() => null);
   if (!ending) return location.reload(); // the server says it as well
-  ending.showEnding({ code, room, by: remover, reason, member: Boolean(me && !me.guest) });
+  ending.showEnding({ code, room, removal, reason, member: Boolean(me && !me.guest) });
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 

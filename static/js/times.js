@@ -76,10 +76,6 @@ export function minuteOf(at) {
   return Math.floor(Date.parse(at) / 60_000);
 }
 
-export function clockNow() {
-  return clock.format(new Date());
-}
-
 function daysAgo(day) {
   const today = new Date(`${dayOf(new Date().toISOString())}T12:00`);
   return Math.round((today - new Date(`${day}T12:00`)) / DAY);

@@ -7,7 +7,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenPage
 from tests.clients import Person, eventually
 from tests.servers import Server
-from tests.test_endings import waiting
 
 
 def change(person: Person, room: int, **fields: Any) -> None:
@@ -99,8 +98,6 @@ def test_a_closed_room_can_be_read_and_not_written_until_it_is_opened(
 def test_who_is_removed_is_told_so_and_may_come_back(in_room: OpenPage, server: Server, board: int) -> None:
     for path in ("/chats/{}/", "/chats/long_poll/{}/"):
         ada = in_room("ada", path=path)
-        if "long_poll" in path:  # between two questions nobody can be sent out
-            eventually(lambda: waiting(server), "the page waits for news")
         administer(server, "kick", board, "ada")
         expect(ada.page.get_by_role("heading", name="You were removed from board")).to_be_visible()
         expect(ada.field).to_be_hidden()

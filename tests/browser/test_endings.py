@@ -10,10 +10,12 @@ from playwright.sync_api import expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenPage
 from tests.browser.transports import TRANSPORTS
-from tests.clients import eventually
 from tests.people import Member, administrator, member
 from tests.servers import Server
-from tests.test_endings import waiting
+
+# As a page that the browser keeps while another is shown.
+FALL_ASLEEP = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+WAKE_UP = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 
 Deed = Callable[[Member, int, str], Any]
 
@@ -71,8 +73,6 @@ def test_why_one_may_read_no_more_stands_there_whatever_the_transport(
     room = owner.make_room()
     mallory = in_room("mallory", room, **TRANSPORTS[transport])
     mallory.is_live_over(transport)
-    if transport == "long poll":  # between two questions nobody can be sent out
-        eventually(lambda: waiting(server) == 1, "the page waits for news")
     deed(owner, room, own_id(mallory))
     ended = mallory.page.locator("main .ended")
     expect(ended.get_by_role("heading")).to_have_text(title)
@@ -81,6 +81,41 @@ def test_why_one_may_read_no_more_stands_there_whatever_the_transport(
     if what == "banned from the server":
         ended.get_by_role("link", name="Until when").click()
         expect(mallory.page.get_by_text("you neither read nor write until")).to_be_visible()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_who_was_sent_out_while_no_line_was_open_sees_it_and_stays_where_they_came_back_since(
+    transport: str, server: Server, in_room: OpenPage, owner: Member
+) -> None:
+    room = owner.make_room()
+    mallory = in_room("mallory", room, **TRANSPORTS[transport])
+    mallory.is_live_over(transport)
+    mallory.say("hello")  # whoever wrote lately can be sent out by name
+    mallory.shows("hello")
+    ended = mallory.page.locator("main .ended")
+    sent_out = ENDINGS["sent out"][0]
+
+    mallory.page.evaluate(FALL_ASLEEP)
+    expect(mallory.state).not_to_have_text("Live")
+    sent_out(owner, room, own_id(mallory))
+    mallory.page.evaluate(WAKE_UP)
+    expect(ended).to_contain_text(f"{owner.name} removed you at")
+
+    ended.get_by_role("link", name="Come back").click()
+    expect(mallory.state).to_have_text("Live")
+    mallory.page.evaluate(FALL_ASLEEP)
+    expect(mallory.state).not_to_have_text("Live")
+    sent_out(owner, room, own_id(mallory))
+    elsewhere = mallory.page.context.request.post(
+        f"{server.url}/api/rooms/{room}/messages", data={"body": "back"}, headers={"Origin": server.url}
+    )
+    assert elsewhere.status == 201, elsewhere.text()
+    mallory.page.evaluate(WAKE_UP)
+    mallory.shows("hello", "back")
+    expect(mallory.state).to_have_text("Live")
+    owner.say(room, "later")
+    mallory.shows("hello", "back", "later")
+    expect(ended).to_be_hidden()
 
 
 def own_id(chat: ChatPage) -> str:
