@@ -41,9 +41,11 @@ from chatapp.pages import (
     errors,
     faces,
     filters,
+    fragments,
     guests,
     health,
     metrics,
+    rendering,
     rooms,
     server,
     sign_up,
@@ -178,6 +180,8 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(tutorial.socket_bp)
     errors.init_app(app)
     filters.init_app(app)
+    fragments.init_app(app)
+    rendering.init_app(app)
     app.context_processor(_for_every_page)
     # What a page tells its scripts: Flask's encoder, in Python, takes ten times as long, and writes \uXXXX,
     # which is three times as much of Arabic and emoji.

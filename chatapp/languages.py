@@ -49,6 +49,7 @@ def locale_of(language: str) -> Locale:
     return Locale.parse("en-001" if language == SOURCE else language, sep="-")
 
 
+@cache
 def is_right_to_left(language: str) -> bool:
     return locale_of(language).character_order == "right-to-left"
 

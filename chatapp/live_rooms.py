@@ -76,13 +76,18 @@ class LiveRooms:
             room.holders -= 1
 
     def sync(self, room: Room) -> None:
-        """Bring `room` to where the database is now, not earlier than this call. Switches.
+        """Bring `room` to where the database is now, not earlier than this call. Switches, unless nothing was
+        written since before the last time.
 
         Joining a catch-up that another greenlet began would not do: it may have read before this call.
         """
+        version = self._journal.version()  # before the look: what is kept during it has another
+        if version is not None and version == room.synced and not room.behind:
+            return
         target = self.catch_up(room)
         while room.last < target:
             self.catch_up(room)
+        room.synced = version
 
     def deliver(self, notice: Committed) -> None:
         """Show what was committed, here or elsewhere, to the room's readers, and fill what is missing."""

@@ -9,9 +9,6 @@ from chatapp.turnstile import Turnstile
 
 TURN_SECONDS = 0.005
 ANSWER_BYTES = 262_144  # of messages in one answer: fifty usual ones are 30 KB, fifty made for it were 5 MB
-ESCAPED = 5  # bytes more for each of a page's SIGNS: \u003c
-SIGNS = (b"<", b">", b"&", b"'")
-CALL = 36  # bytes more for each call that is marked
 
 
 def mark(turnstile: Turnstile, messages: Iterable[Message]) -> None:
@@ -37,7 +34,7 @@ def fitting(
     size = 0
     wanted = messages[::-1] if newest else messages
     for message in _marked(turnstile, wanted, for_page=for_page) if html else wanted:
-        size += _size(message.marked if html else message)
+        size += (message.marked if html else message).size_in_page
         if found and size > ANSWER_BYTES:
             break
         found.append(message)
@@ -54,9 +51,3 @@ def _marked(turnstile: Turnstile, messages: Iterable[Message], *, for_page: bool
         if for_page and html and message.mentions and message.called:
             pieces_of_html(html, tuple(message.mentions), tuple(message.called))
         yield message
-
-
-def _size(message: Message) -> int:
-    """Bytes of its JSON as it stands in a page, with whom it calls."""
-    calls = message.json.count(b"@") if message.mentions else 0
-    return len(message.json) + ESCAPED * sum(map(message.json.count, SIGNS)) + CALL * calls

@@ -17,6 +17,10 @@ from chatapp.permissions import Identity
 DAY_SECONDS = 86_400
 DAY_MICROSECONDS = DAY_SECONDS * 1_000_000  # as times are kept
 
+ESCAPED = 5  # bytes more for each of a page's SIGNS: \u003c
+SIGNS = (b"<", b">", b"&", b"'")
+CALL = 36  # bytes more for each call that is marked
+
 AMENDING = frozenset({"edit", "delete", "restore"})  # kinds that bring a text to a newer form
 TELLING = ("edit", "restore")  # those among them that say its words again
 
@@ -128,6 +132,12 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     @cached_property
     def json(self) -> bytes:
         return encode(self)
+
+    @cached_property
+    def size_in_page(self) -> int:
+        """Bytes of its JSON as it stands in a page, with whom it calls."""
+        calls = self.json.count(b"@") if self.mentions else 0
+        return len(self.json) + ESCAPED * sum(map(self.json.count, SIGNS)) + CALL * calls
 
     @cached_property
     def frame(self) -> bytes:

@@ -74,6 +74,8 @@ class Presence:
         self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
         self._forgotten: set[int] = set()  # rooms that left the hub
         self._renewed = time.monotonic()
+        self._elsewhere: list[Lease] = []  # of all rooms, as the bus knew them at `_asked`
+        self._asked = -GATHER_SECONDS
         self._ending = Event()
         self._mute = Trouble(log, "the bus does not take our leases")
         self._deaf = Trouble(log, "the bus does not say who is present elsewhere")
@@ -148,9 +150,12 @@ class Presence:
         return by_name(self._merged(room).values())
 
     def everywhere(self) -> dict[int, list[Author]]:
-        """Everybody who is anywhere, by room. Asks the bus: switches."""
+        """Everybody who is anywhere, by room; elsewhere as it was at most GATHER_SECONDS ago. May switch."""
+        now = time.monotonic()
+        if now - self._asked > GATHER_SECONDS:
+            self._elsewhere, self._asked = self._held(None), now
         rooms: dict[int, dict[str, Author]] = defaultdict(dict)
-        for lease in self._held(None):
+        for lease in self._elsewhere:
             rooms[lease.room][lease.who.id] = lease.who
         for room in list(self._local):
             rooms[room].update(self._here_locally(room))

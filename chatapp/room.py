@@ -73,6 +73,7 @@ class Room:
         self.removals: dict[str, int] = {}  # who was removed lately, by which number
         self.wanted = 0  # the highest number heard of; more than `last`: there is a gap to fill
         self.stale = False  # whether more than messages may have changed
+        self.synced: int | None = None  # the database's version of which it has all there was
         self.holders = 0  # requests that are about to read it, or wait for news of it
         self.waiting = 0  # those of them that wait
         self.arrival = Event()

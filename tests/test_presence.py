@@ -1,10 +1,12 @@
 """Presence at the end of a process: what it has with the bus is finished before that is closed."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
+import pytest
 from gevent.event import Event
 
 from chatapp.bus import Lease
@@ -12,7 +14,7 @@ from chatapp.config import Config
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
 from chatapp.message import Author
-from chatapp.presence import Presence
+from chatapp.presence import GATHER_SECONDS, Presence
 from tests.clients import UNIT
 
 
@@ -110,3 +112,21 @@ def test_who_came_and_went_while_the_bus_could_not_be_asked_is_told_once_it_can(
 
 def broken() -> set[str]:
     raise OSError("the bus is not there")
+
+
+def test_who_is_elsewhere_is_asked_for_once_in_half_a_second_however_many_pages_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus: Any = SlowBus()
+    asked = list[int | None]()
+    grace = Lease(1, Author("u2", "grace"), time.monotonic() + 60)
+    bus.held = lambda room=None: asked.append(room) or [grace]
+    presence = Presence(bus, lambda *_: None, lambda person: "", lambda: False, lambda *_: None)
+    for here in (["u2"], ["u2", "u1"]):
+        assert [who.id for who in presence.everywhere()[1]] == here
+        presence.enter(1, Author("u1", "ada"))  # of this process: seen at once
+    assert asked == [None]
+    now = time.monotonic() + GATHER_SECONDS
+    monkeypatch.setattr("chatapp.presence.time.monotonic", lambda: now)
+    presence.everywhere()
+    assert asked == [None, None]

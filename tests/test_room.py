@@ -96,6 +96,9 @@ class MemoryJournal:
         log = (self.epoch, self.first, self.last, self.revision)
         return RoomState(1, "board", "", *log, False, dict(self.removals), rights=self.rights.number)
 
+    def version(self) -> int:
+        return self.revision
+
     def newest(self, room: int, limit: int, known_rights: int) -> Look:
         found = Look(self.state, self.messages[-limit:], self._news(known_rights))
         self._switch()
@@ -240,6 +243,24 @@ def test_a_cursor_counts_as_ahead_only_after_the_database_was_asked(wire: Any) -
     batch = poll(hub, room, ADA, wire[0], after=5, epoch="e1", wait=0, limit=None)
     assert not batch.reset
     assert room.last == 5
+
+
+def test_a_room_that_is_up_to_date_asks_the_database_only_once_something_was_written() -> None:
+    hub, room, journal = hub_and_room(500)
+    looks = list[int]()
+    look = journal.look
+    journal.look = lambda *asked: looks.append(asked[1]) or look(*asked)  # type: ignore[method-assign, func-returns-value]
+    hub.sync(room)
+    hub.sync(room)
+    assert looks == [0]
+    journal.commit(2)  # by another process, unheard
+    journal.during_read = lambda: journal.commit(1) and None
+    hub.sync(room)
+    assert room.last == 2
+    hub.sync(room)  # what was written while it looked last, it has not seen
+    assert room.last == 3
+    hub.sync(room)
+    assert looks == [0, 0, 2]
 
 
 # -- answers that come late, or not at all -------------------------------------------------------------------
@@ -548,6 +569,17 @@ class RoomMachine(RuleBasedStateMachine):
         if commits:
             self.journal.during_read = lambda: self._commit_and_hear(commits)
         self._catch_up()
+
+    @rule(meanwhile=st.integers(0, 2))
+    def a_plain_read_sees_all_that_was_kept_before_it(self, meanwhile: int) -> None:
+        last, epoch, rights = self.journal.last, self.journal.epoch, self.journal.rights.number
+        if meanwhile:
+            self.journal.during_read = lambda: self._commit_and_hear(meanwhile)
+        self.hub.sync(self.room)
+        self.journal.during_read = lambda: None
+        assert self.room.last >= last
+        assert self.room.epoch == epoch
+        assert self.room.rights.number == rights
 
     @rule(
         target=followers,

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import accounts, auth
 from chatapp.errors import ChatError, Forbidden, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, token_reading
 from chatapp.journal.people_requests import Person
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.security import BLUEPRINT
 from chatapp.security.passwords import hash_new

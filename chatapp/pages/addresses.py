@@ -2,7 +2,7 @@
 who has one has a link mailed for a new password. Where this server sends no mail none of that is there.
 """
 
-from flask import Blueprint, Response, abort, flash, render_template, url_for
+from flask import Blueprint, Response, abort, flash, url_for
 
 from chatapp import accounts, addresses, auth
 from chatapp.errors import ChatError, Forbidden, SignIn
@@ -10,6 +10,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
 from chatapp.localized import gettext
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.permissions import check
 from chatapp.security import BLUEPRINT, said_lately

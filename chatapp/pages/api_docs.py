@@ -1,8 +1,9 @@
 """`/api/docs`: the API to read; `/api/openapi.json` and `/api/asyncapi.json`, for programs."""
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, current_app
 
 from chatapp.pages import description
+from chatapp.pages.rendering import render_template
 from chatapp.transports import json_api
 
 bp = Blueprint("api_docs", __name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from chatapp import access, administration, auth, hooks, membership, moderation
 from chatapp.errors import BadRequest, ChatError, Term
@@ -19,6 +19,7 @@ from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.message import durations, message_page
 from chatapp.pages.person import person_card
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import entered
 from chatapp.permissions import RANKS, Identity, may, outranks

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, render_template, request, url_for
+from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp import localized
@@ -10,6 +10,7 @@ from chatapp.errors import BadRequest, ChatError, Forbidden, Term, TooLong
 from chatapp.globals import get_hub, get_identity
 from chatapp.localized import gettext
 from chatapp.message import format_time
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import for_people
 from chatapp.permissions import BANNED_HERE
 from chatapp.transports import json_api

@@ -4,14 +4,15 @@ Each is made of its arguments alone, of which the language is one, so that none 
 away: what has changed has other arguments.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 import msgspec
-from flask import current_app, request
+from flask import Flask, request
 from markupsafe import Markup
 
 from chatapp import localized
+from chatapp.pages.rendering import macro
 from chatapp.pages.rows import Row
 from chatapp.permissions import Identity
 from chatapp.text import DESCRIPTION_LIMIT
@@ -20,6 +21,15 @@ MARKS = ("👍", "❤️", "😄", "🎉", "👀", "🙏")  # what is offered to
 ROWS_KEPT = 4096  # some 80 pages, for readers of one language
 # Bytes of a row as JSON. A longer one is made anew each time, so that what is kept is at most some 40 MB.
 ROW_LIMIT = 1500
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_global(static)
+
+
+def static(file: str) -> str:
+    """Where a file of static/ is; `url_for` takes twenty times as long, and a page has a dozen."""
+    return f"{request.script_root}/static/{file}"
 
 
 def log_rows(
@@ -39,7 +49,7 @@ def log_rows(
     def of(row: Row) -> str:
         if row.message["seq"] in restorable:  # has a form, which is one browser's
             seen = {"id": viewer.id if viewer else ""}
-            return str(_macro("_log.html", "log_row")(row, seen, moderates, undo=undo, token=token))
+            return str(macro("_log.html", "log_row")(row, seen, moderates, undo=undo, token=token))
         encoded = msgspec.json.encode(row)
         make = _row if len(encoded) <= ROW_LIMIT else _row.__wrapped__
         return make(encoded, _sees(row, viewer), moderates, language).decode()
@@ -61,20 +71,20 @@ def room_scripts(*, files: bool) -> Markup:
 def _row(encoded: bytes, viewer: str | None, moderates: bool, language: str) -> bytes:
     # As bytes: of a text with an emoji in it each sign takes four in memory.
     row = msgspec.json.decode(encoded, type=Row)
-    html = _macro("_log.html", "log_row")(row, None if viewer is None else {"id": viewer}, moderates)
+    html = macro("_log.html", "log_row")(row, None if viewer is None else {"id": viewer}, moderates)
     return str(html).encode()
 
 
 @lru_cache(64)
 def _room_templates(viewer: bool, moderates: bool, files: bool, undo: int, language: str) -> Markup:
     seen = {"id": ""} if viewer else None
-    make = _macro("_room_templates.html", "room_templates")
+    make = macro("_room_templates.html", "room_templates")
     return make(seen, moderates, files, undo, MARKS, DESCRIPTION_LIMIT)
 
 
 @lru_cache(16)
 def _room_scripts(files: bool, root: str) -> Markup:
-    return _macro("_room_templates.html", "room_scripts")(files)
+    return macro("_room_templates.html", "room_scripts")(files)
 
 
 def _sees(row: Row, viewer: Identity | None) -> str | None:
@@ -83,8 +93,3 @@ def _sees(row: Row, viewer: Identity | None) -> str | None:
         return None
     about = [row.message["author"]["id"], *row.message.get("mentions", ())]
     return viewer.id if viewer.id in about else ""
-
-
-def _macro(template: str, name: str) -> Callable[..., Markup]:
-    macro: Callable[..., Markup] = getattr(current_app.jinja_env.get_template(template).module, name)
-    return macro

@@ -1,12 +1,13 @@
 """`/guests`: say who you are, under another name, or leave. For forms and for programs."""
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 from msgspec import Struct
 
 from chatapp import auth, listing
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages import rooms
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import for_people, lead_to, page, said, see_other
 from chatapp.transports import json_api
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import access, auth, localized, posting
 from chatapp.errors import BadRequest, ChatError
@@ -18,6 +18,7 @@ from chatapp.localized import gettext
 from chatapp.message import DAY_SECONDS, Message
 from chatapp.pages.about import about
 from chatapp.pages.fragments import MARKS
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import entered, plain, restorable, room_page, to_take_over
 from chatapp.permissions import outranks

@@ -1,6 +1,6 @@
 """Reporting a message, and what moderators make of it, by forms that work without JavaScript."""
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import access, auth, reports
 from chatapp.errors import BadRequest, ChatError, Term
@@ -8,6 +8,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.journal.requests import Outcome
 from chatapp.message import Message
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import page, said, see_other
 
 bp = Blueprint("reports", __name__)

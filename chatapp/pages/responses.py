@@ -9,7 +9,7 @@ from chatapp import localized
 from chatapp.errors import ChatError, NoSuchRoom
 
 
-def page(html: str, error: ChatError | None = None) -> Response:
+def page(html: bytes, error: ChatError | None = None) -> Response:
     """The page itself; `error`: what refused its form, which gives the answer its status."""
     return Response(html, error.status, error.headers) if error else Response(html)
 

@@ -2,11 +2,11 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_wtf.csrf import generate_csrf
 from msgspec import UNSET
 
@@ -29,6 +29,7 @@ from chatapp.listing import ListedRoom
 from chatapp.message import Author, Message, format_time
 from chatapp.pages import fragments
 from chatapp.pages.about import about
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
 from chatapp.permissions import check, may, may_restore, may_take_over
@@ -197,7 +198,7 @@ def room_page(
     if identity.known and all(who.id != identity.id for who in here):
         here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
-    plainly = [plain(message.marked) for message in messages]
+    shown = plainly(message.marked for message in messages)
     viewer, sendable = identity if identity.known else None, _files()
     moderates, undo = "moderate" in own.may, hub.config.undo_seconds
     html = render_template(
@@ -206,9 +207,9 @@ def room_page(
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=[_listed(each) for each in rooms],
-        messages=plainly,
+        messages=shown,
         rows=fragments.log_rows(
-            rows(plainly, identity.id if identity.known else ""),
+            rows(shown, identity.id if identity.known else ""),
             viewer,
             moderates=moderates,
             restorable=restorable(room, messages),
@@ -323,9 +324,14 @@ def _plain(state: Any) -> dict[str, Any]:
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as its JSON, for a template, but that its author is called as they are now."""
-    fields: dict[str, Any] = msgspec.to_builtins(message)
-    author = message.author
-    return {
-        **fields,
-        "author": {**fields["author"], "name": get_hub().people.name_now(author.id, author.name)},
-    }
+    return plainly([message])[0]
+
+
+def plainly(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """The same of several."""
+    name_now = get_hub().people.name_now
+    found: list[dict[str, Any]] = [msgspec.to_builtins(message) for message in messages]
+    for message in found:
+        author = message["author"]
+        author["name"] = name_now(author["id"], author["name"])
+    return found

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 
 from chatapp import cursor, searching
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.listing import ListedRoom, one
 from chatapp.markdown import covered
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
 from chatapp.permissions import check, may

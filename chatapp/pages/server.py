@@ -1,9 +1,10 @@
 """`/about`: what runs here, how it is used by keyboard, and what becomes of what people say."""
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response
 
 from chatapp import localized
 from chatapp.globals import get_hub
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import page
 from chatapp.transports.websocket import SUBPROTOCOL
 from chatapp.version import VERSION

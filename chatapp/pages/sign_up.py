@@ -8,7 +8,7 @@ is as it was; whether the name is free and the invitation good is decided where 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_security.utils import login_user
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
 from chatapp.journal.people_requests import AccountRole, Invited, Person
 from chatapp.localized import gettext
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, refused, said, see_other
 from chatapp.permissions import SYSTEM, Identity
 from chatapp.security import first_passkey, first_start

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import auth, listing, tokens
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.permissions import SCOPES
 from chatapp.security import BLUEPRINT

@@ -6,13 +6,14 @@ answers like a page that there is not. A token opens none of it; programs have t
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 
 from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing
 from chatapp.journal.overseeing import RoomName
 from chatapp.pages import responses
+from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import said, see_other
 from chatapp.permissions import may
 
