@@ -5,15 +5,15 @@ that everything else goes back to the long one, whole.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
 
 from tests.clients import Person, eventually
+from tests.figures import quick, waiting
 from tests.people import Member, administrator, member
-from tests.raw_socket import Answer, RawSocket, nobody_gets
+from tests.raw_socket import Answer, RawSocket
 from tests.servers import Server
 
 
@@ -67,19 +67,6 @@ class Poller:
             self.person.say(self.room, f"warm {number}")
             self.ask()
             assert self.told() == [f"warm {number}"]
-
-
-def quick(server: Server) -> int:
-    """How many polls took the short way."""
-    found = re.search(r"chatapp_quick_polls_total\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
-    assert found
-    return int(found[1])
-
-
-def waiting(server: Server) -> int:
-    found = re.search(r"chatapp_waiting_polls\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
-    assert found
-    return int(found[1])
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.clients import Person, eventually
+from tests.figures import waiting
 from tests.servers import Server
-from tests.test_endings import waiting
 
 
 def change(person: Person, room: int, **fields: Any) -> None:

@@ -11,9 +11,9 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenPage
 from tests.browser.transports import TRANSPORTS
 from tests.clients import eventually
+from tests.figures import waiting
 from tests.people import Member, administrator, member
 from tests.servers import Server
-from tests.test_endings import waiting
 
 Deed = Callable[[Member, int, str], Any]
 
