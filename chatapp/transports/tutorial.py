@@ -29,6 +29,7 @@ from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
+from chatapp.transports.lines import GREETING, REFUSED
 from chatapp.transports.waiting import check_still, wait_for_news
 
 WAIT_SECONDS = 25
@@ -36,7 +37,6 @@ CALLBACK_LIMIT = 64
 # A dotted JavaScript name and nothing else, so that a callback cannot carry a program.
 CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
 TIME = re.compile(rb"[0-9]{1,12}(\.[0-9]{1,9})?")
-GREETING = "connected ...."
 
 bp = Blueprint("tutorial", __name__)
 socket_bp = Blueprint("plain_socket", __name__)
@@ -123,7 +123,7 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
             posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
         said = languages.refusal(connection.language, refusal)
-        connection.outlet.send(text_frame(f"! {said}".encode()))
+        connection.outlet.send(text_frame(f"{REFUSED}{said}".encode()))
 
 
 def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket, wait: float) -> bytes:
