@@ -121,6 +121,8 @@ def _finish(held: Held, response: Response) -> Response:
         response.vary.update(("Accept-Language", "Cookie"))
     if response.status_code == 204:
         response.headers.pop("Content-Type", None)  # of nothing; Flask's is that of a page
+    if "Allow" in response.headers:
+        response.headers["Allow"] = ", ".join(sorted(response.allow))  # else in the order of a set
     for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
         response.headers.setdefault(name, value)
     if getattr(g, "origin_listed", False):

@@ -16,6 +16,7 @@ from passlib.totp import TOTP
 
 from tests.clients import Person, Socket, eventually
 from tests.factors import NewAccount
+from tests.figures import figures
 from tests.people import PASSWORD, Member, administrator, first_path, is_named, member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -578,7 +579,7 @@ def test_who_is_signed_out_gets_nothing_more_over_any_door(server: Server, board
 
     waiting = threading.Thread(target=poll)
     waiting.start()
-    eventually(lambda: "waiting_polls" in ada.http.get("/metrics").text)
+    eventually(lambda: figures(server)["waiting_polls"], "the poll waits, in whichever worker")
     stream: dict[str, Any] = {}
 
     def follow() -> None:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from chatapp.message import Author, Message
 from chatapp.pages.operations import OPERATIONS
 from chatapp.transports.frames_v1 import SERVER_FRAMES, ServerFrame
 from chatapp.transports.requests_v1 import FRAMES
-from tests.clients import Person
+from tests.clients import Person, eventually
+from tests.hostile.routes import routes
 from tests.servers import Server
 
 FOR_PROGRAMS = re.compile(
@@ -70,13 +72,47 @@ def test_every_reference_leads_to_a_schema(api: dict[str, Any], socket_api: dict
 
 
 def test_every_frame_that_a_client_may_send_is_described(socket_api: dict[str, Any]) -> None:
-    told = socket_api["operations"]["hear"]["messages"]
+    told = socket_api["operations"]["hear_socket"]["messages"]
     schemas = [socket_api["components"]["schemas"][each["$ref"].rpartition("/")[2]] for each in told]
     assert [schema["properties"]["type"]["enum"] for schema in schemas] == [[kind] for kind in FRAMES]
     assert all("type" in schema["required"] for schema in schemas)
-    assert len(socket_api["operations"]["tell"]["messages"]) == len(SERVER_FRAMES)
-    channel = socket_api["channels"]["socket"]["messages"]
-    assert [name for name, frame in channel.items() if not frame["summary"]] == []
+    assert len(socket_api["operations"]["tell_socket"]["messages"]) == len(SERVER_FRAMES)
+
+
+def test_every_socket_is_described_and_nothing_else(one_worker: Server, socket_api: dict[str, Any]) -> None:
+    sockets = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", each.rule) for each in routes(one_worker) if each.websocket
+    }
+    channels = socket_api["channels"]
+    assert {channel["address"] for channel in channels.values()} == sockets
+    used = {operation["channel"]["$ref"] for operation in socket_api["operations"].values()}
+    assert used == {f"#/channels/{name}" for name in channels}
+    for channel in channels.values():
+        assert channel["description"]
+        assert set(re.findall(r"{(\w+)}", channel["address"])) == channel["parameters"].keys()
+        assert [name for name, each in channel["messages"].items() if not each["summary"]] == []
+    for operation in socket_api["operations"].values():
+        for each in operation["messages"]:
+            channel, name = re.fullmatch(r"#/channels/(\w+)/messages/(\w+)", each["$ref"]).groups()
+            assert name in channels[channel]["messages"]
+
+
+def test_every_line_of_the_plain_socket_is_as_it_is_described(
+    one_worker: Server, socket_api: dict[str, Any]
+) -> None:
+    lines = socket_api["channels"]["lines"]["messages"]
+    assert {each["contentType"] for each in lines.values()} == {"text/plain"}
+    with closing(Person(one_worker, "ada of the lines")) as ada:
+        room = ada.make_room()
+        with closing(ada.socket(path=f"/chats/{room}/ws", subprotocols=None)) as line:
+            line.send("hello")
+            line.send(" ")
+            eventually(lambda: len(line.frames) == 3)
+            greeting, *told = line.frames
+    refusal = lines["Refusal"]["payload"]["pattern"]
+    assert lines["Greeting"]["payload"]["enum"] == [greeting]
+    assert lines["Said"]["payload"]["type"] == "string"
+    assert [each for each in told if not re.search(refusal, each)] == ["hello"]
 
 
 FRAMES_SENT = {

@@ -15,8 +15,9 @@ from websockets.typing import Origin, Subprotocol
 from chatapp.config import Config
 from chatapp.transports.messages import WAIT_LIMIT
 from tests.clients import UNIT, Person, eventually
+from tests.figures import waiting
 from tests.nginx import DOCUMENTED, NGINX, Nginx
-from tests.raw_socket import CLOSE, PING, PONG, RawSocket, nobody_gets
+from tests.raw_socket import CLOSE, PING, PONG, RawSocket
 from tests.servers import Server
 from tests.test_drain import PATIENT, Crowd
 from tests.test_event_stream import Stream
@@ -100,15 +101,10 @@ def test_each_event_of_a_stream_arrives_before_the_next_one_is_said(ada: Person,
 
 
 def test_a_poll_whose_client_leaves_is_over(nginx: Nginx, ada: Person, board: int) -> None:
-    def waiting() -> str:
-        return re.findall(
-            r"^chatapp_waiting_polls\{.*\} (\d+)", nobody_gets(f"{nginx.server.url}/metrics").text, re.M
-        )[0]
-
     with RawSocket(nginx) as raw:  # type: ignore[arg-type]
         raw.request("GET", f"/api/rooms/{board}/messages?after=0&wait=55")
-        eventually(lambda: waiting() == "1")
-    eventually(lambda: waiting() == "0")
+        eventually(lambda: waiting(nginx.server) == 1)
+    eventually(lambda: waiting(nginx.server) == 0)
 
 
 # -- nothing is cut off ---------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import pytest
 
 from tests.clients import UNIT, Person, Socket, eventually
 from tests.far_machine import FarMachine, far_machines
-from tests.raw_socket import RawSocket, nobody_gets
+from tests.figures import figures
+from tests.raw_socket import RawSocket
 from tests.servers import Server
 from tests.test_event_stream import Stream
 
@@ -171,10 +172,8 @@ def _wait_for_heartbeats(stream: Stream, count: int) -> None:
 
 def _figures(server: Server) -> dict[str, int]:
     """What the only worker says of its readers."""
-    found = re.findall(r"^chatapp_(\w+)\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text, re.M)
-    return {
-        name: int(value) for name, value in found if name in ("connections", "subscriptions", "waiting_polls")
-    }
+    told = figures(server)
+    return {name: told[name] for name in ("connections", "subscriptions", "waiting_polls")}
 
 
 def _sockets(server: Server) -> int:

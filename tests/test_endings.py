@@ -1,6 +1,5 @@
 """Why somebody may read no more: every transport says the same, at once."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients import READERS, LongPollReader, Person, TutorialReader, eventually
+from tests.figures import waiting
 from tests.people import Member, administrator, member
 from tests.servers import Server
 
@@ -63,16 +63,6 @@ def endings(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
             return {reader.name: reader.ending for reader in readers}
 
         yield told
-
-
-def waiting(server: Server) -> int:
-    """Requests that wait for news on the whole server."""
-    with closing(Person(server)) as nobody:
-        figure = re.search(
-            r"^chatapp_waiting_polls\{.*\} (\d+)", nobody.http.get("/metrics").text, re.MULTILINE
-        )
-    assert figure
-    return int(figure[1])
 
 
 def everywhere(code: str, reason: str) -> dict[str, tuple[str, str]]:

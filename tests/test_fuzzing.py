@@ -3,6 +3,7 @@ is not described, never a socket that ends. A fixed number of examples, the same
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -16,6 +17,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks
 
 from chatapp.transports.frames_v1 import ServerFrame
+from tests.clients import eventually
 from tests.people import administrator, member
 from tests.programs import Program, make_token
 from tests.servers import Server
@@ -147,7 +149,7 @@ def test_whatever_frame_is_sent_the_socket_stays_and_answers_as_described(server
     program = Program(server, make_token(ada, "read", "write")["token"])
     description = program.http.get("/api/asyncapi.json").json()
     schemas = description["components"]["schemas"]
-    told = description["operations"]["hear"]["messages"]
+    told = description["operations"]["hear_socket"]["messages"]
     right = st.one_of([of(schemas[each["$ref"].rpartition("/")[2]], room) for each in told])
 
     with closing(program.socket()) as socket:
@@ -165,4 +167,32 @@ def test_whatever_frame_is_sent_the_socket_stays_and_answers_as_described(server
         for frame in socket.frames:
             kind = msgspec.convert(frame, type=ServerFrame)
             assert msgspec.to_builtins(kind) == frame
+    assert not [line for line in server.log if "Traceback" in line]
+
+
+def test_whatever_line_is_said_on_the_plain_socket_it_comes_back_or_is_refused(server: Server) -> None:
+    ada = administrator(server)
+    room = ada.make_room()
+    program = Program(server, make_token(ada, "read", "write")["token"])
+    lines = program.http.get("/api/asyncapi.json").json()["channels"]["lines"]["messages"]
+    refusal = lines["Refusal"]["payload"]["pattern"]
+    said: list[str] = []
+
+    with closing(program.socket(path=f"/chats/{room}/ws", subprotocols=None)) as socket:
+
+        @settings(FEW, max_examples=100)
+        @given(line=of(lines["Said"]["payload"], room))
+        def say(line: str) -> None:
+            socket.send(line)
+            said.append(line)
+
+        say()
+        socket.send("the last one")
+        eventually(lambda: "the last one" in socket.frames)
+        assert socket.closed is None
+        greeting, *told = map(str, socket.frames)  # of what reads as JSON the client has made that
+        assert [greeting] == lines["Greeting"]["payload"]["enum"]
+        refused = [line for line in told if re.search(refusal, line)]
+        assert 0 < len(refused) < len(said)
+        assert len(told) == len(said) + 1
     assert not [line for line in server.log if "Traceback" in line]

@@ -3,6 +3,9 @@
 A route or a frame that stands in no table of it fails the test, and so does a row of it that is no door. Each
 cell is asked of a real server, most of them in a room of their own, so that none is about what another has
 done.
+
+What follows by a rule has no row: HEAD is asked with each GET, and answered alike; OPTIONS, and a method that
+there is not, are asked at each address, and answered alike to everybody who may know of it, whatever room it is.
 """
 
 import json
@@ -11,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +26,7 @@ from sqlalchemy import create_engine
 from websockets.exceptions import ConnectionClosed
 
 from chatapp.accounts import hashed
+from chatapp.auth import FOR_EVERYBODY
 from chatapp.journal import Journal
 from chatapp.journal.connections import engine_options, listen
 from chatapp.journal.requests import Impose, MakeRoom, Post
@@ -31,6 +36,7 @@ from chatapp.permissions import SCOPES, RoomKind, RoomRole, Scope
 from chatapp.transports.requests_v1 import FRAMES
 from tests import zygote
 from tests.clients import Person, Socket, eventually
+from tests.hostile.routes import Route
 from tests.mail_server import SETTINGS
 from tests.people import Member, administrator, member
 from tests.servers import ROOT, Server
@@ -52,6 +58,9 @@ LETTERS = {
     4404: "n",
 }
 STATUSES = {200: "+", 201: "+", 204: "+", 302: "r", 303: "+", 400: "b", 401: "s", 403: "f", 404: "n"}
+# Headers that differ from one answer to the next; those that do in what they say; those that no stream has, whose
+# head we write ourselves.
+EACH_TIME, ITS_OWN, OF_FLASK = {"date", "connection"}, {"content-length", "set-cookie"}, {"server", "vary"}
 # A member whom a deed is about, an owner beside the one who asks, and somebody who only wrote there.
 SUBJECT, BOSS, WRITER = "u900001", "u900002", "u900003"
 LOBBY = 1
@@ -257,7 +266,7 @@ class World:
 
 def outcome(answer: httpx.Response) -> str:
     """An answer as a letter; whatever has none, as it is."""
-    if answer.headers.get("content-type") == "application/problem+json":
+    if answer.headers.get("content-type") == "application/problem+json" and answer.content:
         code = answer.json()["code"]
         return LETTERS.get(code, code)
     if (
@@ -267,6 +276,30 @@ def outcome(answer: httpx.Response) -> str:
     ):
         return "o"
     return STATUSES.get(answer.status_code, str(answer.status_code))
+
+
+def is_stream(answer: httpx.Response) -> bool:
+    return answer.headers.get("content-type", "").startswith("text/event-stream")
+
+
+def unlike(shown: httpx.Response, head: httpx.Response) -> str:
+    """What HEAD says otherwise than GET; nothing where it is as it should be."""
+    told = []
+    if head.content or head.status_code != shown.status_code:
+        told.append(f"{head.status_code} with {len(head.content)} bytes")
+    told += [
+        name
+        for name in {*shown.headers, *head.headers} - EACH_TIME
+        if _field(shown, name) != _field(head, name)
+    ]
+    return f", HEAD otherwise: {', '.join(told)}" if told else ""
+
+
+def _field(answer: httpx.Response, name: str) -> object:
+    """A header, or only whether there is one, of what differs each time."""
+    if is_stream(answer) and name in OF_FLASK:
+        return None
+    return name in answer.headers if name in ITS_OWN else answer.headers.get(name)
 
 
 def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
@@ -285,10 +318,15 @@ def over_http(method: str, path: str, **request: Any) -> Callable[[Cell], str]:
         cookies = httpx.Cookies(browser.cookies)
         try:
             with browser.stream(method, path.format(**values), timeout=CROWD, **sent) as answer:
-                if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                    return "+"  # it does not end
-                answer.read()
-                return outcome(answer)
+                if is_stream(answer):
+                    said = "+"  # it does not end
+                else:
+                    answer.read()
+                    said = outcome(answer)
+            if method == "GET":
+                browser.cookies = cookies
+                said += unlike(answer, browser.head(path.format(**values), timeout=CROWD))
+            return said
         finally:
             browser.cookies = cookies  # whatever was set here is of no concern to the next cell
 
@@ -639,16 +677,21 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
 }
 
 
-def registered(server: Server) -> set[str]:
-    """Every door that the application has: methods and rules, and frames."""
+@cache
+def registered(server: Server) -> list[Route]:
+    """Every route that the application has, one for each method, HEAD and OPTIONS too."""
     program = (
-        "import json; from wsgi import app; print(json.dumps([f'{method} {rule.rule}' for rule in "
-        "app.url_map.iter_rules() for method in rule.methods - {'HEAD', 'OPTIONS'}]))"
+        "import json; from wsgi import app; print(json.dumps([(rule.endpoint, method, rule.rule) for rule in "
+        "app.url_map.iter_rules() for method in sorted(rule.methods)]))"
     )
     ran = zygote.run(ROOT, ["-c", program], server.environ)
     assert ran.returncode == 0, ran.stderr
-    rules: list[str] = json.loads(ran.stdout.splitlines()[-1])
-    return {rule.replace("<room_id:room_id>", "N") for rule in rules} | {f"frame {kind}" for kind in FRAMES}
+    return [Route(*row) for row in json.loads(ran.stdout.splitlines()[-1])]
+
+
+def door(route: Route) -> str:
+    """The row that is of `route`, up to what is sent."""
+    return route.name.replace("<room_id:room_id>", "N")
 
 
 def asked(
@@ -740,12 +783,73 @@ def test_to_who_is_not_in_it_a_private_room_is_at_every_door_like_one_that_never
                 assert cells[column] == never[row][column], (kind, row, column)
 
 
+def addresses(server: Server) -> dict[str, list[Route]]:
+    """The routes of each rule, one for each method that it takes."""
+    found: dict[str, list[Route]] = {}
+    for route in registered(server):
+        found.setdefault(route.rule, []).append(route)
+    return found
+
+
+METHODS = ["DELETE", "PUT", "PATCH", "POST", "GET"]
+NOT_THERE = {"/sign-in/rescue"}  # for anybody: see chatapp/security
+ADMINISTRATORS = {"administrator", "administrator_in"}
+NOT_VALID = {"bad_token", "token_expired"}
+
+
+@pytest.mark.parametrize("heading", ["private", "private-without-guests"])
+def test_what_an_address_takes_is_told_alike_to_everybody_who_may_know_of_it_and_of_every_room(
+    heading: str, worlds: Callable[[str], World]
+) -> None:
+    world = worlds(heading)
+    (there,) = world.rooms("private", 1, [SUBJECT])
+
+    def ask(column: str) -> Iterator[tuple[str, str, object]]:
+        for rule, routes in addresses(world.server).items():
+            taken = {route.method for route in routes}
+            other = next(method for method in METHODS if method not in taken)
+            sockets = ["HEAD"] if routes[0].websocket else []  # all else is asked with GET
+            for method in ("OPTIONS", other, *sockets):
+                answers = [
+                    plainly(world.people[column].http.request(method, routes[0].path(room), timeout=CROWD))
+                    for room in ([there, NO_NUMBER] if "room_id" in rule else [there])
+                ]
+                right = answers[0][:2] == told(column, method, routes)
+                if not right or any(each != answers[0] for each in answers):
+                    yield column, f"{method} {rule}", answers
+
+    with ThreadPoolExecutor(len(world.people)) as pool:
+        wrong = pool.map(lambda column: list(ask(column)), world.people)
+        assert [one for found in wrong for one in found] == []
+
+
+def plainly(answer: httpx.Response) -> tuple[str, str, dict[str, str], str]:
+    """An answer as a letter, what it says that the address takes, and all else of it that is not of its time."""
+    headers = {name: value for name, value in answer.headers.items() if name not in EACH_TIME}
+    return outcome(answer), answer.headers.get("Allow", ""), headers, answer.text
+
+
+def told(column: str, method: str, routes: list[Route]) -> tuple[str, str]:
+    """The letter, and what is allowed, that somebody is told by the rule; `routes`: of one address."""
+    one, taken = routes[0], sorted({route.method for route in routes})
+    if column in NOT_VALID and not (method == "OPTIONS" and one.endpoint in FOR_EVERYBODY):
+        return "s", ""
+    if one.rule.startswith("/admin/") and column not in ADMINISTRATORS:
+        return "x", ""
+    if method == "OPTIONS" and one.rule in NOT_THERE:
+        return "x", ""
+    if method in taken and one.websocket:
+        return "b", ""  # no handshake
+    return ("+" if method == "OPTIONS" else "method_not_allowed"), ", ".join(taken)
+
+
 def test_every_door_that_the_application_has_stands_in_the_matrix_and_nothing_else(
     one_worker: Server,
 ) -> None:
-    of_rooms = {row.partition(" (")[0] for row in ROOM_DOORS}
-    of_server = {row.partition(" (")[0] for row in SERVER_DOORS}
-    assert of_rooms | of_server == registered(one_worker)
+    doors = {row.partition(" (")[0] for row in ROOM_DOORS | SERVER_DOORS}
+    by_rule = {f"HEAD {row[4:]}" for row in doors if row.startswith("GET ")}
+    by_rule |= {f"OPTIONS {door(route).partition(' ')[2]}" for route in registered(one_worker)}
+    assert doors | by_rule == {*map(door, registered(one_worker)), *(f"frame {kind}" for kind in FRAMES)}
     for heading, table in tables().items():
         doors = SERVER_DOORS if heading.startswith("server") else ROOM_DOORS
         assert set(table.rows) == set(doors), heading

@@ -11,6 +11,7 @@ import httpx
 from chatapp import mentions
 from chatapp.listing import UNREAD_COUNTED
 from tests.clients import UNIT, EventStreamReader, Person, eventually
+from tests.figures import figures
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -174,12 +175,6 @@ def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Serv
 
 
 def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(one_worker: Server) -> None:
-    def figure(name: str) -> float:
-        page = httpx.get(f"{one_worker.url}/metrics").text
-        return float(
-            next(line for line in page.splitlines() if line.startswith(f"chatapp_{name}{{")).split()[1]
-        )
-
     with ExitStack() as stack:
         ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
         room = ada.make_room()
@@ -192,7 +187,7 @@ def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(o
         eventually(lambda: counts(grace, room) == (2, 0), "kept at once")
         here.send({"type": "read", "room": room, "seq": 3})
         there.expect(lambda frame: frame["type"] == "read" and frame["seq"] == 3)  # and not kept yet
-        followed = figure("connections")
+        followed = figures(one_worker)["connections"]
         with locked(one_worker.instance / "chat.db"):
             writer = stack.enter_context(closing(ada.socket()))
             sent = 0
@@ -202,14 +197,14 @@ def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(o
                 nonlocal sent
                 sent += 1
                 writer.send({"type": "send", "room": room, "body": "later", "client_id": f"later {sent}"})
-                return figure("journal_queue") >= 1
+                return figures(one_worker)["journal_queue"] >= 1
 
             eventually(message_waits)
-            waiting = figure("journal_queue")
+            waiting = figures(one_worker)["journal_queue"]
             there.send({"type": "read", "room": room, "seq": 1, "unread": True})
-            eventually(lambda: figure("journal_queue") > waiting, "it waits behind the messages")
+            eventually(lambda: figures(one_worker)["journal_queue"] > waiting, "it waits behind the messages")
             here.close()  # what it told and is not kept yet is kept now, if ever
-            eventually(lambda: figure("connections") == followed, "one more, one less")
+            eventually(lambda: figures(one_worker)["connections"] == followed, "one more, one less")
         writer.expect(lambda frame: frame["type"] == "ack" and frame["client_id"] == f"later {sent}")
         ada.say(room, "and last")  # kept behind all that was asked before
         assert counts(grace, room) == (2 + sent + 1, 0)

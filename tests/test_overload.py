@@ -1,7 +1,6 @@
 """More than there is room for: what is too much is refused or waits, and everybody else goes on living."""
 
 import os
-import re
 import select
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from chatapp.errors import TooFast
 from chatapp.held import LIMIT, SHARE, Held
 from chatapp.transports.again import HEAD_LIMIT
 from tests.clients import UNIT, Person, eventually
+from tests.figures import waiting
 from tests.raw_socket import RawSocket, nobody_gets, problem
 from tests.servers import Server
 
@@ -112,8 +112,7 @@ def test_those_who_were_answered_and_ask_nothing_more_make_room_and_no_more_of_t
     crowd = [RawSocket(server) for _ in range(18)]
     for raw in crowd:
         raw.request("GET", poll)
-    metrics = f"{server.url}/metrics"
-    eventually(lambda: re.search(r"waiting_polls{.*} 18", nobody_gets(metrics).text), "all are being served")
+    eventually(lambda: waiting(server) == 18, "all are being served")
     crowd.append(RawSocket(server))  # the last that there is room for
     crowd[-1].request("GET", poll)
     socket.send({"type": "send", "room": 1, "body": "that is all"})

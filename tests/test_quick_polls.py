@@ -5,15 +5,17 @@ that everything else goes back to the long one, whole.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from tests.clients import Person, eventually
+from tests.figures import quick, waiting
 from tests.people import Member, administrator, member
-from tests.raw_socket import Answer, RawSocket, nobody_gets
+from tests.raw_socket import Answer, RawSocket
 from tests.servers import Server
 
 
@@ -69,17 +71,27 @@ class Poller:
             assert self.told() == [f"warm {number}"]
 
 
-def quick(server: Server) -> int:
-    """How many polls took the short way."""
-    found = re.search(r"chatapp_quick_polls_total\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
-    assert found
-    return int(found[1])
+# A poll that comes from after the third message fails in the server, once.
+PLANTED = """
+import runpy
+
+own = runpy.run_path("gunicorn.conf.py")
+globals().update({name: value for name, value in own.items() if not name.startswith("_")})
 
 
-def waiting(server: Server) -> int:
-    found = re.search(r"chatapp_waiting_polls\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text)
-    assert found
-    return int(found[1])
+def post_worker_init(worker):
+    own["post_worker_init"](worker)
+    from chatapp.transports import messages
+
+    poll, left = messages.poll, [RuntimeError("planted")]
+
+    def failing(*arguments, **asked):
+        if asked["after"] == 3 and left:
+            raise left.pop()
+        return poll(*arguments, **asked)
+
+    messages.poll = failing
+"""
 
 
 @pytest.fixture
@@ -348,6 +360,27 @@ def test_a_room_that_is_cleared_begins_anew(server: Server, polls: Poller, board
     eventually(lambda: waiting(server) == 1)
     assert server.console("room", "clear", board, "--yes").status == 0
     assert json.loads(polls.raw.answer().body)["reset"] is True
+
+
+def test_a_fault_of_ours_is_told_as_a_problem_and_logged_as_on_the_long_way(
+    new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    (tmp_path / "planted.py").write_text(PLANTED)
+    server = new_server().start("-c", str(tmp_path / "planted.py"))
+    with closing(Person(server, "ada")) as ada, Poller(ada, 1) as polls:
+        polls.warm_up()
+        assert polls.cursor == 3
+        before = quick(server)
+        ada.say(1, "after the fault")
+        polls.ask()
+        answer = polls.raw.answer()
+        assert (answer.status, answer.code) == (500, "fault")
+        polls.ask()
+        assert polls.told() == ["after the fault"]
+        assert quick(server) == before, "neither was answered the short way"
+    log = "".join(server.log)
+    assert "GET /api/rooms/<room_id:room_id>/messages failed" in log
+    assert log.count("RuntimeError: planted") == 1
 
 
 def test_who_hangs_up_while_waiting_is_let_go_at_once(server: Server, polls: Poller) -> None:

@@ -17,8 +17,8 @@ def openapi() -> Response:
 
 @bp.get("/api/asyncapi.json")
 def asyncapi() -> Response:
-    """The socket, as AsyncAPI 3.0."""
-    return json_api.answer(description.asyncapi())
+    """The sockets, as AsyncAPI 3.0."""
+    return json_api.answer(description.asyncapi(current_app))
 
 
 @bp.get("/api/docs")
@@ -27,7 +27,7 @@ def page() -> Response:
     html = render_template(
         "api_docs.html",
         api=description.openapi(current_app),
-        socket=description.asyncapi(),
+        sockets=description.asyncapi(current_app),
         words=description.words,
         name_of=lambda schema: schema.get("$ref", "").removeprefix(description.SCHEMAS),
     )

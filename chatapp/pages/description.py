@@ -1,5 +1,5 @@
 """The description of the API, made of the routes, `operations.py` and the types that it names: OpenAPI for
-HTTP, AsyncAPI for the socket.
+HTTP, AsyncAPI for the sockets.
 """
 
 import inspect
@@ -12,10 +12,8 @@ import msgspec
 from flask import Flask
 from werkzeug.routing import Rule
 
-from chatapp.pages.operations import OPERATIONS, Form, Operation, Upload
+from chatapp.pages.operations import OPERATIONS, SOCKETS, Form, Operation, Socket, Upload
 from chatapp.transports.answers import Problem
-from chatapp.transports.frames_v1 import SERVER_FRAMES
-from chatapp.transports.requests_v1 import FRAMES
 
 TITLE, VERSION = "Chat", "1"
 SCHEMAS = "#/components/schemas/"
@@ -24,7 +22,7 @@ MULTIPART = "multipart/form-data"
 FILE = {"type": "string", "format": "binary"}
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 # How a path's arguments are written, by the name of their converter.
-ARGUMENTS = {
+ARGUMENTS: dict[str, dict[str, Any]] = {
     "room_id": {"type": "integer", "minimum": 1},
     "int": {"type": "integer", "minimum": 0},
     "default": {"type": "string", "pattern": "^[^/]+$"},
@@ -75,30 +73,52 @@ def openapi(app: Flask) -> dict[str, Any]:
     }
 
 
-def asyncapi() -> dict[str, Any]:
-    """The socket `/ws`, as AsyncAPI 3.0."""
-    kinds = [*FRAMES.values(), *SERVER_FRAMES]
-    schemas, components = _schemas(kinds)
-    messages = {
-        kind.__name__: {"summary": _says(kind), "contentType": JSON, "payload": schemas[kind]}
-        for kind in kinds
-    }
-
-    def told(kinds: Any) -> list[dict[str, str]]:
-        return [{"$ref": f"#/channels/socket/messages/{kind.__name__}"} for kind in kinds]
-
-    channel = {"$ref": "#/channels/socket"}
+def asyncapi(app: Flask) -> dict[str, Any]:
+    """The sockets, as AsyncAPI 3.0: a channel for each, and what the server hears and tells there."""
+    schemas, components = _schemas([kind for each in SOCKETS.values() for kind in each.hears + each.tells])
+    rules = {rule.endpoint: rule for rule in app.url_map.iter_rules() if rule.websocket}
+    channels: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
+    for endpoint, socket in SOCKETS.items():
+        channels[socket.name] = _channel(app, rules[endpoint], socket, schemas)
+        for verb, action, kinds in (("hear", "receive", socket.hears), ("tell", "send", socket.tells)):
+            channel = f"#/channels/{socket.name}"
+            operations[f"{verb}_{socket.name}"] = {
+                "action": action,
+                "channel": {"$ref": channel},
+                "messages": [{"$ref": f"{channel}/messages/{_name(kind, schemas)}"} for kind in kinds],
+            }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": TITLE, "version": VERSION, "description": "Subprotocol chatapp.v1."},
+        "info": {"title": TITLE, "version": VERSION},
         "defaultContentType": JSON,
-        "channels": {"socket": {"address": "/ws", "messages": messages}},
-        "operations": {
-            "hear": {"action": "receive", "channel": channel, "messages": told(FRAMES.values())},
-            "tell": {"action": "send", "channel": channel, "messages": told(SERVER_FRAMES)},
-        },
+        "channels": channels,
+        "operations": operations,
         "components": {"schemas": components},
     }
+
+
+def _channel(app: Flask, rule: Rule, socket: Socket, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "address": ARGUMENT.sub(r"{\2}", rule.rule),
+        "description": first_sentence(inspect.getdoc(app.view_functions[rule.endpoint]) or ""),
+        "parameters": {
+            name: {"description": words(ARGUMENTS[_converter(rule, name)])} for name in sorted(rule.arguments)
+        },
+        "messages": {
+            _name(kind, schemas): {
+                "summary": _says(kind) if _is_type(kind) else schemas[kind]["description"],
+                "contentType": socket.media,
+                "payload": schemas[kind],
+            }
+            for kind in dict.fromkeys(socket.hears + socket.tells)
+        },
+    }
+
+
+def _name(kind: Any, schemas: dict[Any, dict[str, Any]]) -> str:
+    """What a type of a socket's is called: a class by itself, a text by its title."""
+    return str(kind.__name__ if _is_type(kind) else schemas[kind]["title"])
 
 
 def _operation(

@@ -11,7 +11,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import for_people
+from chatapp.pages.responses import for_people, only_looks
 from chatapp.permissions import BANNED_HERE
 from chatapp.transports import json_api
 
@@ -110,14 +110,14 @@ def _page(
 ) -> Response:
     """`title`: to be said in the reader's language; `said`: what the refusal says beyond it, if anything."""
     ways_on = [WAYS_ON.get(code, OTHERWISE)]
-    if code == "forbidden" and request.method == "GET" and not said:
+    if code == "forbidden" and only_looks() and not said:
         title, ways_on = NOT_YOURS, [Term("All rooms are as they were.")]
-    elif code == "forbidden" and request.method == "GET":  # nothing was tried but to look
+    elif code == "forbidden" and only_looks():  # nothing was tried but to look
         ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
     if code == "no_such_room" and not get_identity().session:
         ways_on = [SIGNED_OUT, ELSEWHERE]
-        sign_in = request.path if request.method == "GET" else url_for("rooms.index")
+        sign_in = request.path if only_looks() else url_for("rooms.index")
     html = render_template(
         "error.html",
         sign_in=sign_in,

@@ -12,7 +12,7 @@ from chatapp.acts import NOTICES
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.languages import SOURCE
-from chatapp.pages.responses import see_other
+from chatapp.pages.responses import only_looks, see_other
 
 VERSION_LENGTH = 12
 
@@ -54,7 +54,7 @@ def for_every_page() -> dict[str, Any]:
         "words": "" if language == SOURCE else _address(language),
         "languages": languages.languages(),
         "chosen": localized.chosen(),
-        "this_page": request.full_path.rstrip("?") if request.method == "GET" else url_for("rooms.index"),
+        "this_page": request.full_path.rstrip("?") if only_looks() else url_for("rooms.index"),
     }
 
 

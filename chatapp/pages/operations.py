@@ -1,4 +1,4 @@
-"""What each HTTP door takes and answers: one line for each, by its endpoint.
+"""What each HTTP door takes and answers, and what is said on each socket: one line for each, by its endpoint.
 
 Path, method and the sentence that says what it does are the route's own. A route for programs that has no
 line here fails a test (tests/test_api_docs.py).
@@ -13,6 +13,9 @@ from chatapp.pages.guests import NewGuest
 from chatapp.posting import Draft
 from chatapp.tokens import MadeToken
 from chatapp.transports import answers, hooks, members, moderation, people, reports, rooms, tokens
+from chatapp.transports.frames_v1 import SERVER_FRAMES
+from chatapp.transports.lines import CLIENT_LINES, SERVER_LINES
+from chatapp.transports.requests_v1 import FRAMES
 
 
 class Query(Struct, frozen=True):
@@ -46,6 +49,17 @@ class Operation(Struct, frozen=True):
     query: tuple[Query, ...] = ()
     posts: bool = False
     problems: bool = True
+
+
+class Socket(Struct, frozen=True):
+    """`name`: of its channel; `hears`, `tells`: types of what a client says, and the server; those of texts
+    have their name as a title. `media`: of each.
+    """
+
+    name: str
+    hears: tuple[Any, ...]
+    tells: tuple[Any, ...]
+    media: str
 
 
 AFTER: Final = Query("after", int, "the cursor: what follows this number; -1: only what is new")
@@ -153,4 +167,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
         query=(Query("lastupdate", float, "the time of the last message that you have"), CALLBACK),
     ),
     "tutorial.write": Operation({200: None}, Form("new_message"), posts=True),
+}
+
+SOCKETS: Final[dict[str, Socket]] = {
+    "websocket.chat": Socket("socket", tuple(FRAMES.values()), SERVER_FRAMES, "application/json"),
+    "plain_socket.plain_socket": Socket("lines", CLIENT_LINES, SERVER_LINES, TEXT),
 }

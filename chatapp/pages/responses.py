@@ -24,6 +24,11 @@ def lead_to(url: str) -> Response:
     return cast(Response, redirect(url))
 
 
+def only_looks() -> bool:
+    """Whether nothing is to be done but to show: HEAD is GET without the answer's body (RFC 9110, 9.3.2)."""
+    return request.method in ("GET", "HEAD")
+
+
 def for_people() -> bool:
     """Whether a browser asks for a page: it says that it takes HTML, and this is no door for programs."""
     programs = (

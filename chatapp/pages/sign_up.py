@@ -19,7 +19,7 @@ from chatapp.journal import people_reading, reading
 from chatapp.journal.people_requests import AccountRole, Invited, Person
 from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import lead_to, page, refused, said, see_other
+from chatapp.pages.responses import lead_to, only_looks, page, refused, said, see_other
 from chatapp.permissions import SYSTEM, Identity
 from chatapp.security import first_passkey, first_start
 from chatapp.security.datastore import Datastore
@@ -128,7 +128,7 @@ def keep_invited(code: str, state: str) -> Response:
 
 def _by_link(code: str, go_on: Callable[[Door], Response]) -> Response:
     """What a page says where the invitation is good no more: what happened, and what to do."""
-    if get_identity().session and request.method == "GET":
+    if get_identity().session and only_looks():
         return lead_to(url_for("rooms.index"))
     try:
         door = _invitation(code)

@@ -188,6 +188,8 @@ def _guard() -> Response | None:
         auth.guard_write()
     if request.endpoint in CLOSED:
         abort(404)
+    if request.method == "OPTIONS":
+        return None  # the same for everybody: Flask has the answer
     _given()  # refused before the library looks at it
     if request.endpoint == CODE and get_identity().session:
         # The library would sign out whoever comes here signed in: to follow a link would be enough.

@@ -22,7 +22,6 @@ from gevent import socket
 from gunicorn.util import http_date
 from msgspec import Struct
 
-from chatapp.errors import ChatError
 from chatapp.hub import Hub
 from chatapp.keys import Keys
 from chatapp.sockets import has_unread
@@ -48,11 +47,11 @@ class Offer(Struct):
 
 
 def tell_refusal() -> None:
-    """Raises what the request that is being handled was refused with here: that may have been true once, as
-    that somebody was sent out while they waited.
+    """Raises what the request that is being handled was refused with here, or failed with: that may have been
+    true once, as that somebody was sent out while they waited.
     """
     gunicorn_request = getattr(request.environ.get("chatapp.gunicorn_response"), "req", None)
-    refusal: ChatError | None = getattr(getattr(gunicorn_request, "unreader", None), REFUSAL, None)
+    refusal: Exception | None = getattr(getattr(gunicorn_request, "unreader", None), REFUSAL, None)
     if refusal is not None:
         raise refusal
 
@@ -116,10 +115,7 @@ class Again:
             cursor = around and _between(head, around, found.cursor)
             body = None
             if cursor and time.monotonic() < review:
-                try:
-                    body = self._answer(found, cursor)
-                except ChatError as refusal:
-                    setattr(unreader, REFUSAL, refusal)  # is told as any other
+                body = self._answer(found, cursor, unreader)
             if body is None or self._hub.draining.is_set():
                 unreader.unread(head)
                 setattr(unreader, HEAD, head if _is_one(head) else b"")
@@ -138,13 +134,16 @@ class Again:
         finally:
             self._busy(client)
 
-    def _answer(self, found: Offer, cursor: bytes) -> bytes | None:
+    def _answer(self, found: Offer, cursor: bytes, unreader: Any) -> bytes | None:
         if self._hub.draining.is_set() or not found.keys.are(found.signed_by):
             return None
         try:
             return found.answer(cursor.decode())
         except ClientGone:
             raise StopIteration from None
+        except Exception as refusal:  # also a fault of ours: gunicorn would answer with a page of its own
+            setattr(unreader, REFUSAL, refusal)  # is told as any other
+            return None
 
 
 def _is_plain(response: Any) -> bool:

@@ -34,7 +34,7 @@ def stream(room_id: int) -> Response:
     hub.limiter.connection(identity)
     with access.entered(hub, identity, room_id) as room:
         if request.method == "HEAD":
-            return Response(mimetype="text/event-stream")
+            return Response(iter(()), mimetype="text/event-stream")  # without a length, as the stream is
         return _follow(hub, identity, room)
 
 

@@ -47,6 +47,13 @@ def wants_html() -> bool:
     return said == "1"
 
 
+def patience(seconds: float) -> float:
+    """For how long of `seconds` this request waits for news. HEAD does not: who sends it wants no news, and
+    clients give up on it soon.
+    """
+    return 0 if request.method == "HEAD" else seconds
+
+
 def batch(
     messages: Sequence[Message],
     cursor: int,

@@ -55,7 +55,7 @@ def _batch(room: Room) -> bytes:
         return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
     hub, identity, sock = get_hub(), get_identity(), client_socket()
-    asked = _Asked(request.args.get("epoch"), _wait(request.args.get("wait")), limit, html)
+    asked = _Asked(request.args.get("epoch"), json_api.patience(_wait(request.args.get("wait"))), limit, html)
 
     def again(after: str) -> bytes:
         now = hub.people.still(identity)

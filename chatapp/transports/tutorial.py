@@ -24,10 +24,12 @@ from chatapp.message import Author, Message, encode, text_frame
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.room import Room
+from chatapp.transports import json_api
 from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
+from chatapp.transports.lines import GREETING, REFUSED
 from chatapp.transports.waiting import check_still, wait_for_news
 
 WAIT_SECONDS = 25
@@ -35,7 +37,6 @@ CALLBACK_LIMIT = 64
 # A dotted JavaScript name and nothing else, so that a callback cannot carry a program.
 CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*", re.ASCII)
 TIME = re.compile(rb"[0-9]{1,12}(\.[0-9]{1,9})?")
-GREETING = "connected ...."
 
 bp = Blueprint("tutorial", __name__)
 socket_bp = Blueprint("plain_socket", __name__)
@@ -54,12 +55,12 @@ def poll(room_id: int) -> Response:
     with access.entered(hub, identity, room_id) as room:
         if since == -1:
             return _answer(callback, _said(0.0, "connected..."))
-        content = _next(hub, room, since, identity, sock)
+        content = _next(hub, room, since, identity, sock, json_api.patience(WAIT_SECONDS))
 
     def again(lastupdate: str) -> bytes:
         now = hub.people.still(identity)
         with access.entered(hub, now, room_id) as room:
-            return _next(hub, room, _since(lastupdate), now, sock)
+            return _next(hub, room, _since(lastupdate), now, sock, WAIT_SECONDS)
 
     if content and callback is None:
         offer("lastupdate", TIME, again)
@@ -122,32 +123,34 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
             posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
         said = languages.refusal(connection.language, refusal)
-        connection.outlet.send(text_frame(f"! {said}".encode()))
+        connection.outlet.send(text_frame(f"{REFUSED}{said}".encode()))
 
 
-def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> bytes:
-    """What a poll is answered; nothing where nothing came in time."""
+def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket, wait: float) -> bytes:
+    """What a poll is answered that waits `wait` seconds; nothing where nothing came in time."""
     if identity.known:
         hub.presence.polled(room.id, Author.of(identity))
-    message = _next_text(hub, room, since, identity, sock)
+    message = _next_text(hub, room, since, identity, sock, wait)
     return b"" if message is None else _said(message.microseconds / 1_000_000, message.body)
 
 
-def _next_text(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket) -> Message | None:
+def _next_text(
+    hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket, wait: float
+) -> Message | None:
     microseconds, start = _microseconds(since), room.last
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (left := deadline - time.monotonic()) > 0:
+    deadline = time.monotonic() + wait
+    while True:
         arrival = room.arrival  # before the look
         in_memory, message = room.text_after_time(microseconds)
         if not in_memory:
             message = access.read(hub, identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        if not wait_for_news(hub, room, identity, arrival, left, sock):
+        left = deadline - time.monotonic()
+        if left <= 0 or not wait_for_news(hub, room, identity, arrival, left, sock):
             return None
         hub.room(room.id)  # it may have been deleted meanwhile
         check_still(hub, room, identity, start)
-    return None
 
 
 def _microseconds(since: float) -> int:

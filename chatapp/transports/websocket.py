@@ -42,7 +42,7 @@ def guard() -> None:
 
 @sock.route("/ws", bp)  # type: ignore[untyped-decorator]
 def chat(server: WebSocketServer) -> None:
-    """Serve one socket until it is gone."""
+    """Many rooms on one socket, by the subprotocol chatapp.v1: each frame is a JSON object."""
     hub, identity, language = get_hub(), get_identity(), language_of_program()
     server.go_on(lambda: Session(hub, server, identity, language).run())
 

@@ -1,0 +1,20 @@
+"""The lines of the tutorial's socket, as types: of these its description is made."""
+
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
+
+GREETING: Final = "connected ...."
+REFUSED: Final = "! "
+
+Said = Annotated[str, Meta(title="Said", description="The body of a text message.")]
+Greeting = Annotated[
+    Literal["connected ...."],
+    Meta(title="Greeting", description="The first line: whatever is said from now on follows."),
+]
+Refusal = Annotated[
+    str, Meta(title="Refusal", description="Why a line of yours was not kept.", pattern=f"^{REFUSED}")
+]
+
+CLIENT_LINES: tuple[Any, ...] = (Said,)
+SERVER_LINES: tuple[Any, ...] = (Greeting, Said, Refusal)
