@@ -8,11 +8,11 @@ from typing import Any
 
 import gevent
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal, reading, statements
+from chatapp.journal import Journal, bulk, reading, statements
 from chatapp.journal.connections import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
@@ -97,6 +97,28 @@ def test_a_request_that_no_database_would_take_fails_alone(
     assert [(kept.message.seq, kept.new) for kept in again] == [
         (number + 1, False) for number in range(len(good))
     ]
+
+
+def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_one(keeper: Keeper) -> None:
+    rooms = [keeper.journal.ask(MakeRoom(f"room {number}")) for number in range(20)]
+    asked: list[str] = []
+    event.listen(
+        keeper.journal._connections._engine, "before_cursor_execute", lambda *how: asked.append(how[2])
+    )
+    keeper.ask(*says(rooms[0], *map(str, range(20))))
+    in_one = len(asked)
+    asked.clear()
+    keeper.ask(*(request for room in rooms for request in says(room, "hello")))
+    assert len(asked) == in_one
+
+
+def test_what_was_kept_before_is_found_again_in_a_group_of_any_size_in_its_own_room(keeper: Keeper) -> None:
+    other = keeper.journal.ask(MakeRoom("attic"))
+    bodies = [f"word {number}" for number in range(bulk.ASKED_AT_ONCE + 50)]
+    first = keeper.ask(*says(keeper.room, *bodies))
+    again = keeper.ask(*says(other, *bodies[:5]), *says(keeper.room, *bodies))
+    assert [kept.new for kept in again] == [True] * 5 + [False] * len(bodies)
+    assert [kept.message for kept in again[5:]] == [kept.message for kept in first]
 
 
 @pytest.mark.parametrize("said", [1, 3, 6, 7, 9, 20])

@@ -1,12 +1,10 @@
 """The statements of a transaction that are about one room as a whole, or about one person's place in it."""
 
-import json
 import secrets
-from functools import cache
 from typing import Any
 
 from msgspec import UnsetType
-from sqlalchemy import JSON, Connection, Dialect, Row, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatapp.errors import BadRequest
@@ -30,12 +28,6 @@ from chatapp.journal.requests import REMOVALS_KEPT, Act, Impose, MakeRoom, NoteG
 from chatapp.message import TELLING, Author, Message
 
 PRUNED_AT_ONCE = 2000  # messages: who writes meanwhile waits for the transaction
-
-
-NEW_MESSAGE = (
-    *("room_id", "seq", "at", "kind", "author_id", "author_name", "guest", "body", "of", "client_id"),
-    *("remove", "detail", "called", "files"),
-)
 
 
 def new_epoch() -> str:
@@ -141,6 +133,8 @@ def called_in(message: Message) -> dict[str, str] | None:
 
 def mentions(message: Message, author: str) -> list[dict[str, Any]]:
     """Rows of whom a text of `author`, an id, or what says one again, calls: so they are counted."""
+    if not message.people_called:
+        return []
     people = dict.fromkeys(person for person in message.people_called if person != author)
     seq = message.of if message.kind in TELLING else message.seq
     return [{"person_id": person, "room_id": message.room, "seq": seq} for person in people]
@@ -328,28 +322,6 @@ def turn_read_back(connection: Connection, person: str, room: int, seq: int) -> 
     mine = (READS.c.person_id == person) & (READS.c.room_id == room)
     connection.execute(update(READS).where(mine, READS.c.seq > seq).values(seq=seq))
     return connection.scalar(select(READS.c.seq).where(mine)) or 0
-
-
-def insert_messages(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Add `rows`, with the columns NEW_MESSAGE. Straight through the driver: what SQLAlchemy makes of a row's
-    parameters takes as long as the row.
-    """
-    sql, names = _insert_into_messages(connection.dialect)
-    written = [[_WRITE[name](row[name]) if name in _WRITE else row[name] for name in names] for row in rows]
-    connection.exec_driver_sql(sql, [tuple(row) for row in written])
-
-
-@cache
-def _insert_into_messages(dialect: Dialect) -> tuple[str, tuple[str, ...]]:
-    compiled = insert(MESSAGES).compile(dialect=dialect, column_keys=NEW_MESSAGE)
-    return str(compiled), tuple(compiled.positiontup or ())
-
-
-def _as_json(value: object) -> str | None:
-    return None if value is None else json.dumps(value)
-
-
-_WRITE = {column.name: _as_json for column in MESSAGES.c if isinstance(column.type, JSON)}
 
 
 def _upsert(connection: Connection, table: Table) -> Any:

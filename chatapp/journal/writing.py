@@ -7,7 +7,6 @@ that request alone; any other exception rolls the whole transaction back.
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
+    bulk,
     file_statements,
     people_reading,
     people_statements,
@@ -155,15 +155,12 @@ class _Transaction:
         self._rooms |= {row[0]: _OpenRoom(*row) for row in found}
 
     def _find_known(self, posts: Sequence[Post]) -> None:
-        by_room = defaultdict(set)
-        for post in posts:
-            if post.client_id is not None and post.room in self._rooms:
-                by_room[post.room].add(post.client_id)
+        sent = {(post.room, post.client_id) for post in posts if post.client_id is not None}
         columns = MESSAGES.c
-        for room, client_ids in by_room.items():
-            query = select(*columns).where(columns.room_id == room, columns.client_id.in_(client_ids))
-            for row in self._connection.execute(query):
-                self._known[room, row.client_id, row.author_id] = message_of(row)
+        for room, seq in bulk.sent_with(self._connection, sent):
+            query = select(*columns).where(columns.room_id == room, columns.seq == seq)
+            row = self._connection.execute(query).one()
+            self._known[room, row.client_id, row.author_id] = message_of(row)
 
     def _answer(self, request: Request) -> Answer:
         try:
@@ -658,7 +655,7 @@ class _Transaction:
 
     def _flush(self) -> None:
         if self._rows:
-            statements.insert_messages(self._connection, self._rows)
+            bulk.insert_messages(self._connection, self._rows)
             self._rows = []
         if self._mentions:
             self._connection.execute(insert(MENTIONS), self._mentions)

@@ -1,0 +1,59 @@
+"""What is asked and written for a whole group of messages, straight through the driver: what SQLAlchemy makes
+of each statement, and of each row's parameters, takes longer than the database does.
+"""
+
+import json
+from collections.abc import Collection
+from functools import cache
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Dialect, insert
+
+from chatapp.journal.reading import MESSAGES
+
+ASKED_AT_ONCE = 400  # an old SQLite takes 999 parameters
+NEW_MESSAGE = (
+    *("room_id", "seq", "at", "kind", "author_id", "author_name", "guest", "body", "of", "client_id"),
+    *("remove", "detail", "called", "files"),
+)
+
+_SENT_WITH = """
+WITH wanted (room_id, client_id) AS (VALUES {})
+SELECT messages.room_id, messages.seq FROM wanted
+JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
+"""
+
+
+def sent_with(connection: Connection, client_ids: Collection[tuple[int, str]]) -> list[tuple[int, int]]:
+    """The numbers (room, seq) of the messages that were sent with one of `client_ids` (room, client_id)."""
+    mark = "(%s, %s)" if connection.dialect.paramstyle == "pyformat" else "(?, ?)"
+    found: list[tuple[int, int]] = []
+    asked = iter(client_ids)
+    while some := list(islice(asked, ASKED_AT_ONCE)):
+        query = _SENT_WITH.format(", ".join([mark] * len(some)))  # nothing of it is anybody's words
+        rows = connection.exec_driver_sql(query, tuple(chain.from_iterable(some)))
+        found += [(room, seq) for room, seq in rows]
+    return found
+
+
+def insert_messages(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Add `rows`, with the columns NEW_MESSAGE. Straight through the driver: what SQLAlchemy makes of a row's
+    parameters takes as long as the row.
+    """
+    sql, names = _insert_into_messages(connection.dialect)
+    written = [[_WRITE[name](row[name]) if name in _WRITE else row[name] for name in names] for row in rows]
+    connection.exec_driver_sql(sql, [tuple(row) for row in written])
+
+
+@cache
+def _insert_into_messages(dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    compiled = insert(MESSAGES).compile(dialect=dialect, column_keys=NEW_MESSAGE)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _as_json(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+_WRITE = {column.name: _as_json for column in MESSAGES.c if isinstance(column.type, JSON)}
