@@ -15,7 +15,7 @@ from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
 from chatapp.held import LARGE, Held
-from chatapp.transports import uploading
+from chatapp.transports import hijack, uploading
 from chatapp.transports.json_api import LIVE_HEADERS
 from chatapp.transports.waiting import ClientGone
 
@@ -113,6 +113,8 @@ def _forget_body(held: Held, _error: BaseException | None) -> None:
 
 
 def _finish(held: Held, response: Response) -> Response:
+    if hijack.went_over():
+        return response
     response = _hold(held, response)
     if request.path.startswith("/api/") or request.path.endswith("/http"):
         response.headers.update(LIVE_HEADERS)

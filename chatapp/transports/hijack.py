@@ -47,6 +47,11 @@ def take_over(sock: socket.socket, serve: Callable[[], None]) -> None:
     _taken_over[client_socket()] = TakenOver(sock, serve)
 
 
+def went_over() -> bool:
+    """Whether the request that is being handled was: what its handler returns nobody writes."""
+    return request.environ.get("gunicorn.socket") in _taken_over
+
+
 def duplicate() -> socket.socket:
     """Another socket of the connection of this request."""
     return client_socket().dup()
