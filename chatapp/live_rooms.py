@@ -1,7 +1,7 @@
 """The live rooms of this process: loaded when asked for, kept where the database is, let go when idle.
 
 A room learns of a message in one of four ways, and each may come first: from this process's own commit, from
-the bus, from the filler (a gap was noticed) and from the sweep (each 0.8 s, if the database was written to
+the bus, from the filler (a gap was noticed) and from the sweep (each 0.25 s, if the database was written to
 at all, the revisions of the live rooms are compared with the database's). `Room.deliver` takes them all: what
 is old is dropped, a gap is noted and filled from the journal.
 
@@ -12,16 +12,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import gevent
 
 from chatapp.bus import Committed
 from chatapp.errors import ChatError, NoSuchRoom, NotKept
-from chatapp.journal import Journal
+from chatapp.journal import SWEEP_SECONDS, Journal
 from chatapp.room import Room
 from chatapp.stretches import Stretches
 
-SWEEP_SECONDS = 0.8  # what nobody told of takes effect within a second: the rest is for reading it
+TIDY_SWEEPS = 4  # between two looks at what may be let go: they go through all rooms, and can wait
 FILL_LIMIT = 1000  # messages read at once to fill a gap
 BACKLOG_BYTES = 256 * 1024 * 1024  # of all rooms together
 LARGEST_ID = 2**63 - 1
@@ -113,11 +114,12 @@ class LiveRooms:
     def sweep(self) -> None:
         """Find what nobody told of, and let idle rooms go, every SWEEP_SECONDS for ever."""
         version: int | None = None
-        while True:
+        for sweep in count():
             gevent.sleep(SWEEP_SECONDS)
             try:
-                self._let_idle_rooms_go()
-                self._bound_memory()
+                if sweep % TIDY_SWEEPS == 0:
+                    self._let_idle_rooms_go()
+                    self._bound_memory()
                 seen, version = version, self._journal.version()
                 if self._rooms and (version is None or version != seen):
                     self._compare(self._journal.revisions())

@@ -23,14 +23,14 @@ from msgspec import structs
 from sqlalchemy import Connection
 
 from chatapp.errors import ChatError, Draining, Forbidden, SignIn, Term
-from chatapp.journal import Journal, people_reading
+from chatapp.journal import SWEEP_SECONDS, Journal, people_reading
 from chatapp.journal.people_requests import Person, SawSessions
 from chatapp.journal.token_requests import Holder, SawTokens
 from chatapp.permissions import NOBODY, Identity, Sanctions
 
 KEPT = 20_000  # sessions, and as many tokens
-SWEEP_SECONDS = 0.8  # what nobody told of takes effect within a second: the rest is for reading it
-SEEN_SWEEPS = 75  # a minute: how often it is kept that a session or a token was used
+TIDY_SWEEPS = 3  # between two looks at all connections, which end within a second of their token
+SEEN_SWEEPS = 80 * TIDY_SWEEPS  # a minute: how often it is kept that a session or a token was used
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -196,10 +196,11 @@ class People:
                 seen, version = version, self._journal.version()
                 if version is None or version != seen:
                     self.moved(self._journal.read(people_reading.number))
-                self._end_expired()
+                if sweep % TIDY_SWEEPS == 0:
+                    self._end_expired()
+                    self._keep_used(sweep)
                 if sweep % SEEN_SWEEPS == 0:
                     self._keep_seen()
-                self._keep_used(sweep)
             except ChatError:  # the journal has said why
                 version = None
             except Exception:

@@ -70,6 +70,7 @@ class Presence:
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
+        self._unreleased: set[tuple[int, str]] = set()  # leases that the bus should have let go and has not
         self._rung: set[int] = set()  # rooms in which another process changed something
         self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
         self._forgotten: set[int] = set()  # rooms that left the hub
@@ -177,10 +178,11 @@ class Presence:
         """Tell what has changed since the last time: the bus what is ours, our readers everything."""
         self._expire_polls()
         dirty, self._dirty = self._dirty, set()
-        rooms, self._rung = self._rung | {room for room, _ in dirty}, set()
+        ours = {room for room, _ in dirty}
+        rooms, self._rung = self._rung | ours, set()
         self._hold(dirty)
         for room in rooms:
-            if any(room == changed for changed, _ in dirty):
+            if room in ours:
                 self._bus.publish(PresenceChanged(room))
             self._tell_changes(room)
         self._tell_who_came(bool(rooms))
@@ -273,12 +275,10 @@ class Presence:
         for room, person in dirty:
             people = self._local.get(room, {})
             entry = people.get(person)
-            if entry is None:
-                continue
-            if entry.readers > 0 or entry.until > now:
+            if entry is not None and (entry.readers > 0 or entry.until > now):
                 leases.append(Lease(room, entry.who, now + LEASE_SECONDS))
-            else:
-                del people[person]
+            elif entry is not None or (room, person) in self._unreleased:
+                people.pop(person, None)
                 released.append((room, person))
         if now - self._renewed > RENEW_SECONDS:
             self._renewed = now
@@ -293,8 +293,12 @@ class Presence:
             self._bus.hold(leases, released)
         except Exception as error:
             self._mute.tell(str(error))
+            # Again the next time: else who has left is here to other processes until the lease runs out.
+            self._unreleased = set(released)
+            self._dirty.update(released, ((lease.room, lease.who.id) for lease in leases))
         else:
             self._mute.over()
+            self._unreleased.clear()
 
     def _tell_changes(self, room: int) -> None:
         before = self._shown.get(room)

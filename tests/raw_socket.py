@@ -47,6 +47,17 @@ def _masked(data: bytes, key: bytes) -> bytes:
     return (int.from_bytes(data) ^ int.from_bytes(pattern)).to_bytes(len(data))
 
 
+def handshake_fields(path: str) -> dict[str, str]:
+    """The headers of a handshake, with underscores in their names."""
+    return {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": KEY,
+        "Sec_WebSocket_Protocol": "chatapp.v1" if path == "/ws" else "",
+    }
+
+
 class Answer:
     """A response: `status`, `headers` by their names in small letters, `body`."""
 
@@ -120,14 +131,7 @@ class RawSocket:
 
     def handshake(self, path: str = "/ws", **headers: str) -> Answer:
         """Ask for a WebSocket; a header given as "" is left out."""
-        fields = {
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": KEY,
-            "Sec-WebSocket-Protocol": "chatapp.v1" if path == "/ws" else "",
-        }
-        fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = handshake_fields(path) | headers
         self.request("GET", path, **{name: value for name, value in fields.items() if value})
         return self.answer()
 

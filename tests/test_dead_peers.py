@@ -2,20 +2,26 @@
 
 import json
 import os
+import random
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+import gevent.socket
 import pytest
 
+from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.waiting import ClientGone
 from tests.clients import UNIT, Person, Socket, eventually
 from tests.far_machine import FarMachine, far_machines
 from tests.figures import figures
-from tests.raw_socket import RawSocket
+from tests.raw_socket import RawSocket, handshake_fields
 from tests.servers import Server
 from tests.test_event_stream import Stream
+from tests.test_workers import one_on_each_worker
 
 HEARTBEAT = "2"  # seconds; a client on a busy machine has to answer before the next one
 LONG = "😀" * 4000  # 16 KB
@@ -174,6 +180,88 @@ def _figures(server: Server) -> dict[str, int]:
     """What the only worker says of its readers."""
     told = figures(server)
     return {name: told[name] for name in ("connections", "subscriptions", "waiting_polls")}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_those_who_come_and_go_abruptly_are_nowhere_any_more_soon_after(
+    seed: int, three_workers: Server
+) -> None:
+    """Sockets and streams, some of them before they were answered, several of one person in several workers."""
+    chance = random.Random(seed)
+    with ExitStack() as open_people:
+        witness, *crowd = [
+            open_people.enter_context(closing(Person(three_workers, name)))
+            for name in ("witness", *"abcdefgh")
+        ]
+        board = witness.make_room()
+        witnesses = [open_people.enter_context(closing(each)) for each in one_on_each_worker(witness)]
+        for each in witnesses:
+            each.join(board)
+        with ThreadPoolExecutor(len(crowd)) as threads:
+            for person in crowd:
+                threads.submit(_come_and_go, person, board, random.Random(chance.random())).add_done_callback(
+                    lambda done: done.result()
+                )
+        for each in witnesses:
+            eventually(lambda each=each: _people(each) == {"witness"}, "they are gone")
+        answer = witness.http.get(f"/api/rooms/{board}/presence").json()
+        assert [who["name"] for who in answer["here"]] == ["witness"]
+
+
+def _come_and_go(person: Person, board: int, chance: random.Random) -> None:
+    opened: list[RawSocket] = []
+    for _ in range(20):
+        raw = RawSocket(person.server)
+        opened.append(raw)
+        with suppress(OSError, EOFError):
+            _come(raw, person, board, chance)
+        if len(opened) > chance.randrange(4):
+            _go(opened.pop(chance.randrange(len(opened))), chance)
+    for raw in opened:
+        _go(raw, chance)
+
+
+def _come(raw: RawSocket, person: Person, board: int, chance: random.Random) -> None:
+    match chance.randrange(4):
+        case 0:
+            raw.handshake(Cookie=person.cookie)
+            raw.frame(json.dumps({"type": "join", "room": board}))
+        case 1:
+            upgrade = handshake_fields("/ws")
+            raw.request("GET", "/ws", **upgrade, Cookie=person.cookie)
+            raw.frame(json.dumps({"type": "join", "room": board}))
+        case 2:
+            raw.handshake(f"/chats/{board}/ws", Cookie=person.cookie)
+        case 3:
+            raw.request("GET", f"/api/rooms/{board}/stream", Cookie=person.cookie)
+    if chance.randrange(2):
+        raw.sock.recv(4096)
+
+
+def _go(raw: RawSocket, chance: random.Random) -> None:
+    match chance.randrange(3):
+        case 0:
+            raw.reset()
+        case 1:
+            raw.sock.close()
+        case 2:
+            with suppress(OSError):
+                raw.hang_up()
+            raw.sock.close()
+
+
+def test_who_hangs_up_before_the_handshake_is_answered_is_gone_and_no_fault() -> None:
+    ours, theirs = gevent.socket.socketpair()
+    theirs.close()
+    fields = {f"HTTP_{name.upper()}": value for name, value in handshake_fields("/ws").items()}
+    request = {
+        "PATH_INFO": "/ws",
+        "REQUEST_METHOD": "GET",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "chat",
+    }
+    with closing(ours), pytest.raises(ClientGone):
+        WebSocketServer({"gunicorn.socket": ours, **request, **fields}, 1000, {"/ws": ["chatapp.v1"]})
 
 
 def _sockets(server: Server) -> int:

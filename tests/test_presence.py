@@ -9,7 +9,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from chatapp.bus import Lease
+from chatapp.bus import Lease, PresenceChanged
 from chatapp.config import Config
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
@@ -110,7 +110,45 @@ def test_who_came_and_went_while_the_bus_could_not_be_asked_is_told_once_it_can(
     assert told == []  # once
 
 
-def broken() -> set[str]:
+def test_who_came_and_went_while_the_bus_took_no_leases_is_here_and_gone_elsewhere_once_it_does() -> None:
+    bus: Any = SlowBus()
+    held = set[str]()
+
+    def hold(leases: list[Lease], released: list[tuple[int, str]]) -> None:
+        held.update(lease.who.id for lease in leases)
+        held.difference_update(person for _, person in released)
+
+    bus.hold, rung = hold, list[PresenceChanged]()
+    bus.publish = rung.append
+    presence = Presence(
+        bus,
+        lambda room, data, but: None,
+        lambda person: "",
+        lambda: False,
+        lambda here, moved, newcomers: None,
+    )
+    presence.enter(1, Author("u1", "ada"))
+    presence.enter(1, Author("u2", "grace"))
+    presence.gather()
+    assert held == {"u1", "u2"}
+    bus.hold = broken
+    presence.leave(1, Author("u1", "ada"))
+    presence.leave(1, Author("u2", "grace"))
+    presence.enter(1, Author("u3", "mallory"))
+    presence.gather()
+    presence.enter(1, Author("u2", "grace"))  # who is back meanwhile stays
+    presence.gather()
+    assert held == {"u1", "u2"}
+    bus.hold = hold
+    rung.clear()
+    presence.gather()
+    assert held == {"u2", "u3"}
+    assert rung == [PresenceChanged(1)]
+    presence.gather()
+    assert rung == [PresenceChanged(1)]  # once
+
+
+def broken(*_: object) -> set[str]:
     raise OSError("the bus is not there")
 
 

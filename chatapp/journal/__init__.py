@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 # One transaction holds the write lock of all processes for about 20 ms at this size.
 GROUP_LIMIT = 1000
+# Between two looks at `version`. What nobody told of takes effect within a second: the rest is for reading it
+# on a machine that is busy.
+SWEEP_SECONDS = 0.25
 GATHER_SHARE = 0.1  # of the time that the last group took to be shown
 
 log = logging.getLogger(__name__)

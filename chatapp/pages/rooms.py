@@ -190,6 +190,8 @@ def room_page(
     hub, identity = get_hub(), get_identity()
     room = access.enter(hub, identity, room_id)
     hub.sync(room)
+    # From before the messages are read: what is kept, or cleared, while the rest is asked for follows it.
+    place = {"cursor": room.last, "epoch": room.epoch}
     messages, newer = _page(room)
     messages = marking.fitting(hub.turnstile, messages, html=True, newest=True, for_page=True)
     own = about(hub, identity, room)
@@ -203,7 +205,7 @@ def room_page(
     moderates, undo = "moderate" in own.may, hub.config.undo_seconds
     html = render_template(
         "room.html",
-        room={**_plain(room.state), "name": own.name, "cursor": room.last},
+        room={**_plain(room.state), "name": own.name, **place},
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=[_listed(each) for each in rooms],

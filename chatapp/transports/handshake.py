@@ -28,6 +28,7 @@ from websockets.typing import Subprotocol
 from chatapp.errors import CLOSE_UNSUPPORTED, BadRequest
 from chatapp.outlet import Outlet
 from chatapp.transports.hijack import duplicate, take_over
+from chatapp.transports.waiting import ClientGone
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
 # A text in one frame of up to 125 bytes: FIN and opcode 1, the mask bit and the length, four bytes of mask
@@ -137,7 +138,11 @@ class WebSocketServer:
     def __init__(self, environ: dict[str, Any], max_size: int, subprotocols: dict[str, list[str]]) -> None:
         self.socket: socket.socket = environ["gunicorn.socket"]
         offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
-        self.socket.sendall(_accept(_request_bytes(environ), offered))
+        accepted = _accept(_request_bytes(environ), offered)
+        try:
+            self.socket.sendall(accepted)
+        except OSError:
+            raise ClientGone from None
         self._protocol = TextProtocol(max_size)
         self._failed = False
 

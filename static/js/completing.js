@@ -6,18 +6,24 @@ export const SHORTCODE = /:[\p{L}\p{N}_+-]{2,40}:/u;
 const BEGINNING = /[@#:/]/u;
 const PATIENCE = 2_000; // ms for which what is sent at once waits to have its codes read
 
-/** `known`: see suggestions.js. Returns what offers all that begins with some words though they are not written. */
+/**
+ * `known`: see suggestions.js. Returns `offer(words)`, which offers all that begins with some words though they are not
+ * written, and `lookAgain()`, for when there is news of what is known.
+ */
 export function completeWhenBegun(field, known) {
   let loading = null; // a promise of the completion
-  let isThere = false;
+  let completion = null;
   const begin = () =>
     (loading ??= load(field, known).then(
-      (completion) => ((isThere = true), completion),
+      (loaded) => (completion = loaded),
       () => (loading = null), // it is tried again with the next letter
     ));
   field.addEventListener("input", () => BEGINNING.test(field.value) && begin());
-  holdUntilRead(field, () => (isThere ? null : loading));
-  return async (words) => (await begin())?.offer(words);
+  holdUntilRead(field, () => (completion ? null : loading));
+  return {
+    offer: async (words) => (await begin())?.offer(words),
+    lookAgain: () => completion?.lookAgain(),
+  };
 }
 
 /** `reading()`: a promise of what reads the codes in `field`; null where nothing is to be waited for. */

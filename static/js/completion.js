@@ -16,6 +16,8 @@ export class Completion {
   #found = null; // {start, end, items, isWritten}: the part of the text that is being completed, if any, and by what
   #chosen = 0;
   #asked = 0;
+  #isSought = false; // whether something is to be completed where the caret is, and nothing is known for it yet
+  #isToLookAgain = false;
   #dismissed = null; // the start of what is not to be completed: somebody closed the list
 
   /**
@@ -52,14 +54,25 @@ export class Completion {
     const asked = ++this.#asked;
     const found = await this.#find();
     if (asked !== this.#asked) return; // somebody has written on meanwhile
-    if (!found?.items.length || document.activeElement !== this.#field) return this.#close();
-    this.#found = found;
-    this.#chosen = 0;
-    this.#show();
+    this.#propose(found, 0);
+  }
+
+  /** There is news of what things are completed by: what is offered follows it, and the chosen line stays chosen. */
+  lookAgain() {
+    if (this.#isToLookAgain || !this.#mayBeNew) return;
+    this.#isToLookAgain = true;
+    queueMicrotask(async () => { // once for all that is told at once
+      this.#isToLookAgain = false;
+      if (!this.#mayBeNew) return;
+      const asked = ++this.#asked;
+      const found = await this.#find();
+      if (asked === this.#asked) this.#propose(found, this.#placeOfChosen(found));
+    });
   }
 
   /** What begins with `words` is offered where the caret is, though they do not stand there. */
   async offer(words) {
+    this.#isSought = false;
     const asked = ++this.#asked;
     const { selectionStart: at } = this.#field;
     const source = this.#sources.find(({ before }) => before.test(words));
@@ -70,10 +83,35 @@ export class Completion {
     this.#show();
   }
 
+  /** Whether what is offered, or could not be, depends on what is known by now. */
+  get #mayBeNew() {
+    return this.#isSought || Boolean(this.#found?.isWritten);
+  }
+
+  #placeOfChosen(found) {
+    const chosen = this.#found?.items[this.#chosen];
+    const place = found?.items.findIndex(({ text, name }) => text === chosen?.text && name === chosen?.name) ?? -1;
+    return Math.max(0, place);
+  }
+
+  #propose(found, chosen) {
+    if (!found?.items.length || document.activeElement !== this.#field) {
+      this.#close();
+      this.#isSought = found !== null;
+      return;
+    }
+    this.#isSought = false;
+    this.#found = found;
+    this.#chosen = chosen;
+    this.#show();
+  }
+
+  /** What is being completed, and by what: by nothing yet, or null where nothing is. */
   async #find() {
     const { selectionStart: end, selectionEnd, value } = this.#field;
     if (end !== selectionEnd) return null;
     let stays = false;
+    let isSought = false;
     for (const { before, find } of this.#sources) {
       const match = value.slice(0, end).match(before);
       if (!match) continue;
@@ -82,11 +120,12 @@ export class Completion {
         stays = true;
         continue;
       }
+      isSought = true;
       const items = (await find(match[2])).slice(0, MOST);
       if (items.length) return { start, end, items, isWritten: true };
     }
     if (!stays) this.#dismissed = null;
-    return null;
+    return isSought ? { items: [] } : null;
   }
 
   #pressed(event) {
@@ -137,6 +176,7 @@ export class Completion {
 
   #close() {
     this.#asked += 1;
+    this.#isSought = false;
     if (!this.#isOpen) return;
     this.#found = null;
     this.#list.hidden = true;
@@ -148,7 +188,8 @@ export class Completion {
     const lines = this.#found.items.map((item, index) => line(item, index));
     this.#list.replaceChildren(...lines);
     this.#list.hidden = false;
-    this.#said.textContent = ngettext("%(num)s suggestion", "%(num)s suggestions", lines.length);
+    const said = ngettext("%(num)s suggestion", "%(num)s suggestions", lines.length);
+    if (this.#said.textContent !== said) this.#said.textContent = said; // what is offered anew is not said anew
     this.#mark();
   }
 

@@ -40,7 +40,7 @@ const { room, identity: me } = page;
 let announced = null; // the timer of what is said over the field
 let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
-let offer = null; // offers what begins with some words
+let completing = null; // see completing.js
 let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
 heardAt(page.now);
@@ -88,7 +88,7 @@ if (window.Notification?.permission === "granted") beginToNotify();
 byId("people").addEventListener("toggle", beginToNotify, { once: true });
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
-  offer = completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
+  completing = completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
 }
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
@@ -126,7 +126,7 @@ function listen() {
     else rooms.begunAnew(frame);
   });
   connection.addEventListener("joined", ({ detail: frame }) => frame.room === room.id && head.rename(frame.name));
-  connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && people.heard(frame));
+  connection.addEventListener("presence", ({ detail: frame }) => frame.room === room.id && came(frame));
   connection.addEventListener("typing", ({ detail: frame }) => frame.room === room.id && typed(frame));
   connection.addEventListener("rooms", ({ detail: frame }) => {
     rooms.refreshSoon();
@@ -143,9 +143,10 @@ function listen() {
     showEmpty();
     reading.look();
     showJump();
+    completing?.lookAgain();
   });
   reading.addEventListener("change", () => (showJump(), showTab()));
-  rooms.addEventListener("change", showTab);
+  rooms.addEventListener("change", () => (showTab(), completing?.lookAgain()));
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
   byId("first-unread").addEventListener("click", goToFirstUnread);
@@ -297,10 +298,17 @@ async function end({ code, reason }) {
   if (code === CLOSED.GONE) rooms.remove(room.id);
 }
 
+/** Somebody came to this room or left it. */
+function came(frame) {
+  people.heard(frame);
+  completing?.lookAgain();
+}
+
 function changed(person) {
   learnNames({ [person.id]: person.name });
   people.changed(person);
   log.renamed(person);
+  completing?.lookAgain();
 }
 
 function typed({ who }) {
@@ -342,7 +350,7 @@ async function command(body) {
   byId("command-refused").textContent = why ?? "";
   if (why) return;
   composer.replace(body, "");
-  if (offered) await offer(offered);
+  if (offered) await completing.offer(offered);
   if (words) await send({ body: words });
 }
 

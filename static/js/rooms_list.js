@@ -25,6 +25,9 @@ export class RoomsList extends EventTarget {
   #timer = null;
   #due = Infinity; // when it runs out
   #followsAll = false;
+  #asked = 0; // how often the server was asked for the list
+  #taken = 0; // the question whose answer is shown
+  #told = new Map(); // id -> {here, asked}: who came or went, and the last question before that was told
   #countsCurrent = false;
 
   /**
@@ -105,6 +108,7 @@ export class RoomsList extends EventTarget {
 
   /** Somebody with whom this person has a conversation came to the server or left it. */
   came({ id, here }) {
+    this.#told.set(id, { here, asked: this.#asked });
     for (const entry of this.#rooms.values()) {
       const other = entry.party?.find((each) => each.id === id);
       if (!other) continue;
@@ -134,9 +138,10 @@ export class RoomsList extends EventTarget {
     clearTimeout(this.#timer);
     this.#due = Infinity;
     this.#refreshedAt = Date.now();
+    const asked = ++this.#asked;
     try {
       const { rooms } = await request("/api/rooms");
-      this.#take(rooms);
+      if (asked > this.#taken) this.#take(rooms, asked); // else a later one was answered first
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
@@ -157,11 +162,14 @@ export class RoomsList extends EventTarget {
     if (Date.now() - this.#refreshedAt >= pause) this.refresh();
   }
 
-  #take(rooms) {
+  #take(rooms, asked) {
+    this.#taken = asked;
     const listed = new Set(rooms.map(({ id }) => id));
     for (const id of this.#rooms.keys()) if (!listed.has(id)) this.remove(id);
     for (const { id, unread, mentions, cursor, name, kind, closed, muted, role, notify, party } of rooms) {
       const entry = this.#rooms.get(id) ?? this.#add(id);
+      // Who came or went while the answer was under way: it may have been made before.
+      for (const other of party) if (this.#told.get(other.id)?.asked >= asked) other.here = this.#told.get(other.id).here;
       Object.assign(entry, { muted, role, notify, party });
       // Messages that came while the answer was under way are counted here and not in it.
       if (cursor >= entry.cursor) {
@@ -219,9 +227,13 @@ export class RoomsList extends EventTarget {
   }
 }
 
-/** Where all is to be told that is said comes first, then where people are: there something is said. */
+/**
+ * Where all is to be told that is said comes first; then conversations, whose faces say who is here, which the server
+ * tells only who follows them; then where people are: there something is said.
+ */
 function callsFor({ notify, kind, here }) {
-  return notify === "all" && kind !== "direct" ? Infinity : here; // of conversations the server tells anyhow
+  if (kind === "direct") return Number.MAX_VALUE; // what is said in them it tells anyhow
+  return notify === "all" ? Infinity : here;
 }
 
 /** The first room of `list` that stands behind `id`: rooms stand in the order of their numbers. */

@@ -12,7 +12,8 @@ const BEFORE_ROOM = /(?:^|[\s("'[{])(#([^\n#]{0,80}))$/u;
 const BEFORE_EMOJI = /(?:^|[\s("'[{])(:([\p{L}\p{N}_+-]{2,40}))$/u;
 const BEFORE_COMMAND = /^(\/(\p{L}*))$/u;
 const BEFORE_INVITED = /^\/invite\s+(@?([^\n@]{1,40}))$/iu;
-const FRESH = 60_000; // ms for which the members that were asked for are good
+const MEMBERS_FRESH = 60_000; // ms for which what was answered is good
+const PEOPLE_FRESH = 5_000; // the same, where it is asked for by letters
 const LOOK_MORE = 1; // letters from which on everybody with an account is asked for
 
 const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
@@ -38,8 +39,8 @@ class PeopleKnown {
   #me;
   #here;
   #authors;
-  #members = [];
-  #askedAt = 0;
+  #members = { of: null, at: 0, answer: [] };
+  #people = { of: null, at: 0, answer: [] };
 
   constructor({ room, me, here, authors }) {
     this.#room = room;
@@ -49,30 +50,31 @@ class PeopleKnown {
   }
 
   async find(words) {
-    const [, more] = await Promise.all([this.#learnMembers(), this.#everybody(words)]);
+    const [members, more] = await Promise.all([this.#askForMembers(), this.#everybody(words)]);
     const isPublic = this.#room.kind === "public";
-    const known = new Map();
     // In a room that is not public only its members can be called, in others guests while they are there or members,
     // and no program anywhere.
     const authors = this.#authors().filter(({ guest }) => !guest);
-    const all = isPublic ? [...this.#here(), ...authors, ...this.#members, ...more] : this.#members;
-    for (const person of all) if (!/^h|^system$|^guest$/.test(person.id)) known.set(person.id, person);
+    const near = isPublic ? [...this.#here(), ...authors, ...members] : members;
+    const known = new Map();
+    for (const person of [...near, ...more]) if (!/^h|^system$|^guest$/.test(person.id)) known.set(person.id, person);
     known.delete(this.#me?.id);
-    return matching([...known.values()], words).map(personLine);
+    const found = matching([...known.values()], words);
+    // Of a server's hundred Graces the one who is here is meant: the list has no room for all.
+    const nearIds = new Set(near.map(({ id }) => id));
+    const isNear = ({ id }) => nearIds.has(id);
+    return [...found.filter(isNear), ...found.filter((person) => !isNear(person))].map(personLine);
   }
 
   /** Those with an account who are no members. */
   async findOutside(words) {
-    const [, all] = await Promise.all([this.#learnMembers(), this.#askFor(words)]);
-    const members = new Set(this.#members.map(({ id }) => id));
-    return matching(all.filter(({ id }) => !members.has(id)), words).map(personLine);
+    const [members, all] = await Promise.all([this.#askForMembers(), this.#askFor(words)]);
+    const ids = new Set(members.map(({ id }) => id));
+    return matching(all.filter(({ id }) => !ids.has(id)), words).map(personLine);
   }
 
-  async #learnMembers() {
-    if (Date.now() - this.#askedAt < FRESH) return;
-    this.#askedAt = Date.now();
-    const { members } = await request(roomPath(this.#room.id, "/members")).catch(() => ({ members: this.#members }));
-    this.#members = members;
+  #askForMembers() {
+    return this.#ask(this.#members, MEMBERS_FRESH, roomPath(this.#room.id, "/members"), ({ members }) => members);
   }
 
   async #everybody(words) {
@@ -81,8 +83,18 @@ class PeopleKnown {
 
   async #askFor(words) {
     if (!this.#me || this.#me.guest || words.length < LOOK_MORE) return [];
-    const { people } = await request(`/api/people?${new URLSearchParams({ q: words })}`).catch(() => ({ people: [] }));
-    return people;
+    const path = `/api/people?${new URLSearchParams({ q: words })}`;
+    return this.#ask(this.#people, PEOPLE_FRESH, path, ({ people }) => people);
+  }
+
+  /** Who asks while the answer to the same is under way waits for that one: an earlier look may be given up. */
+  #ask(last, fresh, path, people) {
+    if (last.of === path && Date.now() - last.at < fresh) return last.answer;
+    const before = last.of === path ? last.answer : [];
+    const failed = () => ((last.at = 0), before); // it is asked for again with the next letter
+    const answer = request(path).then(people, failed);
+    Object.assign(last, { of: path, at: Date.now(), answer });
+    return answer;
   }
 }
 

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenBrowser
 from tests.browser.transports import NO_WEBSOCKET
-from tests.clients import Person, eventually
+from tests.clients import Person, Socket, eventually
 from tests.people import Member, member
 from tests.servers import Server
 
@@ -76,6 +76,7 @@ def direct(ada: Member, grace: Member) -> int:
     return room
 
 
+NEVER_BY_TIME = "window.setInterval = () => 0"  # nothing is asked for by and by
 NO_LOCKS = "() => navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)"
 
 
@@ -139,7 +140,113 @@ def test_faces_of_conversations_say_who_is_here(ada: Member, grace: Member, room
     other = room_of(grace, attic)
     expect(presence).to_contain_text("here")
     other.page.context.close()
-    expect(presence).to_contain_text("away", timeout=90_000)  # who has polled counts for a minute
+    expect(presence).to_contain_text("away")
+
+
+def test_faces_of_conversations_say_it_also_where_there_are_more_rooms_than_a_page_follows(
+    new_server: Callable[..., Server], room_of: OpenAs
+) -> None:
+    server = new_server(rooms_per_socket="2").start()
+    with closing(member(server, "Ada")) as ada, closing(member(server, "Grace")) as grace:
+        rooms = [ada.make_room() for _ in range(3)]
+        talk = direct(ada, grace)
+        here = room_of(ada, rooms[0], script=NEVER_BY_TIME)
+        presence = at_the_side(here.page, talk).locator(".presence")
+        expect(presence).to_contain_text("away")
+        with closing(grace.socket()) as socket:
+            socket.join(rooms[1])
+            expect(presence).to_contain_text("here")
+        expect(presence).to_contain_text("away")
+
+
+def test_who_went_while_the_list_of_rooms_was_under_way_is_away(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board, attic = ada.make_room(), grace.make_room("attic")
+    talk = direct(ada, grace)
+    here = room_of(ada, board)
+    presence = at_the_side(here.page, talk).locator(".presence")
+    other = room_of(grace, attic)
+    expect(presence).to_contain_text("here")
+    held = HeldRequests(here.page, "**/api/rooms")
+    ada.http.post(f"/api/rooms/{attic}/join").raise_for_status()
+    ada.http.post(f"/api/rooms/{attic}/mute", json={"muted": True}).raise_for_status()
+    route = held.first()
+    answer = route.fetch()
+    assert next(each for each in answer.json()["rooms"] if each["id"] == talk)["party"][0]["here"]
+    other.page.context.close()
+    expect(presence).to_contain_text("away")
+    route.fulfill(response=answer)
+    expect(at_the_side(here.page, attic).locator(".bell")).to_be_visible()
+    expect(presence).to_contain_text("away")
+
+
+def test_what_is_offered_follows_who_comes_and_the_chosen_line_stays_chosen(
+    server: Server, ada: Member, room_of: OpenAs
+) -> None:
+    board = ada.make_room()
+    chat = room_of(ada, board)
+    lines, chosen = chat.page.get_by_role("option"), chat.page.locator("[role=option][aria-selected=true]")
+    with chat.page.expect_response("**/api/people?q=xand"):
+        chat.field.press_sequentially("Dear @xand")
+    with ExitStack() as guests:
+
+        def comes(name: str) -> Socket:
+            socket = guests.enter_context(
+                closing(guests.enter_context(closing(Person(server, name))).socket())
+            )
+            socket.join(board)
+            return socket
+
+        comes("Xandra")
+        expect(lines).to_contain_text(["Xandra"])
+        comes("Xandro")
+        expect(lines).to_contain_text(["Xandra", "Xandro"])
+        chat.field.press("ArrowDown")
+        expect(chosen).to_contain_text("Xandro")
+        first = comes("Xandor")
+        expect(lines).to_contain_text(["Xandor", "Xandra", "Xandro"])
+        expect(chosen).to_contain_text("Xandro")
+        expect(chat.field).to_have_attribute("aria-activedescendant", "completion-2")
+        first.close()
+        expect(lines).to_contain_text(["Xandra", "Xandro"])
+        chat.field.press("Enter")
+        expect(chat.field).to_have_value("Dear @Xandro ")
+        chat.field.press_sequentially("and @xand")
+        expect(lines).to_have_count(2)
+        chat.field.press("Escape")
+        comes("Xandine")
+        expect(chat.page.locator(".people-button .people-count")).to_have_text("4")
+        expect(chat.page.locator("#completions")).to_be_hidden()  # it was closed
+
+
+def test_members_are_offered_once_they_are_known_however_fast_one_writes(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    answer = ada.http.post("/api/rooms", json={"name": "den", "kind": "private"}).raise_for_status()
+    den = answer.json()["id"]
+    ada.http.put(f"/api/rooms/{den}/members/{grace.id}", json={"role": "member"}).raise_for_status()
+    chat = room_of(ada, den)
+    held = HeldRequests(chat.page, f"**/api/rooms/{den}/members")
+    chat.field.press_sequentially("@gra")
+    route = held.first()
+    chat.field.press_sequentially("ce")
+    route.continue_()
+    expect(chat.page.get_by_role("option")).to_contain_text([grace.name])
+
+
+def test_of_many_of_one_name_those_who_are_in_the_room_are_offered_first(
+    server: Server, ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board = ada.make_room()
+    for number in range(9):
+        member(server, f"Grac {number}").close()  # by name they come before her
+    room_of(grace, board)
+    chat = room_of(ada, board)
+    expect(chat.page.locator(".people-button .people-count")).to_have_text("2")
+    chat.field.press_sequentially("@grac")
+    expect(chat.page.get_by_role("option")).to_have_count(8)
+    expect(chat.page.get_by_role("option").first).to_contain_text(grace.name)
 
 
 def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
