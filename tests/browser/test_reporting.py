@@ -1,13 +1,11 @@
 """Reporting a message where the page is live, and what those who moderate see of what waits."""
 
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person
-from tests.people import Member, administrator, member
+from tests.people import administrator, member
 from tests.servers import Server
 
 
@@ -30,14 +28,6 @@ def test_a_message_that_has_just_come_is_reported_from_its_menu_and_ones_own_is_
     grace.shows("buy my boots")
 
 
-def opened(visitor: OpenBrowser, server: Server, who: Member, path: str, **options: Any) -> Page:
-    page = visitor(**options)
-    cookies = who.http.cookies.items()
-    page.context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies])
-    page.goto(path)
-    return page
-
-
 def report(server: Server, room: int, body: str) -> None:
     """A guest says it, and another one reports that."""
     mallory, grace = Person(server, "mallory"), Person(server, "grace")
@@ -47,14 +37,15 @@ def report(server: Server, room: int, body: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_what_waits_shows_in_the_room_and_at_its_side_to_who_moderates_and_leads_there(
-    server: Server, visitor: OpenBrowser, in_room: OpenPage, script: bool
+    server: Server, browser_of: OpenBrowser, in_room: OpenPage, script: bool
 ) -> None:
     olive = member(server, "olive")
     room = olive.make_room("harbour")
     report(server, room, "buy my boots")
     grace = in_room("grace", room)
     expect(grace.page.locator(".flag:visible, .reports-count:visible")).to_have_count(0)
-    page = opened(visitor, server, olive, "/chats/", java_script_enabled=script)
+    page = browser_of(olive, java_script_enabled=script)
+    page.goto("/chats/")
     card = page.locator(f'.room-card[data-room="{room}"]')
     expect(card.locator(".flag")).to_contain_text("Reports that wait: 1")
     card.click()
@@ -68,12 +59,13 @@ def test_what_waits_shows_in_the_room_and_at_its_side_to_who_moderates_and_leads
 
 
 def test_what_comes_to_wait_shows_as_the_rooms_at_the_side_are_asked_for_anew(
-    server: Server, visitor: OpenBrowser
+    server: Server, browser_of: OpenBrowser
 ) -> None:
     olive, boss = member(server, "olive"), administrator(server)
     room = olive.make_room("harbour")
-    page, admins = (opened(visitor, server, who, f"/chats/{room}/") for who in (olive, boss))
+    page, admins = browser_of(olive), browser_of(boss)
     for each in (page, admins):
+        each.goto(f"/chats/{room}/")
         expect(each.locator("#state")).to_have_text("Live")
         expect(each.locator("#to-reports")).to_be_hidden()
     before = boss.http.get("/api/rooms").json()["reports"]

@@ -60,21 +60,6 @@ def den(ada: Member) -> int:
 
 
 @pytest.fixture
-def browser_of(visitor: OpenBrowser, server: Server) -> OpenBrowser:
-    """Opens a browser in which a member is signed in."""
-
-    def make(person: Member, **options: Any) -> Page:
-        page = visitor(**options)
-        cookies = person.http.cookies.items()
-        page.context.add_cookies(
-            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
-        )
-        return page
-
-    return make
-
-
-@pytest.fixture
 def room_of(browser_of: OpenBrowser, board: int) -> OpenAs:
     """Opens the board, or another room, for a member; returns when the page is live."""
 
