@@ -3,8 +3,9 @@
 Times are given as messages have them, `2026-11-23T09:00:00.123456Z`; a page's script makes them local.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from babel.dates import format_date, format_skeleton, get_datetime_format
 from babel.units import format_unit
@@ -12,7 +13,7 @@ from flask import Flask
 from flask_babel import get_locale
 from markupsafe import Markup, escape
 
-from chatapp import acts, languages, localized
+from chatapp import acts, languages, localized, markdown
 from chatapp.errors import Term
 from chatapp.links import leads_only_here
 from chatapp.localized import gettext
@@ -34,7 +35,7 @@ WORDS = {
 
 
 def init_app(app: Flask) -> None:
-    for write in (day, date, moment, size, listed, word, device, noticed, audited, localized.figure):
+    for write in (day, date, moment, size, listed, word, device, in_line, noticed, audited, localized.figure):
         app.add_template_filter(write)
     app.add_template_global(bdi)
     app.add_template_global(leads_only_here)
@@ -80,6 +81,11 @@ def device(kept: str) -> str:
     """A browser, as security/devices.py has called it."""
     browser, on, system = kept.partition(" on ")
     return gettext("%(browser)s on %(system)s", browser=browser, system=system) if on else gettext(kept)
+
+
+def in_line(message: Mapping[str, Any]) -> str:
+    """What a message says, for a place that has one line for it."""
+    return markdown.in_line(message["body"], message.get("html", ""))
 
 
 def noticed(said: str) -> str:

@@ -10,6 +10,7 @@ from chatapp.journal.requests import Outcome
 from chatapp.localized import gettext
 from chatapp.message import Message
 from chatapp.pages.responses import done, page, said, see_other
+from chatapp.pages.rooms import plain
 
 bp = Blueprint("reports", __name__)
 
@@ -112,7 +113,7 @@ def _form(
     html = render_template(
         "reports/report.html",
         room=room,
-        message=found[0] if found else None,
+        message=plain(found[0].marked) if found else None,
         error=said(error),
         form=form or {},
     )

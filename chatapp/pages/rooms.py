@@ -158,6 +158,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     """
     _check_not_banned()
     rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
+    marking.mark(get_hub().turnstile, (room.last for room in rooms if room.last))
     html = render_template(
         "rooms.html",
         rooms=[_listed(each) for each in rooms],
@@ -316,7 +317,7 @@ def _listed(room: ListedRoom) -> dict[str, Any]:
     return {
         **room.plain,
         "people": [msgspec.to_builtins(who) for who in room.people[:FACES]],
-        "last": plain(room.last) if room.last else None,
+        "last": plain(room.last.marked) if room.last else None,
     }
 
 

@@ -27,6 +27,8 @@ const ATTRIBUTE = / ([a-z]+)="([^"]*)"/g;
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 const SPOILER = /\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|/g; // chatapp/markdown.py has the same rule
 const COVER = "▒▒▒";
+const BREAKING = "p, br, pre, blockquote, ul, ol, li"; // what begins a line, and what follows it another one
+const SIGN = /[*_`~|[\\<]|^[ \t]*(?:[-+>]|\d{1,9}[.)])/m;
 
 const COVERED = _("Hidden words: show");
 const [SHOW_ALL, SHOW_LESS] = [_("Show all"), _("Show less")];
@@ -45,9 +47,23 @@ export function fillMarkup(words, { body, html }) {
   for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
 }
 
-/** `body` for one line, as it was written, but for what its author has hidden. */
-export function covered(body) {
-  return body.replace(SPOILER, COVER);
+/**
+ * The words of a message for a place that has one line for them: without its markup, what its author has hidden
+ * covered, and of what it quotes nothing, where it says something itself. chatapp/markdown.py has the same rule.
+ */
+export function inLine({ body, html }) {
+  const marked = html && elementsOf(html);
+  if (!marked) return oneLine(body.replace(SPOILER, COVER));
+  for (const spoiler of marked.querySelectorAll(".spoiler")) spoiler.replaceWith(COVER);
+  for (const end of marked.querySelectorAll(BREAKING)) end.before(" "), end.after(" ");
+  const whole = oneLine(marked.textContent);
+  for (const quote of marked.querySelectorAll("blockquote")) quote.remove();
+  return oneLine(marked.textContent) || whole;
+}
+
+/** Whether the words of `body` may be others than are written there. */
+export function mayHaveMarkup(body) {
+  return SIGN.test(body);
 }
 
 /** Folds the message in `row`, whose body is `body`, if it is long. */
@@ -87,6 +103,10 @@ export function openWhatIsPressed(list, keepPlace) {
     const row = target.closest(".words") && target.closest(".folded");
     if (row) keepPlace(() => fold(row, false));
   });
+}
+
+function oneLine(words) {
+  return words.split(/\s+/).filter(Boolean).join(" ");
 }
 
 function elementsOf(html) {

@@ -3,7 +3,7 @@
 import { fillFace } from "./faces.js";
 import { areNames, fillFiles } from "./files.js";
 import { _, figure, listed, noticed, pieces } from "./i18n.js";
-import { covered, fillMarkup, foldIfLong } from "./markup.js";
+import { fillMarkup, foldIfLong, inLine } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
 import { isolated, nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
@@ -109,7 +109,7 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
-  const words = quoted?.deleted_at ? _("a deleted message") : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
+  const words = quoted?.deleted_at ? _("a deleted message") : quoted && inLine(quoted).slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? _("an earlier message");
 }
 

@@ -615,7 +615,7 @@ def test_a_range_of_addresses_is_banned_for_guests_by_a_form_without_a_script(
     expect(page.get_by_role("alert")).to_contain_text("192.0.2.0/24")
     network.fill("127.0.0.0/8")
     page.get_by_role("button", name="Impose").click()
-    banned = page.locator("#sanctions + ul .sanction", has_text="mallory")
+    banned = page.locator("#sanctions ~ ul .sanction", has_text="mallory")
     expect(banned).to_have_count(1)  # herself, her browser, and where she comes from
     expect(banned).to_contain_text("also in that browser, with all guests from 127.0.0.0/8")
     expect(mallory.page.get_by_role("heading", name="You are banned from board")).to_be_visible()
