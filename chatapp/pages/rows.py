@@ -2,15 +2,17 @@
 
 Days and groups follow the rule that static/js/groups.js has too: a row starts a group unless the row before
 it is a text of the same author and name that still has its words, on the same day, at most GROUP_MINUTES
-before.
+before. What `/me` says always does: it goes on from the name.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 GROUP_MINUTES = 5
+DEED = re.compile(r"_(?:[^_\n]|(?<=[^\W_])_(?=[^\W_]))+_\Z")  # a text that `/me` has made
 
 Plain = dict[str, Any]  # a message as its JSON
 Reaction = tuple[str, list[str], bool]
@@ -60,6 +62,8 @@ def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
 
 def _starts_group(message: Plain, before: Plain | None) -> bool:
     if before is None or before["kind"] != "text" or before.get("deleted_at"):
+        return True
+    if DEED.match(message["body"]):
         return True
     author, other = message["author"], before["author"]
     if author["id"] != other["id"] or author["name"] != other["name"]:
