@@ -75,7 +75,7 @@ def person(hub: Hub, name_or_id: str) -> Person:
     found = hub.journal.read(people_reading.person, name_or_id)
     found = found or hub.journal.read(people_reading.person_called, name_or_id)
     if found is None:
-        raise BadRequest("There is nobody called '%(name)s' with an account", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s” with an account", name=name_or_id)
     return found
 
 
@@ -158,7 +158,7 @@ def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
     """Make somebody an administrator, or a member again. One administrator stays."""
     _administer(identity)
     if role not in ROLES:
-        raise BadRequest("There is no role '%(role)s': %(roles)s", role=role, roles=", ".join(ROLES))
+        raise BadRequest("There is no role “%(role)s”: %(roles)s", role=role, roles=", ".join(ROLES))
     if role == person.role:
         return person
     return _change(hub, identity, person, f"made {person.name} {role}", {"role": role})
@@ -328,7 +328,7 @@ def ban(
     _administer(identity)
     whom = hub.journal.read(people_reading.find, name_or_id)
     if whom is None:
-        raise BadRequest("There is nobody called '%(name)s'", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s”", name=name_or_id)
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
     text.check_between(seconds, 0, 366 * DAY_SECONDS, Term("Seconds"))
@@ -399,5 +399,5 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
 def _somebody(hub: Hub, name_or_id: str) -> Author:
     found = hub.journal.read(people_reading.find, name_or_id)
     if found is None:
-        raise BadRequest("There is nobody called '%(name)s', and no guest with that id", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s”, and no guest with that id", name=name_or_id)
     return found

@@ -83,3 +83,4 @@ def test_who_deleted_a_text_last_is_named() -> None:
     )
     [row] = shown(message(1, deleted_at="2026-11-24T12:00:00.000Z"), *deletions)
     assert row.deleted_by == "grace"
+    assert row.deleted_by_viewer  # who is grace

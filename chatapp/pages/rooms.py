@@ -93,7 +93,7 @@ def _called(names: str) -> list[str]:
     for name in filter(None, map(str.strip, names.split(","))):
         person = read(people_reading.person_called, name)
         if person is None:
-            raise BadRequest("There is nobody called '%(name)s' who has an account", name=name)
+            raise BadRequest("There is nobody called “%(name)s” who has an account", name=name)
         found.append(person.id)
     return found
 

@@ -24,7 +24,7 @@ class Row:
 
     `starts_day`, `starts`: whether a day, whether a group begins with it. `quoted`: what it answers, where
     that is on the page. `reactions`: of each the mark, the names, and whether the viewer is one of them.
-    `deleted_by`: a name, or "".
+    `deleted_by`: a name, or "". `deleted_by_viewer`: whether that is the viewer.
     """
 
     message: Plain
@@ -33,6 +33,7 @@ class Row:
     quoted: Plain | None
     reactions: list[Reaction]
     deleted_by: str
+    deleted_by_viewer: bool = False
 
 
 def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
@@ -47,15 +48,15 @@ def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
         if message["kind"] not in ("text", "notice"):
             continue
         said = about.get(message["seq"], ())
+        deleter = next((each["author"] for each in reversed(said) if each["kind"] == "delete"), None)
         yield Row(
             message,
             starts_day=before is None or message["at"][:10] != before["at"][:10],
             starts=_starts_group(message, before),
             quoted=by_seq.get(message.get("of")),
             reactions=_reactions(said, viewer) if said else [],
-            deleted_by=next(
-                (each["author"]["name"] for each in reversed(said) if each["kind"] == "delete"), ""
-            ),
+            deleted_by=deleter["name"] if deleter else "",
+            deleted_by_viewer=deleter is not None and deleter["id"] == viewer != "",
         )
         before = message
 

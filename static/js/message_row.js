@@ -34,7 +34,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   part("guest").hidden = !message.author.guest;
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
-  fillWords(part("words"), message);
+  fillWords(part("words"), message, me);
   markMentions(part("words"), message, me?.id);
   row.classList.toggle("for-me", calls(message, me?.id));
   foldIfLong(row, message.body);
@@ -96,10 +96,11 @@ export function rowId(seq) {
   return `m${seq}`;
 }
 
-function fillWords(words, message) {
+function fillWords(words, message, me) {
   const { body, files, deleted_at: deleted, deleted_by: by } = message;
   if (!deleted && areNames(body, files)) words.textContent = "";
   else if (!deleted) fillMarkup(words, message);
+  else if (by && by.id === me?.id) words.textContent = _("You deleted this message");
   else if (by) words.replaceChildren(...pieces("%(name)s deleted this message", { name: isolated(nameNow(by)) }));
   else words.textContent = _("This message was deleted");
 }
