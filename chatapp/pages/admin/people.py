@@ -10,6 +10,7 @@ from chatapp.journal.people_requests import Person
 from chatapp.links import link_to
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.pages.leaving import erase
 
 SHOWN = 200
 GUESTS_SHOWN = 50
@@ -39,15 +40,24 @@ def person(person: str) -> Response:
 def change_person(person: str) -> Response:
     """Do what the button says. A link for a new password is in the answer, and nowhere else."""
     auth.guard_write()
-    found, form = _found(person), auth.checked_form("do", "name", "role")
+    found, form = _found(person), auth.checked_form("do", "name", "role", "messages", "sure")
     try:
         if form["do"] == "reset":
             code = accounts.offer_reset(get_hub(), get_identity(), found)
             return _page(found, link=link_to("account.reset_form", code=code))
+        if form["do"] == "erase":
+            _check_other(found)
+            erase(found.id, form)
+            return back_to("people", gettext("%(name)s is erased.", name=found.name))
         what = _do(found, form)
     except ChatError as error:
         return _page(found, error, form)
     return back_to("person", gettext(what), person=found.id)
+
+
+def _check_other(found: Person) -> None:
+    if found.id == get_identity().id:
+        raise BadRequest("Your own account is erased at /account/leave")
 
 
 def _do(found: Person, form: dict[str, str]) -> str:
