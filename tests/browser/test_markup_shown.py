@@ -121,6 +121,22 @@ def test_hidden_words_are_hidden_in_the_menu_and_where_they_are_answered(
     assert "butler" not in ada.page.locator("#composer").inner_text()
 
 
+def test_a_few_emoji_alone_are_larger_than_words_by_server_and_by_script(
+    in_room: OpenPage, person: OpenBrowser, tom: Person, board: int
+) -> None:
+    larger = ["🎉", "👍🏽 ❤️", "👨‍👩‍👧‍👦🇩🇪⛵"]
+    plain_size = ["😀😀😀😀", "well 🎉", "→", "1"]
+    ada = in_room("ada")
+    for body in (*larger, *plain_size):
+        tom.say(board, body)
+    without = person("grace", java_script_enabled=False)
+    without.goto(f"/chats/{board}/")
+    for words in (ada.words, without.locator("#messages .words")):
+        expect(words).to_have_count(len(larger) + len(plain_size))
+        sizes = words.evaluate_all("all => all.map((each) => getComputedStyle(each).fontSize)")
+        assert sizes == ["32px"] * len(larger) + ["16px"] * len(plain_size)
+
+
 # Beside what tests/test_markdown.py has: here the browser takes them out of the same HTML.
 IN_LINE = {
     "**who**: ||the butler||, `x`": "who: ▒▒▒, x",
