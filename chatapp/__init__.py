@@ -17,7 +17,6 @@ from chatapp import (
     globals,
     instance,
     keys,
-    markdown,
     mentions,
     schema,
     security,
@@ -44,6 +43,7 @@ from chatapp.pages import (
     fragments,
     guests,
     health,
+    leaving,
     metrics,
     rendering,
     rooms,
@@ -164,6 +164,7 @@ def _open_doors(app: Flask) -> None:
         details,
         guests,
         account,
+        leaving,
         sign_up,
         addresses,
         report_pages,
@@ -188,7 +189,6 @@ def _open_doors(app: Flask) -> None:
     app.jinja_env.policies["json.dumps_function"] = lambda value: msgspec.json.encode(value).decode()
     app.jinja_env.policies["json.dumps_kwargs"] = {}
     app.add_template_filter(_words, "words")
-    app.add_template_filter(markdown.covered)
     app.add_template_filter(faces.initial)
     app.add_template_filter(faces.tint)
     app.cli.add_command(cli.room)

@@ -9,6 +9,8 @@ import secrets
 import time
 from typing import Any
 
+import gevent
+
 from chatapp import erasing, letters, text
 from chatapp.access import enter
 from chatapp.errors import BadRequest, Term
@@ -75,7 +77,7 @@ def person(hub: Hub, name_or_id: str) -> Person:
     found = hub.journal.read(people_reading.person, name_or_id)
     found = found or hub.journal.read(people_reading.person_called, name_or_id)
     if found is None:
-        raise BadRequest("There is nobody called '%(name)s' with an account", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s” with an account", name=name_or_id)
     return found
 
 
@@ -158,7 +160,7 @@ def set_role(hub: Hub, identity: Identity, person: Person, role: str) -> Person:
     """Make somebody an administrator, or a member again. One administrator stays."""
     _administer(identity)
     if role not in ROLES:
-        raise BadRequest("There is no role '%(role)s': %(roles)s", role=role, roles=", ".join(ROLES))
+        raise BadRequest("There is no role “%(role)s”: %(roles)s", role=role, roles=", ".join(ROLES))
     if role == person.role:
         return person
     return _change(hub, identity, person, f"made {person.name} {role}", {"role": role})
@@ -328,7 +330,7 @@ def ban(
     _administer(identity)
     whom = hub.journal.read(people_reading.find, name_or_id)
     if whom is None:
-        raise BadRequest("There is nobody called '%(name)s'", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s”", name=name_or_id)
     if whom.id == identity.id:
         raise BadRequest("That would be yourself")
     text.check_between(seconds, 0, 366 * DAY_SECONDS, Term("Seconds"))
@@ -386,11 +388,27 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
     What they said stays as "removed person", or goes. Switches for as long as that takes. Raises BadRequest,
     Forbidden, NotKept.
     """
-    check(identity, "administer")
-    alias = f"x{secrets.token_hex(8)}"
+    return _finish_erasing(hub, _begin_erasing(hub, identity, name_or_id, keep_messages))
+
+
+def begin_to_erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool) -> None:
+    """The same for who does not wait: nothing of theirs comes in any more, and they are taken out of the logs
+    behind it. Everybody may have their own account erased.
+    """
+    person = _begin_erasing(hub, identity, name_or_id, keep_messages)
+    gevent.spawn(_finish_erasing, hub, person)  # what fails or is cut off the server finishes: erasing.py
+
+
+def _begin_erasing(hub: Hub, identity: Identity, name_or_id: str, keep_messages: bool) -> str:
     person = _somebody(hub, name_or_id).id
-    request = Erase(person, alias, keep_messages, Author.of(identity), identity=identity)
-    hub.journal.ask(request)
+    verb: Verb = "change_self" if identity.id == person else "administer"
+    check(identity, verb)
+    alias = f"x{secrets.token_hex(8)}"
+    hub.journal.ask(Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb))
+    return person
+
+
+def _finish_erasing(hub: Hub, person: str) -> int:
     rooms = erasing.finish(hub.journal, person)
     hub.follower.settle()  # its words are in the search index too
     return rooms
@@ -399,5 +417,5 @@ def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool)
 def _somebody(hub: Hub, name_or_id: str) -> Author:
     found = hub.journal.read(people_reading.find, name_or_id)
     if found is None:
-        raise BadRequest("There is nobody called '%(name)s', and no guest with that id", name=name_or_id)
+        raise BadRequest("There is nobody called “%(name)s”, and no guest with that id", name=name_or_id)
     return found

@@ -69,6 +69,7 @@ ACTS = (
     Term("made token %(number)s for %(name)s: %(scopes)s"),
     Term("revoked token %(number)s"),
     Term("erased an account"),
+    Term("erased their own account"),
     Term("is no bot any more: tokens made before the first way to sign in were revoked"),
     Term("is called %(name)s now"),
     Term("made %(name)s member"),

@@ -1,11 +1,12 @@
 """The list of rooms as somebody sees it: what was said last, who is there, what is unread."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
-from chatapp.journal import reading
+from chatapp.journal import reading, report_statements
 from chatapp.journal.requests import Level, Listed, RoomState
 from chatapp.message import Author, Message
 from chatapp.permissions import Identity, Rights, may
@@ -15,7 +16,9 @@ UNREAD_COUNTED = 100  # of one room: what is more, people read as "99+"
 
 @dataclass(frozen=True)
 class ListedRoom:
-    """One line of the list. `party_here`: ids of those of the party who are on this server."""
+    """One line of the list. `party_here`: ids of those of the party who are on this server. `reports`: how
+    many wait there for this person; none for who does not moderate it.
+    """
 
     state: RoomState
     rights: Rights
@@ -27,6 +30,7 @@ class ListedRoom:
     people: list[Author]
     party_here: frozenset[str] = frozenset()
     last: Message | None = None
+    reports: int = 0
 
     @property
     def name(self) -> str:
@@ -64,6 +68,7 @@ class ListedRoom:
             "slow_seconds": self.state.slow_seconds,
             "keep_days": self.state.keep_days,
             "keep_messages": self.state.keep_messages,
+            "reports": self.reports,
         }
 
 
@@ -90,9 +95,25 @@ def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
     raise NoSuchRoom()
 
 
+def reports(hub: Hub, identity: Identity, rooms: Iterable[ListedRoom]) -> int:
+    """How many wait for somebody who has `rooms`; for administrators those of rooms that they are not in as
+    well. Switches for these.
+    """
+    if may(identity, "administer"):
+        return sum(hub.journal.read(report_statements.counts, identity.id).values())
+    return sum(room.reports for room in rooms)
+
+
 def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Message]) -> list[ListedRoom]:
     here = hub.presence.everywhere()
     on_server = {who.id for people in here.values() for who in people}
+    theirs = [
+        room
+        for room in found
+        if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
+    ]
+    moderated = {room.state.id for room in theirs if may(identity, "moderate", room.rights)}
+    reports = hub.journal.read(report_statements.counts, identity.id) if moderated else {}
     return [
         ListedRoom(
             room.state,
@@ -105,7 +126,7 @@ def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Mes
             here.get(room.state.id, []),
             frozenset(other.id for other in room.party if other.id in on_server),
             last.get(room.state.id),
+            reports.get(room.state.id, 0) if room.state.id in moderated else 0,
         )
-        for room in found
-        if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
+        for room in theirs
     ]

@@ -7,6 +7,7 @@ What a text costs grows with its length, and the length of its HTML is bounded b
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from html import unescape
 from typing import Any, Literal
 
 import nh3
@@ -52,6 +53,8 @@ _NOWHERE = re.compile(r"\(\s*\)")
 _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
 _COVER = "▒▒▒"
+_PIECE = re.compile(r'<(/?)([a-z]+)( class="spoiler")?[^>]*>|([^<]+)')  # of what _CLEANER gives out
+_BREAKING = frozenset({"p", "br", "pre", "blockquote", "ul", "ol", "li"})
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +91,34 @@ def longest_html(length: int) -> int:
     return GROWTH * length + SPARE
 
 
-def covered(source: str) -> str:
-    """`source` for a place that shows it as it was written, in one line, but for what its author hid."""
-    return _SPOILER.sub(_COVER, source) if "||" in source else source
+def in_line(source: str, html: str) -> str:
+    """The words of a text for a place that has one line for them: without its markup, what its author has
+    hidden covered, and of what it quotes nothing, where it says something itself. `html`: as made of
+    `source`. static/js/markup.js has the same rule.
+    """
+    if not html:
+        return _one_line(_SPOILER.sub(_COVER, source) if "||" in source else source)
+    said: list[str] = []
+    quoted: list[str] = []
+    spans = quotes = 0  # how many deep within a spoiler, and within quotes
+    for end, tag, spoiler, text in _PIECE.findall(html):
+        into = quoted if quotes else said
+        if tag == "span":
+            if spoiler and not spans:
+                into.append(_COVER)
+            if spans or spoiler:
+                spans += -1 if end else 1
+        elif tag in _BREAKING:
+            into.append(" ")
+            if tag == "blockquote":
+                quotes += -1 if end else 1
+        elif not spans:
+            into.append(unescape(text))
+    return _one_line("".join(said)) or _one_line("".join(quoted))
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())
 
 
 def _signs(source: str) -> int:

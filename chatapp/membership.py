@@ -69,7 +69,7 @@ def take_in(
     """
     if role not in RANKS:
         raise BadRequest(
-            "There is no part '%(role)s' in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
+            "There is no part “%(role)s” in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
         )
     room = permitted(hub, identity, room_id, "read")
     now = room.rights.members.get(whom)

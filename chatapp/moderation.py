@@ -144,7 +144,7 @@ def called(hub: Hub, room: Room, name: str) -> list[str]:
         *(member.id for member in hub.journal.read(reading.members, room.id) if member.name == name),
     }
     if not people:
-        raise BadRequest("Nobody called '%(name)s' is in this room or wrote in it lately", name=name)
+        raise BadRequest("Nobody called “%(name)s” is in this room or wrote in it lately", name=name)
     return sorted(people)
 
 

@@ -100,7 +100,7 @@ def _rights(hub: Hub, identity: Identity, room: int, draft: Draft, verb: Verb) -
 
 def _body(draft: Draft, limit: int) -> str:
     if draft.kind not in ("text", "edit", "delete", "restore", "reaction"):
-        raise BadRequest("There is no kind '%(kind)s' to send", kind=draft.kind[:20])
+        raise BadRequest("There is no kind “%(kind)s” to send", kind=draft.kind[:20])
     if draft.kind != "text" and draft.of is None:
         raise BadRequest("of says which message the %(kind)s is about", kind=draft.kind)
     if draft.kind in ("delete", "restore"):

@@ -57,7 +57,7 @@ def settle(
     """
     if outcome not in OUTCOMES:
         raise BadRequest(
-            "There is no outcome '%(outcome)s': %(outcomes)s",
+            "There is no outcome “%(outcome)s”: %(outcomes)s",
             outcome=str(outcome)[:20],
             outcomes=", ".join(OUTCOMES),
         )

@@ -71,7 +71,7 @@ def _called(rooms: dict[int, str], named: str) -> dict[int, str]:
     key = named.casefold()
     found = {room: name for room, name in rooms.items() if name.casefold() == key}
     if not found:
-        raise BadRequest("There is no room '%(named)s' that you may read", named=named)
+        raise BadRequest("There is no room “%(named)s” that you may read", named=named)
     return found
 
 

@@ -143,6 +143,20 @@ def test_who_may_make_an_account_is_a_setting(
 # -- names -------------------------------------------------------------------------------------------------
 
 
+def test_who_makes_an_account_where_there_is_one_room_begins_in_it(new_server: Callable[..., Server]) -> None:
+    server = new_server(sign_up="open").start()
+    boss = Member(server, "ada")
+    assert boss.sign_up(first_path(server)).headers["Location"] == "/chats/"  # a server to set up
+    den = boss.http.post("/api/rooms", json={"name": "Den", "kind": "private"}).json()["id"]
+    for name, path in {"grace": "/sign-up", "joan": boss.invite()}.items():
+        assert Member(server, name).sign_up(path).headers["Location"] == "/chats/1/"
+    assert Member(server, "wen").sign_up(boss.invite(room=den)).headers["Location"] == f"/chats/{den}/"
+    boss.http.patch("/api/rooms/1", json={"guests": False}).raise_for_status()  # a guest would see none
+    assert Member(server, "nell").sign_up("/sign-up").headers["Location"] == "/chats/1/"
+    boss.make_room("board")
+    assert Member(server, "mary").sign_up("/sign-up").headers["Location"] == "/chats/"
+
+
 def test_a_guest_who_signs_up_keeps_name_id_and_messages(server: Server, board: int) -> None:
     path = administrator(server).invite()
     name = f"grace {uuid.uuid4().hex[:8]}"

@@ -4,8 +4,10 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -119,10 +121,48 @@ def test_what_is_no_markup_is_shown_as_it_was_written(source: str) -> None:
 
 
 def test_where_a_text_stands_in_one_line_what_its_author_hid_is_covered() -> None:
-    assert (
-        markdown.covered("**who**: ||the butler||, ||a | b||; a || b || c")
-        == "**who**: ▒▒▒, ▒▒▒; a || b || c"
+    for source, line in {
+        "**who**: ||the butler||, ||a | b||; a || b || c": "who: ▒▒▒, ▒▒▒; a || b || c",
+        "a ||b ||c|| d|| e": "a ▒▒▒ e",
+        "||**a** and ||b|| `c`|| d": "▒▒▒ d",
+        "_waves_": "waves",
+        "two\n lines,\n\n- and\n- `more` ~~of~~ them": "two lines, and more of them",
+        "> what you said\n\nYes & <no>": "Yes & <no>",
+        "> what ||you|| said\n> and more": "what ▒▒▒ said and more",
+        "[words](https://example.org/) and https://example.org/x": "words and https://example.org/x",
+        "```python\nprint('x')\n```": "print('x')",
+        "5 * 3 * 2": "5 * 3 * 2",
+        "||": "||",
+        "": "",
+    }.items():
+        assert markdown.in_line(source, markdown.html(source)) == line
+    assert markdown.in_line("**who**: ||the butler||", "") == "**who**: ▒▒▒"  # where no HTML is made of it
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["||", "|", "*", "_", "`", "> ", "\n", " ", "word", "- ", "(", "\\"]), max_size=24
     )
+)
+def test_in_one_line_stands_no_word_that_is_hidden(pieces: list[str]) -> None:
+    html = markdown.html("".join(pieces))
+    tree = ElementTree.fromstring(f"<div>{html.replace('<br>', '<br/>')}</div>")
+    hidden = sum("".join(spoiler.itertext()).count("word") for spoiler in outermost(tree))
+    words = "".join(tree.itertext()).count("word")
+    line = markdown.in_line("", html)
+    assert line.count("word") <= words - hidden
+    if "<blockquote" not in html:
+        assert line.count("word") == words - hidden
+
+
+def outermost(tree: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """The spoilers that are in no other one."""
+    for child in tree:
+        if child.get("class") == "spoiler":
+            yield child
+        else:
+            yield from outermost(child)
 
 
 @settings(max_examples=300, deadline=None)

@@ -605,6 +605,8 @@ SERVER_DOORS: dict[str, Callable[[Cell], str]] = {
     "GET /account/email": over_http("GET", "/account/email"),
     "POST /account/email": over_http("POST", "/account/email", data={"email": "{me}@mill.example"}),
     "POST /account/email/remove": over_http("POST", "/account/email/remove"),
+    "GET /account/leave": over_http("GET", "/account/leave"),
+    "POST /account/leave": over_http("POST", "/account/leave", data={"messages": "keep"}),
     "GET /sign-in/forgotten": over_http("GET", "/sign-in/forgotten"),
     "POST /sign-in/forgotten": over_http("POST", "/sign-in/forgotten", data={"who": NONSENSE}),
     **{

@@ -101,6 +101,33 @@ def test_who_is_reported_never_sees_it_also_as_a_moderator_of_the_room(
     assert len(waiting(owner, room)) == 1
 
 
+def counted(who: Person, room: int) -> tuple[int, int]:
+    """How many wait for somebody in a room, and in all, as their list of rooms has it."""
+    listed = who.http.get("/api/rooms").json()
+    return next((each["reports"] for each in listed["rooms"] if each["id"] == room), 0), listed["reports"]
+
+
+def test_the_list_of_rooms_counts_what_waits_for_those_who_settle_it(
+    server: Server, owner: Member, room: int, den: int, mallory: Person, grace: Person
+) -> None:
+    joan, boss = member(server, "joan"), administrator(server)
+    for place, role in ((room, "moderator"), (den, "member")):
+        owner.http.put(f"/api/rooms/{place}/members/{joan.id}", json={"role": role}).raise_for_status()
+    before = counted(boss, den)[1]
+    assert counted(owner, room) == (0, 0)
+    reported(grace, room, mallory.say(room, "buy my boots"))
+    reported(grace, room, joan.say(room, "I rule here"))
+    reported(joan, den, owner.say(den, "and I here"))
+    assert counted(owner, room) == (2, 2)  # in the den it is about the owner
+    assert counted(joan, room) == (1, 1)  # of whom the other one is
+    assert counted(grace, room) == counted(mallory, room) == (0, 0)
+    assert counted(boss, room) == (2, before + 3)
+    assert counted(boss, den) == (0, before + 3)  # the room is not on their list
+    for report in waiting(owner, room):
+        assert settled(owner, room, report["id"], "dismissed").status_code == 204
+    assert counted(owner, room) == (0, 0)
+
+
 def test_the_queue_is_for_moderators_and_nobody_else(
     server: Server, owner: Member, room: int, den: int, grace: Person
 ) -> None:

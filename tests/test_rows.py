@@ -36,6 +36,12 @@ def test_a_group_goes_on_for_five_minutes_of_one_author_and_name() -> None:
     assert [row.starts for row in found] == [True, False, True, True, True, True]
 
 
+def test_what_somebody_does_has_their_name_before_it() -> None:
+    bodies = ["hello", "_waves_", "as I said", "_uses snake_case, as one does_", "_a_ and _b_", "__so__", "_"]
+    found = shown(*(message(seq, body=body) for seq, body in enumerate(bodies, 1)))
+    assert [row.starts for row in found] == [True, True, False, True, False, False, False]
+
+
 def test_a_group_ends_with_the_day_a_notice_and_a_deleted_text() -> None:
     found = shown(
         message(1, at="2026-11-23 23:59"),
@@ -77,3 +83,4 @@ def test_who_deleted_a_text_last_is_named() -> None:
     )
     [row] = shown(message(1, deleted_at="2026-11-24T12:00:00.000Z"), *deletions)
     assert row.deleted_by == "grace"
+    assert row.deleted_by_viewer  # who is grace

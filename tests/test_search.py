@@ -160,7 +160,7 @@ def test_nobody_finds_what_they_may_not_read_from_the_moment_on(
     assert found(stranger, mark) == [everything[0], everything[2]]
     for who in (grace, Person(server), administrator(server)):
         assert found(who, mark) == everything[:1]
-        assert refused(who, f"{mark} in:{den}") == f"There is no room '{den}' that you may read"
+        assert refused(who, f"{mark} in:{den}") == f"There is no room “{den}” that you may read"
         assert refused(who, f'{mark} in:"den {mark}"').startswith("There is no room")
     token = mary.http.post("/api/tokens", json={"name": "t", "scopes": ["read"], "rooms": [talk]}).json()[
         "token"
@@ -305,7 +305,7 @@ def following(server: Server) -> int:
         ("x after:２０２６-01-01", "is no day"),
         ("x after:2026-02-02 before:2026-02-02", "No day is"),
         ('a "phrase', "A quotation mark has no other end"),
-        ("x in:nowhere", "There is no room 'nowhere' that you may read"),
+        ("x in:nowhere", "There is no room “nowhere” that you may read"),
         ("ab*", "at least 3 letters"),
         ("abc* " * 6, "at most 5 beginnings of words"),
         ("x" * 301, "at most 300 characters"),

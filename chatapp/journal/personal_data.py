@@ -37,7 +37,7 @@ from chatapp.journal.reading import (
 )
 from chatapp.journal.requests import EraseOnward
 from chatapp.journal.statements import change_room, new_epoch
-from chatapp.message import format_time
+from chatapp.message import Author, format_time
 
 NAME = "removed person"
 STRETCH = 500  # messages out of which somebody is taken in one transaction, for which all others wait
@@ -195,7 +195,8 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     _take_out_of_files(connection, request)
     _take_out_of_audit(connection, person, alias, sanctions)
     _bury_account(connection, request, at)
-    token_statements.revoke_hooks_of(connection, person, request.by, at)
+    by = Author(alias, NAME) if request.by.id == person else request.by
+    token_statements.revoke_hooks_of(connection, person, by, at)
     conversations = _conversations(connection, person)
     for table in (MEMBERS, MENTIONS, READS, GUESTS):
         connection.execute(delete(table).where(table.c.person_id == person))

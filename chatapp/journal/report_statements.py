@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from chatapp.errors import BadRequest
 from chatapp.journal.reading import REPORTS, ROOMS
@@ -35,6 +35,12 @@ def waiting(connection: Connection, but: str, room: int | None = None) -> list[R
     if room is not None:
         query = query.where(_R.room_id == room)
     return [_line(row) for row in connection.execute(query.order_by(_R.id).limit(LIMIT))]
+
+
+def counts(connection: Connection, but: str) -> dict[int, int]:
+    """How many wait in each room that has any; none about `but`, who asks."""
+    query = select(_R.room_id, func.count()).where(_R.settled_at.is_(None), _R.author_id != but)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(_R.room_id))}
 
 
 def one(connection: Connection, room: int, number: int, asking: str) -> ReportLine:

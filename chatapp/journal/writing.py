@@ -297,7 +297,11 @@ class _Transaction:
         self._lock(rooms - self._rooms.keys())
         people_statements.check_erasable(self._connection, request)
         personal_data.erase(self._connection, request, now())
-        statements.note(self._connection, request.by, Act("erased an account"), None, now())
+        if request.by.id == request.person:
+            gone = Author(request.alias, personal_data.NAME)
+            statements.note(self._connection, gone, Act("erased their own account"), None, now())
+        else:
+            statements.note(self._connection, request.by, Act("erased an account"), None, now())
         for room in rooms:
             self._rooms[room].rights += 1
             self._rooms[room].changed = True

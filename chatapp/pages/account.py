@@ -5,12 +5,13 @@ from typing import Any
 from flask import Blueprint, Response, url_for
 
 from chatapp import accounts, auth
-from chatapp.errors import ChatError, Forbidden, SignIn
+from chatapp.errors import ChatError, Forbidden, SignIn, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, token_reading
 from chatapp.journal.people_requests import Person
+from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import lead_to, page, said, see_other
+from chatapp.pages.responses import done, lead_to, page, said
 from chatapp.security import BLUEPRINT
 from chatapp.security.passwords import hash_new
 
@@ -31,39 +32,50 @@ def show() -> Response:
 @bp.post("/account/name")
 def rename() -> Response:
     """Take another name."""
-    return _changed(lambda hub, me, form: accounts.rename(hub, get_identity(), me, form["name"]), "name")
+    return _changed(
+        lambda hub, me, form: accounts.rename(hub, get_identity(), me, form["name"]),
+        Term("Your new name is saved."),
+        "name",
+    )
 
 
 @bp.post("/account/status")
 def set_status() -> Response:
     """Say something of oneself."""
     return _changed(
-        lambda hub, me, form: accounts.set_status(hub, get_identity(), me, form["status"]), "status"
+        lambda hub, me, form: accounts.set_status(hub, get_identity(), me, form["status"]),
+        Term("Your status is saved."),
+        "status",
     )
 
 
 @bp.post("/account/sessions/end")
 def end_session() -> Response:
     """End one session, by its key."""
-    return _changed(lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, only=form["key"]), "key")
+    return _changed(
+        lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, only=form["key"]),
+        Term("That session has ended."),
+        "key",
+    )
 
 
 @bp.post("/account/sessions/end-others")
 def end_others() -> Response:
     """End all sessions but this one."""
     return _changed(
-        lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, but=get_identity().session)
+        lambda hub, me, form: accounts.sign_out(hub, get_identity(), me, but=get_identity().session),
+        Term("You are signed out everywhere else."),
     )
 
 
-def _changed(change: Any, *fields: str) -> Response:
+def _changed(change: Any, what: str, *fields: str) -> Response:
     auth.guard_write()
     form = auth.checked_form(*fields)
     try:
         change(get_hub(), _me(), form)
     except ChatError as error:
         return _account_page(error, form)
-    return see_other(url_for("account.show"))
+    return done(url_for("account.show"), gettext(what))
 
 
 def _me() -> Person:
@@ -115,7 +127,7 @@ def reset(code: str) -> Response:
         accounts.reset(get_hub(), code, hash_new(form["password"], person.name))
     except ChatError as error:
         return _reset_page(code, error)
-    return see_other(url_for(f"{BLUEPRINT}.login"))
+    return done(url_for(f"{BLUEPRINT}.login"), gettext("Your new password is set. Sign in with it."))
 
 
 def _whose(code: str) -> Person:

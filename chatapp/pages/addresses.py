@@ -2,7 +2,7 @@
 who has one has a link mailed for a new password. Where this server sends no mail none of that is there.
 """
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, url_for
 
 from chatapp import accounts, addresses, auth
 from chatapp.errors import ChatError, Forbidden, SignIn
@@ -11,7 +11,7 @@ from chatapp.journal import people_reading
 from chatapp.journal.people_requests import Person
 from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import lead_to, page, said, see_other
+from chatapp.pages.responses import done, lead_to, page, said
 from chatapp.permissions import check
 from chatapp.security import BLUEPRINT, said_lately
 
@@ -43,14 +43,10 @@ def give() -> Response:
         address = addresses.give(get_hub(), get_identity(), person, form["email"])
     except ChatError as error:
         return _page(error, form)
-    flash(
-        gettext(
-            "A link is on its way to %(address)s: open it within a day to confirm the address.",
-            address=address,
-        ),
-        "info",
+    what = gettext(
+        "A link is on its way to %(address)s: open it within a day to confirm the address.", address=address
     )
-    return _to("addresses.show")
+    return _to("addresses.show", what)
 
 
 @bp.post("/account/email/remove")
@@ -62,8 +58,7 @@ def remove() -> Response:
     if not said_lately():
         return _verify()
     addresses.take_away(get_hub(), get_identity(), person)
-    flash(gettext("You have no e-mail address here any more."), "info")
-    return _to("addresses.show")
+    return _to("addresses.show", gettext("You have no e-mail address here any more."))
 
 
 @bp.get("/email/<code>")
@@ -84,8 +79,8 @@ def confirm(code: str) -> Response:
         addresses.confirm(get_hub(), code)
     except ChatError as error:
         return _confirm_page(code, error)
-    flash(gettext("%(address)s is confirmed.", address=address), "info")
-    return _to("addresses.show" if get_identity().session else f"{BLUEPRINT}.login")
+    what = gettext("%(address)s is confirmed.", address=address)
+    return _to("addresses.show" if get_identity().session else f"{BLUEPRINT}.login", what)
 
 
 # -- a new password ------------------------------------------------------------------------------------------
@@ -108,14 +103,11 @@ def forgotten() -> Response:
         addresses.forgotten(get_hub(), form["who"], auth.address())
     except ChatError as error:
         return _forgotten_page(error, form)
-    flash(
-        gettext(
-            "If there is such an account, and its e-mail address is confirmed, a link is on its way to it. "
-            "It is good for a day."
-        ),
-        "info",
+    what = gettext(
+        "If there is such an account, and its e-mail address is confirmed, a link is on its way to it. "
+        "It is good for a day."
     )
-    return _to(f"{BLUEPRINT}.login")
+    return _to(f"{BLUEPRINT}.login", what)
 
 
 # -- within --------------------------------------------------------------------------------------------------
@@ -138,8 +130,8 @@ def _verify() -> Response:
     return lead_to(url_for(f"{BLUEPRINT}.verify", next=url_for("addresses.show")))
 
 
-def _to(endpoint: str) -> Response:
-    return see_other(url_for(endpoint))
+def _to(endpoint: str, what: str) -> Response:
+    return done(url_for(endpoint), what)
 
 
 def _wanted(code: str) -> tuple[Person, str]:

@@ -14,18 +14,24 @@ from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading, token_reading
 from chatapp.journal.requests import Member
+from chatapp.localized import gettext
 from chatapp.message import Author
 from chatapp.moderation import LONGEST
 from chatapp.pages.about import about
 from chatapp.pages.message import durations, message_page
 from chatapp.pages.person import person_card
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import page, refused, said, see_other
+from chatapp.pages.responses import done, page, refused, said, see_other
 from chatapp.pages.rooms import entered
 from chatapp.permissions import RANKS, Identity, may, outranks
 from chatapp.room import Room
 
 ENTRIES = 50  # of the audit log on the page
+IMPOSED = {
+    "timeout": Term("They may only read here now."),
+    "kick": Term("They are sent out."),
+    "ban": Term("They are banned from this room."),
+}
 
 bp = Blueprint("details", __name__)
 
@@ -50,7 +56,7 @@ def change(room_id: int) -> Response:
     form = auth.checked_form(
         "name", "topic", "kind", "posting", "guests", "slow_seconds", "keep_days", "keep_messages", "closed"
     )
-    return _done(room_id, "settings", form, lambda: _change(room_id, form))
+    return _done(room_id, "settings", form, lambda: _change(room_id, form), Term("The settings are saved."))
 
 
 @bp.post("/chats/<room_id:room_id>/join")
@@ -58,7 +64,13 @@ def join(room_id: int) -> Response:
     """Become a member."""
     auth.guard_write()
     form = auth.checked_form("back")
-    return _done(room_id, "part", form, lambda: membership.join(get_hub(), get_identity(), room_id))
+    return _done(
+        room_id,
+        "part",
+        form,
+        lambda: membership.join(get_hub(), get_identity(), room_id),
+        Term("You are a member now."),
+    )
 
 
 @bp.post("/chats/<room_id:room_id>/leave")
@@ -67,7 +79,13 @@ def leave(room_id: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("back")
     kind = entered(room_id).state.kind
-    answer = _done(room_id, "part", form, lambda: membership.leave(get_hub(), get_identity(), room_id))
+    answer = _done(
+        room_id,
+        "part",
+        form,
+        lambda: membership.leave(get_hub(), get_identity(), room_id),
+        Term("You are a member no longer."),
+    )
     return answer if kind == "public" or answer.status_code != 303 else _see("rooms.index")
 
 
@@ -77,7 +95,13 @@ def mute(room_id: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("back", "muted")
     muted = bool(form["muted"])
-    return _done(room_id, "part", form, lambda: membership.mute(get_hub(), get_identity(), room_id, muted))
+    return _done(
+        room_id,
+        "part",
+        form,
+        lambda: membership.mute(get_hub(), get_identity(), room_id, muted),
+        Term("You hear of this room no more.") if muted else Term("You hear of this room again."),
+    )
 
 
 @bp.post("/chats/<room_id:room_id>/members")
@@ -92,7 +116,8 @@ def take_in(room_id: int) -> Response:
         access.enter(hub, identity, room_id, "invite")
         membership.take_in(hub, identity, room_id, form["person"].strip(), role)
 
-    return _done(room_id, "members", form, act)
+    said = Term("The part is saved.") if form["role"] else Term("They are a member now.")
+    return _done(room_id, "members", form, act, said)
 
 
 @bp.post("/chats/<room_id:room_id>/remove")
@@ -106,6 +131,7 @@ def remove(room_id: int) -> Response:
         "members",
         form,
         lambda: membership.remove(hub, identity, room_id, form["person"], form["why"]),
+        Term("They are a member no longer."),
     )
 
 
@@ -130,7 +156,8 @@ def impose(room_id: int) -> Response:
             raise BadRequest("To send out, a time-out or a ban")
 
     if not form["of"]:
-        return _done(room_id, "person" if "person" in request.args else "sanctions", form, act)
+        where = "person" if "person" in request.args else "sanctions"
+        return _done(room_id, where, form, act, IMPOSED.get(form["kind"], ""))
     try:
         act()
     except ChatError as error:
@@ -144,7 +171,8 @@ def lift(room_id: int, sanction: int) -> Response:
     """Take a time-out or a ban back."""
     auth.guard_write()
     hub, identity = get_hub(), get_identity()
-    return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction))
+    lifted = Term("It is lifted.")
+    return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction), lifted)
 
 
 @bp.post("/chats/<room_id:room_id>/hooks")
@@ -163,7 +191,13 @@ def make_hook(room_id: int) -> Response:
 def revoke_hook(room_id: int, hook: int) -> Response:
     """A hook is good no longer."""
     auth.guard_write()
-    return _done(room_id, "hooks", {}, lambda: hooks.revoke(get_hub(), get_identity(), room_id, hook))
+    return _done(
+        room_id,
+        "hooks",
+        {},
+        lambda: hooks.revoke(get_hub(), get_identity(), room_id, hook),
+        Term("The hook is good no longer."),
+    )
 
 
 @bp.post("/chats/<room_id:room_id>/clear")
@@ -177,7 +211,7 @@ def clear(room_id: int) -> Response:
         _check_sure(form)
         administration.clear(get_hub(), get_identity(), room_id)
 
-    return _done(room_id, "ends", form, act)
+    return _done(room_id, "ends", form, act, Term("All messages are removed."))
 
 
 @bp.post("/chats/<room_id:room_id>/delete")
@@ -191,7 +225,7 @@ def drop(room_id: int) -> Response:
         _check_sure(form)
         administration.drop(get_hub(), get_identity(), room_id)
 
-    answer = _done(room_id, "ends", form, act)
+    answer = _done(room_id, "ends", form, act, Term("The room is deleted."))
     return _see("rooms.index") if answer.status_code == 303 else answer
 
 
@@ -233,8 +267,8 @@ def _change(room_id: int, form: dict[str, str]) -> None:
     )
 
 
-def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object]) -> Response:
-    """Do it, and back; `where`: the part of the page above which a refusal is said."""
+def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], object], what: str) -> Response:
+    """Do it, and back; `where`: the part of the page above which a refusal is said, or `what` was done."""
     try:
         get_hub().check_open()
         act()
@@ -242,7 +276,8 @@ def _done(room_id: int, where: str, form: dict[str, str], act: Callable[[], obje
         return refused(error, lambda refusal: _page(room_id, refusal, where, form))
     if form.get("back") == "room":
         return _to_room(room_id)
-    return _see("details.show", room_id=room_id, _anchor="sanctions" if where == "person" else where)
+    part = "sanctions" if where == "person" else where
+    return done(url_for("details.show", room_id=room_id, _anchor=part), gettext(what), part)
 
 
 def _page(

@@ -3,10 +3,11 @@
 from flask import Blueprint, Response, request, url_for
 from msgspec import Struct
 
-from chatapp import auth, listing
+from chatapp import auth
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages import rooms
+from chatapp.pages.beginning import beginning
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import for_people, lead_to, page, said, see_other
 from chatapp.transports import json_api
@@ -52,7 +53,8 @@ def become_guest() -> Response:
         return rooms.index_page(refusal, {**form, "next": auth.local_path(form["next"])})
     if former.role == "guest":
         get_hub().guest_left(former.id)
-    return see_other(_way_in(auth.local_path(form["next"])))
+    wanted = auth.local_path(form["next"])
+    return see_other(wanted if wanted != url_for("rooms.index") else beginning(get_identity()))
 
 
 @bp.post("/guests/leave")
@@ -74,11 +76,3 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
         files=hub.config.file_limit and not hub.config.guest_files,
     )
     return page(html, error)
-
-
-def _way_in(path: str) -> str:
-    """Where there is but one room, nobody has to choose it."""
-    if path != url_for("rooms.index"):
-        return path
-    found = listing.rooms(get_hub(), get_identity())
-    return url_for("rooms.show", room_id=found[0].state.id) if len(found) == 1 else path

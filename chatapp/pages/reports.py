@@ -7,9 +7,11 @@ from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.journal.requests import Outcome
+from chatapp.localized import gettext
 from chatapp.message import Message
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import page, said, see_other
+from chatapp.pages.responses import done, page, said, see_other
+from chatapp.pages.rooms import plain
 
 bp = Blueprint("reports", __name__)
 
@@ -19,6 +21,12 @@ OUTCOMES: dict[Outcome, str] = {
     "deleted": Term("Delete the message"),
     "timed out": Term("Time out"),
     "banned": Term("Ban"),
+}
+SETTLED: dict[Outcome, str] = {
+    "dismissed": Term("Settled: the message stays."),
+    "deleted": Term("Settled: the message is deleted."),
+    "timed out": Term("Settled: its author may only read in that room."),
+    "banned": Term("Settled: its author is banned from that room."),
 }
 
 
@@ -59,19 +67,22 @@ def settle(room_id: int, number: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("outcome", "minutes", "why")
     try:
-        settled(room_id, number, form)
+        what = settled(room_id, number, form)
     except BadRequest as error:
         return _queue(room_id, error)
-    return see_other(url_for("reports.waiting", room_id=room_id))
+    return done(url_for("reports.waiting", room_id=room_id), what)
 
 
-def settled(room_id: int, number: int, form: dict[str, str]) -> None:
-    """Do what a form of the queue says: `outcome`, `minutes` (0: until it is lifted), `why`."""
+def settled(room_id: int, number: int, form: dict[str, str]) -> str:
+    """Do what a form of the queue says: `outcome`, `minutes` (0: until it is lifted), `why`; what is said of
+    that then.
+    """
     minutes = form["minutes"].strip() or "0"
     if not (minutes.isascii() and minutes.isdigit() and len(minutes) < 10):
         raise BadRequest("Minutes are a whole number, 0 for good")
     outcome: Outcome = form["outcome"]  # type: ignore[assignment]  # settle looks at it
     reports.settle(get_hub(), get_identity(), room_id, number, outcome, 60 * int(minutes), form["why"])
+    return gettext(SETTLED[outcome])
 
 
 def _queue(room_id: int, error: ChatError | None = None) -> Response:
@@ -103,7 +114,7 @@ def _form(
     html = render_template(
         "reports/report.html",
         room=room,
-        message=found[0] if found else None,
+        message=plain(found[0].marked) if found else None,
         error=said(error),
         form=form or {},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
-from flask import Response, redirect, request
+from flask import Response, flash, redirect, request
 
 from chatapp import localized
 from chatapp.errors import ChatError, NoSuchRoom
@@ -47,3 +47,10 @@ def refused(error: ChatError, page: Callable[[ChatError], Response]) -> Response
 def see_other(url: str) -> Response:
     """A form has done what it should: its result is there, to be looked at (RFC 9110, section 15.4.4)."""
     return cast(Response, redirect(url, 303))
+
+
+def done(url: str, said: str, part: str = "info") -> Response:
+    """The same, and the page there says so once, in its `part`. A script has its own words for it."""
+    if for_people():
+        flash(said, part)
+    return see_other(url)

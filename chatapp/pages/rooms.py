@@ -94,7 +94,7 @@ def _called(names: str) -> list[str]:
     for name in filter(None, map(str.strip, names.split(","))):
         person = read(people_reading.person_called, name)
         if person is None:
-            raise BadRequest("There is nobody called '%(name)s' who has an account", name=name)
+            raise BadRequest("There is nobody called “%(name)s” who has an account", name=name)
         found.append(person.id)
     return found
 
@@ -159,9 +159,11 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     """
     _check_not_banned()
     rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
+    marking.mark(get_hub().turnstile, (room.last for room in rooms if room.last))
     html = render_template(
         "rooms.html",
         rooms=[_listed(each) for each in rooms],
+        reports=listing.reports(get_hub(), get_identity(), rooms),
         may_make_private=may(get_identity(), "make_private_room"),
         may_converse=may(get_identity(), "write_to_people"),
         begun=not first_start.wanted(),
@@ -196,7 +198,9 @@ def room_page(
     messages = marking.fitting(hub.turnstile, messages, html=True, newest=True, for_page=True)
     own = about(hub, identity, room)
     rooms, unread_from = listing.beside(hub, identity, room.id)
-    here = next((by_name(each.people) for each in rooms if each.state.id == room.id), [])
+    this = next((each for each in rooms if each.state.id == room.id), None)
+    here = by_name(this.people) if this else []
+    reports, in_all = this.reports if this else 0, listing.reports(hub, identity, rooms)
     if identity.known and all(who.id != identity.id for who in here):
         here = [*here, Author.of(identity)]  # who looks at the page is there, also where nothing connects
     check(identity, "read", room.rights)  # by the rights under which all that was kept
@@ -205,7 +209,8 @@ def room_page(
     moderates, undo = "moderate" in own.may, hub.config.undo_seconds
     html = render_template(
         "room.html",
-        room={**_plain(room.state), "name": own.name, **place},
+        room={**_plain(room.state), "name": own.name, **place, "reports": reports},
+        reports=in_all,
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=[_listed(each) for each in rooms],
@@ -315,7 +320,7 @@ def _listed(room: ListedRoom) -> dict[str, Any]:
     return {
         **room.plain,
         "people": [msgspec.to_builtins(who) for who in room.people[:FACES]],
-        "last": plain(room.last) if room.last else None,
+        "last": plain(room.last.marked) if room.last else None,
     }
 
 

@@ -2,15 +2,17 @@
 
 Days and groups follow the rule that static/js/groups.js has too: a row starts a group unless the row before
 it is a text of the same author and name that still has its words, on the same day, at most GROUP_MINUTES
-before.
+before. What `/me` says always does: it goes on from the name.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 GROUP_MINUTES = 5
+DEED = re.compile(r"_(?:[^_\n]|(?<=[^\W_])_(?=[^\W_]))+_\Z")  # a text that `/me` has made
 
 Plain = dict[str, Any]  # a message as its JSON
 Reaction = tuple[str, list[str], bool]
@@ -22,7 +24,7 @@ class Row:
 
     `starts_day`, `starts`: whether a day, whether a group begins with it. `quoted`: what it answers, where
     that is on the page. `reactions`: of each the mark, the names, and whether the viewer is one of them.
-    `deleted_by`: a name, or "".
+    `deleted_by`: a name, or "". `deleted_by_viewer`: whether that is the viewer.
     """
 
     message: Plain
@@ -31,6 +33,7 @@ class Row:
     quoted: Plain | None
     reactions: list[Reaction]
     deleted_by: str
+    deleted_by_viewer: bool = False
 
 
 def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
@@ -45,21 +48,23 @@ def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
         if message["kind"] not in ("text", "notice"):
             continue
         said = about.get(message["seq"], ())
+        deleter = next((each["author"] for each in reversed(said) if each["kind"] == "delete"), None)
         yield Row(
             message,
             starts_day=before is None or message["at"][:10] != before["at"][:10],
             starts=_starts_group(message, before),
             quoted=by_seq.get(message.get("of")),
             reactions=_reactions(said, viewer) if said else [],
-            deleted_by=next(
-                (each["author"]["name"] for each in reversed(said) if each["kind"] == "delete"), ""
-            ),
+            deleted_by=deleter["name"] if deleter else "",
+            deleted_by_viewer=deleter is not None and deleter["id"] == viewer != "",
         )
         before = message
 
 
 def _starts_group(message: Plain, before: Plain | None) -> bool:
     if before is None or before["kind"] != "text" or before.get("deleted_at"):
+        return True
+    if DEED.match(message["body"]):
         return True
     author, other = message["author"], before["author"]
     if author["id"] != other["id"] or author["name"] != other["name"]:

@@ -4,11 +4,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from chatapp import cursor, searching
+from chatapp import cursor, marking, searching
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.listing import ListedRoom, one
-from chatapp.markdown import covered
+from chatapp.pages.filters import in_line
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
@@ -66,7 +66,8 @@ def _wider(line: str) -> str | None:
 
 
 def _shown(found: Results) -> list[dict[str, Any]]:
-    bodies = [covered(result.message.body) for result in found.results]
+    marking.mark(get_hub().turnstile, (result.message for result in found.results))
+    bodies = [in_line(plain(result.message.marked)) for result in found.results]
     pieces = in_thread(lambda: [excerpt(body, found.phrases) for body in bodies])
     return [
         {

@@ -18,6 +18,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal import people_reading, reading
 from chatapp.journal.people_requests import AccountRole, Invited, Person
 from chatapp.localized import gettext
+from chatapp.pages.beginning import beginning
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, only_looks, page, refused, said, see_other
 from chatapp.permissions import SYSTEM, Identity
@@ -277,18 +278,19 @@ def _enter(door: Door, person: Person) -> str:
     if user is None:
         raise SignIn()
     login_user(user, authn_via=["registration"])
+    if door.first:  # who has a server to set up
+        return url_for("rooms.index")
     return _room_of(person, door.invitation)
 
 
 def _room_of(person: Person, invitation: str | None) -> str:
-    """Where somebody begins: in the room into which they were invited, or with all rooms."""
+    """Where somebody begins: in the room into which they were invited, else as everybody."""
     invited = _invited(invitation)
-    if invited is None or invited.room is None or invited.room_name is None:
-        return url_for("rooms.index")
-    taken_in = get_hub().journal.read(reading.members, invited.room)
-    if all(member.id != person.id for member in taken_in):
-        return url_for("rooms.index")
-    return url_for("rooms.show", room_id=invited.room)
+    if invited is not None and invited.room is not None and invited.room_name is not None:
+        taken_in = get_hub().journal.read(reading.members, invited.room)
+        if any(member.id == person.id for member in taken_in):
+            return url_for("rooms.show", room_id=invited.room)
+    return beginning(Identity(person.id, person.name, person.role))
 
 
 def _invited(invitation: str | None) -> Invited | None:

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, url_for
 
 from chatapp import auth, listing, tokens
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
+from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import lead_to, page, said, see_other
+from chatapp.pages.responses import done, lead_to, page, said
 from chatapp.permissions import SCOPES
 from chatapp.security import BLUEPRINT
+
+REVOKED = Term("The token is good no longer.")
 
 bp = Blueprint("token_pages", __name__)
 
@@ -53,7 +56,7 @@ def revoke() -> Response:
         tokens.revoke(get_hub(), get_identity(), int(number))
     except ChatError as error:
         return _page(error=error)
-    return see_other(url_for("token_pages.show"))
+    return done(url_for("token_pages.show"), gettext(REVOKED))
 
 
 def _days(text: str) -> int | None:

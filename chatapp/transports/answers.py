@@ -59,6 +59,7 @@ class Room(Struct, frozen=True):
 
     `unread`: texts of others, not deleted, that the asker has not read; `mentions`: those that call them; at
     most 100 of each. `notify`: of what the asker's browsers tell them while they do something else.
+    `reports`: how many wait there for who moderates it; 0 for everybody else.
     """
 
     id: int
@@ -80,10 +81,14 @@ class Room(Struct, frozen=True):
     keep_days: int | None
     keep_messages: int | None
     party: list[Other]
+    reports: int
 
 
 class Rooms(Struct, frozen=True):
+    """`reports`: how many wait for the asker; for administrators also those of rooms that they are not in."""
+
     rooms: list[Room]
+    reports: int
 
 
 class Presence(Struct, frozen=True):

@@ -79,7 +79,7 @@ def parse(frame: object) -> Struct:
     if not isinstance(kind, str):
         raise BadRequest("A frame is a JSON object with a type")
     if kind not in FRAMES:
-        raise BadRequest("There is no frame type '%(kind)s'", kind=kind[:20])
+        raise BadRequest("There is no frame type “%(kind)s”", kind=kind[:20])
     try:
         return msgspec.convert(frame, FRAMES[kind])
     except msgspec.ValidationError as error:

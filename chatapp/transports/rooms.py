@@ -47,7 +47,10 @@ class ReadUpTo(Struct, frozen=True):
 def index() -> Response:
     """The rooms that the asker may see."""
     check(get_identity(), "read")
-    return json_api.answer({"rooms": [room.plain for room in listing.rooms(get_hub(), get_identity())]})
+    hub, identity = get_hub(), get_identity()
+    found = listing.rooms(hub, identity)
+    waiting = listing.reports(hub, identity, found)
+    return json_api.answer({"rooms": [room.plain for room in found], "reports": waiting})
 
 
 @bp.post("/api/rooms")

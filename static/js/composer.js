@@ -3,7 +3,7 @@
 
 import { formatByKeys } from "./formats.js";
 import { _, duration, ngettext, pieces } from "./i18n.js";
-import { covered } from "./markup.js";
+import { inLine } from "./markup.js";
 import { isolated, nameNow } from "./names.js";
 import { forget, recall, remember } from "./storage.js";
 import { serverNow } from "./times.js";
@@ -184,7 +184,7 @@ export class Composer extends EventTarget {
     const words = line.querySelector(".about-other-words");
     const whom = isolated(nameNow(message.author));
     if (kind === "edit") words.textContent = _("Editing your message");
-    else words.replaceChildren(...pieces("Answering %(name)s: %(words)s", { name: whom, words: isolated(covered(message.body)) }));
+    else words.replaceChildren(...pieces("Answering %(name)s: %(words)s", { name: whom, words: isolated(inLine(message)) }));
   }
 
   #changed() {

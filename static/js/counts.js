@@ -11,3 +11,11 @@ export function forMe({ kind, unread, mentions, muted }) {
 export function short(number) {
   return number > MOST ? `${MOST}+` : number;
 }
+
+/** How many reports wait, in each of `counts` (templates/_room_link.html has the markup). */
+export function showReports(counts, number) {
+  for (const count of counts) {
+    count.hidden = number === 0;
+    count.querySelector(".reports-number").textContent = short(number);
+  }
+}

@@ -27,6 +27,16 @@ const ATTRIBUTE = / ([a-z]+)="([^"]*)"/g;
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 const SPOILER = /\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|/g; // chatapp/markdown.py has the same rule
 const COVER = "▒▒▒";
+// One to three emoji and nothing else. chatapp/pages/filters.py has the same rule.
+const PICTURE =
+  "(?:[\\u{1f300}-\\u{1faff}\\u{1f004}\\u{1f0cf}\\u{1f18e}\\u{1f191}-\\u{1f19a}\\u231a\\u231b\\u23e9-\\u23ec\\u23f0\\u23f3" +
+  "\\u2614\\u2615\\u2648-\\u2653\\u267f\\u2693\\u26a1\\u26bd\\u26be\\u26c4\\u26c5\\u26d4\\u26ea\\u26f2\\u26f3\\u26f5\\u26fa\\u26fd\\u2705" +
+  "\\u270a\\u270b\\u2728\\u274c\\u274e\\u2753-\\u2755\\u2757\\u2795-\\u2797\\u2b1b\\u2b1c\\u2b50\\u2b55]\\ufe0f?" +
+  "|[\\u203c-\\u3299]\\ufe0f)[\\u{1f3fb}-\\u{1f3ff}]?";
+const EMOJI = `(?:[\\u{1f1e6}-\\u{1f1ff}]{2}|${PICTURE}(?:\\u200d${PICTURE})*)`;
+const FEW_EMOJI = new RegExp(`^${EMOJI}(?:\\s?${EMOJI}){0,2}$`, "u");
+const BREAKING = "p, br, pre, blockquote, ul, ol, li"; // what begins a line, and what follows it another one
+const SIGN = /[*_`~|[\\<]|^[ \t]*(?:[-+>]|\d{1,9}[.)])/m;
 
 const COVERED = _("Hidden words: show");
 const [SHOW_ALL, SHOW_LESS] = [_("Show all"), _("Show less")];
@@ -37,6 +47,7 @@ const LINE = matchMedia("(width < 800px)").matches ? 40 : 70; // in lines of abo
 export function fillMarkup(words, { body, html }) {
   const marked = html && elementsOf(html);
   words.classList.toggle("marked", Boolean(marked));
+  words.classList.toggle("emoji", FEW_EMOJI.test(body.trim()));
   words.parentElement.classList.toggle("of-blocks", Boolean(marked));
   // Blocks have a direction each, and then what is around them has none of theirs.
   if (marked) words.parentElement.removeAttribute("dir");
@@ -45,9 +56,23 @@ export function fillMarkup(words, { body, html }) {
   for (const spoiler of words.querySelectorAll(".spoiler")) cover(spoiler);
 }
 
-/** `body` for one line, as it was written, but for what its author has hidden. */
-export function covered(body) {
-  return body.replace(SPOILER, COVER);
+/**
+ * The words of a message for a place that has one line for them: without its markup, what its author has hidden
+ * covered, and of what it quotes nothing, where it says something itself. chatapp/markdown.py has the same rule.
+ */
+export function inLine({ body, html }) {
+  const marked = html && elementsOf(html);
+  if (!marked) return oneLine(body.replace(SPOILER, COVER));
+  for (const spoiler of marked.querySelectorAll(".spoiler")) spoiler.replaceWith(COVER);
+  for (const end of marked.querySelectorAll(BREAKING)) end.before(" "), end.after(" ");
+  const whole = oneLine(marked.textContent);
+  for (const quote of marked.querySelectorAll("blockquote")) quote.remove();
+  return oneLine(marked.textContent) || whole;
+}
+
+/** Whether the words of `body` may be others than are written there. */
+export function mayHaveMarkup(body) {
+  return SIGN.test(body);
 }
 
 /** Folds the message in `row`, whose body is `body`, if it is long. */
@@ -87,6 +112,10 @@ export function openWhatIsPressed(list, keepPlace) {
     const row = target.closest(".words") && target.closest(".folded");
     if (row) keepPlace(() => fold(row, false));
   });
+}
+
+function oneLine(words) {
+  return words.split(/\s+/).filter(Boolean).join(" ");
 }
 
 function elementsOf(html) {

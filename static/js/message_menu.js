@@ -3,7 +3,7 @@
 
 import { copied } from "./copying.js";
 import { _ } from "./i18n.js";
-import { covered } from "./markup.js";
+import { inLine } from "./markup.js";
 import { pageAt } from "./pages.js";
 import { keepWhole, placeBeside } from "./placing.js";
 import { copyOf } from "./templates.js";
@@ -146,7 +146,7 @@ export class MessageMenu extends EventTarget {
   #filled(message, marksOnly) {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
-    content.querySelector(".actions-said").textContent = covered(message.body);
+    content.querySelector(".actions-said").textContent = inLine(message);
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
     for (const button of content.querySelectorAll("[data-mark]")) {

@@ -3,7 +3,7 @@
 import { fillFace } from "./faces.js";
 import { areNames, fillFiles } from "./files.js";
 import { _, figure, listed, noticed, pieces } from "./i18n.js";
-import { covered, fillMarkup, foldIfLong } from "./markup.js";
+import { fillMarkup, foldIfLong, inLine } from "./markup.js";
 import { calls, markMentions } from "./mentions.js";
 import { isolated, nameNow } from "./names.js";
 import { copyOf } from "./templates.js";
@@ -34,7 +34,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   part("guest").hidden = !message.author.guest;
   part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
   fillTime(part("head").querySelector("time"), message.at);
-  fillWords(part("words"), message);
+  fillWords(part("words"), message, me);
   markMentions(part("words"), message, me?.id);
   row.classList.toggle("for-me", calls(message, me?.id));
   foldIfLong(row, message.body);
@@ -96,10 +96,11 @@ export function rowId(seq) {
   return `m${seq}`;
 }
 
-function fillWords(words, message) {
+function fillWords(words, message, me) {
   const { body, files, deleted_at: deleted, deleted_by: by } = message;
   if (!deleted && areNames(body, files)) words.textContent = "";
   else if (!deleted) fillMarkup(words, message);
+  else if (by && by.id === me?.id) words.textContent = _("You deleted this message");
   else if (by) words.replaceChildren(...pieces("%(name)s deleted this message", { name: isolated(nameNow(by)) }));
   else words.textContent = _("This message was deleted");
 }
@@ -109,7 +110,7 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
   if (quote.hidden) return;
   quote.href = quoted ? `#${rowId(of)}` : `?before=${of + 1}`;
   quote.querySelector(".quoted-author").textContent = quoted ? nameNow(quoted.author) : "";
-  const words = quoted?.deleted_at ? _("a deleted message") : quoted && covered(quoted.body).slice(0, QUOTE_LENGTH);
+  const words = quoted?.deleted_at ? _("a deleted message") : quoted && inLine(quoted).slice(0, QUOTE_LENGTH);
   quote.querySelector(".quoted").textContent = words ?? _("an earlier message");
 }
 

@@ -5,7 +5,7 @@
 // take turns by a lock, and storage has the newest number of each room that was told.
 
 import { _ } from "./i18n.js";
-import { covered } from "./markup.js";
+import { inLine, mayHaveMarkup } from "./markup.js";
 import { request, roomPath } from "./api.js";
 import { calls } from "./mentions.js";
 import { nameNow } from "./names.js";
@@ -48,7 +48,7 @@ export class Notifications {
       const key = `told.${this.#me.id}.${message.room}`;
       if (message.seq <= (recall(key) ?? 0)) return;
       remember(key, message.seq);
-      if (!(await someoneIsInFront())) this.#tell(message);
+      if (!(await someoneIsInFront())) this.#tell(await this.#marked(message));
     });
   }
 
@@ -56,9 +56,20 @@ export class Notifications {
   async calledIn({ room, seq }) {
     if (!this.#isAllowed) return;
     if (!this.#rooms.about(room)) await this.#rooms.refresh(); // a new conversation
-    const found = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1`)).catch(() => null);
+    const message = await this.#read(room, seq);
+    if (message?.kind === "text") await this.heard(message);
+  }
+
+  /** With its HTML, which of other rooms than the page's own the line does not have. */
+  async #marked(message) {
+    if (message.html || !mayHaveMarkup(message.body)) return message;
+    return (await this.#read(message.room, message.seq)) ?? message;
+  }
+
+  async #read(room, seq) {
+    const found = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1&html=1`)).catch(() => null);
     const message = found?.messages.at(-1);
-    if (message?.seq === seq && message.kind === "text") await this.heard(message);
+    return message?.seq === seq ? message : null;
   }
 
   /** Browsers have both on pages that come over TLS or from the same machine. */
@@ -90,9 +101,10 @@ export class Notifications {
     return level === "all" || (level === "mentions" && (about.kind === "direct" || calls(message, this.#me.id)));
   }
 
-  #tell({ room, seq, author, body }) {
+  #tell(message) {
+    const { room, seq, author } = message;
     const { kind, name } = this.#rooms.about(room);
-    const words = covered(body);
+    const words = inLine(message);
     const who = nameNow(author);
     try {
       const said = new Notification(kind === "direct" ? who : _("%(who)s in %(room)s", { who, room: name }), {

@@ -5,7 +5,7 @@ import { completeWhenBegun } from "./completing.js";
 import { Composer } from "./composer.js";
 import { CLOSED } from "./closing.js";
 import { Connection } from "./connection.js";
-import { short } from "./counts.js";
+import { short, showReports } from "./counts.js";
 import { watchFaults } from "./files.js";
 import { Head } from "./head.js";
 import { History } from "./history.js";
@@ -146,7 +146,7 @@ function listen() {
     completing?.lookAgain();
   });
   reading.addEventListener("change", () => (showJump(), showTab()));
-  rooms.addEventListener("change", () => (showTab(), completing?.lookAgain()));
+  rooms.addEventListener("change", () => (showTab(), showWaiting(), completing?.lookAgain()));
   byId("log").addEventListener("scroll", scrolled, { passive: true });
   byId("jump").addEventListener("click", jump);
   byId("first-unread").addEventListener("click", goToFirstUnread);
@@ -433,6 +433,16 @@ function showEmpty() {
 function showTab() {
   rooms.countsCurrent = reading.isHeld;
   tab.show({ forMe: reading.forMe + rooms.forMe, unread: reading.unread });
+}
+
+/** What waits for who moderates this room, and for who runs the server. */
+function showWaiting() {
+  if (rooms.reports === null) return;
+  const here = rooms.about(room.id)?.reports ?? 0;
+  const inHead = byId("to-reports");
+  if (inHead) inHead.hidden = here === 0;
+  showReports(document.querySelectorAll("#to-reports .reports-count, .ways-on .reports-count"), here);
+  showReports(document.querySelectorAll("#to-admin .reports-count"), rooms.reports);
 }
 
 function showPace() {

@@ -1,7 +1,7 @@
 // The list of rooms: local times, and the list anew when something in it changed.
 
 import { Problem, request } from "./api.js";
-import { forMe } from "./counts.js";
+import { forMe, showReports } from "./counts.js";
 import { sendLeftovers } from "./leftovers.js";
 import { pageAt } from "./pages.js";
 import { Tab } from "./tab.js";
@@ -29,8 +29,9 @@ function awake() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const { rooms } = await request("/api/rooms");
+    const { rooms, reports } = await request("/api/rooms");
     tab.show({ forMe: rooms.reduce((sum, room) => sum + forMe(room), 0), unread: 0 });
+    showReports(document.querySelectorAll("#to-admin .reports-count"), reports);
     const said = JSON.stringify(rooms);
     if (shown === null) showRead(rooms);
     else if (said !== shown) await takeListAnew();

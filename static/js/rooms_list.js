@@ -2,7 +2,7 @@
 // each message after that where the line follows the room.
 
 import { Problem, request } from "./api.js";
-import { forMe, short } from "./counts.js";
+import { forMe, short, showReports } from "./counts.js";
 import { fillFace } from "./faces.js";
 import { _ } from "./i18n.js";
 import { calls } from "./mentions.js";
@@ -29,6 +29,7 @@ export class RoomsList extends EventTarget {
   #taken = 0; // the question whose answer is shown
   #told = new Map(); // id -> {here, asked}: who came or went, and the last question before that was told
   #countsCurrent = false;
+  #reports = null; // how many wait for this person, in all
 
   /**
    * `lists`: {rooms, direct, archived}, as the server wrote them; `current`: the id of the room on the page.
@@ -59,7 +60,12 @@ export class RoomsList extends EventTarget {
     return [...this.#rooms.values()].reduce((sum, entry) => sum + forMe(entry), 0);
   }
 
-  /** What is known of a room: {id, name, kind, muted, role, notify}. */
+  /** How many reports wait for this person in all; null as long as the page has what the server wrote. */
+  get reports() {
+    return this.#reports;
+  }
+
+  /** What is known of a room: {id, name, kind, muted, role, notify, reports}. */
   about(room) {
     return this.#rooms.get(room) ?? null;
   }
@@ -140,8 +146,8 @@ export class RoomsList extends EventTarget {
     this.#refreshedAt = Date.now();
     const asked = ++this.#asked;
     try {
-      const { rooms } = await request("/api/rooms");
-      if (asked > this.#taken) this.#take(rooms, asked); // else a later one was answered first
+      const { rooms, reports } = await request("/api/rooms");
+      if (asked > this.#taken) this.#take(rooms, reports, asked); // else a later one was answered first
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
     }
@@ -162,15 +168,16 @@ export class RoomsList extends EventTarget {
     if (Date.now() - this.#refreshedAt >= pause) this.refresh();
   }
 
-  #take(rooms, asked) {
+  #take(rooms, reports, asked) {
     this.#taken = asked;
+    this.#reports = reports;
     const listed = new Set(rooms.map(({ id }) => id));
     for (const id of this.#rooms.keys()) if (!listed.has(id)) this.remove(id);
-    for (const { id, unread, mentions, cursor, name, kind, closed, muted, role, notify, party } of rooms) {
+    for (const { id, unread, mentions, cursor, name, kind, closed, muted, role, notify, party, reports } of rooms) {
       const entry = this.#rooms.get(id) ?? this.#add(id);
       // Who came or went while the answer was under way: it may have been made before.
       for (const other of party) if (this.#told.get(other.id)?.asked >= asked) other.here = this.#told.get(other.id).here;
-      Object.assign(entry, { muted, role, notify, party });
+      Object.assign(entry, { muted, role, notify, party, reports });
       // Messages that came while the answer was under way are counted here and not in it.
       if (cursor >= entry.cursor) {
         Object.assign(entry, { name, kind, closed, cursor });
@@ -193,12 +200,14 @@ export class RoomsList extends EventTarget {
 
   /** What _room_link.html shows of a room. */
   #show(entry) {
-    const { element, name, unread, muted } = entry;
+    const { element, name, unread, muted, reports } = entry;
     const number = forMe(entry) || (muted ? 0 : unread);
     element.querySelector(".name").textContent = name;
     element.classList.toggle("unread", number > 0);
     element.classList.toggle("muted", Boolean(muted));
     element.querySelector(".bell").hidden = !muted;
+    if (reports !== undefined) showReports(element.querySelectorAll(".reports-count"), reports);
+    if (reports !== undefined) element.querySelector(".flag").hidden = reports === 0;
     const count = element.querySelector(".count");
     count.hidden = number === 0;
     count.classList.toggle("for-me", forMe(entry) > 0);

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Response, 
 from tests.browser.chat_page import ChatPage
 from tests.chromium import PATIENCE
 from tests.clients import Person
+from tests.people import Member
 from tests.servers import Server
 
 OpenBrowser = Callable[..., Page]
@@ -65,6 +66,21 @@ def person(visitor: OpenBrowser, server: Server) -> OpenBrowser:
         page = visitor(at, **options)
         answer = page.request.post("/guests", data={"name": name}, headers={"Origin": at.url})
         assert answer.status == 201, answer.text()
+        return page
+
+    return make
+
+
+@pytest.fixture
+def browser_of(visitor: OpenBrowser, server: Server) -> OpenBrowser:
+    """Opens a browser in which a member is signed in."""
+
+    def make(person: Member, **options: Any) -> Page:
+        page = visitor(**options)
+        cookies = person.http.cookies.items()
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": server.url} for name, value in cookies]
+        )
         return page
 
     return make

@@ -230,7 +230,7 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     judge.visit("/chats/", f"{chat}?before=4", f"{chat}details/", f"{about}/2/", f"{chat}report/2")
     judge.visit(f"{chat}details/?person={ada.id}")
     judge.visit(f"{chat}report/thanks", f"{chat}reports/", "/search", "/search?q=hello", "/search?q=nowhere")
-    judge.visit("/account/", "/account/email", "/account/password", "/account/passkeys")
+    judge.visit("/account/", "/account/email", "/account/password", "/account/passkeys", "/account/leave")
     judge.visit("/account/recovery-codes", "/account/verify", "/account/second-factor")
     page.get_by_role("button", name="Set up").click()
     expect(page.get_by_label("Code")).to_be_visible()

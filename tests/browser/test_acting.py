@@ -79,9 +79,9 @@ def test_two_people_react_answer_change_and_delete_and_both_see_it(in_room: Open
     expect(grace.field).to_have_value("half a thought")
 
     grace.about("at one").get_by_role("button", name="Delete").click()
-    for chat in both:
-        chat.shows("shall we sail?", "grace deleted this message")
-    grace.row("grace deleted this message").locator("..").get_by_role("button", name="Undo").click()
+    ada.shows("shall we sail?", "grace deleted this message")
+    grace.shows("shall we sail?", "You deleted this message")
+    grace.row("You deleted this message").locator("..").get_by_role("button", name="Undo").click()
     for chat in both:
         chat.shows("shall we sail?", "at one")
 
@@ -129,8 +129,8 @@ def test_all_of_it_is_done_by_keyboard_alone(in_room: OpenPage) -> None:
     press("Escape")
     expect(ada.row("me!")).to_be_focused()
     press("Delete")
-    for chat in (ada, grace):
-        chat.shows("who is it?", "ada deleted this message")
+    ada.shows("who is it?", "You deleted this message")
+    grace.shows("who is it?", "ada deleted this message")
     expect(ada.rows.last).to_be_focused()
 
 
@@ -157,7 +157,7 @@ def test_a_key_that_is_held_does_it_once(in_room: OpenPage) -> None:
         assert len(ada.page.evaluate("copied")) == 1
     ada.row("two").focus()
     ada.page.evaluate(HOLD, "Delete")
-    ada.shows("one", "ada deleted this message")
+    ada.shows("one", "You deleted this message")
 
     def kinds() -> list[str]:
         kept = ada.page.request.get(f"/api/rooms/{ada.room}/messages?after=0").json()["messages"]
@@ -230,7 +230,7 @@ def test_what_is_done_offline_is_done_later_in_order_also_after_a_reload(
         expect(ada.banner).to_contain_text("3 unsent")
         ada.page.context.set_offline(False)
         expect(ada.state).to_have_text("Live")
-        ada.shows("hello", "ada deleted this message")
+        ada.shows("hello", "You deleted this message")
         expect(reactions(ada, "hello")).to_have_text("👍1")
         assert [each["kind"] for each in grace.read(board, after=2)["messages"]] == [
             "reaction",
@@ -249,14 +249,14 @@ def test_what_is_refused_for_good_is_said_and_its_words_stay(
     with closing(Person(server)) as nobody:  # the same person elsewhere
         nobody.http.cookies.update({each["name"]: each["value"] for each in ada.page.context.cookies()})
         nobody.http.post(nobody.messages(board), json={"kind": "delete", "of": 1}).raise_for_status()
-    ada.shows("ada deleted this message")
+    ada.shows("You deleted this message")
     ada.say("one and a half")
     expect(ada.failed).to_contain_text("Not changed: There is no text #1")
     ada.page.reload()
     expect(ada.failed.locator(".words")).to_have_text("one and a half")
     ada.failed.get_by_role("button", name="Edit").click()
     expect(ada.field).to_have_value("one and a half")
-    ada.shows("ada deleted this message")
+    ada.shows("You deleted this message")
 
 
 def test_a_link_to_a_message_leads_there_however_long_ago_it_was(
@@ -303,15 +303,15 @@ def test_without_a_script_the_page_of_a_message_does_it(
         answer = grace.read(board)["messages"][-1]
         assert (answer["body"], answer["of"]) == ("hello to you", said)
         to_its_page(answer["seq"])
-        page.get_by_label("Let it say").fill("x" * 4001)
+        page.get_by_label("What it says").fill("x" * 4001)
         page.get_by_role("button", name="Change").click()
         expect(page.get_by_role("alert")).to_contain_text("4000 characters")
-        page.get_by_label("Let it say").fill("good day")
+        page.get_by_label("What it says").fill("good day")
         page.get_by_role("button", name="Change").click()
         expect(row(answer["seq"]).locator(".words")).to_have_text("good day")
         to_its_page(answer["seq"])
         page.get_by_role("button", name="Delete this message").click()
-        expect(row(answer["seq"]).locator(".words")).to_have_text("ada deleted this message")
+        expect(row(answer["seq"]).locator(".words")).to_have_text("You deleted this message")
         row(answer["seq"]).get_by_role("button", name="Undo").click()
         expect(row(answer["seq"]).locator(".words")).to_have_text("good day")
 
@@ -345,7 +345,7 @@ def test_in_slow_mode_a_deletion_does_not_wait_behind_the_next_message(
     ada.say("my password is swordfish", "oops")
     expect(ada.words.first).to_have_text("my password is swordfish")
     ada.about("my password is swordfish").get_by_role("button", name="Delete").click()
-    expect(ada.words.first).to_have_text("ada deleted this message")
+    expect(ada.words.first).to_have_text("You deleted this message")
     expect(ada.pending).to_contain_text("oops")
 
 

@@ -30,7 +30,7 @@ def test_a_deletion_can_be_undone_where_the_clock_is_off(clock: int, in_room: Op
     ada.say("hello")
     ada.shows("hello")
     ada.about("hello").get_by_role("button", name="Delete").click()
-    ada.shows("ada deleted this message")
+    ada.shows("You deleted this message")
     ada.page.reload()
     ada.page.get_by_role("button", name="Undo").click()
     ada.shows("hello")
@@ -50,12 +50,12 @@ def test_what_can_be_undone_no_more_is_not_offered_where_the_clock_is_off(
     ada.say("hello")
     ada.shows("hello")
     ada.about("hello").get_by_role("button", name="Delete").click()
-    ada.shows("ada deleted this message")
+    ada.shows("You deleted this message")
     own = page.locator("#messages > .message").get_attribute("id")[1:]
     eventually(lambda: "/restore" not in page.request.get(f"/chats/{board}/messages/{own}/").text())
     page.reload()
     expect(ada.state).to_have_text("Live")
-    ada.shows("ada deleted this message")
+    ada.shows("You deleted this message")
     expect(page.locator("#messages .undo")).to_be_hidden()
 
 

@@ -222,8 +222,8 @@ def test_what_is_brought_back_has_its_files_again(in_room: OpenPage) -> None:
     for chat in (ada, grace):
         expect(chat.page.get_by_role("link", name="plan.txt")).to_be_visible()
     ada.about("here it is").get_by_role("button", name="Delete").click()
-    for chat in (ada, grace):
-        expect(chat.words).to_have_text("ada deleted this message")
+    for chat, who in ((ada, "You"), (grace, "ada")):
+        expect(chat.words).to_have_text(f"{who} deleted this message")
         expect(chat.page.get_by_role("link", name="plan.txt")).to_have_count(0)
     ada.page.get_by_role("button", name="Undo").click()
     for chat in (ada, grace):

@@ -159,6 +159,7 @@ def test_no_page_says_anything_that_cannot_be_translated(visitor: OpenBrowser, f
             '/search?q="α',
             "/account/",
             "/account/tokens",
+            "/account/leave",
         )
         reader.visit("/account/email", "/account/password", "/account/passkeys", "/account/recovery-codes")
         reader.visit("/account/second-factor", "/account/verify")

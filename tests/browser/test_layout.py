@@ -53,6 +53,29 @@ def test_nothing_scrolls_sideways(
     assert ada.page.evaluate(SIDEWAYS) == 0
 
 
+def test_on_a_phone_a_message_s_page_shows_a_long_name_whole_and_its_time_in_one_line(
+    visitor: OpenBrowser, stress: int
+) -> None:
+    page = visitor(viewport=PHONE)
+    page.goto(f"/chats/{stress}/messages/1/")
+    name, time = page.locator(".whose .name"), page.locator(".whose time")
+    expect(name).to_have_text(LONG_NAME)
+    assert name.evaluate("name => name.scrollWidth - name.clientWidth") <= 0
+    assert time.evaluate("time => time.getClientRects().length") == 1
+    assert page.evaluate(SIDEWAYS) == 0
+
+
+def test_on_a_phone_what_is_too_many_stands_clear_of_the_field_s_edge(in_room: OpenPage) -> None:
+    ada = in_room("ada", viewport=PHONE)
+    ada.field.fill("x" * 4100)
+    expect(ada.page.locator("#counter")).to_have_text("100 too many")
+    composer, counter = (ada.page.locator(each).bounding_box() for each in ("#composer", "#counter"))
+    assert composer
+    assert counter
+    assert counter["x"] - composer["x"] >= 16
+    assert composer["y"] + composer["height"] - counter["y"] - counter["height"] >= 6
+
+
 # How far down the last word of a notice ends, and its time.
 LAST_WORD_AND_TIME = """notice => {
     const words = notice.querySelector(".words").lastChild;

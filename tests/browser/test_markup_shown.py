@@ -97,9 +97,9 @@ def test_hidden_words_are_seen_by_who_presses_and_stay_so(
     tom.http.post(tom.messages(board), json={"kind": "edit", "of": said, "body": "It was ||somebody else||"})
     expect(ada.page.get_by_text("somebody else")).to_be_hidden()
 
-    tom.say(board, "and ||this||")
+    tom.say(board, "and _what_ of ||this||?")
     ada.page.goto("/chats/")
-    expect(ada.page.locator(f'a[href="/chats/{board}/"] .last')).to_have_text("tom: and ▒▒▒")
+    expect(ada.page.locator(f'a[href="/chats/{board}/"] .last')).to_have_text("tom: and what of ▒▒▒?")
     plain = person("grace", java_script_enabled=False)
     plain.goto(f"/chats/{board}/")
     expect(plain.get_by_text("somebody else")).to_be_hidden()
@@ -119,6 +119,44 @@ def test_hidden_words_are_hidden_in_the_menu_and_where_they_are_answered(
     ada.menu.get_by_role("button", name="Reply").click()
     expect(ada.page.locator("#about-other")).to_contain_text("Answering tom: It was ▒▒▒")
     assert "butler" not in ada.page.locator("#composer").inner_text()
+
+
+def test_a_few_emoji_alone_are_larger_than_words_by_server_and_by_script(
+    in_room: OpenPage, person: OpenBrowser, tom: Person, board: int
+) -> None:
+    larger = ["🎉", "👍🏽 ❤️", "👨‍👩‍👧‍👦🇩🇪⛵"]
+    plain_size = ["😀😀😀😀", "well 🎉", "→", "1"]
+    ada = in_room("ada")
+    for body in (*larger, *plain_size):
+        tom.say(board, body)
+    without = person("grace", java_script_enabled=False)
+    without.goto(f"/chats/{board}/")
+    for words in (ada.words, without.locator("#messages .words")):
+        expect(words).to_have_count(len(larger) + len(plain_size))
+        sizes = words.evaluate_all("all => all.map((each) => getComputedStyle(each).fontSize)")
+        assert sizes == ["32px"] * len(larger) + ["16px"] * len(plain_size)
+
+
+# Beside what tests/test_markdown.py has: here the browser takes them out of the same HTML.
+IN_LINE = {
+    "**who**: ||the butler||, `x`": "who: ▒▒▒, x",
+    "> what you said\n\nYes, _two_\nlines": "Yes, two lines",
+    "- one\n- two": "one two",
+    "||a ||b|| c|| d": "▒▒▒ d",
+}
+
+
+def test_what_is_quoted_stands_in_one_line_in_the_same_words_by_server_and_by_script(
+    in_room: OpenPage, person: OpenBrowser, tom: Person, board: int
+) -> None:
+    ada = in_room("ada")
+    for source in IN_LINE:
+        tom.http.post(tom.messages(board), json={"body": "no!", "of": tom.say(board, source)["seq"]})
+    expect(ada.page.locator("#messages .quoted")).to_have_text(list(IN_LINE.values()))
+    plain = person("grace", java_script_enabled=False)
+    plain.goto(f"/chats/{board}/")
+    assert plain.locator("#messages .quoted").all_text_contents() == list(IN_LINE.values())
+    assert ["||" in source for source in IN_LINE] == ["▒" in line for line in IN_LINE.values()]
 
 
 def test_an_at_within_an_address_or_code_calls_nobody(

@@ -461,6 +461,11 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
         chat.say(body)
         expect(chat.field).to_have_value("")
     chat.shows("/dance", "/etc/hosts is a file", "waves")
+    for _ in ("by the script", "by the server"):
+        expect(chat.row("waves")).to_contain_class("starts")
+        expect(chat.row("/etc/hosts is a file")).not_to_contain_class("starts")
+        chat.page.reload()
+    expect(chat.state).to_have_text("Live")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
     chat.say(f"/kick @{grace.name}")

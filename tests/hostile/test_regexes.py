@@ -52,10 +52,15 @@ def expressions() -> list[str | re.Pattern[str]]:
 
 def _put_together(path: Path) -> list[re.Pattern[str]]:
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    lists = [value for value in vars(module).values() if isinstance(value, list)]
-    kept = [each for values in lists for each in values if isinstance(each, re.Pattern)]
+    values = list(vars(module).values())
+    listed = [each for value in values if isinstance(value, list) for each in value]
+    kept = _patterns(listed) or _patterns(values)
     assert kept, f"{path}: an expression that is put together"
     return kept
+
+
+def _patterns(values: list[Any]) -> list[re.Pattern[str]]:
+    return [each for each in values if isinstance(each, re.Pattern)]
 
 
 def _of_re(function: Any) -> bool:

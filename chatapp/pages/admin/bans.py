@@ -7,6 +7,7 @@ from flask import Response, request
 from chatapp import accounts, auth
 from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
+from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page
@@ -27,13 +28,12 @@ def ban() -> Response:
     try:
         if form["do"] == "lift":
             accounts.lift_ban(hub, identity, whole(form["number"], Term("The number")))
-        else:
-            seconds = 60 * whole(form["minutes"] or "0", Term("Minutes"))
-            network = form["network"].strip()
-            accounts.ban(hub, identity, form["person"].strip(), seconds, form["why"], network)
+            return back_to("bans", gettext("The ban is lifted."))
+        seconds = 60 * whole(form["minutes"] or "0", Term("Minutes"))
+        accounts.ban(hub, identity, form["person"].strip(), seconds, form["why"], form["network"].strip())
     except ChatError as error:
         return _page(error, form)
-    return back_to("bans")
+    return back_to("bans", gettext("%(name)s is banned from the server.", name=form["person"].strip()))
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:

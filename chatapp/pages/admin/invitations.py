@@ -6,6 +6,7 @@ from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.links import link_to
+from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page, room_names
 
 
@@ -24,7 +25,7 @@ def invite() -> Response:
     try:
         if form["do"] == "take-back":
             accounts.take_invitation_back(hub, identity, whole(form["number"], Term("The number")))
-            return back_to("invitations")
+            return back_to("invitations", gettext("The invitation is taken back."))
         code = accounts.invite(
             hub,
             identity,

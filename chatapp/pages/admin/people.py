@@ -3,12 +3,14 @@
 from flask import Response, abort, request
 
 from chatapp import accounts, auth
-from chatapp.errors import BadRequest, ChatError
+from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import overseeing, people_reading
 from chatapp.journal.people_requests import Person
 from chatapp.links import link_to
+from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.pages.leaving import erase
 
 SHOWN = 200
 GUESTS_SHOWN = 50
@@ -38,35 +40,50 @@ def person(person: str) -> Response:
 def change_person(person: str) -> Response:
     """Do what the button says. A link for a new password is in the answer, and nowhere else."""
     auth.guard_write()
-    found, form = _found(person), auth.checked_form("do", "name", "role")
+    found, form = _found(person), auth.checked_form("do", "name", "role", "messages", "sure")
     try:
-        link = _do(found, form)
+        if form["do"] == "reset":
+            code = accounts.offer_reset(get_hub(), get_identity(), found)
+            return _page(found, link=link_to("account.reset_form", code=code))
+        if form["do"] == "erase":
+            _check_other(found)
+            erase(found.id, form)
+            return back_to("people", gettext("%(name)s is erased.", name=found.name))
+        what = _do(found, form)
     except ChatError as error:
         return _page(found, error, form)
-    return _page(found, link=link) if link else back_to("person", person=found.id)
+    return back_to("person", gettext(what), person=found.id)
+
+
+def _check_other(found: Person) -> None:
+    if found.id == get_identity().id:
+        raise BadRequest("Your own account is erased at /account/leave")
 
 
 def _do(found: Person, form: dict[str, str]) -> str:
+    """What is said of it then."""
     hub, identity = get_hub(), get_identity()
     match form["do"]:
         case "rename":
             accounts.rename(hub, identity, found, form["name"])
+            return Term("The new name is saved.")
         case "role":
             accounts.set_role(hub, identity, found, form["role"])
+            return Term("The role is saved.")
         case "disable":
             accounts.disable(hub, identity, found)
+            return Term("They are signed out everywhere, and cannot sign in.")
         case "enable":
             accounts.enable(hub, identity, found)
+            return Term("They can sign in again.")
         case "sign-out":
             accounts.sign_out(hub, identity, found)
+            return Term("They are signed out everywhere.")
         case "reset-factor":
             accounts.reset_factor(hub, identity, found)
-        case "reset":
-            code = accounts.offer_reset(hub, identity, found)
-            return link_to("account.reset_form", code=code)
+            return Term("Their second factor is taken away.")
         case _:
             raise BadRequest("That button is not known here")
-    return ""
 
 
 def _found(person: str) -> Person:

@@ -22,10 +22,10 @@ def settle_report(number: int) -> Response:
     auth.guard_write()
     form = auth.checked_form("room", "outcome", "minutes", "why")
     try:
-        settled(whole(form["room"], Term("The room")), number, form)
+        what = settled(whole(form["room"], Term("The room")), number, form)
     except ChatError as error:
         return _page(error)
-    return back_to("reports")
+    return back_to("reports", what)
 
 
 def _page(error: ChatError | None = None) -> Response:

@@ -14,7 +14,7 @@ from chatapp.journal import overseeing
 from chatapp.journal.overseeing import RoomName
 from chatapp.pages import responses
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import said, see_other
+from chatapp.pages.responses import said
 from chatapp.permissions import may
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -67,6 +67,6 @@ def page(section: str, template: str = "", error: ChatError | None = None, **val
     return responses.page(html, error)
 
 
-def back_to(section: str, **values: Any) -> Response:
-    """A form has done what it should."""
-    return see_other(url_for(f"admin.{section}", **values))
+def back_to(section: str, what: str, **values: Any) -> Response:
+    """A form has done what it should: `what`, in the reader's language."""
+    return responses.done(url_for(f"admin.{section}", **values), what)

@@ -8,8 +8,10 @@ from flask import Response
 from chatapp import auth, tokens
 from chatapp.errors import BadRequest, ChatError, Term
 from chatapp.globals import get_hub, get_identity
+from chatapp.localized import gettext
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page, room_names
+from chatapp.pages.tokens import REVOKED
 from chatapp.permissions import SCOPES
 
 
@@ -28,7 +30,7 @@ def change_tokens() -> Response:
     try:
         if form["do"] == "revoke":
             tokens.revoke(get_hub(), get_identity(), whole(form["number"], Term("The number")))
-            return back_to("tokens")
+            return back_to("tokens", gettext(REVOKED))
         made = _make(form, ticked)
     except ChatError as error:
         return _page(error, form, ticked=ticked)

@@ -1,0 +1,133 @@
+"""Notifications with the browser's own: permission is given, two tabs are open, and what is pressed leads there.
+
+Whether a browser may notify is asked for in test_mentions.py.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import OpenBrowser
+from tests.chromium import ARGUMENTS, CHROMIUM
+from tests.clients import eventually
+from tests.people import Member, member
+from tests.servers import Server
+
+# What is told is also shown to the test; nothing of what the browser does is left out.
+KEPT = """
+    window.told = [];
+    if (window.Notification) window.Notification = class extends Notification {
+        constructor(title, options) {
+            super(title, options);
+            window.told.push(this);
+        }
+    };
+"""
+TITLES = "told.map(({ title, body }) => `${title}: ${body}`)"
+NO_LOCKS = "async () => { const { held, pending } = await navigator.locks.query(); return !held.length && !pending.length }"
+
+
+@pytest.fixture(scope="module")
+def browser(browser: Browser) -> Iterator[Browser]:
+    """The whole one: that without windows has no notifications."""
+    whole = browser.browser_type.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield whole
+    whole.close()
+
+
+@pytest.fixture
+def ada(server: Server) -> Member:
+    return member(server, "Ada")
+
+
+@pytest.fixture
+def grace(server: Server) -> Member:
+    return member(server, "Grace")
+
+
+@pytest.fixture
+def board(ada: Member) -> int:
+    return ada.make_room("board")
+
+
+@pytest.fixture
+def tabs(browser_of: OpenBrowser, server: Server, ada: Member, board: int) -> list[ChatPage]:
+    """The board in two tabs of a browser that may notify, neither of them in front."""
+    page = browser_of(ada, permissions=["notifications"])
+    page.context.add_init_script(KEPT)
+    page.goto(f"/chats/{board}/")
+    first = ChatPage(page, board)
+    expect(first.state).to_have_text("Live")
+    both = [first, first.another_tab()]
+    for tab in both:
+        tab.page.wait_for_function(
+            "performance.getEntriesByName(`${location.origin}/static/js/notifications.js`).length"
+        )
+        tab.hide()
+    first.page.wait_for_function(NO_LOCKS)
+    return both
+
+
+def told(tabs: list[ChatPage]) -> list[str]:
+    return [words for tab in tabs for words in tab.page.evaluate(TITLES)]
+
+
+def told_by(tabs: list[ChatPage]) -> Page:
+    return next(tab.page for tab in tabs if tab.page.evaluate("told.length"))
+
+
+def have_heard(tabs: list[ChatPage], *bodies: str) -> None:
+    """All tabs have the messages, and have decided what to tell of them."""
+    for tab in tabs:
+        for body in bodies:
+            expect(tab.words.filter(has_text=body)).to_have_count(1)
+    tabs[0].page.wait_for_function(NO_LOCKS)
+
+
+def test_each_message_is_told_once_by_one_of_two_tabs(
+    tabs: list[ChatPage], ada: Member, grace: Member
+) -> None:
+    board = tabs[0].room
+    grace.say(board, "to all")
+    grace.say(board, f"@{ada.name}, **come** and ||see||")
+    grace.say(board, f"@{ada.name}, are you there?")
+    have_heard(tabs, "to all", "are you there?")
+    eventually(lambda: len(told(tabs)) >= 2)
+    assert sorted(told(tabs)) == [
+        f"{grace.name} in board: @{ada.name}, are you there?",
+        f"{grace.name} in board: @{ada.name}, come and ▒▒▒",
+    ]
+
+
+def test_of_a_room_that_is_in_view_nothing_is_told_and_of_others_neither(
+    tabs: list[ChatPage], ada: Member, grace: Member
+) -> None:
+    attic = grace.make_room("attic")
+    tabs[0].hide(False)
+    eventually(lambda: not tabs[1].page.evaluate(f"({NO_LOCKS})()"), "it counts as in front")
+    grace.say(tabs[0].room, f"@{ada.name}, here")
+    grace.say(attic, f"@{ada.name}, there")
+    for tab in tabs:
+        expect(tab.words.filter(has_text="here")).to_have_count(1)
+        expect(tab.page.locator(f'.room-links [data-room="{attic}"] .count.for-me')).to_be_visible()
+    tabs[0].hide()
+    tabs[0].page.wait_for_function(NO_LOCKS)
+    assert told(tabs) == []
+
+
+@pytest.mark.parametrize("place", ["this room", "another room"])
+def test_who_presses_it_comes_to_the_message(
+    place: str, tabs: list[ChatPage], ada: Member, grace: Member
+) -> None:
+    room = tabs[0].room if place == "this room" else grace.make_room("attic")
+    said = grace.say(room, f"@{ada.name}, **look**")["seq"]
+    eventually(lambda: told(tabs))
+    assert told(tabs) == [
+        f"{grace.name} in {'board' if place == 'this room' else 'attic'}: @{ada.name}, look"
+    ]
+    page = told_by(tabs)
+    page.evaluate("void told[0].dispatchEvent(new Event('click'))")
+    expect(page).to_have_url(f"{page.url.partition('/chats/')[0]}/chats/{room}/#m{said}")
+    expect(page.locator(f"#m{said}")).to_be_in_viewport()
