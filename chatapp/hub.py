@@ -7,7 +7,6 @@ and all that tells readers something.
 
 import logging
 from collections.abc import Container, Iterator, Sequence
-from contextlib import AbstractContextManager
 
 import gevent
 from gevent.event import Event
@@ -134,10 +133,6 @@ class Hub:
     def room(self, room_id: int) -> Room:
         """The live room, loaded on first use. Switches then. Raises NoSuchRoom, NotKept."""
         return self.rooms.load(room_id)
-
-    def holding(self, room_id: int) -> AbstractContextManager[Room]:
-        """`room`, for who is going to read it: it stays the live one within. Switches."""
-        return self.rooms.holding(room_id)
 
     def sync(self, room: Room) -> None:
         """Bring `room` to where the database is now, not earlier than this call. Switches."""

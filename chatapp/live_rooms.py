@@ -11,7 +11,6 @@ What may switch: `load`, `sync`, `sweep`. What must not: `deliver` and `recheck`
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import count
 
 import gevent
@@ -65,16 +64,6 @@ class LiveRooms:
         if room.gone:
             raise room.fault
         return room
-
-    @contextmanager
-    def holding(self, room_id: int) -> Iterator[Room]:
-        """`load`, for who is going to read the room: within it is not let go, however long that takes."""
-        room = self.load(room_id)
-        room.holders += 1
-        try:
-            yield room
-        finally:
-            room.holders -= 1
 
     def sync(self, room: Room) -> None:
         """Bring `room` to where the database is now, not earlier than this call. Switches, unless nothing was

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any, cast
 
+import gevent
 from gevent import socket
 
 # Where linux/tcp.h's `struct tcp_info` has the number of probes without an answer, the milliseconds since
@@ -68,6 +69,43 @@ def unacknowledged(sock: socket.socket, seconds: float) -> bool:
     (sent,) = struct.unpack_from("=I", info, LAST_DATA_SENT)
     (acknowledged,) = struct.unpack_from("=I", info, LAST_ACK_RECV)
     return bool((sent < acknowledged or info[PROBES] >= 2) and acknowledged > seconds * 1000)
+
+
+class OutOfTime(BaseException):
+    """What was waited for has not come. Not an Exception: it is thrown into whatever waits just then."""
+
+
+def receive_within(sock: socket.socket, most: int, seconds: float) -> bytes | None:
+    """What is there of at most `most` bytes, or comes within `seconds`; empty at the end, None where nothing
+    comes. Switches; others have their turn also where something is there already.
+    """
+    try:
+        found = raw(sock).recv(most)
+    except BlockingIOError:
+        # gevent's own Timeout takes four times as long, which is felt where many poll.
+        timer = gevent.get_hub().loop.timer(seconds)
+        timer.start(gevent.getcurrent().throw, OutOfTime())
+        try:
+            return sock.recv(most)
+        except OutOfTime:
+            return None
+        finally:
+            timer.stop()
+            timer.close()
+    gevent.sleep(0)
+    return found
+
+
+def send_all(sock: socket.socket, data: bytes) -> None:
+    """Send `data`. Switches where the kernel does not take it at once. (gevent's asks for the size of the
+    kernel's buffer first, each time.)
+    """
+    try:
+        sent = raw(sock).send(data)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(data):
+        sock.sendall(data[sent:])
 
 
 def has_unread(sock: socket.socket) -> bool:

@@ -95,7 +95,8 @@ def test_by_whom_where_when_and_with_what_it_was_said(
     soon(ada, f"{mark} has:file", sent["body"])
     boss.say(board, f"{mark} by mary")
     soon(ada, f'{mark} from:"{boss.name}"', f"{mark} by mary", sent["body"])
-    assert boss.change(boss.id, name=(new := f"rose {word()}")).status_code == 200
+    new = f"rose {word()}"
+    assert boss.change(boss.id, name=new).status_code == 200
     assert found(ada, f'{mark} from:"{new}"') == [f"{mark} by mary", sent["body"]], "under the new name"
     # Under that of then as well; each worker hears by itself what they are called now.
     eventually(lambda: ask(ada, f'{mark} from:"{boss.name}"').get("names") == {boss.id: new})

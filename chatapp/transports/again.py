@@ -14,6 +14,7 @@ requests are logged or counted by gunicorn, it does nothing. `CHATAPP_QUICK_POLL
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import gevent
@@ -24,7 +25,7 @@ from msgspec import Struct
 
 from chatapp.hub import Hub
 from chatapp.keys import Keys
-from chatapp.sockets import has_unread
+from chatapp.sockets import has_unread, receive_within, send_all
 from chatapp.transports.waiting import ClientGone
 
 HEAD_LIMIT = 8192  # bytes of a head that comes in one piece
@@ -58,7 +59,7 @@ def tell_refusal() -> None:
 
 def give_way(unreader: Any, client: socket.socket) -> None:
     """Let others have their turn where the next request is there already, as of a client that waits for no
-    answer: to read it does not switch. `unreader`: gunicorn's of that connection, if it may have read some.
+    answer: to read it does not switch. `unreader`: gunicorn's of that connection, which may have read some.
     """
     if has_unread(client) or (unreader is not None and _holds(unreader)):
         gevent.sleep(0)
@@ -121,18 +122,18 @@ class Again:
                 setattr(unreader, HEAD, head if _is_one(head) else b"")
                 return
             self._hub.quick_polls += 1
-            client.sendall(headers(body) + body)
+            send_all(client, headers(body) + body)
 
     def _next_head(self, client: socket.socket) -> bytes | None:
         """What comes next, if anything comes in time. None at the end."""
-        give_way(None, client)
         self._idle(client)
         try:
-            with gevent.Timeout(self._keepalive, False):  # type: ignore[arg-type]
-                return client.recv(HEAD_LIMIT) or None
-            raise StopIteration
+            found = receive_within(client, HEAD_LIMIT, self._keepalive)
         finally:
             self._busy(client)
+        if found is None:
+            raise StopIteration
+        return found or None
 
     def _answer(self, found: Offer, cursor: bytes, unreader: Any) -> bytes | None:
         if self._hub.draining.is_set() or not found.keys.are(found.signed_by):
@@ -184,6 +185,12 @@ def _between(head: bytes, around: tuple[bytes, bytes], cursor: re.Pattern[bytes]
     return found if cursor.fullmatch(found) else None
 
 
+@lru_cache(1)
+def _date(second: int) -> str:
+    date: str = http_date(second)
+    return date
+
+
 def _headers(response: Any) -> Callable[[bytes], bytes]:
     """What makes the head of an answer to a body: as `response` of gunicorn had it."""
     server = f"Server: {response.version}\r\nConnection: keep-alive\r\n"
@@ -194,10 +201,11 @@ def _headers(response: Any) -> Callable[[bytes], bytes]:
     )
 
     def of(body: bytes) -> bytes:
+        date = f"Date: {_date(int(time.time()))}\r\n"
         if not body:
-            head = f"HTTP/1.1 204 NO CONTENT\r\nDate: {http_date()}\r\n{without}\r\n"
+            head = f"HTTP/1.1 204 NO CONTENT\r\n{date}{without}\r\n"
         else:
-            head = f"HTTP/1.1 200 OK\r\nDate: {http_date()}\r\n{with_text}Content-Length: {len(body)}\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\n{date}{with_text}Content-Length: {len(body)}\r\n\r\n"
         return head.encode("latin-1")
 
     return of

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
-from gevent import socket
 from msgspec import Struct
 
 from chatapp import access, auth, cursor, marking, posting
@@ -13,13 +12,14 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
 from chatapp.journal import reading
 from chatapp.message import Author, Message
-from chatapp.permissions import Identity, check
+from chatapp.permissions import check
 from chatapp.posting import Draft
 from chatapp.room import Room
 from chatapp.transports import json_api
 from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
+from chatapp.transports.waiting import Waiting
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
 SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # as JSON writes a number, without a sign
@@ -54,28 +54,26 @@ def _batch(room: Room) -> bytes:
             raise BadRequest("Give before or after, not both")
         return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
-    hub, identity, sock = get_hub(), get_identity(), client_socket()
+    hub, identity = get_hub(), get_identity()
+    waiting = Waiting(hub, identity, client_socket())
     asked = _Asked(request.args.get("epoch"), json_api.patience(_wait(request.args.get("wait"))), limit, html)
 
     def again(after: str) -> bytes:
-        now = hub.people.still(identity)
-        with access.entered(hub, now, room.id) as same:
-            return _polled(hub, now, same, sock, cursor.parse(after), asked)
+        waiting.identified(hub.people.still(identity))
+        with access.entered(hub, waiting.identity, room.id) as same:
+            return _polled(hub, same, waiting, cursor.parse(after), asked)
 
     offer("after", SEQ, again)
-    return _polled(hub, identity, room, sock, after, asked)
+    return _polled(hub, room, waiting, after, asked)
 
 
-def _polled(
-    hub: Hub, identity: Identity, room: Room, sock: socket.socket, after: int | None, asked: "_Asked"
-) -> bytes:
-    if identity.known:
-        hub.presence.polled(room.id, Author.of(identity))
+def _polled(hub: Hub, room: Room, waiting: Waiting, after: int | None, asked: "_Asked") -> bytes:
+    if waiting.identity.known:
+        hub.presence.polled(room.id, Author.of(waiting.identity))
     found = poll(
         hub,
         room,
-        identity,
-        sock,
+        waiting,
         after=after,
         epoch=asked.epoch,
         wait=asked.wait,

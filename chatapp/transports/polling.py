@@ -1,14 +1,13 @@
 """One long poll: look, wait if there is nothing, look again. Knows rooms and sockets, not HTTP."""
 
-from gevent import socket
 from msgspec import Struct
 
 from chatapp import cursor, marking
 from chatapp.hub import Hub
 from chatapp.message import Message
-from chatapp.permissions import Identity, check
+from chatapp.permissions import check
 from chatapp.room import NEWEST, Room
-from chatapp.transports.waiting import check_still, wait_for_news
+from chatapp.transports.waiting import Waiting, check_still, wait_for_news
 
 PAGE_LIMIT = 200
 
@@ -25,8 +24,7 @@ class Batch(Struct, frozen=True):
 def poll(
     hub: Hub,
     room: Room,
-    identity: Identity,
-    sock: socket.socket,
+    waiting: Waiting,
     *,
     after: int | None,
     epoch: str | None,
@@ -37,12 +35,14 @@ def poll(
     """What follows the cursor `after`, at once or as soon as there is something, at most `wait` s later, as
     much as one answer has room for. `html`: whether the HTML of it will be asked for.
 
-    Raises NoSuchRoom when the room is deleted, Forbidden when `identity` may not read it any more, what else
+    Raises NoSuchRoom when the room is deleted, Forbidden when who asks may not read it any more, what else
     ends a pushed reader while it waits, and ClientGone when the client does not. Switches.
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
-        check(identity, "read", room.rights)  # and asks now: who was let in until then has not waited here
+        check(
+            waiting.identity, "read", room.rights
+        )  # and asks now: who was let in until then has not waited here
     start, reset = cursor.begin(hub, room, after, epoch)
     limit = limit or PAGE_LIMIT
     if reset or after is None:
@@ -51,12 +51,12 @@ def poll(
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
     if wait and not messages and not reset:
-        wait_for_news(hub, room, identity, arrival, wait, sock)
+        wait_for_news(hub, room, waiting, arrival, wait)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
     messages = marking.fitting(hub.turnstile, messages, html=html)
     while room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         log, start, reset = room.epoch, room.newest, True
         messages = marking.fitting(hub.turnstile, room.after(start, NEWEST), html=html)
-    check_still(hub, room, identity, since)
+    check_still(hub, room, waiting.identity, since)
     return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

@@ -9,7 +9,6 @@ import time
 
 from flask import Blueprint, Response, request
 from flask_sock import Sock
-from gevent import socket
 
 from chatapp import access, auth, headers, languages, posting
 from chatapp.connection import Connection
@@ -30,7 +29,7 @@ from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.lines import GREETING, REFUSED
-from chatapp.transports.waiting import check_still, wait_for_news
+from chatapp.transports.waiting import Waiting, check_still, wait_for_news
 
 WAIT_SECONDS = 25
 CALLBACK_LIMIT = 64
@@ -51,16 +50,17 @@ def poll(room_id: int) -> Response:
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
     identity = get_identity() if callback is None else auth.nobody()
-    hub, sock = get_hub(), client_socket()
+    hub = get_hub()
+    waiting = Waiting(hub, identity, client_socket())
     with access.entered(hub, identity, room_id) as room:
         if since == -1:
             return _answer(callback, _said(0.0, "connected..."))
-        content = _next(hub, room, since, identity, sock, json_api.patience(WAIT_SECONDS))
+        content = _next(hub, room, since, waiting, json_api.patience(WAIT_SECONDS))
 
     def again(lastupdate: str) -> bytes:
-        now = hub.people.still(identity)
-        with access.entered(hub, now, room_id) as room:
-            return _next(hub, room, _since(lastupdate), now, sock, WAIT_SECONDS)
+        waiting.identified(hub.people.still(identity))
+        with access.entered(hub, waiting.identity, room_id) as room:
+            return _next(hub, room, _since(lastupdate), waiting, WAIT_SECONDS)
 
     if content and callback is None:
         offer("lastupdate", TIME, again)
@@ -126,31 +126,29 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         connection.outlet.send(text_frame(f"{REFUSED}{said}".encode()))
 
 
-def _next(hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket, wait: float) -> bytes:
+def _next(hub: Hub, room: Room, since: float, waiting: Waiting, wait: float) -> bytes:
     """What a poll is answered that waits `wait` seconds; nothing where nothing came in time."""
-    if identity.known:
-        hub.presence.polled(room.id, Author.of(identity))
-    message = _next_text(hub, room, since, identity, sock, wait)
+    if waiting.identity.known:
+        hub.presence.polled(room.id, Author.of(waiting.identity))
+    message = _next_text(hub, room, since, waiting, wait)
     return b"" if message is None else _said(message.microseconds / 1_000_000, message.body)
 
 
-def _next_text(
-    hub: Hub, room: Room, since: float, identity: Identity, sock: socket.socket, wait: float
-) -> Message | None:
+def _next_text(hub: Hub, room: Room, since: float, waiting: Waiting, wait: float) -> Message | None:
     microseconds, start = _microseconds(since), room.last
-    deadline = time.monotonic() + wait
+    deadline, left = time.monotonic() + wait, wait
     while True:
         arrival = room.arrival  # before the look
         in_memory, message = room.text_after_time(microseconds)
         if not in_memory:
-            message = access.read(hub, identity, room, reading.text_after_time, microseconds)
+            message = access.read(hub, waiting.identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        left = deadline - time.monotonic()
-        if left <= 0 or not wait_for_news(hub, room, identity, arrival, left, sock):
+        if left <= 0 or not wait_for_news(hub, room, waiting, arrival, left):
             return None
+        left = deadline - time.monotonic()
         hub.room(room.id)  # it may have been deleted meanwhile
-        check_still(hub, room, identity, start)
+        check_still(hub, room, waiting.identity, start)
 
 
 def _microseconds(since: float) -> int:

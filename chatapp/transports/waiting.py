@@ -2,9 +2,8 @@
 whatever ends a pushed reader, with the same words.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from socket import MSG_PEEK
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -13,7 +12,7 @@ from chatapp.errors import ChatError
 from chatapp.hub import Hub
 from chatapp.permissions import Identity, may, withdrawn
 from chatapp.room import Room
-from chatapp.sockets import raw
+from chatapp.sockets import OutOfTime, raw
 
 READABLE = 1  # libev's EV_READ
 
@@ -23,12 +22,45 @@ class ClientGone(BaseException):
 
 
 class Waiting:
-    """A request that waits, as those see it who end people's connections (people.py, hub.py)."""
+    """What a request of `identity` on `sock` waits in, and those behind it on its connection that are the
+    same again: what it needs of the loop takes longer to be made than to be used.
 
-    def __init__(self, identity: Identity) -> None:
+    Meanwhile it is in `hub.waiting`, where those find it who end people's connections (people.py, hub.py).
+    """
+
+    __slots__ = ("_ears", "_greenlet", "_hub", "_over", "_seconds", "_sock", "_timer", "identity")
+
+    def __init__(self, hub: Hub, identity: Identity, sock: socket.socket) -> None:
         self.identity = identity
-        self.over = False
-        self._greenlet = gevent.getcurrent()
+        self._hub, self._sock, self._greenlet = hub, sock, gevent.getcurrent()
+        self._ears: Any = None
+        self._timer: Any = None
+        self._seconds = -1.0  # of the timer
+        self._over = True
+
+    def until(self, arrival: gevent.event.Event, seconds: float) -> bool:
+        """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone when the peer
+        hangs up, and what this is dismissed with.
+        """
+        loop = gevent.get_hub().loop
+        if self._ears is None:
+            self._ears = loop.io(self._sock.fileno(), READABLE)
+        if seconds != self._seconds:
+            self._timer, self._seconds = loop.timer(seconds), seconds
+        self._greenlet, self._over = gevent.getcurrent(), False
+        self._hub.waiting.add(self)
+        self._ears.start(self._readable)
+        self._timer.start(self._throw, OutOfTime())
+        try:
+            arrival.wait()
+        except OutOfTime:
+            return False
+        finally:
+            self._over = True
+            self._hub.waiting.discard(self)
+            self._ears.stop()
+            self._timer.stop()
+        return True
 
     def identified(self, identity: Identity) -> None:
         self.identity = identity
@@ -36,31 +68,36 @@ class Waiting:
     def dismiss(self, error: ChatError) -> None:
         gevent.get_hub().loop.run_callback(self._throw, error)  # to throw it right here would switch
 
-    def _throw(self, error: ChatError) -> None:
-        if not self.over:
+    def _throw(self, error: BaseException) -> None:
+        if not self._over:
             self._greenlet.throw(error)
+
+    def _readable(self) -> None:
+        try:
+            gone = not raw(self._sock).recv(1, MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        self._ears.stop()  # bytes are the next, pipelined request: they stay, and would call us for ever
+        if gone:
+            self._throw(ClientGone())
 
 
 def wait_for_news(
-    hub: Hub,
-    room: Room,
-    identity: Identity,
-    arrival: gevent.event.Event,
-    seconds: float,
-    sock: socket.socket,
+    hub: Hub, room: Room, waiting: Waiting, arrival: gevent.event.Event, seconds: float
 ) -> bool:
     """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone, and what ends
-    the connections of `identity`: SignIn, Forbidden, Draining; also where that was before.
+    the connections of who waits: SignIn, Forbidden, Draining; also where that was before.
 
     `arrival` is the room's, taken before the caller looked for messages: that order loses no wake-up.
     """
-    check_still(hub, room, identity, room.last)  # until it is listed nobody tells it
+    check_still(hub, room, waiting.identity, room.last)  # until it is listed nobody tells it
     if hub.draining.is_set():
         return False
     room.waiting += 1
     try:
-        with _ears_open(sock), _listed(hub, identity):
-            rang = bool(arrival.wait(seconds))
+        rang = waiting.until(arrival, seconds)
     finally:
         room.waiting -= 1
     hub.turnstile.pass_through()
@@ -75,40 +112,3 @@ def check_still(hub: Hub, room: Room, identity: Identity, since: int) -> None:
     removed = room.removed(identity.id, since)
     if removed or not may(identity, "read", room.rights):
         raise withdrawn(identity, room.rights, removed)
-
-
-@contextmanager
-def _listed(hub: Hub, identity: Identity) -> Iterator[None]:
-    """Within the block this greenlet is among those who are ended with their person."""
-    waiting = Waiting(identity)
-    hub.waiting.add(waiting)
-    try:
-        yield
-    finally:
-        waiting.over = True
-        hub.waiting.discard(waiting)
-
-
-@contextmanager
-def _ears_open(sock: socket.socket) -> Iterator[None]:
-    """Throw ClientGone into this greenlet when the peer of `sock` hangs up within the block."""
-    greenlet = gevent.getcurrent()
-    watcher = gevent.get_hub().loop.io(sock.fileno(), READABLE)
-
-    def readable() -> None:
-        try:
-            gone = not raw(sock).recv(1, MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError:
-            gone = True
-        watcher.stop()  # bytes are the next, pipelined request: they stay readable and would call us for ever
-        if gone:
-            greenlet.throw(ClientGone())
-
-    watcher.start(readable)
-    try:
-        yield
-    finally:
-        watcher.stop()
-        watcher.close()
