@@ -64,7 +64,7 @@ class Backlog:
         """The first readable text published after that time."""
         times = _Times(self._messages)
         start = bisect_right(times, microseconds)
-        # By index: near its end a deque is as quick there as at its beginning, and `islice` walks all the way.
+        # By index: a deque is as quick near its end as at its beginning, and `islice` walks all the way.
         later = map(self._messages.__getitem__, range(start, len(self._messages)))
         return next((message for message in later if message.readable), None)
 
