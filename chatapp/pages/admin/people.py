@@ -10,7 +10,6 @@ from chatapp.journal.people_requests import Person
 from chatapp.links import link_to
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page
-from chatapp.pages.leaving import erase
 
 SHOWN = 200
 GUESTS_SHOWN = 50
@@ -47,7 +46,7 @@ def change_person(person: str) -> Response:
             return _page(found, link=link_to("account.reset_form", code=code))
         if form["do"] == "erase":
             _check_other(found)
-            erase(found.id, form)
+            accounts.begin_to_erase(get_hub(), get_identity(), found.id, form["messages"], form["sure"])
             return back_to("people", gettext("%(name)s is erased.", name=found.name))
         what = _do(found, form)
     except ChatError as error:
