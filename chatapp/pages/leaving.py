@@ -1,6 +1,6 @@
 """`/account/leave`: have one's own account erased. Who is signed in says once more who they are for it."""
 
-from flask import Blueprint, Response, session, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import accounts, auth
 from chatapp.errors import ChatError, SignIn
@@ -38,7 +38,7 @@ def leave() -> Response:
         accounts.begin_to_erase(get_hub(), identity, identity.id, form["messages"], form["sure"])
     except ChatError as error:
         return _page(error, form)
-    session.clear()
+    auth.forget_who()
     return done(url_for("rooms.index"), gettext("Your account is erased."))
 
 
