@@ -11,12 +11,13 @@ import pytest
 from chatapp import accounts, erasing, retention
 from chatapp.errors import BadRequest, ChatError, Draining, NotKept, SignIn
 from chatapp.journal import personal_data, reading
-from chatapp.journal.people_requests import Erase
-from chatapp.journal.requests import EraseOnward, MakeRoom, Post, Report
+from chatapp.journal.people_requests import ChangeAccount, Erase
+from chatapp.journal.requests import EraseOnward, MakeRoom, NoteGuest, Post, Report, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM, Identity
 from tests.clients import UNIT
 from tests.test_asked_again import Office
+from tests.test_people import BOSS
 
 SECRET = "swordfish"
 ALIAS = "x1"
@@ -230,3 +231,54 @@ def test_who_is_erased_on_a_page_is_named_by_their_id(office: Office, rooms: lis
     with pytest.raises(BadRequest):
         accounts.begin_to_erase(office.hub, office.identity, "grace", "keep", "1")
     assert office.called("grace") == office.grace
+
+
+@pytest.mark.parametrize(
+    ("others", "heir"),
+    [
+        ([("joan", "member"), ("mary", "moderator"), ("jean", "moderator")], "mary"),
+        ([("joan", "member"), ("jean", "member")], "grace"),
+        ([("joan", "moderator"), ("mary", "owner")], None),
+    ],
+)
+@pytest.mark.parametrize("own", [True, False], ids=["their own account", "by an administrator"])
+def test_a_room_whose_only_owner_is_erased_has_another_one(
+    own: bool, others: list[tuple[str, Any]], heir: str | None, office: Office
+) -> None:
+    """Who stays has been there in this order, grace first of all, who is a member."""
+    for name, role in others:
+        person = office.sign_up(name, name)
+        effect = SetMember(person.id, name, role)
+        office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(effect,)))
+    by = Author(office.ada.id, "ada") if own else Author(office.boss.id, "boss")
+    office.journal.ask(Erase(office.ada.id, ALIAS, True, by))
+    erasing.finish(office.journal, office.ada.id)
+    owners = {one.name for one in office.journal.read(reading.members, office.room) if one.role == "owner"}
+    assert owners == ({heir} if heir else {"mary"})
+    doer, notice = "removed person" if own else "boss", log(office, office.room)[-1]
+    if heir:
+        assert (notice.author.name, notice.body) == (doer, f"made {heir} an owner")
+        line = office.journal.read(reading.audit, office.boss.id, 1)[0]
+        assert (line.who, line.what, line.room) == (doer, f"made {heir} an owner", office.room)
+    else:
+        assert "an owner" not in notice.body
+
+
+def test_nobody_inherits_a_room_who_cannot_run_it(office: Office) -> None:
+    office.journal.ask(NoteGuest("g7", "mallory", "a browser", "192.0.2.7"))
+    effect = SetMember("g7", "mallory", "member")
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(effect,)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"disabled": True}, False))
+    office.journal.ask(Erase(office.ada.id, ALIAS, True))
+    assert {one.role for one in office.journal.read(reading.members, office.room)} == {"member"}
+
+
+def test_a_bot_inherits_a_room_only_where_there_is_nobody_else(office: Office) -> None:
+    bot = office.sign_up("bot", "bot")
+    part = SetMember(bot.id, "bot", "moderator")
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(part,)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"password": "a hash"}, False))
+    for erased, owner in ((office.ada.id, "grace"), (office.grace.id, "bot")):
+        office.journal.ask(Erase(erased, f"x{erased}", True))
+        first = office.journal.read(reading.members, office.room)[0]
+        assert (first.role, first.name) == ("owner", owner)

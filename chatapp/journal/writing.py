@@ -296,12 +296,14 @@ class _Transaction:
         rooms = personal_data.rooms_of(self._connection, request.person)
         self._lock(rooms - self._rooms.keys())
         people_statements.check_erasable(self._connection, request)
+        heirs, doer = personal_data.heirs(self._connection, request.person), personal_data.doer(request)
         personal_data.erase(self._connection, request, now())
-        if request.by.id == request.person:
-            gone = Author(request.alias, personal_data.NAME)
-            statements.note(self._connection, gone, Act("erased their own account"), None, now())
-        else:
-            statements.note(self._connection, request.by, Act("erased an account"), None, now())
+        did = "erased their own account" if doer != request.by else "erased an account"
+        statements.note(self._connection, doer, Act(did), None, now())
+        for number, heir in heirs:
+            post = structs.replace(giving_part(number, heir, "owner", new=False), author=doer)
+            self._take_effect(self._rooms[number], post)
+            self._number(self._rooms[number], post)
         for room in rooms:
             self._rooms[room].rights += 1
             self._rooms[room].changed = True
