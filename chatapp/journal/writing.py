@@ -155,12 +155,9 @@ class _Transaction:
         self._rooms |= {row[0]: _OpenRoom(*row) for row in found}
 
     def _find_known(self, posts: Sequence[Post]) -> None:
-        sent = {(post.room, post.client_id) for post in posts if post.client_id is not None}
-        columns = MESSAGES.c
-        for room, seq in bulk.sent_with(self._connection, sent):
-            query = select(*columns).where(columns.room_id == room, columns.seq == seq)
-            row = self._connection.execute(query).one()
-            self._known[room, row.client_id, row.author_id] = message_of(row)
+        sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
+        for row in bulk.sent_with(self._connection, sent):
+            self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
 
     def _answer(self, request: Request) -> Answer:
         try:
