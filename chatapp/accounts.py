@@ -414,8 +414,11 @@ def begin_to_erase(hub: Hub, identity: Identity, person: str, messages: str, sur
 def _begin_erasing(hub: Hub, identity: Identity, person: str, keep_messages: bool) -> None:
     verb: Verb = "change_self" if identity.id == person else "administer"
     check(identity, verb)
+    reached = letters.reach(hub, person)  # afterwards nobody knows the address
     alias = f"x{secrets.token_hex(8)}"
     hub.journal.ask(Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb))
+    if reached:
+        letters.tell_erased(hub, *reached)
 
 
 def _somebody(hub: Hub, name_or_id: str) -> Author:

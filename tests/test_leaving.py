@@ -106,3 +106,19 @@ def test_a_browser_that_is_banned_stays_so_whoever_leaves_with_it(server: Server
             mallory.http.post(leave)
     with closing(Person(server, "somebody else")) as other:
         other.read(room)
+
+
+def test_who_signed_in_long_ago_says_who_they_are_before_somebody_is_erased(
+    server: Server, grace: Person
+) -> None:
+    boss, mary = administrator(server).elsewhere(), member(server, "mary")
+    page = f"/admin/people/{mary.id}"
+    form = {"do": "erase", "messages": "keep", "sure": "1"}
+    boss.signed_in_long_ago()
+    answer = boss.http.post(page, data=form)
+    assert answer.headers["Location"] == f"/account/verify?next={page}"
+    assert mary.signed_in()
+    answer = boss.http.post("/account/verify", params={"next": page}, data={"password": boss.password})
+    assert (answer.status_code, answer.headers["Location"]) == (302, page)
+    assert boss.http.post(page, data=form).status_code == 303
+    assert not mary.signed_in()
