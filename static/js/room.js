@@ -98,7 +98,7 @@ watchFaults(byId("messages"));
 showPace();
 showFirstPage();
 listen();
-new Status({ connection, outbox });
+new Status({ connection, outbox, composer });
 showName();
 connection.start();
 if (me) sendLeftovers();
