@@ -54,6 +54,10 @@ _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
 _COVER = "▒▒▒"
 _PIECE = re.compile(r'<(/?)([a-z]+)( class="spoiler")?[^>]*>|([^<]+)')  # of what _CLEANER gives out
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_CALL = re.compile(r"(?<!\w)@(?=[A-Za-z\u00c0-\u024f])")
+# LEFT-TO-RIGHT ISOLATE, POP DIRECTIONAL ISOLATE, LEFT-TO-RIGHT MARK (UAX 9)
+_CODE_BEGINS, _CODE_ENDS, _FROM_THE_LEFT = "\u2066", "\u2069", "\u200e"
 _BREAKING = frozenset({"p", "br", "pre", "blockquote", "ul", "ol", "li"})
 
 log = logging.getLogger(__name__)
@@ -93,11 +97,13 @@ def longest_html(length: int) -> int:
 
 def in_line(source: str, html: str) -> str:
     """The words of a text for a place that has one line for them: without its markup, what its author has
-    hidden covered, and of what it quotes nothing, where it says something itself. `html`: as made of
-    `source`. static/js/markup.js has the same rule.
+    hidden covered, and of what it quotes nothing, where it says something itself; among words from the right
+    code and who is called read as they are written. `html`: as made of `source`. static/js/markup.js has the
+    same rule.
     """
     if not html:
         return _one_line(_SPOILER.sub(_COVER, source) if "||" in source else source)
+    isolates = _RIGHT_TO_LEFT.search(html) is not None
     said: list[str] = []
     quoted: list[str] = []
     spans = quotes = 0  # how many deep within a spoiler, and within quotes
@@ -112,13 +118,16 @@ def in_line(source: str, html: str) -> str:
             into.append(" ")
             if tag == "blockquote":
                 quotes += -1 if end else 1
+        elif tag == "code" and isolates and not spans:
+            into.append(_CODE_ENDS if end else _CODE_BEGINS)
         elif not spans:
             into.append(unescape(text))
     return _one_line("".join(said)) or _one_line("".join(quoted))
 
 
 def _one_line(words: str) -> str:
-    return " ".join(words.split())
+    line = " ".join(words.split())
+    return _CALL.sub(f"{_FROM_THE_LEFT}@", line) if "@" in line and _RIGHT_TO_LEFT.search(line) else line
 
 
 def _signs(source: str) -> int:

@@ -110,7 +110,7 @@ def _writers(state: RoomState) -> str:
 
 def _kept(state: RoomState) -> str:
     if not state.keep_days and not state.keep_messages:
-        return gettext("for ever")
+        return gettext("For ever")
     days = localized.duration((state.keep_days or 0) * DAY_SECONDS)
     newest = localized.figure(state.keep_messages or 0)
     if state.keep_days and state.keep_messages:

@@ -59,8 +59,10 @@ export class About extends EventTarget {
     const page = await pageAt(`/chats/${this.#room}/about/`);
     if (page === null) return;
     for (const id of ["about", "foot-state"]) {
-      const news = page.getElementById(id);
-      if (news) document.getElementById(id).replaceWith(news);
+      const [news, before] = [page.getElementById(id), document.getElementById(id)];
+      if (!news) continue;
+      for (const open of before.querySelectorAll("details[open]")) news.querySelector(`.${open.className}`).open = true;
+      before.replaceWith(news);
     }
     this.#show();
     this.dispatchEvent(new Event("change"));

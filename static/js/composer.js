@@ -32,6 +32,7 @@ export class Composer extends EventTarget {
   #draftKey;
   #attachments;
   #isWaiting = false; // for files, to go out with them
+  #isOffline = false; // then what is sent waits
   #typedAt = 0;
   #pace = 0; // s between two messages
   #next = 0; // ms since 1970 by the server's clock, when the next one may go
@@ -112,6 +113,13 @@ export class Composer extends EventTarget {
   /** Slow mode: `seconds` between two messages of this person; 0: none. */
   set pace(seconds) {
     this.#pace = seconds;
+    this.#showHint();
+  }
+
+  /** Whether what is sent has to wait for the line. */
+  set isOffline(offline) {
+    if (offline === this.#isOffline) return;
+    this.#isOffline = offline;
     this.#showHint();
   }
 
@@ -258,6 +266,7 @@ export class Composer extends EventTarget {
   #hint(left) {
     if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") return _("A file could not be sent: try it again, or remove it");
     if (this.#isWaiting) return _("Goes out when its files are uploaded");
+    if (this.#isOffline) return _("What you send now goes out when you are back");
     if (left > 0) return _("Slow mode: the next message goes in %(time)s", { time: pause(left) });
     if (this.#pace > 0) return _("Slow mode: one message in %(time)s", { time: pause(this.#pace) });
     return this.enterBreaks ? OTHER_HINT : HINT;

@@ -53,6 +53,7 @@ export function showEnding({ code, reason, room, removal, member }) {
   if (isBanned) for (const part of document.querySelectorAll(".rooms-pane :is(.pane-body > *, .icon-button)")) part.remove();
   for (const part of [".conversation", ".foot", ".people-button"]) document.querySelector(part).hidden = true;
   document.getElementById("people").hidePopover();
+  if (code !== CLOSED.SIGN_IN) document.querySelector(".room-link[aria-current]")?.removeAttribute("aria-current");
   section.querySelector("h1").focus(); // which has it read out: what had the focus is gone
 }
 
@@ -61,7 +62,7 @@ function withdrawn({ name, kind }, removal, reason) {
   const at = momentOf(removal?.at ?? new Date());
   const title = _("You were removed from %(name)s", { name });
   const who = remover(removal);
-  const detail = `${_("%(who)s removed you at %(at)s.", { who, at })} ${STAYS}`;
+  const detail = `${_("%(who)s removed you: %(at)s.", { who, at })} ${STAYS}`;
   if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
   if (reason === BANNED_HERE) return banned(name, at);
   if (removal || reason === SENT_OUT) return { title, detail, again: _("Come back") };

@@ -35,6 +35,8 @@ const PICTURE =
   "|[\\u203c-\\u3299]\\ufe0f)[\\u{1f3fb}-\\u{1f3ff}]?";
 const EMOJI = `(?:[\\u{1f1e6}-\\u{1f1ff}]{2}|${PICTURE}(?:\\u200d${PICTURE})*)`;
 const FEW_EMOJI = new RegExp(`^${EMOJI}(?:\\s?${EMOJI}){0,2}$`, "u");
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const CALL = /(?<![\p{L}\p{N}_])@(?=[A-Za-z\u00c0-\u024f])/gu;
 const BREAKING = "p, br, pre, blockquote, ul, ol, li"; // what begins a line, and what follows it another one
 const SIGN = /[*_`~|[\\<]|^[ \t]*(?:[-+>]|\d{1,9}[.)])/m;
 
@@ -58,13 +60,15 @@ export function fillMarkup(words, { body, html }) {
 
 /**
  * The words of a message for a place that has one line for them: without its markup, what its author has hidden
- * covered, and of what it quotes nothing, where it says something itself. chatapp/markdown.py has the same rule.
+ * covered, and of what it quotes nothing, where it says something itself; among words from the right code and who is
+ * called read as they are written. chatapp/markdown.py has the same rule.
  */
 export function inLine({ body, html }) {
   const marked = html && elementsOf(html);
   if (!marked) return oneLine(body.replace(SPOILER, COVER));
   for (const spoiler of marked.querySelectorAll(".spoiler")) spoiler.replaceWith(COVER);
   for (const end of marked.querySelectorAll(BREAKING)) end.before(" "), end.after(" ");
+  if (RIGHT_TO_LEFT.test(html)) for (const code of marked.querySelectorAll("code")) code.prepend("\u2066"), code.append("\u2069");
   const whole = oneLine(marked.textContent);
   for (const quote of marked.querySelectorAll("blockquote")) quote.remove();
   return oneLine(marked.textContent) || whole;
@@ -115,7 +119,8 @@ export function openWhatIsPressed(list, keepPlace) {
 }
 
 function oneLine(words) {
-  return words.split(/\s+/).filter(Boolean).join(" ");
+  const line = words.split(/\s+/).filter(Boolean).join(" ");
+  return RIGHT_TO_LEFT.test(line) ? line.replace(CALL, "\u200e@") : line;
 }
 
 function elementsOf(html) {

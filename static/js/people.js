@@ -34,8 +34,11 @@ export class People {
   /** A presence frame: all who are here, or who came and went, or in large rooms their number alone. */
   heard({ count, here, joined = [], left = [] }) {
     if (here) {
+      const mine = this.#here.get(this.#me?.id) ?? this.#me;
       this.#here.clear();
       this.#take(here);
+      // Of a large room the first ones are told, and one looks for oneself.
+      if (mine && count > here.length) this.#take([mine]);
     }
     this.#take(joined);
     for (const { id } of left) this.#here.delete(id);

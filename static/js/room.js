@@ -99,7 +99,7 @@ watchFaults(byId("messages"));
 showPace();
 showFirstPage();
 listen();
-new Status({ connection, outbox });
+new Status({ connection, outbox, composer });
 showName();
 connection.start();
 if (me) sendLeftovers();

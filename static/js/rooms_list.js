@@ -70,9 +70,9 @@ export class RoomsList extends EventTarget {
     return this.#rooms.get(room) ?? null;
   }
 
-  /** All of them. */
+  /** All of them, each with its line at the side. */
   get all() {
-    return [...this.#rooms].map(([id, { name, unread }]) => ({ id, name, unread }));
+    return [...this.#rooms].map(([id, { name, unread, element }]) => ({ id, name, unread, element }));
   }
 
   /** A message of any room. Returns whether it is news. */

@@ -3,7 +3,7 @@
 
 const FIELDS = "input, textarea, select, [contenteditable]";
 
-/** `rooms()`: those to go to, as [{id, name, unread}]. */
+/** `rooms()`: those to go to, as [{id, name, unread, element}]. */
 export function openByKeys(rooms) {
   const open = async (what) => (await import("./switcher.js"))[what](rooms);
   document.addEventListener("keydown", (event) => {

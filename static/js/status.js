@@ -11,6 +11,7 @@ const AGO = new Intl.RelativeTimeFormat(LOCALE, { style: "short" });
 export class Status {
   #connection;
   #outbox;
+  #composer;
   #app = document.body;
   #button = document.getElementById("state");
   #word = this.#button.querySelector(".state-word");
@@ -18,9 +19,10 @@ export class Status {
   #announcement = document.getElementById("announcement");
   #said = "";
 
-  constructor({ connection, outbox }) {
+  constructor({ connection, outbox, composer }) {
     this.#connection = connection;
     this.#outbox = outbox;
+    this.#composer = composer;
     connection.addEventListener("state", () => this.#show());
     outbox?.addEventListener("change", () => this.#show());
     document.getElementById("try-now").addEventListener("click", () => connection.tryNow());
@@ -45,6 +47,7 @@ export class Status {
     this.#button.classList.toggle("live", state === "live");
     write(this.#word, state === "live" ? _("Live") : _("Connecting"));
     this.#app.classList.toggle("offline", offline);
+    if (this.#composer) this.#composer.isOffline = offline;
     this.#banner.hidden = !offline;
     write(this.#banner.querySelector(".banner-rest"), [unsent(this.#unsent), this.#complete].filter(Boolean).join(" · "));
     write(this.#banner.querySelector(".banner-next"), this.#nextTry());
@@ -55,14 +58,14 @@ export class Status {
   /** What is there, in words that mean something to who reads: the number is for who asks. */
   get #complete() {
     const { downSince } = this.#connection;
-    return downSince === null ? _("everything up to now") : _("everything up to %(time)s", { time: momentOf(downSince) });
+    return downSince === null ? _("complete up to now") : _("complete up to %(time)s", { time: momentOf(downSince) });
   }
 
   #nextTry() {
     const { state, nextTry } = this.#connection;
     if (state !== "waiting" || !nextTry) return _("Trying now");
     const left = Math.max(1, Math.ceil((nextTry - Date.now()) / 1000));
-    return _("Next try in %(time)s", { time: duration(left, "second", "narrow") });
+    return _("Next try in %(time)s", { time: duration(left, "second", "short") });
   }
 
   /** For those who do not see it: only what changed, and that it is over. */

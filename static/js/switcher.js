@@ -1,7 +1,5 @@
 // Where to go next: a room by a part of its name. And the sheet of keys.
 
-import { short } from "./counts.js";
-
 const dialog = document.getElementById("switcher");
 const sheet = document.getElementById("keys");
 const field = dialog.querySelector("input");
@@ -18,7 +16,7 @@ for (const each of [dialog, sheet]) {
   each.addEventListener("click", ({ target }) => target === each && each.close()); // its backdrop
 }
 
-/** `from()`: the rooms to go to, as [{id, name, unread}]. */
+/** `from()`: the rooms to go to, as [{id, name, unread, element}]; `element`: its line at the side. */
 export function switcher(from) {
   if (dialog.open) return;
   rooms = from;
@@ -42,7 +40,8 @@ function look() {
   choose(0);
 }
 
-function line({ id, name, unread }) {
+/** It shows what the line at the side does. */
+function line({ id, name, element }) {
   const item = document.createElement("li");
   item.id = `switch-${id}`;
   item.className = "switch";
@@ -50,13 +49,8 @@ function line({ id, name, unread }) {
   const words = document.createElement("bdi");
   words.className = "cut";
   words.textContent = name;
-  item.append(words);
-  if (unread > 0) {
-    const count = document.createElement("span");
-    count.className = "count";
-    count.textContent = short(unread);
-    item.append(count);
-  }
+  const parts = [...element.querySelectorAll(".bell:not([hidden]), .count:not([hidden])")];
+  item.append(element.querySelector(".mark").cloneNode(true), words, ...parts.map((part) => part.cloneNode(true)));
   return item;
 }
 

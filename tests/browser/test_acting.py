@@ -298,7 +298,7 @@ def test_without_a_script_the_page_of_a_message_does_it(
         page.get_by_role("button", name="Take 👍 back").click()
         expect(row(said).locator(".reaction")).to_have_count(0)
         to_its_page(said)
-        page.get_by_label("Answer it").fill("hello to you")
+        page.get_by_label("Reply", exact=True).fill("hello to you")
         page.get_by_role("button", name="Reply").click()
         answer = grace.read(board)["messages"][-1]
         assert (answer["body"], answer["of"]) == ("hello to you", said)

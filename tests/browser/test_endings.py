@@ -35,7 +35,7 @@ ENDINGS: dict[str, tuple[Deed, str, str]] = {
     "sent out": (
         lambda owner, room, guest: done(owner, "POST", f"/api/rooms/{room}/kick", name="mallory"),
         "You were removed from board",
-        "{owner} removed you at",
+        "{owner} removed you: ",
     ),
     "banned from it": (
         lambda owner, room, guest: done(
@@ -99,7 +99,7 @@ def test_who_was_sent_out_while_no_line_was_open_sees_it_and_stays_where_they_ca
     expect(mallory.state).not_to_have_text("Live")
     sent_out(owner, room, own_id(mallory))
     mallory.page.evaluate(WAKE_UP)
-    expect(ended).to_contain_text(f"{owner.name} removed you at")
+    expect(ended).to_contain_text(f"{owner.name} removed you: ")
 
     ended.get_by_role("link", name="Come back").click()
     expect(mallory.state).to_have_text("Live")

@@ -74,7 +74,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     ada.get_by_label("Only whom you take in").check()
     ada.get_by_role("button", name="Make room").click()
     live(ada)
-    expect(ada.get_by_role("link", name="take somebody in")).to_be_visible()
+    expect(ada.get_by_role("link", name="Take somebody in")).to_be_visible()
     ada.get_by_role("button", name="People here").click()
     ada.get_by_role("link", name="Members, settings, audit log").click()
     ada.get_by_label("Take somebody in").fill("Grace")

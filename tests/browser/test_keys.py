@@ -35,7 +35,13 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         expect(switcher.get_by_role("option", selected=True)).to_have_text("The Lighthouse")
         switcher.get_by_role("option").click()
         expect(ada.page).to_have_url(re.compile(f"/chats/{lighthouse}/$"))
+        expect(ada.state).to_have_text("Live")
+        grace.say(cafe, "@ada are you there?")
+        expect(ada.page.locator(f'[data-room="{cafe}"] .count.for-me')).to_be_visible()
         press("ControlOrMeta+k")
+        option = switcher.get_by_role("option").filter(has_text="Café")
+        expect(option.locator(".count.for-me")).to_have_text("1 for you")
+        expect(option.locator(".mark svg")).to_be_visible()
         press("Escape")
         expect(switcher).to_be_hidden()
 

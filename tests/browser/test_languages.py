@@ -335,6 +335,35 @@ def test_axe_finds_nothing_in_arabic_and_all_of_it_fits(visitor: OpenBrowser, se
         judge.finds_nothing()
 
 
+def test_in_arabic_what_is_written_from_the_left_keeps_its_place_and_its_order(
+    person: OpenBrowser, board: int
+) -> None:
+    page = person("ada", locale="ar", viewport=WIDE)
+    page.goto(f"/chats/{board}/")
+    ada = ChatPage(page, board)
+    expect(ada.state).to_have_text(say("ar", "Live"))
+    page.context.set_offline(True)
+    field = page.locator("#composer textarea")
+    field.fill("Thursday stands, then.")
+    field.press("Enter")
+    expect(ada.pending).to_have_count(1)
+    waiting = ada.words.last.evaluate(RIGHT_END)
+    page.context.set_offline(False)
+    expect(ada.pending).to_have_count(0)
+    assert ada.words.last.evaluate(RIGHT_END) == waiting, "what becomes of it moves no words"
+    page.keyboard.press("Control+/")
+    keys = page.locator("#keys kbd")
+    expect(keys.first).to_be_visible()
+    chord = [each.bounding_box() for each in keys.all()[:2]]
+    assert chord[0]
+    assert chord[1]
+    assert chord[0]["x"] < chord[1]["x"], "Ctrl stands before its letter"
+    page.goto(f"/chats/{board}/messages/1/")
+    for empty in page.locator("[dir=auto]:is(input, textarea)").all():
+        if empty.input_value() == "":
+            assert empty.evaluate("field => getComputedStyle(field).direction") == "rtl"
+
+
 def test_the_menu_of_a_message_stands_at_the_side_where_lines_end(in_room: OpenPage) -> None:
     ada = in_room("ada")
     ada.say("hello")

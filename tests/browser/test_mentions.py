@@ -328,6 +328,7 @@ def test_a_browser_tells_what_one_chose_once_and_only_while_no_page_is_in_front(
     chat = room_of(ada, board)
     tab = chat.another_tab()
     chat.page.get_by_role("button", name="People here").click()
+    chat.page.get_by_text("Notifications", exact=True).click()
     choices = chat.page.get_by_role("group", name="Notify me of")
     expect(choices.get_by_role("radio", name="mentions")).to_be_disabled()
     choices.get_by_role("button", name="Allow notifications").click()
@@ -412,6 +413,7 @@ def test_why_nothing_can_be_chosen_is_said_beside_it(ada: Member, room_of: OpenA
     ):
         page = room_of(ada, board, script=script, locale=locale).page
         page.locator(".people-button").click()
+        page.locator(".of-notifications summary").click()
         choices = page.locator("#notify")
         expect(choices.get_by_role("radio").first).to_be_disabled()
         expect(choices.locator('[value="mentions"]')).to_be_checked()

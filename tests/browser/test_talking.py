@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from chatapp.presence import NAMED
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.transports import (
     BROKEN_WEBSOCKET,
@@ -153,6 +154,21 @@ def test_what_one_says_and_leaves_at_once_is_not_unread(in_room: OpenPage, board
     card = ada.page.locator(f'.room-card[data-room="{board}"]')
     expect(card).to_contain_text("and off")
     expect(card.locator(".count")).to_be_hidden()
+
+
+def test_in_a_large_room_of_which_the_first_are_named_one_finds_oneself(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server)) as guest:
+        for number in range(NAMED + 1):
+            guest.http.cookies.clear()
+            guest.http.post("/guests", json={"name": f"Visitor {number}"}).raise_for_status()
+            guest.read(board, after=-1)
+    zoe = in_room("zoe")
+    zoe.page.get_by_role("button", name="People here").click()
+    expect(zoe.page.locator("#people-rest")).to_have_text("and 1 more")
+    expect(zoe.page.locator(".people-button .people-count")).to_have_text(str(NAMED + 2))
+    expect(zoe.page.locator("#people-here .name").last).to_have_text("zoe")
 
 
 def test_of_more_rooms_than_one_line_follows_those_with_people_count_at_once_and_the_rest_soon(

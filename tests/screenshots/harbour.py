@@ -143,12 +143,13 @@ class Harbour:
             for key in ("grace", "wen", "tomas") if word != "empty" else ():
                 self._put("ada", f"/{self.rooms[word]}/members/{self.people[key].id}", role="member")
         say(self.rooms["board"], "grace", "@Ada Okafor the minutes are ready to sign.", "09:31")
+        # Before what was said later: what is found stands by the order in which it came.
+        say(self.rooms["random"], "jonas", "Cake on Thursday, as always after a release.", "17:10", day=22)
         for number in range(40):
             say(
                 self.rooms["support"], "wen", f"Ticket {4180 + number} is answered.", "08:4%d" % (number % 10)
             )
         say(self.rooms["support"], "grace", "Calls on Thursday go to Jonas: I am at the quay.", "08:52")
-        say(self.rooms["random"], "jonas", "Cake on Thursday, as always after a release.", "17:10", day=22)
         say(self.rooms["random"], "tomas", "Lunch at the quay?", "09:40")
         self._post("ada", f"/{self.rooms['random']}/mute", muted=True)
 

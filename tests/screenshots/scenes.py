@@ -111,8 +111,11 @@ def scrolled(page: Page, harbour: Harbour) -> None:
 
 
 def guest(page: Page, harbour: Harbour) -> None:
-    page.request.post("/guests", data={"name": "Noor"}, headers={"Origin": harbour.server.url})
+    origin = f"http://localhost:{harbour.server.port}"
+    answer = page.request.post("/guests", data={"name": "Noor"}, headers={"Origin": origin})
+    assert answer.ok, answer.text()
     page.goto("/guests")
+    expect(page).to_have_url("/guests")
 
 
 SCENES = [
