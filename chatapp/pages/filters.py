@@ -28,7 +28,7 @@ WORDS = {
     "administrator": Term("administrator"),
     "public": Term("public"),
     "private": Term("private"),
-    "direct": Term("direct"),
+    "direct": Term("conversation"),
     "read": Term("read"),
     "write": Term("write"),
     "manage": Term("manage"),
