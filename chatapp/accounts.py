@@ -385,33 +385,40 @@ def export(hub: Hub, name_or_id: str) -> dict[str, Any]:
 def erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool) -> int:
     """Take a person, or (by the id) a guest, out of the database; in how many rooms' logs they were.
 
-    What they said stays as "removed person", or goes. Switches for as long as that takes. Raises BadRequest,
-    Forbidden, NotKept.
+    What they said stays as "removed person", or goes. For a command: switches for as long as that takes.
+    Raises BadRequest, Forbidden, NotKept.
     """
-    return _finish_erasing(hub, _begin_erasing(hub, identity, name_or_id, keep_messages))
-
-
-def begin_to_erase(hub: Hub, identity: Identity, name_or_id: str, *, keep_messages: bool) -> None:
-    """The same for who does not wait: nothing of theirs comes in any more, and they are taken out of the logs
-    behind it. Everybody may have their own account erased.
-    """
-    person = _begin_erasing(hub, identity, name_or_id, keep_messages)
-    gevent.spawn(_finish_erasing, hub, person)  # what fails or is cut off the server finishes: erasing.py
-
-
-def _begin_erasing(hub: Hub, identity: Identity, name_or_id: str, keep_messages: bool) -> str:
     person = _somebody(hub, name_or_id).id
+    _begin_erasing(hub, identity, person, keep_messages)
+    rooms = erasing.finish(hub.journal, person)
+    hub.follower.settle()  # what they said is in the search index too, and perhaps no server runs
+    return rooms
+
+
+def begin_to_erase(hub: Hub, identity: Identity, person: str, messages: str, sure: str) -> None:
+    """The same as a form asks for it, of a person (an id) with an account: nothing of theirs comes in any
+    more, and they are taken out of the logs behind it. Everybody may have their own account erased.
+
+    `messages`: "keep" or "remove"; `sure`: has to be said. Raises BadRequest, Forbidden, TooFast, NotKept.
+    """
+    if messages not in ("keep", "remove"):
+        raise BadRequest("Say whether the messages stay")
+    if not sure:
+        raise BadRequest("Say that you are sure: this cannot be undone")
+    if identity.id == person:
+        hub.limiter.account(identity)
+    _begin_erasing(hub, identity, person, messages == "keep")
+    gevent.spawn(erasing.go_on, hub.journal, person)
+
+
+def _begin_erasing(hub: Hub, identity: Identity, person: str, keep_messages: bool) -> None:
     verb: Verb = "change_self" if identity.id == person else "administer"
     check(identity, verb)
+    reached = letters.reach(hub, person)  # afterwards nobody knows the address
     alias = f"x{secrets.token_hex(8)}"
     hub.journal.ask(Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb))
-    return person
-
-
-def _finish_erasing(hub: Hub, person: str) -> int:
-    rooms = erasing.finish(hub.journal, person)
-    hub.follower.settle()  # its words are in the search index too
-    return rooms
+    if reached:
+        letters.tell_erased(hub, *reached)
 
 
 def _somebody(hub: Hub, name_or_id: str) -> Author:

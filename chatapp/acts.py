@@ -10,7 +10,12 @@ from chatapp import languages
 from chatapp.errors import Term
 
 # What stands in the places of these names; in any other, words.
-_GROUPS = {"time": r"\d+ (?:days?|hours?|minutes?|seconds?|s)", "number": r"\d+", "count": r"\d+"}
+_GROUPS = {
+    "time": r"\d+ (?:days?|hours?|minutes?|seconds?|s)",
+    "number": r"\d+",
+    "count": r"\d+",
+    "uses": r"\d+",
+}
 _TIME = re.compile(r"(\d+) (day|hour|minute|s)\w*")
 
 # In the logs of rooms, and in the audit log.
@@ -59,7 +64,7 @@ ACTS = (
     Term("set a new password"),
     Term("set a new password with a link"),
     Term("made a link for a new password"),
-    Term("made invitation %(number)s for %(count)s"),
+    Term("made invitation %(number)s for %(uses)s"),
     Term("made a public room"),
     Term("made a private room"),
     Term("cleared the room"),
@@ -111,7 +116,7 @@ _PATTERNS = [_pattern(NOTICES), _pattern(_AUDITED)]
 
 def noticed(language: str, said: str) -> str:
     """What a notice says, in `language`, where it is known; else as it was kept."""
-    return _in(language, said, NOTICES, _PATTERNS[0])
+    return said if language == languages.SOURCE else _in(language, said, NOTICES, _PATTERNS[0])
 
 
 def audited(language: str, said: str) -> str:
@@ -120,13 +125,17 @@ def audited(language: str, said: str) -> str:
 
 
 def _in(language: str, said: str, sentences: tuple[str, ...], pattern: re.Pattern[str]) -> str:
-    found = None if language == languages.SOURCE else pattern.fullmatch(said)
+    found = pattern.fullmatch(said)
     if found is None:
         return said
     number = next(each for each in range(len(sentences)) if found[f"_{each}"] is not None)
     values = {name: found[f"{name}_{number}"] for name in languages.PLACE.findall(sentences[number])}
     if time := _TIME.fullmatch(values.get("time", "")):
         values["time"] = languages.time(language, int(time[1]), time[2].replace("s", "second"))
+    if uses := values.get("uses"):
+        values["uses"] = languages.plural(language, "%(num)s use", "%(num)s uses", int(uses))
     if scopes := values.get("scopes"):
-        values["scopes"] = ", ".join(languages.say(language, scope) for scope in scopes.split(", "))
+        values["scopes"] = languages.listed(
+            language, [languages.say(language, scope) for scope in scopes.split(", ")]
+        )
     return languages.say(language, sentences[number], values)

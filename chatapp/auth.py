@@ -98,11 +98,18 @@ def leave_as_guest() -> None:
     identity = g.asking
     if identity.role != "guest":
         raise BadRequest("Only guests leave so: who has an account signs out")
+    forget_who()
+    get_hub().guest_left(identity.id)
+
+
+def forget_who() -> None:
+    """Have the browser forget who it is, and not which browser: the bans that hold with it stay."""
     device = session.get("device")
     session.clear()
-    session.permanent = True
-    session["device"] = device
-    get_hub().guest_left(identity.id)
+    g.pop("csrf_token", None)
+    if device is not None:
+        session.permanent = True
+        session["device"] = device
 
 
 def former_name() -> str:

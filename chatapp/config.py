@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from limits import RateLimitItem, parse
 
-from chatapp.errors import SetupError
+from chatapp.errors import SetupError, Term
 from chatapp.languages import languages
 
 PREFIX = "CHATAPP_"
@@ -52,7 +52,7 @@ class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
     instance_path: str = setting(
-        "", "folder of the database, the secret key and config.py", found="instance in the checkout"
+        "", "folder of the database, the secret key and config.py", found=Term("instance in the checkout")
     )
     database_url: str = setting(
         "",
@@ -64,13 +64,13 @@ class Config:
         "URL of the bus between processes (default: bus.db in the instance folder)",
         found="sqlite:///…/bus.db",
     )
-    site_name: str = setting("Chat", "the installation's name, shown on every page")
+    site_name: str = setting("Chat", "the installation’s name, shown on every page")
     language: str = setting("en", "the language of pages for whom none of those here was chosen or asked for")
     guests: bool = setting(True, "whether people without an account may come in as guests")
     guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
     frame_ancestors: tuple[str, ...] = setting((), "other origins whose pages may show ours in a frame")
-    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
+    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X‑Forwarded‑*)")
     rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")
     rate_connections: str = setting(
         "20 per 10 seconds", "WebSocket handshakes and event streams of one identity"

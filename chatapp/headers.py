@@ -29,7 +29,7 @@ CORP = "Cross-Origin-Resource-Policy"
 # load them anew on the way back, and what was being written would be gone.
 COME_BACK_TO = frozenset({"rooms.index", "rooms.show", "rooms.show_long_polling"})
 # Until somebody signs out or leaves: the way back must not show the next one at this computer what they read.
-LEAVES = frozenset({"security.logout", "guests.leave"})
+LEAVES = frozenset({"security.logout", "guests.leave", "leaving.leave"})
 
 
 def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, str]:

@@ -86,6 +86,11 @@ def filled(language: str, sentence: str, values: Mapping[str, Any]) -> str:
     return PLACE.sub(lambda place: _placed(language, values[place[1]]), sentence)
 
 
+def plural(language: str, one: str, many: str, count: int) -> str:
+    """The form of a sentence that goes with `count`, which it calls `num`."""
+    return filled(language, translations(language).ngettext(one, many, count), {"num": count})
+
+
 def refusal(language: str, error: ChatError) -> str:
     """What `error` says, in `language`."""
     return str(error) if language == SOURCE else say(language, error.sentence, error.values)

@@ -20,6 +20,15 @@ SAID: Final[dict[Change, str]] = {
     "address": Term("has another e-mail address now. From here on mails go to that one."),
     "no address": Term("has no e-mail address any more. This is the last mail about it."),
 }
+ERASED = Term("""\
+Your account on %(site)s,
+
+  %(name)s
+
+was erased. Nobody can bring it back, and this is the last mail about it.
+
+If you did not ask for that, ask whoever runs %(site)s why.
+""")
 NOTHING = Term("If that was not you, do nothing: nothing comes of it.")
 CHANGED = Term("""\
 Your account on %(site)s,
@@ -73,13 +82,20 @@ def tell(hub: Hub, person: str, change: Change) -> None:
     """Let somebody (by their id) know of a change to their account that they may not have made, if they have
     an address. To be called when it is kept: it stays so, also where nobody can be told. Switches.
     """
+    if reached := reach(hub, person):
+        tell_at(hub, *reached, change)
+
+
+def reach(hub: Hub, person: str) -> tuple[str, Person] | None:
+    """The address of somebody (by their id), and who that is, if mails go out and they have one. Switches."""
     if not hub.mail.open:
-        return
+        return None
     with suppress(ChatError):  # the journal has said why
         found = hub.journal.read(people_reading.person, person)
         address = hub.journal.read(people_reading.address_of, person)
         if found is not None and address is not None:
-            tell_at(hub, address, found, change)
+            return address, found
+    return None
 
 
 def tell_at(hub: Hub, address: str, person: Person, change: Change) -> None:
@@ -87,6 +103,12 @@ def tell_at(hub: Hub, address: str, person: Person, change: Change) -> None:
     values = {"said": Term(SAID[change]), "link": _link(hub, "/account/password")}
     subject = Term("Your account on %(site)s was changed")
     hub.mail.send(lambda: _mail(hub, address, person, subject, CHANGED, values))
+
+
+def tell_erased(hub: Hub, address: str, person: Person) -> None:
+    """Let somebody know who had that address that their account is erased. Never switches."""
+    subject = Term("Your account on %(site)s was erased")
+    hub.mail.send(lambda: _mail(hub, address, person, subject, ERASED, {}))
 
 
 def confirmation(hub: Hub, address: str, person: Person, code: str) -> Mail:

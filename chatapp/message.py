@@ -185,7 +185,7 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         """The id of the person whom this notice removes from the room."""
         return self.detail.get("removed") if isinstance(self.detail, dict) else None
 
-    @property
+    @cached_property
     def microseconds(self) -> int:
         """`at` as microseconds since 1970."""
         return parse_time(self.at)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
 from chatapp.bus import LEASE_SECONDS, Bus, Lease, PresenceChanged
 from chatapp.message import Author
@@ -21,6 +22,7 @@ from chatapp.trouble import Trouble
 
 GATHER_SECONDS = 0.5
 RENEW_SECONDS = 20
+AGAIN_LIMIT = 10  # seconds: the longest pause before leases that the bus did not take are tried again
 POLL_SECONDS = 60  # a poll counts as present for this long
 NAMED = 100  # in a larger room changes are told as a count only
 
@@ -70,13 +72,18 @@ class Presence:
         self._local: defaultdict[int, dict[str, _Local]] = defaultdict(dict)
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
-        self._unreleased: set[tuple[int, str]] = set()  # leases that the bus should have let go and has not
+        self._failed: set[tuple[int, str]] = set()  # what the bus should know and has not taken
+        self._unreleased: set[tuple[int, str]] = set()  # of these, leases that it should have let go
+        self._pause, self._again_at = 0.0, 0.0  # before that is tried again
         self._rung: set[int] = set()  # rooms in which another process changed something
         self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
         self._forgotten: set[int] = set()  # rooms that left the hub
         self._renewed = time.monotonic()
         self._elsewhere: list[Lease] = []  # of all rooms, as the bus knew them at `_asked`
         self._asked = -GATHER_SECONDS
+        self._asking = BoundedSemaphore(1)
+        self._news = 0  # counts what was heard and told of who is elsewhere,
+        self._known = 0  # and how much of it `_elsewhere` has
         self._ending = Event()
         self._mute = Trouble(log, "the bus does not take our leases")
         self._deaf = Trouble(log, "the bus does not say who is present elsewhere")
@@ -115,6 +122,7 @@ class Presence:
     def rang(self, room: int) -> None:
         """Another process says that somebody came or went."""
         self._rung.add(room)
+        self._news += 1
 
     def renamed(self, person: str, name: str) -> None:
         """Somebody is called otherwise from now on."""
@@ -151,12 +159,11 @@ class Presence:
         return by_name(self._merged(room).values())
 
     def everywhere(self) -> dict[int, list[Author]]:
-        """Everybody who is anywhere, by room; elsewhere as it was at most GATHER_SECONDS ago. May switch."""
-        now = time.monotonic()
-        if now - self._asked > GATHER_SECONDS:
-            self._elsewhere, self._asked = self._held(None), now
+        """Everybody who is anywhere, by room; elsewhere as it was at most GATHER_SECONDS ago, and not before
+        what this process has heard or told of it. May switch.
+        """
         rooms: dict[int, dict[str, Author]] = defaultdict(dict)
-        for lease in self._elsewhere:
+        for lease in self._all_elsewhere():
             rooms[lease.room][lease.who.id] = lease.who
         for room in list(self._local):
             rooms[room].update(self._here_locally(room))
@@ -178,9 +185,13 @@ class Presence:
         """Tell what has changed since the last time: the bus what is ours, our readers everything."""
         self._expire_polls()
         dirty, self._dirty = self._dirty, set()
+        if self._failed and time.monotonic() >= self._again_at:
+            dirty, self._failed = dirty | self._failed, set()
         ours = {room for room, _ in dirty}
         rooms, self._rung = self._rung | ours, set()
         self._hold(dirty)
+        if rooms:
+            self._news += 1
         for room in rooms:
             if room in ours:
                 self._bus.publish(PresenceChanged(room))
@@ -220,6 +231,7 @@ class Presence:
             return  # the next time compares with what was told, and tells who moved by then
         before, self._on_server, self._moved = self._on_server, now, False
         newcomers, self._newcomers = self._newcomers, set()
+        self._news += 1  # the bus may know more by now than it has rung for
         self._tell_server(now, now ^ (now if before is None else before), newcomers)
 
     def _anywhere(self) -> set[str] | None:
@@ -262,6 +274,15 @@ class Presence:
         self._deaf.over()
         return held
 
+    def _all_elsewhere(self) -> list[Lease]:
+        """The leases of other processes. One question is for all who came before it was asked."""
+        needed = self._news
+        with self._asking:
+            now, news = time.monotonic(), self._news
+            if self._known < needed or now - self._asked > GATHER_SECONDS:
+                self._elsewhere, self._asked, self._known = self._held(None), now, news
+            return self._elsewhere
+
     def _expire_polls(self) -> None:
         now = time.monotonic()
         for room, people in self._local.items():
@@ -289,16 +310,21 @@ class Presence:
             ]
             # A process that died releases nothing: look everywhere who is still here.
             self._rung.update(self._shown)
+        if not leases and not released:
+            return  # nothing that says how the bus is
         try:
             self._bus.hold(leases, released)
         except Exception as error:
             self._mute.tell(str(error))
             # Again the next time: else who has left is here to other processes until the lease runs out.
-            self._unreleased = set(released)
-            self._dirty.update(released, ((lease.room, lease.who.id) for lease in leases))
+            self._unreleased.update(released)
+            self._failed.update(released, ((lease.room, lease.who.id) for lease in leases))
+            self._pause = min(AGAIN_LIMIT, 2 * self._pause or GATHER_SECONDS)
+            self._again_at = now + self._pause
         else:
             self._mute.over()
-            self._unreleased.clear()
+            self._unreleased.difference_update(dirty)
+            self._pause = self._again_at = 0.0
 
     def _tell_changes(self, room: int) -> None:
         before = self._shown.get(room)

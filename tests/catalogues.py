@@ -21,6 +21,7 @@ KEYWORDS = {
     "gettext": None,
     "lazy_gettext": None,
     "ngettext": (1, 2),
+    "plural": (2, 3),
     "pieces": None,
     "Term": None,
     "setting": (2,),  # its meaning: chatapp/config.py

@@ -5,6 +5,8 @@ import uuid
 from typing import Any
 
 import httpx
+from flask.json.tag import TaggedJSONSerializer
+from itsdangerous import URLSafeTimedSerializer
 
 from tests.clients import Person
 from tests.servers import Server
@@ -57,6 +59,20 @@ class Member(Person):
         path = httpx.URL(link).path
         assert path.startswith("/invitations/"), link
         return path
+
+    def signed_in_long_ago(self) -> None:
+        """Have this browser's cookie say that it is two hours since they said who they are."""
+        signer = URLSafeTimedSerializer(
+            (self.server.instance / "secret_key").read_text().split()[0],
+            salt="cookie-session",
+            serializer=TaggedJSONSerializer(),
+            signer_kwargs={"key_derivation": "hmac", "digest_method": "sha1"},
+        )
+        cookie = signer.loads(self.http.cookies["chatapp"])
+        cookie["fs_paa"] -= 2 * 3600
+        self.http.cookies.clear()
+        self.http.cookies.set("chatapp", signer.dumps(cookie), domain="127.0.0.1", path="/")
+        assert self.signed_in()
 
     def signed_in(self) -> bool:
         return self.http.get("/api/me").status_code == 200

@@ -1,19 +1,23 @@
 """Somebody is taken out of the logs step by step: others write meanwhile, and what was cut off is gone on with."""
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import gevent
 import pytest
 
-from chatapp import erasing, retention
-from chatapp.errors import BadRequest, SignIn
+from chatapp import accounts, erasing, retention
+from chatapp.errors import BadRequest, ChatError, Draining, NotKept, SignIn
 from chatapp.journal import personal_data, reading
-from chatapp.journal.people_requests import Erase
-from chatapp.journal.requests import EraseOnward, MakeRoom, Post, Report
+from chatapp.journal.people_requests import ChangeAccount, Erase
+from chatapp.journal.requests import EraseOnward, MakeRoom, NoteGuest, Post, Report, SetMember
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM, Identity
 from tests.clients import UNIT
 from tests.test_asked_again import Office
+from tests.test_people import BOSS
 
 SECRET = "swordfish"
 ALIAS = "x1"
@@ -164,3 +168,117 @@ def test_what_is_deleted_and_brought_back_between_two_steps_brings_nobody_back(
     assert left(office, *names(office)) == []
     if not keep:
         assert left(office, SECRET) == []
+
+
+class Asked:
+    """A journal that counts who asks it at the same time."""
+
+    def __init__(self, office: Office) -> None:
+        self.journal, self.now, self.most = office.journal, 0, 0
+
+    def read(self, *asked: Any) -> Any:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return self.journal.read(*asked)
+        finally:
+            self.now -= 1
+
+    def ask(self, request: Any) -> Any:
+        return self.journal.ask(request)
+
+
+def test_a_process_looks_through_all_logs_for_one_person_at_a_time(office: Office, rooms: list[int]) -> None:
+    leaving = [office.grace, *(office.sign_up(name, name) for name in ("joan", "mary", "jean"))]
+    for number, person in enumerate(leaving):
+        office.journal.ask(Erase(person.id, f"x{number}", True))
+    asked = Asked(office)
+    erasures = [gevent.spawn(erasing.go_on, asked, person.id) for person in leaving]
+    with gevent.Timeout(UNIT):
+        gevent.joinall(erasures, raise_error=True)
+    assert asked.most == 1
+    assert [office.journal.read(personal_data.next_named, person.id) for person in leaving] == [None] * 4
+
+
+def test_a_page_waits_for_no_log_and_leaves_the_search_index_to_who_follows(
+    office: Office, rooms: list[int]
+) -> None:
+    hub = office.hub
+    del hub.follower
+    accounts.begin_to_erase(hub, office.identity, office.grace.id, "keep", "1")
+    assert office.journal.read(personal_data.next_named, office.grace.id)
+    with gevent.Timeout(UNIT):
+        while office.journal.read(personal_data.next_named, office.grace.id):
+            gevent.sleep(0.01)
+    assert left(office, *names(office)) == []
+
+
+@pytest.mark.parametrize("refusal", [Draining(), NotKept()])
+def test_what_cannot_be_gone_on_with_is_left_to_the_next_minute_without_a_traceback(
+    refusal: ChatError, office: Office, rooms: list[int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(request: object) -> None:
+        raise refusal
+
+    office.journal.ask(Erase(office.grace.id, ALIAS, True))
+    journal = SimpleNamespace(read=office.journal.read, ask=refuse)
+    gevent.spawn(erasing.go_on, journal, office.grace.id).get(timeout=UNIT)
+    assert "Traceback" not in capfd.readouterr().err
+    assert office.journal.read(personal_data.being_erased, time.time_ns()) == [office.grace.id]
+
+
+def test_who_is_erased_on_a_page_is_named_by_their_id(office: Office, rooms: list[int]) -> None:
+    with pytest.raises(BadRequest):
+        accounts.begin_to_erase(office.hub, office.identity, "grace", "keep", "1")
+    assert office.called("grace") == office.grace
+
+
+@pytest.mark.parametrize(
+    ("others", "heir"),
+    [
+        ([("joan", "member"), ("mary", "moderator"), ("jean", "moderator")], "mary"),
+        ([("joan", "member"), ("jean", "member")], "grace"),
+        ([("joan", "moderator"), ("mary", "owner")], None),
+    ],
+)
+@pytest.mark.parametrize("own", [True, False], ids=["their own account", "by an administrator"])
+def test_a_room_whose_only_owner_is_erased_has_another_one(
+    own: bool, others: list[tuple[str, Any]], heir: str | None, office: Office
+) -> None:
+    """Who stays has been there in this order, grace first of all, who is a member."""
+    for name, role in others:
+        person = office.sign_up(name, name)
+        effect = SetMember(person.id, name, role)
+        office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(effect,)))
+    by = Author(office.ada.id, "ada") if own else Author(office.boss.id, "boss")
+    office.journal.ask(Erase(office.ada.id, ALIAS, True, by))
+    erasing.finish(office.journal, office.ada.id)
+    owners = {one.name for one in office.journal.read(reading.members, office.room) if one.role == "owner"}
+    assert owners == ({heir} if heir else {"mary"})
+    doer, notice = "removed person" if own else "boss", log(office, office.room)[-1]
+    if heir:
+        assert (notice.author.name, notice.body) == (doer, f"made {heir} an owner")
+        line = office.journal.read(reading.audit, office.boss.id, 1)[0]
+        assert (line.who, line.what, line.room) == (doer, f"made {heir} an owner", office.room)
+    else:
+        assert "an owner" not in notice.body
+
+
+def test_nobody_inherits_a_room_who_cannot_run_it(office: Office) -> None:
+    office.journal.ask(NoteGuest("g7", "mallory", "a browser", "192.0.2.7"))
+    effect = SetMember("g7", "mallory", "member")
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(effect,)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"disabled": True}, False))
+    office.journal.ask(Erase(office.ada.id, ALIAS, True))
+    assert {one.role for one in office.journal.read(reading.members, office.room)} == {"member"}
+
+
+def test_a_bot_inherits_a_room_only_where_there_is_nobody_else(office: Office) -> None:
+    bot = office.sign_up("bot", "bot")
+    part = SetMember(bot.id, "bot", "moderator")
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=(part,)))
+    office.journal.ask(ChangeAccount(office.grace.id, {"password": "a hash"}, False))
+    for erased, owner in ((office.ada.id, "grace"), (office.grace.id, "bot")):
+        office.journal.ask(Erase(erased, f"x{erased}", True))
+        first = office.journal.read(reading.members, office.room)[0]
+        assert (first.role, first.name) == ("owner", owner)

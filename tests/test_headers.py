@@ -9,6 +9,7 @@ import pytest
 
 from tests.clients import Person
 from tests.hostile.routes import routes
+from tests.people import member
 from tests.raw_socket import nobody_gets, nobody_streams
 from tests.servers import Server
 
@@ -17,6 +18,7 @@ OVER_TLS = {
     "X-Forwarded-Host": "chat.example",
     "X-Forwarded-For": "203.0.113.7",
 }
+ERASING = {"messages": "keep", "sure": "1"}
 
 
 @pytest.fixture
@@ -136,3 +138,16 @@ def test_forged_headers_make_no_request_one_over_tls(server: Server) -> None:
     assert answer.status_code == 201
     assert "Strict-Transport-Security" not in answer.headers
     assert "secure" not in answer.headers["Set-Cookie"].lower()
+
+
+@pytest.mark.parametrize("way", ["sign out", "leave as a guest", "leave for good"])
+def test_whoever_goes_has_their_browser_forget_the_pages(way: str, server: Server) -> None:
+    with closing(Person(server, "ada") if way == "leave as a guest" else member(server, "mary")) as person:
+        assert "Clear-Site-Data" not in person.http.get("/chats/").headers
+        answer = {
+            "sign out": lambda: person.http.post("/sign-out"),
+            "leave as a guest": lambda: person.http.post("/guests/leave"),
+            "leave for good": lambda: person.http.post("/account/leave", data=ERASING),
+        }[way]()
+        assert answer.status_code in (302, 303)
+        assert answer.headers["Clear-Site-Data"] == '"cache"'

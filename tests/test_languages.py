@@ -331,6 +331,7 @@ def test_every_sentence_of_a_notice_is_found_by_its_own_pattern() -> None:
         "time": "3 days",
         "number": "7",
         "count": "5",
+        "uses": "2",
         "scopes": "read",
         "network": "10.0.0.0/8",
     }
@@ -339,6 +340,17 @@ def test_every_sentence_of_a_notice_is_found_by_its_own_pattern() -> None:
         read = acts.audited("de", said)
         assert read not in (said, sentence), said
         assert "%(" not in read
+
+
+def test_numbers_and_lists_in_the_audit_log_are_said_in_full() -> None:
+    for language, kept, shown in (
+        ("en", "made invitation 9 for 1", "made invitation 9 for 1 use"),
+        ("en", "made invitation 9 for 5", "made invitation 9 for 5 uses"),
+        ("de", "made invitation 9 for 5", "hat die Einladung 9 für 5 Verwendungen erstellt"),
+        ("en", "made token 3 for Ada: read, write", "made token 3 for Ada: read, write"),
+        ("ar", "made token 3 for Ada: read, write", "قراءة، كتابة"),
+    ):
+        assert shown in acts.audited(language, kept)
 
 
 def test_what_was_done_is_told_in_the_readers_language(server: Server) -> None:

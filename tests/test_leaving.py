@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients import Person, eventually
 from tests.people import Member, administrator, first_path, is_named, member
+from tests.raw_socket import problem
 from tests.servers import Server
 from tests.test_personal_data import everything, lived
 from tests.test_reports import audit
@@ -87,3 +88,37 @@ def test_an_administrator_erases_somebody_on_their_page_and_not_themselves(
     eventually(lambda: is_nowhere(server, mary), "they are taken out of the logs")
     assert left_of(grace, room, secret) == (["the secret"] if messages == "keep" else [""])
     assert "erased an account" in [each["what"] for each in audit(boss, limit=5)]
+
+
+def test_a_browser_that_is_banned_stays_so_whoever_leaves_with_it(server: Server) -> None:
+    boss = administrator(server)
+    room, mallory = boss.make_room("board"), Member(server, f"mallory {uuid.uuid4().hex[:8]}")
+    mallory.id = mallory.http.post("/guests", json={"name": mallory.name}).json()["id"]
+    banned = boss.http.post(f"/api/rooms/{room}/sanctions", json={"kind": "ban", "person": mallory.id})
+    assert banned.status_code == 201, banned.text
+    assert mallory.sign_up(boss.invite()).status_code == 303
+    assert mallory.http.post(PAGE, data={"messages": "keep", "sure": "1"}).status_code == 303
+    for leave in ("/guests/leave", ""):
+        answer = mallory.http.post("/guests", json={"name": f"nobody {uuid.uuid4().hex[:8]}"})
+        assert answer.status_code == 201, answer.text
+        assert problem(mallory.http.get(mallory.messages(room))) == "forbidden"
+        if leave:
+            mallory.http.post(leave)
+    with closing(Person(server, "somebody else")) as other:
+        other.read(room)
+
+
+def test_who_signed_in_long_ago_says_who_they_are_before_somebody_is_erased(
+    server: Server, grace: Person
+) -> None:
+    boss, mary = administrator(server).elsewhere(), member(server, "mary")
+    page = f"/admin/people/{mary.id}"
+    form = {"do": "erase", "messages": "keep", "sure": "1"}
+    boss.signed_in_long_ago()
+    answer = boss.http.post(page, data=form)
+    assert answer.headers["Location"] == f"/account/verify?next={page}"
+    assert mary.signed_in()
+    answer = boss.http.post("/account/verify", params={"next": page}, data={"password": boss.password})
+    assert (answer.status_code, answer.headers["Location"]) == (302, page)
+    assert boss.http.post(page, data=form).status_code == 303
+    assert not mary.signed_in()

@@ -15,8 +15,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from flask.json.tag import TaggedJSONSerializer
-from itsdangerous import URLSafeTimedSerializer
 
 from chatapp import mail
 from chatapp.config import Config
@@ -38,7 +36,6 @@ from tests.people import PASSWORD, Member, administrator, member
 from tests.servers import Server
 
 NEW = "twelve green tractors sing"
-HOUR = 3600
 
 
 @pytest.fixture(scope="module")
@@ -228,17 +225,7 @@ def test_who_signed_in_long_ago_says_who_they_are_before_the_address_is_changed(
     server: Server, post: MailServer, grace: Member
 ) -> None:
     address = with_address(grace, post)
-    key = (server.instance / "secret_key").read_text().split()[0]
-    signer = URLSafeTimedSerializer(
-        key,
-        salt="cookie-session",
-        serializer=TaggedJSONSerializer(),
-        signer_kwargs={"key_derivation": "hmac", "digest_method": "sha1"},
-    )
-    cookie = signer.loads(grace.http.cookies["chatapp"])
-    cookie["fs_paa"] -= 2 * HOUR
-    grace.http.cookies.clear()
-    grace.http.cookies.set("chatapp", signer.dumps(cookie), domain="127.0.0.1", path="/")
+    grace.signed_in_long_ago()
     assert grace.signed_in()
     for answer in (
         grace.http.get("/account/email"),
@@ -512,6 +499,23 @@ def test_who_has_an_address_hears_of_a_new_password(server: Server, post: MailSe
     form = {"password": PASSWORD, "new_password": NEW, "new_password_confirm": NEW}
     assert grace.http.post("/account/password", data=form).status_code == 302
     assert "has a new password" in said_in(post.next_to(address, 1))
+
+
+@pytest.mark.parametrize("way", ["their own", "on a page", "in a terminal"])
+def test_who_has_an_address_hears_that_they_are_erased(
+    way: str, server: Server, post: MailServer, grace: Member
+) -> None:
+    address, form = with_address(grace, post), {"messages": "keep", "sure": "1"}
+    if way == "their own":
+        assert grace.http.post("/account/leave", data=form).status_code == 303
+    elif way == "on a page":
+        page = f"/admin/people/{grace.id}"
+        assert administrator(server).http.post(page, data={"do": "erase", **form}).status_code == 303
+    else:
+        assert server.console("user", "erase", grace.name, "--yes").status == 0
+    mail = post.next_to(address, 1)
+    assert mail["Subject"] == "Your account on Chat was erased"
+    assert grace.name in said_in(mail)
 
 
 @pytest.mark.parametrize("how", ["by themselves", "by an administrator", "in a terminal"])

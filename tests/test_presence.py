@@ -1,6 +1,7 @@
 """Presence at the end of a process: what it has with the bus is finished before that is closed."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from chatapp.config import Config
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
 from chatapp.message import Author
-from chatapp.presence import GATHER_SECONDS, Presence
+from chatapp.presence import AGAIN_LIMIT, GATHER_SECONDS, Presence
 from tests.clients import UNIT
 
 
@@ -110,7 +111,17 @@ def test_who_came_and_went_while_the_bus_could_not_be_asked_is_told_once_it_can(
     assert told == []  # once
 
 
-def test_who_came_and_went_while_the_bus_took_no_leases_is_here_and_gone_elsewhere_once_it_does() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """That of presence, which goes on as a test says."""
+    clock = SimpleNamespace(now=time.monotonic())
+    monkeypatch.setattr("chatapp.presence.time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_who_came_and_went_while_the_bus_took_no_leases_is_here_and_gone_elsewhere_once_it_does(
+    clock: SimpleNamespace,
+) -> None:
     bus: Any = SlowBus()
     held = set[str]()
 
@@ -141,6 +152,7 @@ def test_who_came_and_went_while_the_bus_took_no_leases_is_here_and_gone_elsewhe
     assert held == {"u1", "u2"}
     bus.hold = hold
     rung.clear()
+    clock.now += AGAIN_LIMIT
     presence.gather()
     assert held == {"u2", "u3"}
     assert rung == [PresenceChanged(1)]
@@ -150,6 +162,90 @@ def test_who_came_and_went_while_the_bus_took_no_leases_is_here_and_gone_elsewhe
 
 def broken(*_: object) -> set[str]:
     raise OSError("the bus is not there")
+
+
+def test_leases_that_the_bus_does_not_take_are_tried_again_with_a_growing_pause(
+    clock: SimpleNamespace,
+) -> None:
+    bus: Any = SlowBus()
+    tried: list[float] = []
+    held = set[str]()
+
+    def refuse(leases: list[Lease], released: object) -> None:
+        if leases or released:
+            tried.append(clock.now)
+            broken()
+
+    def hold(leases: list[Lease], released: object) -> None:
+        held.update(lease.who.id for lease in leases)
+
+    bus.hold = refuse
+    presence = Presence(bus, lambda *_: None, lambda person: "", lambda: False, lambda *_: None)
+    presence.enter(1, Author("u1", "ada"))
+    for _ in range(38):  # 19 seconds: before all are renewed
+        presence.gather()
+        clock.now += GATHER_SECONDS
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert pauses == sorted(pauses)
+    assert pauses[:4] == [GATHER_SECONDS, 2 * GATHER_SECONDS, 4 * GATHER_SECONDS, 8 * GATHER_SECONDS]
+    assert len(tried) < 8
+    presence.enter(1, Author("u2", "grace"))  # who comes meanwhile is tried at once,
+    presence.gather()
+    assert tried[-1] == clock.now
+    bus.hold = hold
+    presence.enter(1, Author("u3", "mallory"))
+    presence.gather()
+    assert held == {"u3"}
+    presence.gather()  # and once it takes one, all of them
+    assert held == {"u1", "u2", "u3"}
+
+
+def test_a_list_has_whom_the_others_were_told_of_before_it_was_asked_for() -> None:
+    bus: Any = SlowBus()
+    bus.may_have.set()
+    elsewhere: list[Lease] = []
+    bus.held = lambda room=None: list(elsewhere)
+    bus.present = lambda: {lease.who.id for lease in elsewhere}
+    heard: list[set[str]] = []
+
+    def here(*_: object) -> None:
+        heard.append({who.id for people in presence.everywhere().values() for who in people})
+
+    presence = Presence(bus, lambda *_: None, lambda person: "", lambda: True, here)
+    presence.gather()
+    assert heard.pop() == set()
+    elsewhere.append(Lease(1, Author("u2", "grace"), time.monotonic() + 60))
+    presence.rang(1)
+    assert 1 in presence.everywhere()
+    elsewhere.append(Lease(2, Author("u3", "mallory"), time.monotonic() + 60))
+    presence.rang(1)
+    presence.everywhere()
+    elsewhere.append(Lease(3, Author("u4", "joan"), time.monotonic() + 60))  # of whom nobody has rung yet
+    presence.gather()
+    assert heard.pop() == {"u2", "u3", "u4"}
+
+
+def test_all_who_find_the_list_old_share_one_question_and_who_hears_news_meanwhile_asks_another() -> None:
+    bus: Any = SlowBus()
+    asked, may_answer = list[int | None](), Event()
+
+    def held(room: int | None = None) -> list[Lease]:
+        asked.append(room)
+        may_answer.wait()
+        return [Lease(1, Author(f"u{len(asked)}", "grace"), time.monotonic() + 60)]
+
+    bus.held = held
+    presence = Presence(bus, lambda *_: None, lambda person: "", lambda: False, lambda *_: None)
+    first = [gevent.spawn(presence.everywhere) for _ in range(20)]
+    gevent.idle()
+    presence.rang(1)
+    later = [gevent.spawn(presence.everywhere) for _ in range(20)]
+    gevent.idle()
+    may_answer.set()
+    with gevent.Timeout(UNIT):
+        gevent.joinall([*first, *later], raise_error=True)
+    assert len(asked) == 2
+    assert {who.id for each in later for who in each.value[1]} == {"u2"}
 
 
 def test_who_is_elsewhere_is_asked_for_once_in_half_a_second_however_many_pages_are_made(

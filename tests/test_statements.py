@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import gevent
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
@@ -22,6 +23,7 @@ from tests.servers import Server
 ADA, GRACE = Author("p1", "ada"), Author("p2", "grace")
 # Reads all of a table, or all of a room: bounded only where it is ordered by what it is read by, and limited.
 WHOLE = re.compile(r"SCAN messages|SEARCH messages\S* USING \w+ ?\w* \(room_id=\?\)")
+ALL_THREE = "room_id=? AND client_id=? AND author_id=?"
 BOUNDED = re.compile(r"ORDER BY messages\.seq( DESC)?\s+LIMIT")
 
 
@@ -113,3 +115,40 @@ def plan_of(statement: str, parameters: int, path: Path) -> str:
     with closing(sqlite3.connect(path)) as database:
         steps = database.execute(f"EXPLAIN QUERY PLAN {statement}", [0] * parameters)
         return "\n".join(step[3] for step in steps)
+
+
+def test_many_who_send_with_one_client_id_cost_no_statement_each(engine: Engine, journal: Journal) -> None:
+    room = journal.ask(MakeRoom("board"))
+    asked: list[tuple[str, int]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _asked(_0: object, _1: object, statement: str, parameters: object, *_: object) -> None:
+        if "messages" in statement and "SELECT" in statement:
+            asked.append((statement, statement.count("?")))
+
+    def send(people: range) -> list[Kept]:
+        answers: list[Kept] = []
+        for number in people:
+            author = Author(f"p{number}", f"ada {number}")
+            journal.submit(Post(room, author, f"hello {number}", client_id="1"), answers.append)  # type: ignore[arg-type]
+        with gevent.Timeout(UNIT):
+            while len(answers) < len(people):
+                gevent.sleep(0.01)
+        return answers
+
+    first = send(range(1000))
+    assert all(kept.new for kept in first)
+    asked.clear()
+    assert all(kept.new for kept in send(range(1000, 2000)))
+    assert len(asked) < 20
+    asked.clear()
+    again = send(range(1000))
+    assert [(kept.message.seq, kept.new) for kept in again] == [(kept.message.seq, False) for kept in first]
+    assert len(asked) < 40
+    plans = {plan_of(statement, count, Path(str(engine.url.database))) for statement, count in asked}
+    for plan in plans:
+        searches = set(re.findall(r"(?:SEARCH|SCAN) messages.*", plan))
+        assert searches in (
+            {f"SEARCH messages USING COVERING INDEX uq_messages_client_id ({ALL_THREE})"},
+            {"SEARCH messages USING PRIMARY KEY (room_id=? AND seq=?)"},
+        ), plan

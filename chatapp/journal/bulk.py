@@ -8,32 +8,36 @@ from functools import cache
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Dialect, insert
+from sqlalchemy import JSON, Connection, Dialect, Row, and_, insert, or_, select
 
 from chatapp.journal.reading import MESSAGES
 
-ASKED_AT_ONCE = 400  # an old SQLite takes 999 parameters
+ASKED_AT_ONCE = 300  # an old SQLite takes 999 parameters
 NEW_MESSAGE = (
     *("room_id", "seq", "at", "kind", "author_id", "author_name", "guest", "body", "of", "client_id"),
     *("remove", "detail", "called", "files"),
 )
+_C = MESSAGES.c
 
+# By all of uq_messages_client_id: many people may send with one and the same client_id.
 _SENT_WITH = """
-WITH wanted (room_id, client_id) AS (VALUES {})
+WITH wanted (room_id, client_id, author_id) AS (VALUES {})
 SELECT messages.room_id, messages.seq FROM wanted
 JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
+    AND messages.author_id = wanted.author_id
 """
 
 
-def sent_with(connection: Connection, client_ids: Collection[tuple[int, str]]) -> list[tuple[int, int]]:
-    """The numbers (room, seq) of the messages that were sent with one of `client_ids` (room, client_id)."""
-    mark = "(%s, %s)" if connection.dialect.paramstyle == "pyformat" else "(?, ?)"
-    found: list[tuple[int, int]] = []
-    asked = iter(client_ids)
+def sent_with(connection: Connection, sent: Collection[tuple[int, str, str]]) -> list[Row[Any]]:
+    """The rows of the messages that were sent so already. `sent`: (room, client_id, author)."""
+    found: list[Row[Any]] = []
+    asked = iter(sent)
     while some := list(islice(asked, ASKED_AT_ONCE)):
-        query = _SENT_WITH.format(", ".join([mark] * len(some)))  # nothing of it is anybody's words
-        rows = connection.exec_driver_sql(query, tuple(chain.from_iterable(some)))
-        found += [(room, seq) for room, seq in rows]
+        query = _SENT_WITH.format(", ".join(["(?, ?, ?)"] * len(some)))  # nothing of it is anybody's words
+        places = connection.exec_driver_sql(query, tuple(chain.from_iterable(some))).all()
+        if places:  # somebody sends again
+            here = or_(*(and_(_C.room_id == room, _C.seq == seq) for room, seq in places))
+            found += connection.execute(select(*_C).where(here))
     return found
 
 

@@ -1,6 +1,7 @@
 """What the database has of one person: all of it in one answer, and taken out of it."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, delete, exists, insert, select, tuple_, update
@@ -38,6 +39,7 @@ from chatapp.journal.reading import (
 from chatapp.journal.requests import EraseOnward
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import Author, format_time
+from chatapp.permissions import RANKS
 
 NAME = "removed person"
 STRETCH = 500  # messages out of which somebody is taken in one transaction, for which all others wait
@@ -195,8 +197,7 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     _take_out_of_files(connection, request)
     _take_out_of_audit(connection, person, alias, sanctions)
     _bury_account(connection, request, at)
-    by = Author(alias, NAME) if request.by.id == person else request.by
-    token_statements.revoke_hooks_of(connection, person, by, at)
+    token_statements.revoke_hooks_of(connection, person, doer(request), at)
     conversations = _conversations(connection, person)
     for table in (MEMBERS, MENTIONS, READS, GUESTS):
         connection.execute(delete(table).where(table.c.person_id == person))
@@ -209,6 +210,38 @@ def erase(connection: Connection, request: Erase, at: int) -> None:
     connection.execute(made.values(by_id=alias, by_name=NAME, why=""))
     for table in (SANCTIONS, HOOKS, INVITATIONS):
         connection.execute(update(table).where(table.c.by_id == person).values(by_id=alias, by_name=NAME))
+
+
+def doer(request: Erase) -> Author:
+    """Under whom it is noted: who erases themselves is nobody any more by then."""
+    return Author(request.alias, NAME) if request.by.id == request.person else request.by
+
+
+def heirs(connection: Connection, person: str) -> list[tuple[int, Author]]:
+    """Who is to own each room of which somebody is the only owner: of those with an account that is not
+    disabled the one of the highest rank, and of these who has been a member longest; a bot only where there
+    is nobody else. A room where nobody is left to own it has none.
+    """
+    columns, users = MEMBERS.c, USERS.c
+    signs_in = users.password.is_not(None) | exists().where(PASSKEYS.c.user_id == users.id)
+    owned = select(columns.room_id).where(columns.person_id == person, columns.role == "owner")
+    staying = (
+        select(
+            *(columns.room_id, columns.role, columns.person_id),
+            *(users.name, users.disabled, signs_in.label("signs_in")),
+        )
+        .join(USERS, users.person_id == columns.person_id)
+        .where(columns.room_id.in_(owned), columns.person_id != person)
+        .order_by(columns.room_id, columns.at, columns.person_id)
+    )
+    found = []
+    for room, rows in groupby(connection.execute(staying), lambda row: row.room_id):
+        others = list(rows)
+        able = [row for row in others if not row.disabled]
+        if able and all(row.role != "owner" for row in others):
+            heir = max(able, key=lambda row: (row.signs_in, RANKS[row.role]))  # the first of them
+            found.append((room, Author(heir.person_id, heir.name)))
+    return found
 
 
 def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:

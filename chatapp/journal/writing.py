@@ -155,12 +155,9 @@ class _Transaction:
         self._rooms |= {row[0]: _OpenRoom(*row) for row in found}
 
     def _find_known(self, posts: Sequence[Post]) -> None:
-        sent = {(post.room, post.client_id) for post in posts if post.client_id is not None}
-        columns = MESSAGES.c
-        for room, seq in bulk.sent_with(self._connection, sent):
-            query = select(*columns).where(columns.room_id == room, columns.seq == seq)
-            row = self._connection.execute(query).one()
-            self._known[room, row.client_id, row.author_id] = message_of(row)
+        sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
+        for row in bulk.sent_with(self._connection, sent):
+            self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
 
     def _answer(self, request: Request) -> Answer:
         try:
@@ -296,12 +293,14 @@ class _Transaction:
         rooms = personal_data.rooms_of(self._connection, request.person)
         self._lock(rooms - self._rooms.keys())
         people_statements.check_erasable(self._connection, request)
+        heirs, doer = personal_data.heirs(self._connection, request.person), personal_data.doer(request)
         personal_data.erase(self._connection, request, now())
-        if request.by.id == request.person:
-            gone = Author(request.alias, personal_data.NAME)
-            statements.note(self._connection, gone, Act("erased their own account"), None, now())
-        else:
-            statements.note(self._connection, request.by, Act("erased an account"), None, now())
+        did = "erased their own account" if doer != request.by else "erased an account"
+        statements.note(self._connection, doer, Act(did), None, now())
+        for number, heir in heirs:
+            post = structs.replace(giving_part(number, heir, "owner", new=False), author=doer)
+            self._take_effect(self._rooms[number], post)
+            self._number(self._rooms[number], post)
         for room in rooms:
             self._rooms[room].rights += 1
             self._rooms[room].changed = True

@@ -3,7 +3,6 @@
 Times are given as messages have them, `2026-11-23T09:00:00.123456Z`; a page's script makes them local.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,20 +13,12 @@ from flask import Flask
 from flask_babel import get_locale
 from markupsafe import Markup, escape
 
-from chatapp import acts, languages, localized, markdown
+from chatapp import acts, emoji, languages, localized, markdown
 from chatapp.errors import Term
 from chatapp.links import leads_only_here
 from chatapp.localized import gettext
+from chatapp.pages.responses import flashed
 
-# One emoji: two letters of a flag, or pictures that are joined. static/js/markup.js has the same rule.
-_PICTURE = (
-    "(?:[\U0001f300-\U0001faff\U0001f004\U0001f0cf\U0001f18e\U0001f191-\U0001f19a\u231a\u231b\u23e9-\u23ec\u23f0\u23f3"
-    "\u2614\u2615\u2648-\u2653\u267f\u2693\u26a1\u26bd\u26be\u26c4\u26c5\u26d4\u26ea\u26f2\u26f3\u26f5\u26fa\u26fd\u2705"
-    "\u270a\u270b\u2728\u274c\u274e\u2753-\u2755\u2757\u2795-\u2797\u2b1b\u2b1c\u2b50\u2b55]\ufe0f?"
-    "|[\u203c-\u3299]\ufe0f)[\U0001f3fb-\U0001f3ff]?"
-)
-_EMOJI = f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTURE}(?:\u200d{_PICTURE})*)"
-FEW_EMOJI = re.compile(rf"{_EMOJI}(?:\s?{_EMOJI}){{0,2}}\Z")
 DATE = "yMMMd"  # CLDR's skeleton: 23 Nov 2026
 UNITS = ("kilobyte", "megabyte", "gigabyte")
 WORDS = {
@@ -37,7 +28,7 @@ WORDS = {
     "administrator": Term("administrator"),
     "public": Term("public"),
     "private": Term("private"),
-    "direct": Term("direct"),
+    "direct": Term("conversation"),
     "read": Term("read"),
     "write": Term("write"),
     "manage": Term("manage"),
@@ -48,7 +39,8 @@ def init_app(app: Flask) -> None:
     for write in (day, date, moment, size, listed, word, device, in_line, noticed, audited, localized.figure):
         app.add_template_filter(write)
     app.add_template_global(bdi)
-    app.add_template_test(few_emoji)
+    app.add_template_test(emoji.are_few, "few_emoji")
+    app.add_template_global(flashed)
     app.add_template_global(leads_only_here)
 
 
@@ -97,11 +89,6 @@ def device(kept: str) -> str:
 def in_line(message: Mapping[str, Any]) -> str:
     """What a message says, for a place that has one line for it."""
     return markdown.in_line(message["body"], message.get("html", ""))
-
-
-def few_emoji(body: str) -> bool:
-    """Whether a text is one to three emoji and nothing else: it is shown larger."""
-    return FEW_EMOJI.match(body.strip()) is not None
 
 
 def noticed(said: str) -> str:

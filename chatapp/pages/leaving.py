@@ -1,9 +1,9 @@
 """`/account/leave`: have one's own account erased. Who is signed in says once more who they are for it."""
 
-from flask import Blueprint, Response, session, url_for
+from flask import Blueprint, Response, url_for
 
 from chatapp import accounts, auth
-from chatapp.errors import BadRequest, ChatError, SignIn
+from chatapp.errors import ChatError, SignIn
 from chatapp.globals import get_hub, get_identity
 from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
@@ -35,20 +35,11 @@ def leave() -> Response:
     if not said_lately():
         return _verify()
     try:
-        erase(identity.id, form)
+        accounts.begin_to_erase(get_hub(), identity, identity.id, form["messages"], form["sure"])
     except ChatError as error:
         return _page(error, form)
-    session.clear()
+    auth.forget_who()
     return done(url_for("rooms.index"), gettext("Your account is erased."))
-
-
-def erase(person: str, form: dict[str, str]) -> None:
-    """Do what the form of `account/_erasing.html` says. Raises BadRequest, Forbidden, NotKept."""
-    if form["messages"] not in ("keep", "remove"):
-        raise BadRequest("Say whether the messages stay")
-    if not form["sure"]:
-        raise BadRequest("Say that you are sure: this cannot be undone")
-    accounts.begin_to_erase(get_hub(), get_identity(), person, keep_messages=form["messages"] == "keep")
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import cast
 
-from flask import Response, flash, redirect, request
+from flask import Response, flash, g, redirect, request, session
 
 from chatapp import localized
 from chatapp.errors import ChatError, NoSuchRoom
+
+FLASHED = "_flashes"  # what Flask calls it in the cookie
 
 
 def page(html: bytes, error: ChatError | None = None) -> Response:
@@ -54,3 +56,15 @@ def done(url: str, said: str, part: str = "info") -> Response:
     if for_people():
         flash(said, part)
     return see_other(url)
+
+
+def flashed(part: str = "") -> list[tuple[str, str]]:
+    """What forms have done, as (part, words), of one part or of all; for a page that shows it, which sets
+    `says_what_is_done`. Said once to people: what a script or HEAD fetches of the page takes nothing away.
+    """
+    if "flashed" not in g:
+        g.flashed = session.get(FLASHED, [])
+        shown = request.method != "HEAD" and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        if g.flashed and shown:
+            del session[FLASHED]
+    return [(of, said) for of, said in g.flashed if part in ("", of)]

@@ -170,11 +170,7 @@ def _end_session(app: Flask, user: User, **_: Any) -> None:
     hub = get_hub()
     if identity.session:
         sign_out(hub, identity, user.person, only=identity.session)
-    device = session.get("device")
-    session.clear()
-    g.pop("csrf_token", None)
-    if device is not None:
-        session["device"] = device  # the same browser, for whoever is banned with it
+    auth.forget_who()
 
 
 def _guard() -> Response | None:

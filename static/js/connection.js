@@ -112,10 +112,7 @@ export class Connection extends EventTarget {
 
   /** They were removed from the first room, be it while no line was open: then nothing but a notice says so. */
   sentOut() {
-    this.#after("sent out", END_FOLLOWS, () => {
-      this.#drop();
-      if (this.state !== "ended") this.#end({ code: CLOSED.REMOVED });
-    });
+    this.#after("sent out", END_FOLLOWS, () => this.#endAsRemoved());
   }
 
   /** They have come back to it since. */
@@ -225,6 +222,11 @@ export class Connection extends EventTarget {
     for (const name of [...this.#timers.keys()]) this.#stop(name);
   }
 
+  #endAsRemoved() {
+    this.#drop();
+    if (this.state !== "ended") this.#end({ code: CLOSED.REMOVED });
+  }
+
   #end(why) {
     this.ending = why;
     this.#turn("ended");
@@ -320,6 +322,7 @@ export class Connection extends EventTarget {
   /** A page that leaves says so: it may be kept asleep by the browser, and an open line would forbid that. */
   #sleep() {
     if (this.state === "ended") return;
+    if (this.#timers.has("sent out")) return this.#endAsRemoved(); // the cursor is past what says so
     this.#drop();
     this.downSince ??= Date.now();
     this.state = "waiting";

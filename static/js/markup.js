@@ -27,7 +27,7 @@ const ATTRIBUTE = / ([a-z]+)="([^"]*)"/g;
 const CHARACTERS = { amp: "&", lt: "<", gt: ">", quot: '"', nbsp: "\u00a0" };
 const SPOILER = /\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|/g; // chatapp/markdown.py has the same rule
 const COVER = "▒▒▒";
-// One to three emoji and nothing else. chatapp/pages/filters.py has the same rule.
+// One to three emoji and nothing else. chatapp/emoji.py has the same rule.
 const PICTURE =
   "(?:[\\u{1f300}-\\u{1faff}\\u{1f004}\\u{1f0cf}\\u{1f18e}\\u{1f191}-\\u{1f19a}\\u231a\\u231b\\u23e9-\\u23ec\\u23f0\\u23f3" +
   "\\u2614\\u2615\\u2648-\\u2653\\u267f\\u2693\\u26a1\\u26bd\\u26be\\u26c4\\u26c5\\u26d4\\u26ea\\u26f2\\u26f3\\u26f5\\u26fa\\u26fd\\u2705" +

@@ -46,6 +46,7 @@ learnNames(page.names);
 heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
 let begunAt = 0; // seq up to which messages after a reset are old ones
+let newest = room.cursor; // the highest seq that this page has known, whatever log it shows
 
 const connection = new Connection({
   room: room.id,
@@ -199,9 +200,9 @@ function hear(message) {
   heardAt(message.at);
   const isNew = rooms.heard(message);
   if (isNew && message.kind === "text" && message.author.id !== me?.id) notifications?.heard(message);
-  if (message.room === room.id && message.author.id === me?.id) cameBack();
-  if (message.detail?.removed && message.detail.removed === me?.id) removed(message);
+  if (me) turnAway(message);
   if (message.room !== room.id) return;
+  newest = Math.max(newest, message.seq);
   confirmOwn(message);
   typing.fade(message.author.id);
   log.hear(message);
@@ -256,16 +257,21 @@ function refused(frame) {
   if (frame.code === "forbidden" || frame.code === "room_closed") about.refresh();
 }
 
-/** The notice comes before the line is closed, and only it tells from which room and by whom. */
-function removed(notice) {
-  if (notice.room !== room.id) return connection.leave(notice.room);
-  removal = notice;
-  connection.sentOut();
-}
-
-function cameBack() {
-  removal = null;
-  connection.cameBack();
+/**
+ * Whether this person was sent out, or is there again: they wrote, or somebody took them in. The notice comes before
+ * the line is closed, and only it tells from which room and by whom. After a reset the last messages come again.
+ */
+function turnAway(message) {
+  const { room: from, seq, author, detail } = message;
+  const isOut = detail?.removed === me.id;
+  if (from !== room.id) return isOut && connection.leave(from);
+  if (isOut && seq > newest) {
+    removal = message;
+    connection.sentOut();
+  } else if (!isOut && (author.id === me.id || (detail?.member?.id === me.id && detail.member.role))) {
+    removal = null;
+    connection.cameBack();
+  }
 }
 
 /** A room, here or at the side, is gone or not to be read any more. */

@@ -118,6 +118,30 @@ def test_who_was_sent_out_while_no_line_was_open_sees_it_and_stays_where_they_ca
     expect(ended).to_be_hidden()
 
 
+def test_who_was_sent_out_once_and_came_back_stays_when_the_room_starts_over(
+    server: Server, in_room: OpenPage, owner: Member
+) -> None:
+    """After a reset the last messages come again, and with them what is long over."""
+    room = owner.make_room()
+    mallory = in_room("mallory", room)
+    mallory.say("hello")
+    mallory.shows("hello")
+    ENDINGS["sent out"][0](owner, room, own_id(mallory))
+    mallory.page.get_by_role("link", name="Come back").click()
+    expect(mallory.state).to_have_text("Live")
+    mallory.page.clock.install()
+    gone = member(server, "Grace")
+    with closing(gone):
+        gone.say(room, "and goodbye")
+        mallory.shows("hello", "and goodbye")
+        assert server.console("user", "erase", gone.name, "--yes").status == 0  # whoever is named gets a new log
+    expect(mallory.page.locator("#messages .author").last).to_have_text("removed person")
+    mallory.page.clock.run_for(2_000)  # longer than an end is waited for
+    expect(mallory.state).to_have_text("Live")
+    owner.say(room, "still there?")
+    mallory.shows("hello", "and goodbye", "still there?")
+
+
 def own_id(chat: ChatPage) -> str:
     own: str = chat.page.evaluate("JSON.parse(document.getElementById('page').textContent).identity.id")
     return own

@@ -46,7 +46,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     ada.goto("/chats/1/")
     ada.get_by_role("link", name="Administration").click()
     ada.get_by_role("link", name="Invitations", exact=True).click()
-    ada.get_by_label("What it is for").fill("for Grace")
+    ada.get_by_label("What the invitation is for").fill("for Grace")
     ada.get_by_role("button", name="Make invitation").click()
     link = ada.get_by_role("status").locator(".key").inner_text()
     assert link.startswith(f"{at.url}/invitations/")
@@ -143,7 +143,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
         ("Ada", "took Grace in", "Grace", ""),
         ("Ada", "made a private room", "Den", ""),
         ("Grace", "made an account: Grace (member)", "Grace", ""),
-        ("Ada", "made invitation 1 for 1", "for Grace", ""),
+        ("Ada", "made invitation 1 for 1 use", "for Grace", ""),
         ("Ada", "made an account: Ada (administrator)", "Ada", ""),
     ]
     rows = ada.locator(".table tbody tr")
@@ -152,7 +152,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
         row = rows.nth(number)
         expect(row.locator("th")).to_have_text(who)
         expect(row.locator('[data-label="What"]')).to_have_text(what)
-        expect(row.locator('[data-label="Whom"]')).to_have_text(whom)
+        expect(row.locator('[data-label="Whom or what"]')).to_have_text(whom)
         expect(row.locator('[data-label="Why"]')).to_have_text(why)
 
 

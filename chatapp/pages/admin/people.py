@@ -1,6 +1,6 @@
 """`/admin/people`: accounts; `/admin/people/<person>`: one of them, with all that can be done to it."""
 
-from flask import Response, abort, request
+from flask import Response, abort, request, url_for
 
 from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError, Term
@@ -10,7 +10,8 @@ from chatapp.journal.people_requests import Person
 from chatapp.links import link_to
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page
-from chatapp.pages.leaving import erase
+from chatapp.pages.responses import lead_to
+from chatapp.security import BLUEPRINT, said_lately
 
 SHOWN = 200
 GUESTS_SHOWN = 50
@@ -47,7 +48,9 @@ def change_person(person: str) -> Response:
             return _page(found, link=link_to("account.reset_form", code=code))
         if form["do"] == "erase":
             _check_other(found)
-            erase(found.id, form)
+            if not said_lately():
+                return lead_to(url_for(f"{BLUEPRINT}.verify", next=url_for("admin.person", person=found.id)))
+            accounts.begin_to_erase(get_hub(), get_identity(), found.id, form["messages"], form["sure"])
             return back_to("people", gettext("%(name)s is erased.", name=found.name))
         what = _do(found, form)
     except ChatError as error:

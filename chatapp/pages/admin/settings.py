@@ -23,7 +23,7 @@ def in_force() -> Response:
         {
             "name": PREFIX + item.name.upper(),
             "value": _said(shown(item.metadata, getattr(config, item.name))),
-            "default": item.metadata["found"] or _written(item.default),
+            "default": _said(item.metadata["found"] or _written(item.default)),
             "changed": getattr(config, item.name) != item.default and not item.metadata["found"],
             "meaning": gettext(item.metadata["meaning"]),
         }
@@ -32,8 +32,10 @@ def in_force() -> Response:
     return page("settings", settings=listed)
 
 
-def _said(value: str) -> str:
-    return gettext(value) if value == HIDDEN else value
+def _said(value: str) -> dict[str, Any]:
+    """`ours`: words, which are in the reader's language; else it stands as in the environment."""
+    ours = isinstance(value, Term)
+    return {"text": gettext(value) if ours else value, "ours": ours}
 
 
 def shown(metadata: Any, value: Any) -> str:
