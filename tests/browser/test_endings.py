@@ -134,7 +134,9 @@ def test_who_was_sent_out_once_and_came_back_stays_when_the_room_starts_over(
     with closing(gone):
         gone.say(room, "and goodbye")
         mallory.shows("hello", "and goodbye")
-        assert server.console("user", "erase", gone.name, "--yes").status == 0  # whoever is named gets a new log
+        assert (
+            server.console("user", "erase", gone.name, "--yes").status == 0
+        )  # whoever is named gets a new log
     expect(mallory.page.locator("#messages .author").last).to_have_text("removed person")
     mallory.page.clock.run_for(2_000)  # longer than an end is waited for
     expect(mallory.state).to_have_text("Live")
