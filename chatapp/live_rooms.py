@@ -111,7 +111,7 @@ class LiveRooms:
                     self._bound_memory()
                 seen, version = version, self._journal.version()
                 if self._rooms and (version is None or version != seen):
-                    self._compare(self._journal.revisions())
+                    self._compare(list(self))
                 for room in self:
                     self.fill_if_needed(room)  # also those that could not be read the last time
             except ChatError:  # the journal has said why
@@ -195,9 +195,10 @@ class LiveRooms:
         if found is not None:
             room.reset(found)
 
-    def _compare(self, revisions: dict[int, int]) -> None:
-        # `revisions` was read a moment ago: a room may be ahead of it by now, so only what lags is read anew.
-        for room in self:
+    def _compare(self, live: list[Room]) -> None:
+        revisions = self._journal.revisions([room.id for room in live])
+        # Read a moment ago: a room may be ahead of it by now, so only what lags is read anew.
+        for room in live:
             if room.loaded.is_set() and revisions.get(room.id, room.revision + 1) > room.revision:
                 room.stale = True
 

@@ -1,5 +1,6 @@
 """What is asked of the database for every message costs the same in a room of ten and of ten million."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -152,3 +153,17 @@ def test_many_who_send_with_one_client_id_cost_no_statement_each(engine: Engine,
             {f"SEARCH messages USING COVERING INDEX uq_messages_client_id ({ALL_THREE})"},
             {"SEARCH messages USING PRIMARY KEY (room_id=? AND seq=?)"},
         ), plan
+
+
+def test_of_many_rooms_only_those_that_are_live_are_looked_at(engine: Engine, journal: Journal) -> None:
+    rooms = [journal.ask(MakeRoom(f"room {number}")) for number in range(10)]
+    journal.ask(Post(rooms[3], ADA, "hello"))
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    found = journal.revisions([rooms[3], rooms[7], 999])
+    assert found.keys() == {rooms[3], rooms[7]}
+    assert found[rooms[3]] == found[rooms[7]] + 1
+    (statement,) = [each for each in asked if "rooms" in each]
+    with closing(sqlite3.connect(str(engine.url.database))) as database:
+        steps = database.execute(f"EXPLAIN QUERY PLAN {statement}", [json.dumps(rooms)]).fetchall()
+    assert "SEARCH rooms USING INTEGER PRIMARY KEY (rowid=?)" in [step[3] for step in steps]

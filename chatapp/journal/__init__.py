@@ -114,9 +114,9 @@ class Journal:
         """The same with the room's newest messages."""
         return self.read(reading.newest, room, limit, known_rights)
 
-    def revisions(self) -> dict[int, int]:
-        """The revision of every room."""
-        return self.read(reading.revisions)
+    def revisions(self, rooms: Sequence[int]) -> dict[int, int]:
+        """The revisions of those of `rooms` that there are."""
+        return self.read(reading.revisions, rooms)
 
     def version(self) -> int | None:
         """Changes when any process has written to the database; None where only reading can tell."""

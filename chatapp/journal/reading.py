@@ -1,7 +1,8 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from msgspec import UNSET, structs
@@ -324,9 +325,13 @@ def state(connection: Connection, room: int) -> RoomState | None:
     return RoomState(*row) if row else None
 
 
-def revisions(connection: Connection) -> dict[int, int]:
-    """The revision of every room."""
-    return {row[0]: row[1] for row in connection.execute(select(ROOMS.c.id, ROOMS.c.revision))}
+def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
+    """The revisions of those of `rooms` that there are."""
+    # Straight through the driver: this is asked four times a second, while anybody writes anywhere.
+    return dict(connection.exec_driver_sql(_REVISIONS, (json.dumps(rooms),)).all())
+
+
+_REVISIONS = "SELECT id, revision FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def rights(connection: Connection, room: int) -> Rights:

@@ -13,7 +13,7 @@ export class Completion {
   #list = document.getElementById("completions");
   #said = document.getElementById("completions-said");
   #sources;
-  #found = null; // {start, end, items, isWritten}: the part of the text that is being completed, if any, and by what
+  #found = null; // {start, end, items, isWritten, isLive}: the part of the text that is being completed, if any, and by what
   #chosen = 0;
   #asked = 0;
   #isSought = false; // whether something is to be completed where the caret is, and nothing is known for it yet
@@ -21,9 +21,10 @@ export class Completion {
   #dismissed = null; // the start of what is not to be completed: somebody closed the list
 
   /**
-   * `sources`: each {before, find}. `before`: a pattern for the text in front of the caret, whose first group
-   * is what is completed and whose second what is looked for; `find(words)`: the lines for that, or a promise
-   * of them: {text, name, note, face}, of which `text` is inserted.
+   * `sources`: each {before, find, isLive}. `before`: a pattern for the text in front of the caret, whose first group
+   * is what is completed and whose second what is looked for; `find(words, isAgain)`: the lines for that, or a promise
+   * of them: {text, name, note, face}, of which `text` is inserted; `isAgain`: because there is news, not a letter.
+   * `isLive`: that there is news may change the lines.
    */
   constructor(field, sources) {
     this.#field = field;
@@ -65,8 +66,8 @@ export class Completion {
       this.#isToLookAgain = false;
       if (!this.#mayBeNew) return;
       const asked = ++this.#asked;
-      const found = await this.#find();
-      if (asked === this.#asked) this.#propose(found, this.#placeOfChosen(found));
+      const found = await this.#find(true);
+      if (asked === this.#asked && !this.#isShown(found)) this.#propose(found, this.#placeOfChosen(found));
     });
   }
 
@@ -85,7 +86,15 @@ export class Completion {
 
   /** Whether what is offered, or could not be, depends on what is known by now. */
   get #mayBeNew() {
-    return this.#isSought || Boolean(this.#found?.isWritten);
+    return this.#isSought || Boolean(this.#found?.isLive);
+  }
+
+  /** Whether exactly that is offered already. */
+  #isShown(found) {
+    const shown = this.#found;
+    if (!shown || !found || shown.start !== found.start || shown.end !== found.end) return false;
+    const isSame = ({ text, name, note }, other) => text === other.text && name === other.name && note === other.note;
+    return shown.items.length === found.items.length && shown.items.every((item, at) => isSame(item, found.items[at]));
   }
 
   #placeOfChosen(found) {
@@ -97,7 +106,7 @@ export class Completion {
   #propose(found, chosen) {
     if (!found?.items.length || document.activeElement !== this.#field) {
       this.#close();
-      this.#isSought = found !== null;
+      this.#isSought = Boolean(found?.isLive);
       return;
     }
     this.#isSought = false;
@@ -107,12 +116,12 @@ export class Completion {
   }
 
   /** What is being completed, and by what: by nothing yet, or null where nothing is. */
-  async #find() {
+  async #find(isAgain = false) {
     const { selectionStart: end, selectionEnd, value } = this.#field;
     if (end !== selectionEnd) return null;
     let stays = false;
-    let isSought = false;
-    for (const { before, find } of this.#sources) {
+    let sought = null;
+    for (const { before, find, isLive = false } of this.#sources) {
       const match = value.slice(0, end).match(before);
       if (!match) continue;
       const start = end - match[1].length;
@@ -120,12 +129,12 @@ export class Completion {
         stays = true;
         continue;
       }
-      isSought = true;
-      const items = (await find(match[2])).slice(0, MOST);
-      if (items.length) return { start, end, items, isWritten: true };
+      sought = { items: [], isLive: isLive || Boolean(sought?.isLive) };
+      const items = (await find(match[2], isAgain)).slice(0, MOST);
+      if (items.length) return { start, end, items, isWritten: true, isLive };
     }
     if (!stays) this.#dismissed = null;
-    return isSought ? { items: [] } : null;
+    return sought;
   }
 
   #pressed(event) {

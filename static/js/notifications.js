@@ -21,6 +21,7 @@ export class Notifications {
   #rooms;
   #panel = document.getElementById("notify");
   #letGo = null; // ends that this page is in front
+  #telling = Promise.resolve(); // what this page has heard and not told yet
 
   /** `room`: of this page; `rooms`: the rooms at the side, which know of each its level. */
   constructor({ room, me, rooms }) {
@@ -41,14 +42,22 @@ export class Notifications {
     this.#show();
   }
 
-  /** A text by somebody else, in any room. */
-  async heard(message) {
+  /** A text by somebody else, in any room. What was heard is told in its order. */
+  heard(message) {
     if (!this.#isAllowed || !this.#concerns(message)) return;
+    this.#telling = this.#telling.then(() => this.#hear(message)).catch(() => null);
+  }
+
+  async #hear(message) {
+    const key = `told.${this.#me.id}.${message.room}`;
+    const isTold = () => message.seq <= (recall(key) ?? 0);
+    if (isTold()) return;
+    // Asked for before the lock is held: the other pages wait for nobody's line.
+    const now = (await someoneIsInFront()) ? message : await this.#asItIs(message);
     await navigator.locks.request(TURN, async () => {
-      const key = `told.${this.#me.id}.${message.room}`;
-      if (message.seq <= (recall(key) ?? 0)) return;
+      if (isTold()) return;
       remember(key, message.seq);
-      if (!(await someoneIsInFront())) this.#tell(await this.#marked(message));
+      if (now && !now.deleted_at && !(await someoneIsInFront())) this.#tell(now);
     });
   }
 
@@ -56,19 +65,20 @@ export class Notifications {
   async calledIn({ room, seq }) {
     if (!this.#isAllowed) return;
     if (!this.#rooms.about(room)) await this.#rooms.refresh(); // a new conversation
-    const message = await this.#read(room, seq);
-    if (message?.kind === "text") await this.heard(message);
+    const message = await this.#read(room, seq).catch(() => null);
+    if (message?.kind === "text") this.heard(message);
   }
 
-  /** With its HTML, which of other rooms than the page's own the line does not have. */
-  async #marked(message) {
+  /** With its HTML, which of other rooms than the page's own the line does not have; null where it has gone. */
+  async #asItIs(message) {
     if (message.html || !mayHaveMarkup(message.body)) return message;
-    return (await this.#read(message.room, message.seq)) ?? message;
+    return this.#read(message.room, message.seq).catch(() => message);
   }
 
+  /** The message, or null where there is none (any more). Throws Problem. */
   async #read(room, seq) {
-    const found = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1&html=1`)).catch(() => null);
-    const message = found?.messages.at(-1);
+    const { messages } = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1&html=1`));
+    const message = messages.at(-1);
     return message?.seq === seq ? message : null;
   }
 

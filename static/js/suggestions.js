@@ -27,9 +27,9 @@ export function suggestions({ room, me, here, authors, rooms }) {
   const people = new PeopleKnown({ room, me, here, authors });
   return [
     { before: BEFORE_COMMAND, find: (words) => commandsLike(words, "moderates" in menu.dataset) },
-    { before: BEFORE_INVITED, find: (words) => people.findOutside(words) },
-    { before: BEFORE_PERSON, find: (words) => people.find(words) },
-    { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine) },
+    { before: BEFORE_INVITED, find: (words, isAgain) => people.findOutside(words, isAgain), isLive: true },
+    { before: BEFORE_PERSON, find: (words, isAgain) => people.find(words, isAgain), isLive: true },
+    { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine), isLive: true },
     { before: BEFORE_EMOJI, find: (words) => findEmoji(words) },
   ];
 }
@@ -49,8 +49,9 @@ class PeopleKnown {
     this.#authors = authors;
   }
 
-  async find(words) {
-    const [members, more] = await Promise.all([this.#askForMembers(), this.#everybody(words)]);
+  /** `isAgain`: not because of another letter: everybody with an account is not asked for anew. */
+  async find(words, isAgain) {
+    const [members, more] = await Promise.all([this.#askForMembers(), this.#everybody(words, isAgain)]);
     const isPublic = this.#room.kind === "public";
     // In a room that is not public only its members can be called, in others guests while they are there or members,
     // and no program anywhere.
@@ -67,8 +68,8 @@ class PeopleKnown {
   }
 
   /** Those with an account who are no members. */
-  async findOutside(words) {
-    const [members, all] = await Promise.all([this.#askForMembers(), this.#askFor(words)]);
+  async findOutside(words, isAgain) {
+    const [members, all] = await Promise.all([this.#askForMembers(), this.#askFor(words, isAgain)]);
     const ids = new Set(members.map(({ id }) => id));
     return matching(all.filter(({ id }) => !ids.has(id)), words).map(personLine);
   }
@@ -77,14 +78,14 @@ class PeopleKnown {
     return this.#ask(this.#members, MEMBERS_FRESH, roomPath(this.#room.id, "/members"), ({ members }) => members);
   }
 
-  async #everybody(words) {
-    return this.#room.kind === "public" ? this.#askFor(words) : [];
+  async #everybody(words, isAgain) {
+    return this.#room.kind === "public" ? this.#askFor(words, isAgain) : [];
   }
 
-  async #askFor(words) {
+  async #askFor(words, isAgain) {
     if (!this.#me || this.#me.guest || words.length < LOOK_MORE) return [];
     const path = `/api/people?${new URLSearchParams({ q: words })}`;
-    return this.#ask(this.#people, PEOPLE_FRESH, path, ({ people }) => people);
+    return this.#ask(this.#people, isAgain ? Infinity : PEOPLE_FRESH, path, ({ people }) => people);
   }
 
   /** Who asks while the answer to the same is under way waits for that one: an earlier look may be given up. */

@@ -79,10 +79,16 @@ class HeldRequests:
     """Requests of a page that wait until they are let go."""
 
     def __init__(self, page: Page, pattern: str) -> None:
-        self._page, self.routes = page, list[Route]()
+        self._page, self._pattern, self.routes = page, pattern, list[Route]()
         page.route(pattern, lambda route: self.routes.append(route))
 
     def first(self) -> Route:
         # Playwright hears of requests only while it is called: sleeping alone would wait for nothing.
         eventually(lambda: self._page.evaluate("true") and self.routes, "a request is held")
         return self.routes[0]
+
+    def end(self) -> None:
+        """Hold no more, and let those go that are held."""
+        for route in self.routes:
+            route.continue_()
+        self._page.unroute(self._pattern)  # lets those go that came meanwhile

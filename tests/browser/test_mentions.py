@@ -220,6 +220,38 @@ def test_what_is_offered_follows_who_comes_and_the_chosen_line_stays_chosen(
         expect(chat.page.locator("#completions")).to_be_hidden()  # it was closed
 
 
+def test_what_is_said_meanwhile_asks_for_nobody_and_makes_no_line_anew(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board = ada.make_room()
+    chat = room_of(ada, board)
+    asked: list[str] = []
+    chat.page.on("request", lambda request: "/api/people" in request.url and asked.append(request.url))
+
+    def says(body: str) -> None:
+        """A while later, for what a page remembers of people."""
+        chat.page.evaluate("Date.now = ((now) => () => now() + 10_000)(Date.now)")
+        grace.say(board, body)
+        expect(chat.row(body)).to_be_visible()
+
+    with chat.page.expect_response("**/api/people?q=nobody"):
+        chat.field.press_sequentially("Dear @nobody")
+    asked.clear()
+    for number in range(3):
+        says(f"news {number}")
+    chat.field.fill("")
+    with chat.page.expect_response("**/api/people?q=Grace"):
+        chat.field.fill("@Grace")
+    says("news of which she is an author")  # by then the answer is on the page
+    line = chat.page.get_by_role("option").first
+    expect(line).to_contain_text(grace.name)
+    line.evaluate("(line) => (line.isOld = true)")
+    asked = [url for url in asked if "nobody" in url]
+    says("more news")
+    assert line.evaluate("(line) => line.isOld")
+    assert asked == []
+
+
 def test_members_are_offered_once_they_are_known_however_fast_one_writes(
     ada: Member, grace: Member, room_of: OpenAs
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenBrowser
 from tests.chromium import ARGUMENTS, CHROMIUM
 from tests.clients import eventually
@@ -131,3 +131,42 @@ def test_who_presses_it_comes_to_the_message(
     page.evaluate("void told[0].dispatchEvent(new Event('click'))")
     expect(page).to_have_url(f"{page.url.partition('/chats/')[0]}/chats/{room}/#m{said}")
     expect(page.locator(f"#m{said}")).to_be_in_viewport()
+
+
+@pytest.fixture
+def attic(ada: Member, grace: Member) -> int:
+    """Another room, of which Ada's pages tell everything."""
+    room = grace.make_room("attic")
+    ada.http.post(f"/api/rooms/{room}/join").raise_for_status()
+    ada.http.post(f"/api/rooms/{room}/notify", json={"level": "all"}).raise_for_status()
+    return room
+
+
+def test_what_is_deleted_before_it_could_be_told_is_not_told(
+    attic: int, tabs: list[ChatPage], ada: Member, grace: Member
+) -> None:
+    held = [HeldRequests(tab.page, f"**/api/rooms/{attic}/messages?before=*") for tab in tabs]
+    gone = grace.say(attic, f"@{ada.name}, **never mind**")["seq"]
+    for each in held:
+        each.first()
+    grace.http.post(grace.messages(attic), json={"kind": "delete", "of": gone}).raise_for_status()
+    for each in held:
+        each.end()
+    grace.say(attic, f"@{ada.name}, **look**")
+    eventually(lambda: told(tabs))
+    assert told(tabs) == [f"{grace.name} in attic: @{ada.name}, look"]
+
+
+def test_a_page_whose_line_is_slow_keeps_no_other_from_telling(
+    attic: int, tabs: list[ChatPage], ada: Member, grace: Member
+) -> None:
+    slow = HeldRequests(tabs[0].page, f"**/api/rooms/{attic}/messages?before=*")
+    for number in range(3):  # whichever page has its turn first
+        grace.say(attic, f"@{ada.name}, **look** {number}")
+    slow.first()
+    expected = [f"{grace.name} in attic: @{ada.name}, look {number}" for number in range(3)]
+    eventually(lambda: told(tabs) == expected)
+    slow.end()
+    grace.say(attic, f"@{ada.name}, **there**")
+    eventually(lambda: len(told(tabs)) > 3)
+    assert sorted(told(tabs)) == sorted([*expected, f"{grace.name} in attic: @{ada.name}, there"])
