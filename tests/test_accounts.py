@@ -460,7 +460,9 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in(server: Server) 
     assert len(recovery) == 8
 
     other = Member(server, grace.name)
-    assert other.sign_in().headers["Location"].startswith("/sign-in/code")
+    asked = other.sign_in().headers["Location"]
+    assert asked == "/sign-in/code?next=/chats/"
+    assert 'name="code"' in other.http.get(asked).text
     assert not other.signed_in()
     assert other.http.post("/sign-in/code", data={"code": "000000"}).status_code == 200
     assert not other.signed_in()

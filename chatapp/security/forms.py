@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import request, url_for
 from flask_babel import lazy_gettext
 from flask_security import Form, LoginForm, WebAuthnRegisterResponseForm, WebAuthnSigninResponseForm
 from flask_security.proxies import _datastore
@@ -24,6 +25,8 @@ class SignInForm(LoginForm):
         self.ifield = self.username
         if isinstance(self.username.data, str) and self.username.data.strip():
             self.user = _datastore.find_user(username=self.username.data)
+        # Without it the library leads from the code back to this page by its whole address, which is no path.
+        self.next.data = self.next.data or request.args.get("next") or url_for("rooms.index")
         return super().validate(**kwargs)
 
 

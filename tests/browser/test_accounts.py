@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.clients import Person
+from tests.factors import Authenticator
 from tests.people import Member, administrator, member
 from tests.servers import Server
 
@@ -25,7 +26,7 @@ def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: O
     expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
     page.get_by_label("Password").fill("nineteen clouds knit socks")
     page.get_by_role("button", name="Make account").click()
-    expect(page.locator(".who")).to_contain_text(name)
+    expect(page.get_by_text(name, exact=True).first).to_be_visible()
     page.get_by_role("link", name="Account").click()
     page.get_by_label("Status").fill("Knitting")
     page.get_by_role("button", name="Change status").click()
@@ -82,6 +83,21 @@ def test_a_guest_is_told_that_an_account_sends_files_where_one_can_be_had_for_th
     expect(page.get_by_role("heading", name="Make an account")).to_be_visible()
     page.goto("/guests")
     expect(page.get_by_text("and send files")).to_be_visible()
+
+
+def test_who_has_a_second_factor_signs_in_with_the_password_and_a_code(
+    server: Server, visitor: OpenBrowser
+) -> None:
+    grace = member(server, "grace")
+    codes = Authenticator(grace)
+    page = visitor()
+    page.goto("/sign-in")
+    page.get_by_label("Your name").fill(grace.name)
+    page.get_by_label("Password").fill(grace.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("Code").fill(codes.code())
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
 
 
 def test_what_is_shown_once_is_copied_by_its_button(server: Server, visitor: OpenBrowser) -> None:

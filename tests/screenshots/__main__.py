@@ -31,14 +31,12 @@ def main() -> None:
     asked.into.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(
-            Path(folder, "instance"), site_name="Harbour", guest_files="yes", sign_up="open"
-        ).start()
+        server = Server(Path(folder, "instance"), site_name="Harbour", guest_files="yes", sign_up="open")
         try:
             harbour = Harbour(server)
             browser = playwright.chromium.launch(executable_path=HEADLESS, args=ARGUMENTS)
             camera = Camera(browser, harbour, asked.into, asked.whole)
-            for scene in SCENES:
+            for scene in sorted(SCENES, key=lambda scene: scene.changes):
                 if not asked.names or scene.name in asked.names:
                     size = sum(path.stat().st_size for path in camera.photograph(scene))
                     print(f"{scene.name}: {size // 1000} kB", flush=True)

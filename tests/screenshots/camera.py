@@ -31,6 +31,7 @@ class Camera:
         self._browser, self._harbour, self._folder, self._whole = browser, harbour, folder, whole
 
     def photograph(self, scene: Scene) -> Iterator[Path]:
+        self._harbour.set_clock(NOW)  # it went on meanwhile
         scene.before(self._harbour)
         for direction in DIRECTIONS:
             for width, size in WIDTHS.items():
@@ -70,6 +71,7 @@ class Camera:
         names = {
             **harbour.rooms,
             **harbour.seqs,
+            **harbour.links,
             "talk": harbour.rooms["arabic" if direction == "rtl" else "release"],
             "grace": harbour.people["grace"].id,
         }

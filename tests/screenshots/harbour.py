@@ -1,11 +1,13 @@
 """What is seen on the pictures: an installation called Harbour, its people, its rooms and what they said.
 
-All of it is said over the API; then its times are moved to one morning, so that pictures of another day differ only
-where the pages do.
+All of it is done over the API on a server whose clock shows that morning; then messages are moved to the times at
+which they were said, so that pictures of another day differ only where the pages do.
 """
 
 import io
+import re
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +16,18 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tests.clients import Person, Socket
+from tests.factors import Authenticator
+from tests.faults import Faults
 from tests.people import Member, first_path
 from tests.servers import Server
 
-NOW = datetime(2026, 11, 23, 9, 44, tzinfo=UTC)  # what the pages take the time to be
+NOW = datetime(2026, 11, 23, 9, 44, tzinfo=UTC)  # what the pages, and the server, take the time to be
+# What people read with, one after the other.
+BROWSERS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 Version/26.0 Mobile Safari/604.1",
+)
 CROWD = 500
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Feat"
 LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
@@ -36,16 +46,25 @@ MARKS = "👍🎉❤😂👀🚀🙏💡🔥✅🥳🐛⛵🌊🍀🎯"
 
 
 class Harbour:
-    """`people` by their first name, `rooms` by a word, and `seqs`: the messages that pictures lead to."""
+    """`people` by their first name, `rooms` by a word, `seqs`: the messages that pictures lead to, and `links`: paths
+    that only who was given them knows.
+    """
 
     def __init__(self, server: Server) -> None:
+        """Starts the server."""
         self.server = server
+        self._clock = Faults(server.instance)
+        server.settings.update(self._clock.environ)
+        self.links: dict[str, str] = {}
         self.people: dict[str, Person] = {}
         self.rooms: dict[str, int] = {}
         self.seqs: dict[str, int] = {}
         self._times: dict[tuple[int, int], datetime] = {}
         self._sockets: list[Socket] = []
+        self.set_clock(NOW.replace(day=20, hour=8))
+        server.start()
         self._sign_up()
+        self.set_clock(NOW.replace(minute=31))
         self._talk()
         self._talk_arabic()
         self._strain()
@@ -53,7 +72,13 @@ class Harbour:
         self._moderate()
         self._read()
         self._move_times()
+        self.set_clock(NOW)
         self._come_in()
+
+    def set_clock(self, to: datetime) -> None:
+        """Have it be so late on the server."""
+        self._ahead = int(to.timestamp() - time.time())
+        self._clock.set_clock(self._ahead)
 
     def crowd(self) -> None:
         """Many guests look into the lobby: for a minute they are there."""
@@ -68,7 +93,7 @@ class Harbour:
             each.close()
 
     def _sign_up(self) -> None:
-        ada = Member(self.server, "Ada Okafor")
+        ada = self._browser("Ada Okafor", 0)
         ada.sign_up(first_path(self.server))
         self.people["ada"] = ada
         for key, name in {
@@ -81,9 +106,12 @@ class Harbour:
             "li": "李",
             "long": LONG_NAME,
         }.items():
-            member = Member(self.server, name)
-            assert member.sign_up(ada.invite()).status_code == 303, name
+            member = self._browser(name, len(self.people))
+            self.links["used"] = ada.invite()
+            assert member.sign_up(self.links["used"]).status_code == 303, name
             self.people[key] = member
+        assert self._browser(ada.name, 2).sign_in().status_code == 302
+        Authenticator(self._member("tomas"), lambda: time.time() + self._ahead)
         self.people["mallory"] = Person(self.server, "Mallory")
         self._member("grace").change(self.people["grace"].id, status="back at ten").raise_for_status()
         self._member("long").change(
@@ -234,7 +262,11 @@ class Harbour:
             ("tokens", {"name": "Harbour master", "scopes": ["read"], "bot": "Harbour master"}),
         ):
             ada.http.post(f"/api/{path}", json=fields).raise_for_status()
-        ada.invite(note="for the new crew", uses=5, days=7)
+        self.links["invitation"] = ada.invite(note="for the new crew", uses=5, days=7, room=room)
+        page = ada.http.post(f"/admin/people/{self.people['wen'].id}", data={"do": "reset"}).text
+        found = re.search(r"/reset/[^<\s]+", page)
+        assert found, page
+        self.links["reset"] = found[0]
 
     def _read(self) -> None:
         """Ada has read some rooms to their end."""
@@ -243,12 +275,21 @@ class Harbour:
                 self._post("ada", f"/{each['id']}/read", seq=each["cursor"])
 
     def _come_in(self) -> None:
-        """Who is here, on the pages."""
+        """Who is here, on the pages, and who has just given their password once more."""
+        for key in ("ada", "tomas"):
+            member = self._member(key)
+            assert member.http.post("/account/verify", data={"password": member.password}).is_redirect
+            member.http.get("/account/")  # which says so
         for key in ("grace", "tomas", "jonas", "noor", "li", "long"):
             socket = self.people[key].socket()
             self._sockets.append(socket)
             for word in ("lobby", "release", "arabic", "stress"):
                 socket.join(self.rooms[word])
+
+    def _browser(self, name: str, number: int) -> Member:
+        member = Member(self.server, name)
+        member.http.headers["User-Agent"] = BROWSERS[number % len(BROWSERS)]
+        return member
 
     def _member(self, key: str) -> Member:
         member = self.people[key]
@@ -302,6 +343,9 @@ class Harbour:
                     "UPDATE messages SET at = ?1, edited_at = iif(edited_at, ?1, NULL) WHERE room_id = ?2 AND seq = ?3",
                     (at, room, seq),
                 )
+            database.execute(
+                "UPDATE rooms SET last_at = (SELECT max(at) FROM messages WHERE room_id = rooms.id) WHERE last_seq > 0"
+            )
             database.commit()
         self.server.start()
 

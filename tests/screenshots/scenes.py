@@ -7,6 +7,7 @@ from datetime import timedelta
 from playwright.sync_api import Page, expect
 
 from chatapp import languages
+from tests.people import Member
 from tests.screenshots.harbour import LONG_LINK, NOW, Harbour
 
 Act = Callable[[Page, Harbour], None]
@@ -14,7 +15,9 @@ Act = Callable[[Page, Harbour], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """`path` may name rooms and messages of the harbour; `who`: one of its people, or nobody who is known."""
+    """`path` may name rooms, messages and links of the harbour; `who`: one of its people, or nobody who is known.
+    `changes`: what other pages show is different afterwards.
+    """
 
     name: str
     title: str
@@ -23,6 +26,7 @@ class Scene:
     act: Act = lambda page, harbour: None
     before: Callable[[Harbour], object] = lambda harbour: None
     after: Callable[[Harbour], object] = lambda harbour: None
+    changes: bool = False
 
 
 def said(page: Page, sentence: str) -> str:
@@ -118,11 +122,32 @@ def guest(page: Page, harbour: Harbour) -> None:
     expect(page).to_have_url("/guests")
 
 
+def second_step(page: Page, harbour: Harbour) -> None:
+    tomas = harbour.people["tomas"]
+    assert isinstance(tomas, Member)
+    page.locator("#username").fill(tomas.name)
+    page.locator("#password").fill(tomas.password)
+    page.locator("main button[type=submit]").first.click()
+    expect(page.locator("#code")).to_be_visible()
+
+
+def key(page: Page, harbour: Harbour) -> None:
+    page.locator("[name=setup]").first.click()
+    expect(page.locator(".qr")).to_be_visible()
+
+
 SCENES = [
     Scene("first-visit", "The first visit", "/chats/", who=""),
     Scene("rooms", "The rooms", "/chats/"),
     Scene("room", "A room, with what is new", "/chats/{talk}/", act=unread),
-    Scene("room-people", "Who is here: 500 people", "/chats/{lobby}/", act=people, before=Harbour.crowd),
+    Scene(
+        "room-people",
+        "Who is here: 500 people",
+        "/chats/{lobby}/",
+        act=people,
+        before=Harbour.crowd,
+        changes=True,
+    ),
     Scene("room-reading-along", "A room, to somebody unknown", "/chats/{talk}/", who="", act=live),
     Scene("room-empty", "A room in which nothing was said", "/chats/{empty}/", act=live),
     Scene("room-strained", "What does not fit", "/chats/{stress}/", act=strain),
@@ -134,6 +159,7 @@ SCENES = [
         "/chats/{removed}/",
         act=removed,
         after=lambda harbour: part(harbour, "PUT"),
+        changes=True,
     ),
     Scene("room-message-menu", "What may be done about a message", "/chats/{talk}/", act=menu),
     Scene("room-completion", "Names complete themselves", "/chats/{talk}/", act=completing),
@@ -147,12 +173,22 @@ SCENES = [
     Scene("search", "Search", "/search?q=thursday"),
     Scene("search-empty", "Nothing found", "/search?q=lighthouse"),
     Scene("sign-in", "Signing in", "/sign-in", who=""),
+    Scene("sign-in-code", "Signing in: the second step", "/sign-in", who="", act=second_step),
     Scene("sign-up", "Making an account", "/sign-up", who=""),
+    Scene("invitation", "Invited", "{invitation}", who=""),
+    Scene("invitation-over", "An invitation that is no longer good", "{used}", who=""),
+    Scene("reset", "A new password, by a link", "{reset}", who=""),
+    Scene("banned", "Banned from the server", "/chats/", who="mallory"),
     Scene("guest", "A guest's own page", "/guests", who="", act=guest),
     Scene("account", "One's account", "/account/"),
     Scene("account-tokens", "One's tokens", "/account/tokens"),
     Scene("account-password", "A new password", "/account/password"),
     Scene("account-second-factor", "A second factor", "/account/second-factor"),
+    Scene("account-second-factor-key", "A second factor: the key of it", "/account/second-factor", act=key),
+    Scene("account-recovery-codes", "Codes for who has lost it", "/account/recovery-codes", who="tomas"),
+    Scene("account-passkeys", "Passkeys", "/account/passkeys"),
+    Scene("account-verify", "Asked for the password once more", "/account/verify"),
+    Scene("account-leave", "Leaving for good", "/account/leave"),
     Scene("about", "What runs here", "/about"),
     Scene("api-docs", "The interface for programs", "/api/docs"),
     Scene("not-found", "An address that there is not", "/nowhere"),
