@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from chatapp import marking
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
 from chatapp.journal import reading, report_statements
@@ -73,9 +74,13 @@ class ListedRoom:
 
 
 def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[ListedRoom]:
-    """All rooms that `identity` may read, by id. Reads the database: switches."""
+    """All rooms that `identity` may read, by id. Reads the database: switches.
+
+    `with_last`: with what was said last, and its HTML ready.
+    """
     # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
     last = hub.journal.read(reading.last_texts) if with_last else {}
+    marking.mark(hub.turnstile, last.values())  # takes its time: before it is read who may read it
     found = hub.journal.read(reading.listed, identity.id, UNREAD_COUNTED if identity.known else 0)
     return _seen(hub, identity, found, last)
 

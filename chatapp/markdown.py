@@ -53,7 +53,9 @@ _NOWHERE = re.compile(r"\(\s*\)")
 _SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
 _SPOILER = re.compile(r"\|\|(?=\S)[^|]+(?:\|[^|]+)*(?<=\S)\|\|")
 _COVER = "▒▒▒"
-_PIECE = re.compile(r'<(/?)([a-z]+)( class="spoiler")?[^>]*>|([^<]+)')  # of what _CLEANER gives out
+# Of what _CLEANER gives out.
+_PIECE = re.compile(r'<(/?)([a-z]+)( class="spoiler")?(?: href="([^"]*)")?[^>]*>|([^<]+)')
+_SCHEMES = ("", "http://", "https://", "mailto:")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _CALL = re.compile(r"(?<!\w)@(?=[A-Za-z\u00c0-\u024f])")
 # LEFT-TO-RIGHT ISOLATE, POP DIRECTIONAL ISOLATE, LEFT-TO-RIGHT MARK (UAX 9)
@@ -95,11 +97,13 @@ def longest_html(length: int) -> int:
     return GROWTH * length + SPARE
 
 
-def in_line(source: str, html: str) -> str:
+def in_line(source: str, html: str, *, whole: bool = False) -> str:
     """The words of a text for a place that has one line for them: without its markup, what its author has
     hidden covered, and of what it quotes nothing, where it says something itself; among words from the right
     code and who is called read as they are written. `html`: as made of `source`. static/js/markup.js has the
     same rule.
+
+    `whole`: with what it quotes, and where its links lead, as they can be searched for.
     """
     if not html:
         return _one_line(_SPOILER.sub(_COVER, source) if "||" in source else source)
@@ -107,13 +111,19 @@ def in_line(source: str, html: str) -> str:
     said: list[str] = []
     quoted: list[str] = []
     spans = quotes = 0  # how many deep within a spoiler, and within quotes
-    for end, tag, spoiler, text in _PIECE.findall(html):
-        into = quoted if quotes else said
+    address, begun = "", 0  # of a link, and where its words begin
+    for end, tag, spoiler, href, text in _PIECE.findall(html):
+        into = quoted if quotes and not whole else said
         if tag == "span":
             if spoiler and not spans:
                 into.append(_COVER)
             if spans or spoiler:
                 spans += -1 if end else 1
+        elif tag == "a" and whole and not spans:
+            words = "".join(into[begun:])
+            if end and address not in [scheme + words for scheme in _SCHEMES]:
+                into.append(f" ({address})")
+            address, begun = unescape(href), len(into)
         elif tag in _BREAKING:
             into.append(" ")
             if tag == "blockquote":

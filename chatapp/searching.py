@@ -63,6 +63,17 @@ def search(hub: Hub, identity: Identity, line: str, before: int | None = None, l
     return _newest(hub, identity, wanted(query, authors, rooms.keys()), before, limit)
 
 
+def still_theirs(hub: Hub, identity: Identity, results: Sequence[Result]) -> list[Result]:
+    """Those of `results` that `identity` may read now, to be asked behind all that takes its time. Switches
+    for that alone. Raises SignIn, Forbidden, NotKept.
+    """
+    if not results:
+        return []
+    found = {result.message.room for result in results}
+    rooms = hub.journal.read(search_reading.readable, hub.people.still(identity), found)
+    return [result for result in results if result.message.room in rooms]
+
+
 def _called(rooms: dict[int, str], named: str) -> dict[int, str]:
     """Those of `rooms` that have that number or, where there is none, that name."""
     digits = named.removeprefix("#")

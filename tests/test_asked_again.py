@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 from sqlalchemy import insert, select
 
-from chatapp import accounts, administration, erasing, membership, tokens
+from chatapp import accounts, administration, erasing, listing, membership, searching, tokens
 from chatapp.errors import BadRequest, ChatError, Forbidden, NotKept, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import people_reading, personal_data, reading, token_reading
@@ -555,3 +555,44 @@ def test_nobody_is_invited_into_a_conversation(office: Office) -> None:
         accounts.invite(hub, SYSTEM, room=room)
     office.journal.ask(invited(office, room, Person("system", "system", "administrator")))
     assert len(office.journal.read(reading.members, room)) == 2
+
+
+def looking(office: Office) -> Hub:
+    """As much of a hub as is needed to look at rooms."""
+    presence = SimpleNamespace(everywhere=dict[int, list[Author]])
+    return cast(
+        Hub, SimpleNamespace(journal=office.journal, people=office.people, presence=presence, turnstile=None)
+    )
+
+
+def sent_out(office: Office) -> None:
+    effect = SetMember(office.grace.id, "grace", None)
+    office.journal.ask(Post(office.room, BOSS, "removed grace", "notice", effects=(effect,)))
+
+
+def in_private(office: Office) -> Identity:
+    """Grace, who is a member of the room, which is private."""
+    private = (ChangeRoom({"kind": "private"}),)
+    office.journal.ask(Post(office.room, BOSS, "**hello**"))
+    office.journal.ask(Post(office.room, BOSS, "made it private", "notice", effects=private))
+    grace = office.who("grace's session")
+    assert grace is not None
+    return grace
+
+
+def test_a_list_has_no_room_that_one_was_sent_out_of_while_its_words_were_made(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, hub = in_private(office), looking(office)
+    assert office.room in [room.state.id for room in listing.rooms(hub, grace, with_last=True)]
+    monkeypatch.setattr("chatapp.listing.marking.mark", lambda *_: sent_out(office))
+    assert office.room not in [room.state.id for room in listing.rooms(hub, grace, with_last=True)]
+
+
+def test_what_was_found_in_a_room_that_one_was_sent_out_of_since_is_not_shown(office: Office) -> None:
+    grace, hub = in_private(office), looking(office)
+    message = office.journal.read(reading.after, office.room, 0, 10, 100)[0]
+    results = [searching.Result(message, "board")]
+    assert searching.still_theirs(hub, grace, results) == results
+    sent_out(office)
+    assert searching.still_theirs(hub, grace, results) == []

@@ -198,12 +198,17 @@ def test_those_who_come_and_go_abruptly_are_nowhere_any_more_soon_after(
         for each in witnesses:
             each.join(board)
         with ThreadPoolExecutor(len(crowd)) as threads:
-            for person in crowd:
-                threads.submit(_come_and_go, person, board, random.Random(chance.random())).add_done_callback(
-                    lambda done: done.result()
-                )
+            goings = [
+                threads.submit(_come_and_go, person, board, random.Random(chance.random()))
+                for person in crowd
+            ]
+            for going in goings:
+                going.result()
         for each in witnesses:
             eventually(lambda each=each: _people(each) == {"witness"}, "they are gone")
+        told = [frame for each in witnesses for frame in each.of("presence")]
+        came = {who["name"] for frame in told for who in (*frame.get("here", ()), *frame.get("joined", ()))}
+        assert came & {person.name for person in crowd}, "they were seen"
         answer = witness.http.get(f"/api/rooms/{board}/presence").json()
         assert [who["name"] for who in answer["here"]] == ["witness"]
 

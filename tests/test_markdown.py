@@ -320,3 +320,18 @@ def test_who_asks_for_it_otherwise_is_told_how_and_nothing_is_kept(ada: Person, 
     ):
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
     assert ada.read(board, after=0)["messages"] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("> the rope\n\nAye **captain**", "the rope Aye captain"),
+        ("see [the chart](https://harbour.example/map)", "see the chart (https://harbour.example/map)"),
+        ("see https://harbour.example/map and mail@harbour.example", None),
+        ("> [a](https://b.example)\n\n||[c](https://d.example)|| **e**", "a (https://b.example) ▒▒▒ e"),
+    ],
+)
+def test_a_line_for_who_searches_has_all_words_but_those_that_are_hidden(
+    source: str, line: str | None
+) -> None:
+    assert markdown.in_line(source, markdown.html(source), whole=True) == (line or source)

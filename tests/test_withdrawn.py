@@ -18,9 +18,8 @@ from tests.test_shell import Shell
 from tests.test_workers import one_on_each_worker
 
 SECOND = 1.0
-TRIES = (
-    3  # a machine that is busy with other work is late now and then; a server that is late is so each time
-)
+# A machine that is busy with other work is late now and then; a server that is late is so each time.
+TRIES = 3
 
 
 class Withdrawal(NamedTuple):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
+from chatapp.journal import report_statements
 from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, MESSAGES, REPORTS, ROOMS, SANCTIONS, SAYS
@@ -96,7 +97,7 @@ def totals(connection: Connection, asking: str) -> Totals:
         sessions=count(of(SESSIONS).where(SESSIONS.c.ended_at.is_(None))),
         guests=count(of(GUESTS)),
         rooms={row[0]: row[1] for row in connection.execute(rooms)},
-        reports=count(of(REPORTS).where(_waiting(asking))),
+        reports=count(of(REPORTS).where(report_statements.waits(asking))),
         invitations=count(of(INVITATIONS).where(good)),
         bans=count(select(func.count()).select_from(deeds.where(in_force).distinct().subquery())),
     )
@@ -150,8 +151,7 @@ def rooms(connection: Connection, asking: str) -> list[RoomLine]:
         for row in connection.execute(select(MEMBERS.c.room_id, func.count()).group_by(MEMBERS.c.room_id))
     }
     mine = set(connection.scalars(select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == asking)))
-    waiting = select(REPORTS.c.room_id, func.count()).where(_waiting(asking)).group_by(REPORTS.c.room_id)
-    reports = {row[0]: row[1] for row in connection.execute(waiting)}
+    reports = report_statements.counts(connection, asking)
     texts = select(MESSAGES.c.room_id, func.count()).where(SAYS).group_by(MESSAGES.c.room_id)
     messages = {row[0]: row[1] for row in connection.execute(texts)}
     query = select(
@@ -192,7 +192,3 @@ def names_of(connection: Connection, people: Iterable[str]) -> dict[str, str]:
         query = select(table.c.person_id, table.c.name).where(table.c.person_id.in_(asked))
         found |= {row[0]: row[1] for row in connection.execute(query)}
     return found
-
-
-def _waiting(asking: str) -> ColumnElement[bool]:
-    return REPORTS.c.settled_at.is_(None) & (REPORTS.c.author_id != asking)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from chatapp.errors import BadRequest
 from chatapp.journal.reading import REPORTS, ROOMS
@@ -29,23 +29,28 @@ _LINE = select(
 ).join(ROOMS, ROOMS.c.id == _R.room_id)
 
 
-def waiting(connection: Connection, but: str, room: int | None = None) -> list[ReportLine]:
-    """Those that wait, in a room or everywhere, the oldest first; none about `but`, who asks."""
-    query = _LINE.where(_R.settled_at.is_(None), _R.author_id != but)
+def waits(asking: str) -> ColumnElement[bool]:
+    """Whether a report is for the person who asks: it waits, and is not about them."""
+    return _R.settled_at.is_(None) & (_R.author_id != asking)
+
+
+def waiting(connection: Connection, asking: str, room: int | None = None) -> list[ReportLine]:
+    """Those that wait, in a room or everywhere, the oldest first; see `waits`."""
+    query = _LINE.where(waits(asking))
     if room is not None:
         query = query.where(_R.room_id == room)
     return [_line(row) for row in connection.execute(query.order_by(_R.id).limit(LIMIT))]
 
 
-def counts(connection: Connection, but: str) -> dict[int, int]:
-    """How many wait in each room that has any; none about `but`, who asks."""
-    query = select(_R.room_id, func.count()).where(_R.settled_at.is_(None), _R.author_id != but)
+def counts(connection: Connection, asking: str) -> dict[int, int]:
+    """How many wait in each room that has any; see `waits`."""
+    query = select(_R.room_id, func.count()).where(waits(asking))
     return {row[0]: row[1] for row in connection.execute(query.group_by(_R.room_id))}
 
 
 def one(connection: Connection, room: int, number: int, asking: str) -> ReportLine:
     """One that waits. Raises BadRequest where there is none, also to who is reported in it."""
-    query = _LINE.where(_R.id == number, _R.room_id == room, _R.settled_at.is_(None), _R.author_id != asking)
+    query = _LINE.where(_R.id == number, _R.room_id == room, waits(asking))
     row = connection.execute(query).first() if 0 < number < 2**63 else None
     if row is None:
         raise BadRequest("There is no such report (any more): somebody has settled it")

@@ -159,7 +159,6 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     """
     _check_not_banned()
     rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
-    marking.mark(get_hub().turnstile, (room.last for room in rooms if room.last))
     html = render_template(
         "rooms.html",
         rooms=[_listed(each) for each in rooms],

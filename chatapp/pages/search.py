@@ -4,11 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from chatapp import cursor, marking, searching
+from chatapp import cursor, markdown, marking, searching
 from chatapp.errors import BadRequest, ChatError, NoSuchRoom
 from chatapp.globals import get_hub, get_identity
 from chatapp.listing import ListedRoom, one
-from chatapp.pages.filters import in_line
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
@@ -67,8 +66,10 @@ def _wider(line: str) -> str | None:
 
 def _shown(found: Results) -> list[dict[str, Any]]:
     marking.mark(get_hub().turnstile, (result.message for result in found.results))
-    bodies = [in_line(plain(result.message.marked)) for result in found.results]
+    told = [plain(result.message.marked) for result in found.results]
+    bodies = [markdown.in_line(each["body"], each.get("html", ""), whole=True) for each in told]
     pieces = in_thread(lambda: [excerpt(body, found.phrases) for body in bodies])
+    theirs = searching.still_theirs(get_hub(), get_identity(), found.results)
     return [
         {
             "message": plain(result.message),
@@ -83,6 +84,7 @@ def _shown(found: Results) -> list[dict[str, Any]]:
             ),
         }
         for result, those in zip(found.results, pieces, strict=True)
+        if result in theirs
     ]
 
 
