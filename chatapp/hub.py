@@ -135,7 +135,9 @@ class Hub:
         return self.rooms.load(room_id)
 
     def sync(self, room: Room) -> None:
-        """Bring `room` to where the database is now, not earlier than this call. Switches."""
+        """Bring `room` to where the database is now, not earlier than this call. Switches, unless nothing was
+        written since before the last time.
+        """
         self.rooms.sync(room)
 
     def _make_html(self, commits: Sequence[Commit | PeopleMoved | Committed]) -> None:

@@ -118,7 +118,7 @@ def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Mes
         if may(identity, "read", room.rights) and (identity.rooms is None or room.state.id in identity.rooms)
     ]
     moderated = {room.state.id for room in theirs if may(identity, "moderate", room.rights)}
-    reports = hub.journal.read(report_statements.counts, identity.id) if moderated else {}
+    waiting = hub.journal.read(report_statements.counts, identity.id) if moderated else {}
     return [
         ListedRoom(
             room.state,
@@ -131,7 +131,7 @@ def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Mes
             here.get(room.state.id, []),
             frozenset(other.id for other in room.party if other.id in on_server),
             last.get(room.state.id),
-            reports.get(room.state.id, 0) if room.state.id in moderated else 0,
+            waiting.get(room.state.id, 0) if room.state.id in moderated else 0,
         )
         for room in theirs
     ]

@@ -5,7 +5,8 @@ the bus, from the filler (a gap was noticed) and from the sweep (each 0.25 s, if
 at all, the revisions of the live rooms are compared with the database's). `Room.deliver` takes them all: what
 is old is dropped, a gap is noted and filled from the journal.
 
-What may switch: `load`, `sync`, `sweep`. What must not: `deliver` and `recheck`.
+What may switch: `load` and `sync`, though not where there is nothing to be read, and `sweep`. What must not:
+`deliver` and `recheck`.
 """
 
 import logging

@@ -116,8 +116,8 @@ def take_in(room_id: int) -> Response:
         access.enter(hub, identity, room_id, "invite")
         membership.take_in(hub, identity, room_id, form["person"].strip(), role)
 
-    said = Term("The part is saved.") if form["role"] else Term("They are a member now.")
-    return _done(room_id, "members", form, act, said)
+    what = Term("The part is saved.") if form["role"] else Term("They are a member now.")
+    return _done(room_id, "members", form, act, what)
 
 
 @bp.post("/chats/<room_id:room_id>/remove")
