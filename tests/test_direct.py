@@ -79,7 +79,7 @@ def test_a_conversation_is_found_by_the_names_of_its_people_in_a_form(newcomer: 
         assert (answer.status_code, answer.headers["Location"]) == (303, f"/chats/{room}/")
     answer = mary.http.post("/chats/direct", data={"people": f"{joan.name}, nobody"})
     assert answer.status_code == 400
-    assert "nobody called &#39;nobody&#39;" in answer.text
+    assert "nobody called “nobody”" in answer.text
     assert f'value="{joan.name}, nobody"' in answer.text
     assert mary.http.post("/chats/direct", data={"people": mary.name}).status_code == 400
 

@@ -92,8 +92,8 @@ ONLY_IN_MEMORY = (
     NO_INDEX,
     Change(
         "chatapp/journal/writing.py",
-        "        by_room = defaultdict(set)\n",
-        "        return\n        by_room = defaultdict(set)\n",
+        "        for row in bulk.sent_with(self._connection, sent):\n",
+        "        for row in ():\n",
     ),
     Change(
         "chatapp/journal/writing.py",
@@ -175,8 +175,8 @@ FAULTS = [
             ),
             Change(
                 "chatapp/transports/polling.py",
-                "from gevent import socket\n",
-                "import gevent\nfrom gevent import socket\n",
+                "from msgspec import Struct\n",
+                "import gevent\nfrom msgspec import Struct\n",
             ),
         ),
         ("a wake-up was lost",),
@@ -230,8 +230,8 @@ FAULTS = [
             ),
             Change(
                 "chatapp/journal/reading.py",
-                "select(ROOMS.c.id, ROOMS.c.revision))",
-                "select(ROOMS.c.id, ROOMS.c.last_seq))",
+                "SELECT id, revision FROM rooms WHERE",
+                "SELECT id, last_seq FROM rooms WHERE",
             ),
             Change("chatapp/live_rooms.py", "room.revision + 1) > room.revision:", "room.last) > room.last:"),
             Change("chatapp/live_rooms.py", " or notice.revision > room.revision + 1", ""),

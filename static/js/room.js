@@ -23,7 +23,6 @@ import { Status } from "./status.js";
 import { openByKeys } from "./shortcuts.js";
 import { Tab } from "./tab.js";
 import { heardAt, serverNow } from "./times.js";
-import { Typing } from "./typing.js";
 import { roomsOf } from "./unsent.js";
 import { WebSocketTransport } from "./websocket.js";
 
@@ -41,6 +40,7 @@ let announced = null; // the timer of what is said over the field
 let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let completing = null; // see completing.js
+let typing = null; // shows who writes, once somebody does
 let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
 heardAt(page.now);
@@ -71,7 +71,6 @@ const tab = new Tab(document.title);
 const head = new Head(room);
 const people = new People(room.id, page.people, me, page.parts);
 const about = new About({ room: room.id, me });
-const typing = new Typing(byId("typing"));
 const rooms = new RoomsList({
   lists: { rooms: byId("rooms"), direct: byId("direct"), archived: byId("archived") },
   current: room.id,
@@ -204,7 +203,7 @@ function hear(message) {
   if (message.room !== room.id) return;
   newest = Math.max(newest, message.seq);
   confirmOwn(message);
-  typing.fade(message.author.id);
+  typing?.then((shown) => shown.fade(message.author.id), () => {});
   log.hear(message);
   const forMe = room.kind === "direct" || calls(message, me?.id);
   const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
@@ -318,7 +317,9 @@ function changed(person) {
 }
 
 function typed({ who }) {
-  if (who.id !== me?.id) typing.heard(who);
+  if (who.id === me?.id) return;
+  typing ??= import("./typing.js").then(({ Typing }) => new Typing(byId("typing")));
+  typing.then((shown) => shown.heard(who), () => (typing = null));
 }
 
 async function say(event) {

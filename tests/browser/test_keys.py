@@ -37,6 +37,7 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         expect(ada.page).to_have_url(re.compile(f"/chats/{lighthouse}/$"))
         expect(ada.state).to_have_text("Live")
         grace.say(cafe, "are you there?")
+        ada.page.reload()
         expect(ada.page.locator(f'[data-room="{cafe}"] .count')).to_be_visible()
         press("ControlOrMeta+k")
         option = switcher.get_by_role("option").filter(has_text="Café")
