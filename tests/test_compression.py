@@ -85,4 +85,4 @@ def test_what_a_room_is_made_of_is_small_and_asked_for_at_once_and_from_here_alo
             assert imported <= {Path(path).name for path in scripts}
             assert all(path.startswith("/static/") for path in (*scripts, *sheets))
             assert size(server, scripts, coding) <= 60 * 1024
-            assert size(server, sheets, coding) <= 30 * 1024
+            assert size(server, sheets, coding) <= 30_000

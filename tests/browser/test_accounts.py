@@ -1,5 +1,6 @@
 """Signing in with a name and a password, and a new name on every page. With passkeys: test_passkeys.py."""
 
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import closing
@@ -96,6 +97,24 @@ def test_who_has_a_second_factor_signs_in_with_the_password_and_a_code(
     page.get_by_label("Password").fill(grace.password)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_label("Code").fill(codes.code())
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+
+
+def test_who_has_lost_the_authenticator_signs_in_with_a_recovery_code(
+    server: Server, visitor: OpenBrowser
+) -> None:
+    grace = member(server, "grace")
+    Authenticator(grace)
+    shown = grace.http.post("/account/recovery-codes", data={"generate_new_codes": "1"}).text
+    recovery = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", shown)
+    page = visitor()
+    page.goto("/sign-in")
+    page.get_by_label("Your name").fill(grace.name)
+    page.get_by_label("Password").fill(grace.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Use a recovery code").click()
+    page.get_by_label("Recovery code").fill(recovery[0])
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
 
