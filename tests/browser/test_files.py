@@ -3,15 +3,19 @@
 import io
 import wave
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person, eventually
+from tests.films import SIZE as FILM_SIZE
+from tests.films import film
+from tests.people import member
 from tests.servers import Server
 
 LIMIT = 500_000
@@ -97,12 +101,9 @@ def test_what_is_picked_comes_to_the_others_as_what_it_is_and_nothing_jumps(
     assert opened.value.url.endswith("/harbour.jpg")
     opened.value.close()
     player = grace.page.locator("audio")
-    assert (
-        player.evaluate(
-            "async player => { player.muted = true; await player.play(); return player.duration }"
-        )
-        == 1
-    )
+    player.evaluate("async player => { player.muted = true; await player.play() }")
+    assert player.evaluate("player => player.duration") == 1
+    eventually(lambda: player.evaluate("player => player.currentTime") > 0)
     with grace.page.expect_download() as download:
         grace.page.get_by_role("link", name="plan.pdf").click()
     download.value.save_as(tmp_path / "plan.pdf")
@@ -255,6 +256,30 @@ def test_what_a_browser_cannot_play_is_a_card_and_what_is_gone_says_so(
     ada = in_room("ada")
     expect(ada.page.get_by_role("link", name="film.mp4")).to_be_visible()
     expect(ada.page.get_by_text("This file is not there any more")).to_be_visible()
+
+
+def test_a_film_plays_in_place_from_wherever_one_wants_without_all_that_is_before_it(
+    in_room: OpenPage, one_worker: Server
+) -> None:
+    data = film(seconds=4, padding=2_400_000)  # of which a browser loads less in advance
+    with closing(member(one_worker, "Grace")) as grace:
+        board = grace.make_room()
+        ada = in_room("ada", board, at=one_worker)
+        parts: list[Response] = []
+        ada.page.on("response", lambda response: "/files/" in response.url and parts.append(response))
+        answer = grace.http.post(f"/api/rooms/{board}/files", params={"name": "film.webm"}, content=data)
+        grace.http.post(grace.messages(board), json={"files": [answer.json()["id"]]}).raise_for_status()
+    player = ada.page.get_by_label("film.webm", exact=True)
+    eventually(lambda: player.evaluate("film => film.readyState && film.duration") == 4)
+    player.evaluate("film => { film.currentTime = 3.2 }")
+    eventually(lambda: player.evaluate("film => !film.seeking && film.currentTime") == 3.2)
+    player.evaluate("async film => { film.muted = true; await film.play() }")
+    eventually(lambda: player.evaluate("film => film.currentTime") > 3.2)
+    assert player.evaluate("film => [film.videoWidth, film.videoHeight]") == list(FILM_SIZE)
+    assert {part.status for part in parts} == {206}
+    begins = [int(part.headers["content-range"].removeprefix("bytes ").partition("-")[0]) for part in parts]
+    assert begins[0] == 0
+    assert max(begins) > len(data) / 2
 
 
 def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: int) -> None:
