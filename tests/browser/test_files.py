@@ -1,6 +1,7 @@
 """Files on the room's page: picked, dropped and pasted; on their way; shown to the others."""
 
 import io
+import re
 import wave
 from collections.abc import Iterator
 from contextlib import closing
@@ -62,6 +63,13 @@ def sound() -> bytes:
         file.setframerate(8000)
         file.writeframes(bytes([128]) * 8000)
     return data.getvalue()
+
+
+def lying(server: Server) -> set[Path]:
+    """What lies in the folder of uploads."""
+    return {
+        path for path in (server.instance / "uploads").rglob("*") if path.is_file() and path.name != "lock"
+    }
 
 
 def pick(chat: ChatPage, **files: bytes) -> None:
@@ -190,6 +198,29 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
     expect(grace.page.locator(".file-name")).to_have_text(["one.txt", "three.txt"])
 
 
+def test_a_file_shows_how_much_of_it_has_gone_and_cancelled_on_its_way_leaves_nothing_but_the_rest(
+    in_room: OpenPage, server: Server
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    kept = lying(server)
+    line = ada.page.context.new_cdp_session(ada.page)
+    line.send("Network.enable")
+    rate = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 20_000}
+    line.send("Network.emulateNetworkConditions", rate)
+    pick(ada, tower__bin=bytes(LIMIT), plan__txt=b"the plan")
+    progress = ada.page.get_by_role("progressbar", name="tower.bin on its way")
+    eventually(lambda: 0 < progress.evaluate("progress => progress.value") < 1)
+    expect(states(ada).first).to_have_text(re.compile(r"^\d\d?% of 500\.0 kB$"))
+    ada.say("what is there")
+    expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
+    assert any("arriving" in path.parts for path in lying(server) - kept), "some of it is there"
+    ada.page.get_by_role("button", name="Cancel tower.bin").click()
+    grace.shows("what is there")
+    expect(grace.page.locator(".file-name")).to_have_text(["plan.txt"])
+    expect(attached(ada)).to_have_count(0)
+    eventually(lambda: [path.read_bytes() for path in lying(server) - kept] == [b"the plan"])
+
+
 def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_them(
     in_room: OpenPage,
 ) -> None:
@@ -247,11 +278,10 @@ def test_what_a_browser_cannot_play_is_a_card_and_what_is_gone_says_so(
         return file
 
     send("film.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(100))
-    before = set((server.instance / "uploads").rglob("*"))
+    before = lying(server)
     send("lost.jpg", picture((300, 299)))
-    for path in set((server.instance / "uploads").rglob("*")) - before:
-        if path.is_file():
-            path.unlink()
+    for path in lying(server) - before:
+        path.unlink()
     grace.close()
     ada = in_room("ada")
     expect(ada.page.get_by_role("link", name="film.mp4")).to_be_visible()
