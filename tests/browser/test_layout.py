@@ -93,6 +93,28 @@ PLACEHOLDER = """field => {
 }"""
 
 
+# How many characters each line of a text has.
+LINES = """words => {
+    const text = document.createTreeWalker(words, NodeFilter.SHOW_TEXT).nextNode();
+    const range = document.createRange();
+    const lines = new Map();
+    for (let place = 0; place < text.length; place++) {
+        range.setStart(text, place);
+        range.setEnd(text, place + 1);
+        const { top } = range.getBoundingClientRect();
+        lines.set(top, (lines.get(top) ?? 0) + 1);
+    }
+    return [...lines.values()];
+}"""
+# In seconds, whatever of the page it is, and whatever would begin it.
+LONGEST_MOTION = """() => {
+    const seconds = (style) => [style.transitionDuration, style.animationDuration].flatMap((list) => list.split(","));
+    for (const template of document.querySelectorAll("template")) document.body.append(template.content.cloneNode(true));
+    const styles = [...document.querySelectorAll("*")].flatMap((each) => [null, "::before", "::after"].map((part) => getComputedStyle(each, part)));
+    return Math.max(...styles.flatMap(seconds).map(parseFloat));
+}"""
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "de", "ar"])
 @pytest.mark.parametrize("width", [320, 390, 820, 1440])
 def test_the_empty_field_says_no_more_than_there_is_room_for(
@@ -104,6 +126,37 @@ def test_the_empty_field_says_no_more_than_there_is_room_for(
     expect(field).to_have_attribute("placeholder", re.compile("Donau.*…"))
     wanted, there = field.evaluate(PLACEHOLDER)
     assert wanted <= there
+
+
+def test_in_a_wide_window_the_rooms_stand_at_the_left_and_the_people_at_the_right_once_one_wants_them(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada", viewport=WIDE)
+    ada.say("The wind has turned, and whoever wants to sail with us should be at the pier by noon. " * 6)
+    expect(ada.words).to_have_count(1)
+    people = ada.page.locator("#people")
+    expect(people).to_be_hidden()
+    ada.page.get_by_role("button", name="People here").click()
+    expect(people).to_be_visible()
+    rooms = ada.page.get_by_role("navigation", name="Rooms")
+    left, middle, right = (each.bounding_box() for each in (rooms, ada.words, people))
+    assert left
+    assert middle
+    assert right
+    assert left["x"] + left["width"] <= middle["x"]
+    assert middle["x"] + middle["width"] <= right["x"]
+    assert 60 <= max(ada.words.evaluate(LINES)) <= 80
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_what_moves_does_so_for_less_than_150_ms_and_not_at_all_for_who_wants_none(
+    motion: str, in_room: OpenPage
+) -> None:
+    ada = in_room("ada", reduced_motion=motion)
+    ada.say("hello")
+    expect(ada.words).to_have_text("hello")
+    longest = ada.page.evaluate(LONGEST_MOTION)
+    assert (0 < longest < 0.15) if motion == "no-preference" else longest == 0
 
 
 def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
