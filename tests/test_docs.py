@@ -103,6 +103,9 @@ def test_what_features_md_names_as_a_proof_is_a_test() -> None:
     tests = set(re.findall(r"^def (test_\w+)\(", TESTS, re.MULTILINE))
     assert len(named) > 50
     assert [name for name, ending in named if name not in (files if ending else tests)] == []
+    rows = re.findall(r"^\| ([^|]+) \| y \|.*\| (.*?) ?\|$", DOCS["features.md"], re.MULTILINE)
+    assert len(rows) > 50
+    assert [what for what, proof in rows if "`" not in proof and proof != "the same"] == []
 
 
 def test_the_counts_of_the_hostile_suite_and_of_the_matrix_are_true() -> None:
