@@ -1,5 +1,6 @@
 """Somebody is taken out of the logs step by step: others write meanwhile, and what was cut off is gone on with."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal, cast
 import gevent
 import pytest
 
-from chatapp import accounts, erasing, retention
+from chatapp import accounts, erasing
 from chatapp.errors import BadRequest, ChatError, Draining, NotKept, SignIn
 from chatapp.hub import Hub
 from chatapp.journal import personal_data, reading
@@ -134,8 +135,8 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(
     if steps < 2:
         assert left(office, *names(office)), "whoever began it may still be at it"
     monkeypatch.setattr(erasing, "LEFT_ALONE", -1_000_000)
-    monkeypatch.setattr(retention, "SECONDS", 0.01)
-    minutely = gevent.spawn(retention.run, office.journal)
+    monkeypatch.setattr(erasing, "SECONDS", 0.01)
+    minutely = gevent.spawn(erasing.run, office.journal)
     with gevent.Timeout(UNIT):
         while office.journal.read(personal_data.next_named, office.grace.id):
             gevent.sleep(0.01)
@@ -210,6 +211,35 @@ def test_a_process_looks_through_all_logs_for_one_person_at_a_time(office: Offic
         gevent.joinall(erasures, raise_error=True)
     assert asked.most == 1
     assert [office.journal.read(personal_data.next_named, person.id) for person in leaving] == [None] * 4
+
+
+def test_whose_turn_has_not_come_yet_is_not_taken_for_cut_off(
+    office: Office, rooms: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither by this process nor by others, however long it takes: the clock is the erasures' own."""
+    caplog.set_level(logging.INFO)
+    leaving = [office.grace, *(office.sign_up(name, name) for name in ("joan", "mary"))]
+    for number, person in enumerate(leaving):
+        office.journal.ask(Erase(person.id, f"x{number}", True))
+    left_alone: list[list[str]] = []
+    asked = SimpleNamespace(read=office.journal.read, ask=lambda request: step(request))
+    begun = time.time_ns() // 1000
+
+    def step(request: EraseOnward) -> Any:
+        answer = office.journal.ask(request)
+        erasing.finish_all(office.journal)
+        left_alone.append(office.journal.read(personal_data.being_erased, begun))
+        return answer
+
+    with gevent.Timeout(UNIT):
+        monkeypatch.setattr(erasing, "LEFT_ALONE", -1_000_000)
+        gevent.joinall(
+            [gevent.spawn(erasing.go_on, asked, person.id) for person in leaving], raise_error=True
+        )
+    assert len(left_alone) >= len(leaving)
+    assert not any(left_alone), "another process would have come to them"
+    assert "cut off" not in caplog.text
+    assert [office.journal.read(personal_data.next_named, person.id) for person in leaving] == [None] * 3
 
 
 def test_a_page_waits_for_no_log_and_leaves_the_search_index_to_who_follows(

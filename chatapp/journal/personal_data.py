@@ -379,7 +379,9 @@ def _take_out_of_deleted_texts(connection: Connection, request: Erase) -> None:
 
 
 def being_erased(connection: Connection, before: int) -> list[str]:
-    """Who is still to be taken out of logs, with whom nobody has gone on since `before` (microseconds)."""
+    """Who is still to be taken out of logs, with whom nobody has gone on since `before` (microseconds), nor
+    has them waiting.
+    """
     return list(connection.scalars(select(ERASING.c.person_id).where(ERASING.c.at < before)))
 
 
@@ -409,6 +411,9 @@ def erase_onward(connection: Connection, request: EraseOnward, at: int) -> int |
 
     Rows of a log are never removed: its numbers have no gap.
     """
+    if request.waiting:
+        waiting = update(ERASING).where(ERASING.c.person_id.in_(request.waiting))
+        connection.execute(waiting.values(at=at))
     here = ERASING.c.person_id == request.person
     begun = connection.execute(select(*ERASING.c).where(here)).first()
     if begun is None or (request.seqs and (request.room, request.seqs[-1]) <= (begun.room_id, begun.seq)):
