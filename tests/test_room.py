@@ -740,6 +740,23 @@ def test_a_room_that_is_about_to_be_read_is_not_let_go_however_long_that_takes()
     assert hub.rooms.get(1) is None
 
 
+def test_nor_while_it_is_looked_up_whether_somebody_was_let_in_elsewhere() -> None:
+    journal = MemoryJournal()
+    hub = Hub(Config(room_idle_seconds=1), journal, SilentBus())  # type: ignore[arg-type]
+    hub.people.number = 0  # nobody has ever changed
+    journal.change_rights(0, 0, kind="private")
+    hub.room(1)
+    journal.change_rights(0, 0, kind="public")  # by another process, which has not told yet
+
+    def tidy() -> None:
+        hub.rooms._idle_since[1] = -1e9  # long ago
+        hub.rooms._let_idle_rooms_go()
+
+    journal.during_read = tidy
+    with access.entered(hub, ADA, 1) as room:
+        assert hub.rooms.get(1) is room
+
+
 def test_what_was_taken_from_the_database_is_skipped_and_said(caplog: pytest.LogCaptureFixture) -> None:
     hub, room, journal = hub_and_room(500)
     follower = Follower(room, WEBSOCKET, 0)

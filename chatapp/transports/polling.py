@@ -40,9 +40,8 @@ def poll(
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
-        check(
-            waiting.identity, "read", room.rights
-        )  # and asks now: who was let in until then has not waited here
+        # And asks now: who was let in until then has not waited here.
+        check(waiting.identity, "read", room.rights)
     start, reset = cursor.begin(hub, room, after, epoch)
     limit = limit or PAGE_LIMIT
     if reset or after is None:
