@@ -39,7 +39,7 @@ from chatapp.permissions import Identity, Rights, may
 from chatapp.room import NEWEST, Room
 from chatapp.subscriber import Subscriber
 from chatapp.transports.polling import poll
-from chatapp.transports.waiting import Waiting
+from chatapp.transports.waiting import Poller
 
 ADA = Identity("g1", "ada", "guest")
 PEOPLE = {
@@ -173,7 +173,7 @@ def test_a_poll_gets_a_message_that_arrives_at_any_moment_of_looking_and_waiting
     if moment == "while waiting":
         gevent.spawn_later(0.01, arrive)
     with gevent.Timeout(UNIT):
-        batch = poll(hub, room, Waiting(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None)
+        batch = poll(hub, room, Poller(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None)
     assert [message.seq for message in batch.messages] == [1]
     assert batch.cursor == 1
 
@@ -183,7 +183,7 @@ def test_a_poll_whose_room_is_cleared_while_it_waits_starts_over(wire: Any) -> N
     hub._committed([journal.commit(3)])
     gevent.spawn_later(0.01, lambda: hub._committed([journal.clear()]))
     with gevent.Timeout(UNIT):
-        batch = poll(hub, room, Waiting(hub, ADA, wire[0]), after=3, epoch="e1", wait=FOREVER, limit=None)
+        batch = poll(hub, room, Poller(hub, ADA, wire[0]), after=3, epoch="e1", wait=FOREVER, limit=None)
     assert (batch.reset, batch.messages, batch.cursor, batch.epoch) == (True, [], 3, journal.epoch)
 
 
@@ -191,7 +191,7 @@ def test_what_follows_a_clearing_by_another_process_is_not_shown_before_the_rese
     hub, room, journal = hub_and_room(500)
     hub._committed([journal.commit(3)])
     waiting = gevent.spawn(
-        poll, hub, room, Waiting(hub, ADA, wire[0]), after=3, epoch="e1", wait=FOREVER, limit=None
+        poll, hub, room, Poller(hub, ADA, wire[0]), after=3, epoch="e1", wait=FOREVER, limit=None
     )
     gevent.sleep(0)
     journal.clear()  # its notice is still under way when this process keeps the next message
@@ -204,7 +204,7 @@ def test_what_follows_a_clearing_by_another_process_is_not_shown_before_the_rese
 def test_a_poll_whose_client_leaves_ends_at_once_and_is_forgotten(wire: Any) -> None:
     hub, room, _ = hub_and_room(500)
     waiting = gevent.spawn(
-        poll, hub, room, Waiting(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None
+        poll, hub, room, Poller(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None
     )
     gevent.sleep(0)
     assert room.waiting == 1
@@ -229,14 +229,14 @@ def test_who_may_read_no_more_before_their_poll_waits_is_told_so_at_once(
 
     journal.during_read = lose  # while the database is asked where the room is
     with gevent.Timeout(UNIT), pytest.raises(lost):
-        poll(hub, room, Waiting(hub, ADA, wire[0]), after=-1, epoch=None, wait=FOREVER, limit=None)
+        poll(hub, room, Poller(hub, ADA, wire[0]), after=-1, epoch=None, wait=FOREVER, limit=None)
     assert (room.waiting, hub.waiting) == (0, set())
 
 
 def test_a_poll_that_waits_is_not_disturbed_by_a_pipelined_request(wire: Any) -> None:
     hub, room, journal = hub_and_room(500)
     waiting = gevent.spawn(
-        poll, hub, room, Waiting(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None
+        poll, hub, room, Poller(hub, ADA, wire[0]), after=0, epoch=None, wait=FOREVER, limit=None
     )
     wire[1].sendall(b"GET / HTTP/1.1\r\n\r\n")
     gevent.sleep(0.01)
@@ -248,7 +248,7 @@ def test_a_poll_that_waits_is_not_disturbed_by_a_pipelined_request(wire: Any) ->
 def test_a_cursor_counts_as_ahead_only_after_the_database_was_asked(wire: Any) -> None:
     hub, room, journal = hub_and_room(500)
     journal.commit(5)  # kept by another process, whose notice is under way
-    batch = poll(hub, room, Waiting(hub, ADA, wire[0]), after=5, epoch="e1", wait=0, limit=None)
+    batch = poll(hub, room, Poller(hub, ADA, wire[0]), after=5, epoch="e1", wait=0, limit=None)
     assert not batch.reset
     assert room.last == 5
 
