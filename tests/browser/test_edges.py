@@ -43,7 +43,9 @@ def under_an_edge(page: Page, edges: dict[str, int], part: str = "body") -> list
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "ar"])
-@pytest.mark.parametrize("held", [UPRIGHT, ASIDE, ASIDE_WITH_TWO_PANES], ids=["upright", "aside", "two panes"])
+@pytest.mark.parametrize(
+    "held", [UPRIGHT, ASIDE, ASIDE_WITH_TWO_PANES], ids=["upright", "aside", "two panes"]
+)
 def test_nothing_lies_under_a_phone_s_notch_or_bars(
     held: tuple[dict[str, int], dict[str, int]], locale: str, browser_of: OpenBrowser, server: Server
 ) -> None:
