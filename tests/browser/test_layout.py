@@ -222,6 +222,37 @@ def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(
         assert abs(last_word - time) < 4, width
 
 
+PROSE = (
+    "The ferry leaves the northern quay at ten past seven, and whoever has a ticket for the island should be there a "
+    "quarter of an hour before that, since the gangway is taken in while the last cars are still being lashed down. "
+    "In winter it does not call at the lighthouse; a smaller boat goes there on Tuesdays, when the sea allows it. "
+) * 3
+# How many characters stand in each line of a paragraph, without the space that ends it.
+LINES = """words => {
+    const text = document.createTreeWalker(words, NodeFilter.SHOW_TEXT).nextNode();
+    const lines = new Map();
+    const range = document.createRange();
+    for (let at = 0; at < text.length; at++) {
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        const { bottom } = range.getBoundingClientRect();
+        lines.set(bottom, (lines.get(bottom) ?? "") + text.data[at]);
+    }
+    return [...lines.values()].map((line) => line.trim().length);
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 2560])
+def test_however_wide_the_window_is_a_line_has_about_75_characters(width: int, in_room: OpenPage) -> None:
+    ada = in_room("ada", viewport={"width": width, "height": 900})
+    ada.say(PROSE)
+    ada.shows(PROSE.strip())
+    lines = ada.words.evaluate(LINES)
+    assert len(lines) > 10
+    assert sum(lines[:-1]) / (len(lines) - 1) < 76
+    assert max(lines) < 82
+
+
 def test_the_page_follows_the_reader_into_the_dark(in_room: OpenPage) -> None:
     def colours(scheme: str) -> tuple[str, str]:
         page = in_room("ada", color_scheme=scheme).page
