@@ -37,14 +37,13 @@ PAINTED = """async () => {
 }"""
 # Seconds that each element, and what stands before and behind its words, would move.
 MOTION = """() => {
-    const seconds = (durations, delays) => durations.split(", ").map((each, at) =>
-        parseFloat(each) + Math.max(0, parseFloat(delays.split(", ")[at % delays.split(", ").length])));
+    const seconds = (durations) => durations.split(", ").map(parseFloat);
     const found = new Map();
     for (const element of document.querySelectorAll("*")) {
         for (const part of ["", "::before", "::after", "::backdrop"]) {
             const style = getComputedStyle(element, part);
-            const times = seconds(style.transitionDuration, style.transitionDelay);
-            if (style.animationName !== "none") times.push(...seconds(style.animationDuration, style.animationDelay));
+            const times = seconds(style.transitionDuration);
+            if (style.animationName !== "none") times.push(...seconds(style.animationDuration));
             const longest = Math.max(...times);
             if (longest > 0) found.set(`${element.tagName}.${element.className}${part}`, longest);
         }
