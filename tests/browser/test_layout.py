@@ -189,6 +189,21 @@ def test_on_a_phone_one_goes_from_the_rooms_into_one_and_back_and_sees_what_is_u
     expect(card.locator(".count")).to_be_hidden()
 
 
+def test_where_a_phone_s_keyboard_makes_the_window_smaller_field_and_newest_message_stay_above_it(
+    in_room: OpenPage,
+) -> None:
+    """Browsers make it smaller because the page asks for it; those that cannot move the page up to the field."""
+    ada = in_room("ada", viewport=PHONE, is_mobile=True, has_touch=True)
+    asked = ada.page.locator("meta[name=viewport]").get_attribute("content")
+    assert "interactive-widget=resizes-content" in str(asked)
+    ada.say(*(f"message {number}" for number in range(20)))
+    expect(ada.row("message 19")).to_be_in_viewport(ratio=1)
+    ada.field.tap()
+    ada.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"] - 330})
+    for each in (ada.page.locator("#composer"), ada.row("message 19"), ada.page.locator(".room-head")):
+        expect(each).to_be_in_viewport(ratio=1)
+
+
 def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBrowser, server: Server) -> None:
     page = person(LONG_NAME, viewport=PHONE)
     for path in ("/chats/", "/guests", "/search"):
