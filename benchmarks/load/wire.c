@@ -1,7 +1,7 @@
 /* The sockets, on one epoll in one thread. What a socket does not take is kept until it does.
  *
- * Edge-triggered: what epoll has told of it looks at once more in the next turn otherwise, which costs a client of a
- * fast server a tenth of its time. So a socket is read until it gave less than there was room for.
+ * Edge-triggered: else epoll looks once more, in the next turn, at each socket that it has told of. So a socket is
+ * read until it gave less than there was room for, or its end is seen.
  */
 #include "load.h"
 #include <arpa/inet.h>
@@ -54,7 +54,7 @@ void wire_open(struct connection *connection)
     connection->state = SHAKING;
     connection->in_size = connection->out_size = connection->text_size = 0;
     pending++;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = connection};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     (uses_websocket(connection) ? websocket_open : http_open)(connection);
 }
@@ -80,7 +80,7 @@ void wire_ended(struct connection *connection, const char *why)
 
 static void want(struct connection *connection, uint32_t events)
 {
-    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = connection};
+    struct epoll_event event = {.events = events | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
     epoll_ctl(epoll, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
@@ -164,7 +164,7 @@ void wire_turn(double seconds)
         if (events[i].events & EPOLLOUT && connection->out_size)
             flush(connection);
         if (events[i].events & ~(uint32_t)EPOLLOUT)
-            while (receive(connection))
+            while (receive(connection) || (events[i].events & EPOLLRDHUP && connection->state != CLOSED))
                 ;
     }
 }
