@@ -5,6 +5,7 @@ that everything else goes back to the long one, whole.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
@@ -113,6 +114,19 @@ def test_the_third_poll_of_a_connection_takes_the_short_way_and_is_answered_the_
     assert json.loads(answers[-1].body)["messages"] == said[2:]
     told = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
     assert all(each == told[0] for each in told)
+
+
+def test_each_waits_its_whole_time_however_many_of_the_same_connection_waited_before_it(
+    server: Server, polls: Poller
+) -> None:
+    """A clock that is not set anew has a client that nobody writes to ask thousands of times a second."""
+    polls.warm_up()
+    for _ in range(3):
+        asked = time.monotonic()
+        polls.raw.send(polls.head(polls.cursor, wait=1))
+        assert polls.told() == []
+        assert time.monotonic() - asked > 0.9  # at least: no machine is slow enough to pass by chance
+    assert quick(server) == 3  # the last that was warmed up, and two of these
 
 
 def test_it_waits_and_tells_what_is_said_meanwhile(

@@ -43,15 +43,15 @@ def words(language: str, version: str) -> Response:
 
 
 def for_every_page() -> dict[str, Any]:
-    """What templates know of the language. `words`: where scripts find theirs; empty in English, which they
-    have themselves. `languages` to choose from, and the one that is `chosen`, if any; `this_page`, to be come
-    back to.
+    """What templates know of the language. `script_words`: where scripts find theirs; empty in English, which
+    they have themselves. `languages` to choose from, and the one that is `chosen`, if any; `this_page`, to be
+    come back to.
     """
     language = localized.language()
     return {
         "language": language,
         "direction": "rtl" if languages.is_right_to_left(language) else "ltr",
-        "words": "" if language == SOURCE else _address(language),
+        "script_words": "" if language == SOURCE else _address(language),
         "languages": languages.languages(),
         "chosen": localized.chosen(),
         "this_page": request.full_path.rstrip("?") if only_looks() else url_for("rooms.index"),

@@ -46,11 +46,12 @@ class Waiting:
         if self._ears is None:
             self._ears = loop.io(self._sock.fileno(), READABLE)
         if seconds != self._seconds:
-            self._timer, self._seconds = loop.timer(seconds), seconds
+            self._timer, self._seconds = loop.timer(0, seconds), seconds
         self._greenlet, self._over = gevent.getcurrent(), False
         self._hub.waiting.add(self)
         self._ears.start(self._readable)
-        self._timer.start(self._throw, OutOfTime())
+        # Not `start`: libev's goes on with what was left of the last wait.
+        self._timer.again(self._throw, OutOfTime())
         try:
             arrival.wait()
         except OutOfTime:

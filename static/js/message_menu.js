@@ -1,6 +1,7 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { copied } from "./copying.js";
 import { _ } from "./i18n.js";
 import { inLine } from "./markup.js";
 import { keepWhole, placeBeside } from "./placing.js";
@@ -229,7 +230,6 @@ export class MessageMenu extends EventTarget {
   }
 
   async #copy(words, said) {
-    const { copied } = await import("./copying.js");
     if (await copied(words)) this.#say(said);
   }
 
@@ -240,8 +240,8 @@ export class MessageMenu extends EventTarget {
   /** The part of the message's own page that is about its author. */
   async #moderate({ room, seq }) {
     const path = `/chats/${room}/messages/${seq}/`;
-    const { pageAt } = await import("./pages.js");
-    const deeds = (await pageAt(path))?.getElementById("deeds");
+    const pages = await import("./pages.js").catch(() => null);
+    const deeds = (await pages?.pageAt(path))?.getElementById("deeds");
     if (!deeds) return location.assign(path);
     this.#menu.replaceChildren(deeds);
     this.#place(this.#origin.getBoundingClientRect());

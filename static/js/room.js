@@ -45,7 +45,7 @@ let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
 heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
-let begunAt = 0; // seq up to which messages after a reset are old ones
+const begunAt = new Map(); // seq of a room up to which messages after a reset are old ones
 let newest = room.cursor; // the highest seq that this page has known, whatever log it shows
 
 const connection = new Connection({
@@ -122,6 +122,7 @@ function listen() {
   connection.addEventListener("state", turned);
   connection.addEventListener("message", ({ detail: message }) => hear(message));
   connection.addEventListener("reset", ({ detail: frame }) => {
+    begunAt.set(frame.room, frame.cursor);
     if (frame.room === room.id) startOver(frame);
     else rooms.begunAnew(frame);
   });
@@ -206,10 +207,14 @@ function hear(message) {
   typing?.then((shown) => shown.fade(message.author.id), () => {});
   log.hear(message);
   const forMe = room.kind === "direct" || calls(message, me?.id);
-  const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
+  const isNews = message.kind === "text" && message.author.id !== me?.id && !isOld(message);
   if (isNews) reading.heard(message, forMe);
   else if (["edit", "delete", "restore"].includes(message.kind)) reading.changed(message, forMe);
   if (message.kind === "notice" && message.detail) change(message.detail);
+}
+
+function isOld({ room: where, seq }) {
+  return seq <= (begunAt.get(where) ?? 0);
 }
 
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
@@ -263,11 +268,12 @@ function refused(frame) {
 function turnAway(message) {
   const { room: from, seq, author, detail } = message;
   const isOut = detail?.removed === me.id;
-  if (from !== room.id) return isOut && connection.leave(from);
-  if (isOut && seq > newest) {
+  if (from !== room.id) return isOut && !isOld(message) && connection.leave(from);
+  if (seq <= newest) return;
+  if (isOut) {
     removal = message;
     connection.sentOut();
-  } else if (!isOut && (author.id === me.id || (detail?.member?.id === me.id && detail.member.role))) {
+  } else if (author.id === me.id || (detail?.member?.id === me.id && detail.member.role)) {
     removal = null;
     connection.cameBack();
   }
@@ -281,7 +287,6 @@ function lost({ code, room: from }) {
 
 function startOver({ name, cursor }) {
   head.rename(name);
-  begunAt = cursor;
   log.begin([], 0);
   log.atEdge = true;
   history.reset();

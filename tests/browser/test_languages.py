@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from chatapp.languages import FILE, say
 from tests import catalogues
@@ -109,6 +109,12 @@ class Reader:
 
     def __init__(self, page: Page) -> None:
         self.page, self.found = page, dict[str, list[str]]()
+        self.missing: list[str] = []  # what pages ask for and is not there
+        page.on("response", self._answered)
+
+    def _answered(self, answer: Response) -> None:
+        if answer.status >= 400 and answer.request.resource_type in ("script", "stylesheet", "image"):
+            self.missing.append(answer.url)
 
     def look(self, where: str) -> None:
         if found := self.page.evaluate(FOREIGN, [SAME, TECHNICAL]):
@@ -122,6 +128,7 @@ class Reader:
 
     def finds_nothing(self) -> None:
         assert not self.found, "\n".join(f"{where}: {words}" for where, words in self.found.items())
+        assert not self.missing
 
 
 def test_no_page_says_anything_that_cannot_be_translated(visitor: OpenBrowser, foreign: Server) -> None:
@@ -167,6 +174,7 @@ def test_no_page_says_anything_that_cannot_be_translated(visitor: OpenBrowser, f
         reader.visit(*(f"/admin/{section}" for section in sections), f"/admin/people/{ada.id}")
         assert ada.http.post("/api/bans", json={"person": grace.id, "why": "Ω"}).status_code == 204
         reader.visit("/admin/bans")
+        page.goto("/api/docs")  # in English
         sign_in(page, grace)
         reader.visit(f"{chat}/")
     reader.finds_nothing()
