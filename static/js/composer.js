@@ -51,14 +51,15 @@ export class Composer extends EventTarget {
     this.#draftKey = draftKey;
     this.#attachments = attachments;
     attachments?.addEventListener("change", () => this.#attached());
-    this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     formatByKeys(this.#field);
     form.addEventListener("submit", (event) => this.#submit(event));
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
-    this.#show();
+    const draft = recall(draftKey);
+    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written while this script came
+    else this.#changed();
   }
 
   focus() {
@@ -287,7 +288,7 @@ export class Composer extends EventTarget {
   #grow() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#field.style.blockSize = "auto";
-    this.#field.style.blockSize = `${this.#field.scrollHeight}px`;
+    this.#field.style.blockSize = `${this.#field.scrollHeight + this.#field.offsetHeight - this.#field.clientHeight}px`;
   }
 }
 

@@ -1,10 +1,13 @@
 """The field: Enter sends, Shift+Enter breaks the line, words stay words."""
 
 import json
+from contextlib import closing
 
 from playwright.sync_api import expect
 
+from tests.browser.chat_page import HeldRequests
 from tests.browser.conftest import OpenPage
+from tests.clients import Person
 from tests.servers import Server
 
 
@@ -61,6 +64,51 @@ def test_a_draft_is_still_there_after_a_reload_and_gone_once_sent(in_room: OpenP
     ada.shows("half a thou")
     ada.page.reload()
     expect(ada.field).to_have_value("")
+
+
+def test_each_room_keeps_its_own_draft_however_one_comes_back_to_it(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        attic = grace.make_room("attic")
+    ada = in_room("ada")
+
+    def goes_to(room: int, draft: str) -> None:
+        ada.page.locator(f'.room-links [data-room="{room}"]').click()
+        expect(ada.page).to_have_url(f"{server.url}/chats/{room}/")
+        expect(ada.state).to_have_text("Live")
+        expect(ada.field).to_have_value(draft)
+
+    ada.field.fill("for the board\nin two lines")
+    goes_to(attic, "")
+    ada.field.fill("for the attic")
+    ada.page.reload()
+    expect(ada.field).to_have_value("for the attic")
+    goes_to(board, "for the board\nin two lines")
+    ada.page.reload()
+    expect(ada.field).to_have_value("for the board\nin two lines")
+    ada.page.go_back()
+    expect(ada.field).to_have_value("for the attic")
+    ada.field.press("Enter")
+    ada.shows("for the attic")
+    goes_to(board, "for the board\nin two lines")
+    goes_to(attic, "")
+
+
+def test_what_is_written_while_the_script_of_a_page_comes_is_a_draft_behind_the_one_there_was(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada")
+    for written, draft in (("first", "first"), ("second", "first\n\nsecond")):
+        held = HeldRequests(ada.page, "**/composer.js*")
+        ada.page.reload(wait_until="commit")
+        held.first()
+        ada.field.fill(written)
+        held.end()
+        expect(ada.field).to_have_value(draft)
+        expect(ada.state).to_have_text("Live")
+        ada.page.reload()
+        expect(ada.field).to_have_value(draft)
 
 
 def test_near_the_limit_a_counter_counts_characters_not_bytes(in_room: OpenPage) -> None:
