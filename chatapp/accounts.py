@@ -416,7 +416,11 @@ def _begin_erasing(hub: Hub, identity: Identity, person: str, keep_messages: boo
     check(identity, verb)
     reached = letters.reach(hub, person)  # afterwards nobody knows the address
     alias = f"x{secrets.token_hex(8)}"
-    hub.journal.ask(Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb))
+    heirs: list[str] = hub.journal.ask(
+        Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb)
+    )
+    if heirs:
+        hub.rooms_changed(*heirs)
     if reached:
         letters.tell_erased(hub, *reached)
 

@@ -18,7 +18,7 @@ def init_app(app: Flask) -> None:
         COMPRESS_REGISTER=False,  # it would look at every answer
         COMPRESS_MIMETYPES=["text/css", "text/javascript", "application/json", "image/svg+xml"],
         COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_BR_LEVEL=9,
+        COMPRESS_BR_LEVEL=10,
         COMPRESS_STREAMS=False,
         COMPRESS_CACHE_BACKEND=_Kept,
         COMPRESS_CACHE_KEY=_version,

@@ -70,7 +70,7 @@ class Config:
     guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
     frame_ancestors: tuple[str, ...] = setting((), "other origins whose pages may show ours in a frame")
-    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X‑Forwarded‑*)")
+    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
     rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")
     rate_connections: str = setting(
         "20 per 10 seconds", "WebSocket handshakes and event streams of one identity"

@@ -27,6 +27,13 @@ def test_an_empty_room_leads_who_moderates_it_to_its_people_and_its_topic(one_wo
         grace.http.patch(f"/api/rooms/{room}", json={"topic": "boats"}).raise_for_status()
         assert topic not in grace.http.get(f"/chats/{room}/").text
         assert people not in tom.http.get(f"/chats/{room}/").text
+        grace.http.patch(f"/api/rooms/{room}", json={"topic": ""}).raise_for_status()
+        grace.http.put(f"/api/rooms/{room}/members/{tom.id}", json={"role": "moderator"}).raise_for_status()
+        page = tom.http.get(f"/chats/{room}/").text
+        assert people in page
+        assert topic not in page, "which moderators cannot set"
+        grace.http.patch(f"/api/rooms/{room}", json={"closed": True}).raise_for_status()
+        assert people not in grace.http.get(f"/chats/{room}/").text, "nobody can say anything there"
 
 
 def test_a_search_that_finds_nothing_says_what_may_find_more(one_worker: Server) -> None:

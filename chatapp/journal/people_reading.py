@@ -189,15 +189,19 @@ def signs_in(account: dict[str, Any], but: int | None = None) -> bool:
     )
 
 
-def has_factor(connection: Connection, person_id: str) -> bool:
-    """Whether somebody's password alone does not let them in: they have an authenticator, or a passkey that
-    is a second factor.
+def asks_more(account: dict[str, Any]) -> bool:
+    """Whether `account` asks for more than a password: it has an authenticator, or a passkey that is a second
+    factor.
     """
-    found = account(connection, "person_id", person_id)
-    return found is not None and (
-        found["tf_primary_method"] is not None
-        or any(each["usage"] == SECOND_FACTOR for each in found["passkeys"])
+    return account["tf_primary_method"] is not None or any(
+        each["usage"] == SECOND_FACTOR for each in account["passkeys"]
     )
+
+
+def has_factor(connection: Connection, person_id: str) -> bool:
+    """Whether somebody's password alone does not let them in."""
+    found = account(connection, "person_id", person_id)
+    return found is not None and asks_more(found)
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:

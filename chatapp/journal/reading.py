@@ -450,8 +450,10 @@ def text_after_time(connection: Connection, room: int, microseconds: int) -> Mes
     return next(iter(_messages(connection.execute(query.order_by(_COLUMNS.at).limit(1)))), None)
 
 
-def last_texts(connection: Connection) -> dict[int, Message]:
-    """The newest text with a body of each room, looked for among its last 50 messages."""
+def last_texts(connection: Connection, person: str) -> dict[int, Message]:
+    """The newest text with a body of each room that is public or that `person` ("": nobody) is in, looked for
+    among its last 50 messages.
+    """
     inner = MESSAGES.alias()
     newest = (
         select(func.max(inner.c.seq))
@@ -459,7 +461,13 @@ def last_texts(connection: Connection) -> dict[int, Message]:
         .where(inner.c.kind == "text", inner.c.deleted_at.is_(None))
         .scalar_subquery()
     )
-    query = select(*_COLUMNS).join(ROOMS, (_COLUMNS.room_id == ROOMS.c.id) & (_COLUMNS.seq == newest))
+    member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
+    query = (
+        select(*_COLUMNS)
+        .select_from(MESSAGES)
+        .join(ROOMS, (_COLUMNS.room_id == ROOMS.c.id) & (_COLUMNS.seq == newest))
+        .where((ROOMS.c.kind == "public") | ROOMS.c.id.in_(member))
+    )
     return {message.room: message for message in _messages(connection.execute(query))}
 
 

@@ -67,7 +67,7 @@ from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import AMENDING, Author, File, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
-Answer = Kept | int | ChatError | Struct
+Answer = Kept | int | list[str] | ChatError | Struct
 
 _ADVANCE = (
     update(ROOMS)
@@ -286,8 +286,8 @@ class _Transaction:
             self._people = people_reading.number(self._connection)
         return self._people
 
-    def _erase(self, request: Erase) -> int:
-        """Returns in how many rooms the person had a part, or was kept out."""
+    def _erase(self, request: Erase) -> list[str]:
+        """Returns who owns rooms from now on that were the person's alone: ids."""
         self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
@@ -306,7 +306,7 @@ class _Transaction:
             self._rooms[room].changed = True
         self._people = people_statements.move(self._connection)
         self._people_moved = True
-        return len(rooms)
+        return sorted({heir.id for _, heir in heirs})
 
     def _erase_onward(self, request: EraseOnward) -> int:
         """Returns how many messages were dealt with."""

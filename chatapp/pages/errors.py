@@ -115,6 +115,8 @@ def _page(
     elif code == "forbidden" and only_looks():  # nothing was tried but to look
         ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
+    if code == "forbidden" and only_looks() and not get_identity().session:
+        sign_in = request.path if request.path.startswith("/chats/") else url_for("rooms.index")
     if code == "no_such_room" and not get_identity().session:
         ways_on = [SIGNED_OUT, ELSEWHERE]
         sign_in = request.path if only_looks() else url_for("rooms.index")

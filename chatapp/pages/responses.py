@@ -64,7 +64,6 @@ def flashed(part: str = "") -> list[tuple[str, str]]:
     """
     if "flashed" not in g:
         g.flashed = session.get(FLASHED, [])
-        shown = request.method != "HEAD" and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-        if g.flashed and shown:
+        if g.flashed and request.method != "HEAD" and "X-Requested-With" not in request.headers:
             del session[FLASHED]
     return [(of, said) for of, said in g.flashed if part in ("", of)]

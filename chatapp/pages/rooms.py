@@ -158,7 +158,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     Raises Forbidden for who is banned.
     """
     _check_not_banned()
-    rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
+    rooms = listing.rooms_with_last(get_hub(), get_identity()) if may(get_identity(), "read") else []
     html = render_template(
         "rooms.html",
         rooms=[_listed(each) for each in rooms],

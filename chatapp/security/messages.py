@@ -44,7 +44,7 @@ SAID: Final[dict[str, tuple[str, str]]] = {
         "success",
     ),
     "TWO_FACTOR_PERMISSION_DENIED": (
-        Term("You currently do not have permissions to access this page"),
+        Term("Say your name and password once more: that was too long ago, or begun anew in another window."),
         "error",
     ),
     "TWO_FACTOR_METHOD_NOT_AVAILABLE": (Term("Marked method is not valid"), "error"),

@@ -1,7 +1,6 @@
 // What this room is for the one who reads it: its rules and, in the composer's place, why they may not write.
 // The server has the words; they are taken anew when rights have changed.
 
-import { pageAt } from "./pages.js";
 import { fillMoment, serverNow } from "./times.js";
 
 const SPREAD = 500; // ms over which the readers of a room ask, of whom there may be many
@@ -56,12 +55,14 @@ export class About extends EventTarget {
   }
 
   async #take() {
-    const page = await pageAt(`/chats/${this.#room}/about/`);
-    if (page === null) return;
+    const pages = await import("./pages.js").catch(() => null);
+    const page = await pages?.pageAt(`/chats/${this.#room}/about/`);
+    if (!page) return;
     for (const id of ["about", "foot-state"]) {
       const [news, before] = [page.getElementById(id), document.getElementById(id)];
       if (!news) continue;
-      for (const open of before.querySelectorAll("details[open]")) news.querySelector(`.${open.className}`).open = true;
+      const wasOpen = before.querySelector("details")?.open;
+      if (wasOpen) news.querySelector("details").open = true;
       before.replaceWith(news);
     }
     this.#show();

@@ -1,11 +1,13 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { copied } from "./copying.js";
 import { _ } from "./i18n.js";
 import { inLine } from "./markup.js";
 import { keepWhole, placeBeside } from "./placing.js";
 import { copyOf } from "./templates.js";
 import { nameNow } from "./names.js";
+import { fillTime } from "./times.js";
 
 const LONG_PRESS = 500; // ms
 const STILL = 10; // px that a finger may move in that time
@@ -145,6 +147,9 @@ export class MessageMenu extends EventTarget {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
     content.querySelector(".actions-said").textContent = inLine(message);
+    const time = content.querySelector("time");
+    fillTime(time, message.at);
+    time.textContent = time.title; // for who has no pointer that hovers
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
     for (const button of content.querySelectorAll("[data-mark]")) {
@@ -229,7 +234,6 @@ export class MessageMenu extends EventTarget {
   }
 
   async #copy(words, said) {
-    const { copied } = await import("./copying.js");
     if (await copied(words)) this.#say(said);
   }
 
@@ -240,8 +244,8 @@ export class MessageMenu extends EventTarget {
   /** The part of the message's own page that is about its author. */
   async #moderate({ room, seq }) {
     const path = `/chats/${room}/messages/${seq}/`;
-    const { pageAt } = await import("./pages.js");
-    const deeds = (await pageAt(path))?.getElementById("deeds");
+    const pages = await import("./pages.js").catch(() => null);
+    const deeds = (await pages?.pageAt(path))?.getElementById("deeds");
     if (!deeds) return location.assign(path);
     this.#menu.replaceChildren(deeds);
     this.#place(this.#origin.getBoundingClientRect());

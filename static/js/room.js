@@ -45,7 +45,7 @@ let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
 heardAt(page.now);
 let stoppedAt = page.unread_from; // where the reading stopped before this visit, until that has been in view
-let begunAt = 0; // seq up to which messages after a reset are old ones
+const begunAt = new Map(); // seq of a room up to which messages after a reset are old ones
 let newest = room.cursor; // the highest seq that this page has known, whatever log it shows
 
 const connection = new Connection({
@@ -85,7 +85,8 @@ const composer =
   new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
 let notifications = null;
 if (window.Notification?.permission === "granted") beginToNotify();
-byId("people").addEventListener("toggle", beginToNotify, { once: true });
+byId("people").addEventListener("toggle", () => (beginToNotify(), followBack()), { once: true });
+if (window.history.state?.pane) followBack();
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
   completing = completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
@@ -123,6 +124,7 @@ function listen() {
   connection.addEventListener("state", turned);
   connection.addEventListener("message", ({ detail: message }) => hear(message));
   connection.addEventListener("reset", ({ detail: frame }) => {
+    begunAt.set(frame.room, frame.cursor);
     if (frame.room === room.id) startOver(frame);
     else rooms.begunAnew(frame);
   });
@@ -157,6 +159,11 @@ function listen() {
 /** Where something was left unsent in other rooms. */
 async function sendLeftovers() {
   if ([...roomsOf(me.id)].some((id) => id !== room.id)) (await import("./leftovers.js")).sendLeftovers(me.id, room.id);
+}
+
+/** The people's pane, where it lies over the room. */
+function followBack() {
+  import("./panes.js").catch(() => null);
 }
 
 /** Loaded once browsers may tell something, or somebody looks at their choices. */
@@ -207,10 +214,14 @@ function hear(message) {
   typing?.then((shown) => shown.fade(message.author.id), () => {});
   log.hear(message);
   const forMe = room.kind === "direct" || calls(message, me?.id);
-  const isNews = message.kind === "text" && message.author.id !== me?.id && message.seq > begunAt;
+  const isNews = message.kind === "text" && message.author.id !== me?.id && !isOld(message);
   if (isNews) reading.heard(message, forMe);
   else if (["edit", "delete", "restore"].includes(message.kind)) reading.changed(message, forMe);
   if (message.kind === "notice" && message.detail) change(message.detail);
+}
+
+function isOld({ room: where, seq }) {
+  return seq <= (begunAt.get(where) ?? 0);
 }
 
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
@@ -264,11 +275,12 @@ function refused(frame) {
 function turnAway(message) {
   const { room: from, seq, author, detail } = message;
   const isOut = detail?.removed === me.id;
-  if (from !== room.id) return isOut && connection.leave(from);
-  if (isOut && seq > newest) {
+  if (from !== room.id) return isOut && !isOld(message) && connection.leave(from);
+  if (seq <= newest) return;
+  if (isOut) {
     removal = message;
     connection.sentOut();
-  } else if (!isOut && (author.id === me.id || (detail?.member?.id === me.id && detail.member.role))) {
+  } else if (author.id === me.id || (detail?.member?.id === me.id && detail.member.role)) {
     removal = null;
     connection.cameBack();
   }
@@ -282,7 +294,6 @@ function lost({ code, room: from }) {
 
 function startOver({ name, cursor }) {
   head.rename(name);
-  begunAt = cursor;
   log.begin([], 0);
   log.atEdge = true;
   history.reset();

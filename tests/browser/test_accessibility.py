@@ -35,6 +35,7 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 THEMES: tuple[tuple[dict[str, int], str, str, dict[str, Any]], ...] = (
     (WIDE, "light", "no-preference", ALL),
     (WIDE, "dark", "no-preference", COLOURS),
+    (WIDE, "dark", "more", COLOURS),
     (PHONE, "dark", "no-preference", ALL),
     (PHONE, "light", "more", COLOURS),
 )
@@ -426,6 +427,44 @@ def test_what_others_say_is_read_out_and_nothing_else_that_comes_into_the_log(
         assert len(heard) == 2
         assert "news" in heard[0]
         assert "Not sent" in heard[1]
+
+
+def test_where_colours_are_the_system_s_what_is_ones_own_or_calls_one_still_stands_out(
+    judge: Judge, server: Server
+) -> None:
+    ada = administrator(server)
+    with closing(Person(server, "grace")) as grace:
+        room, other = ada.make_room("quay"), ada.make_room("pier")
+        furnish(room, ada, grace)
+        grace.say(other, "hello")
+    with closing(member(server, "Noor")) as noor:
+        noor.say(noor.http.post("/api/direct", json={"people": [ada.id]}).json()["id"], "for you alone")
+    page = judge.page
+    sign_in(page, ada)
+    page.emulate_media(forced_colors="active")
+    page.goto(f"/chats/{room}/")
+    expect(ChatPage(page, room).state).to_have_text("Live")
+
+    def edges(selector: str) -> str:
+        """Of an element and of what is drawn before it."""
+        read = """each => ["", "::before"].map((part) => getComputedStyle(each, part))
+            .map(({ border, outline, content }) => [border, outline, content].join())"""
+        return str(page.locator(selector).first.evaluate(read))
+
+    def differ(one: str, other: str) -> bool:
+        expect(page.locator(one).first).to_be_visible()
+        expect(page.locator(other).first).to_be_visible()
+        return edges(one) != edges(other)
+
+    assert differ(".reaction.own", ".reaction:not(.own)")
+    assert differ(".message.for-me", ".message.starts:not(.for-me)")
+    assert differ(".room-link .count.for-me", ".room-link .count:not(.for-me, [hidden])")
+    assert differ(".room-link[aria-current]", ".room-link:not([aria-current])")
+    page.locator("#m2").focus()
+    page.keyboard.press("ArrowUp")
+    assert differ(".message:focus", ".message.starts:not(:focus, .for-me)")
+    page.keyboard.press("Control+k")
+    assert differ(".switch[aria-selected=true]", ".switch:not([aria-selected=true])")
 
 
 def test_tab_goes_from_the_rooms_to_the_head_to_the_log_to_the_field(judge: Judge, server: Server) -> None:

@@ -1,6 +1,7 @@
-"""Signing in with a name and a password, and a new name on every page. With passkeys: test_passkeys.py."""
+"""Signing in with a name and a password, and a new name on every page. With more: test_passkeys.py,
+test_second_factors.py.
+"""
 
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.clients import Person
-from tests.factors import STEP, Authenticator
+from tests.factors import STEP
 from tests.people import Member, administrator, member
 from tests.servers import Server
 
@@ -136,36 +137,19 @@ def test_a_guest_is_told_that_an_account_sends_files_where_one_can_be_had_for_th
     expect(page.get_by_text("and send files")).to_be_visible()
 
 
-def test_who_has_a_second_factor_signs_in_with_the_password_and_a_code(
-    server: Server, visitor: OpenBrowser
-) -> None:
-    grace = member(server, "grace")
-    codes = Authenticator(grace)
-    page = visitor()
-    page.goto("/sign-in")
+def test_a_link_that_was_used_leads_to_signing_in(server: Server, visitor: OpenBrowser) -> None:
+    grace, page = member(server, "grace"), visitor()
+    path = server.console("user", "reset-password", grace.name, "--json").json["link"]
+    page.goto(path)
+    page.get_by_label("New password").fill("nineteen clouds knit socks")
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_text("Your new password is set")).to_be_visible()
+    page.goto(path)
+    expect(page.get_by_text("This link was used")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Your name").fill(grace.name)
-    page.get_by_label("Password").fill(grace.password)
+    page.get_by_label("Password").fill("nineteen clouds knit socks")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_label("Code").fill(codes.code())
-    page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
-
-
-def test_who_has_lost_the_authenticator_signs_in_with_a_recovery_code(
-    server: Server, visitor: OpenBrowser
-) -> None:
-    grace = member(server, "grace")
-    Authenticator(grace)
-    shown = grace.http.post("/account/recovery-codes", data={"generate_new_codes": "1"}).text
-    recovery = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", shown)
-    page = visitor()
-    page.goto("/sign-in")
-    page.get_by_label("Your name").fill(grace.name)
-    page.get_by_label("Password").fill(grace.password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("link", name="Use a recovery code").click()
-    page.get_by_label("Recovery code").fill(recovery[0])
-    page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
 
 

@@ -343,6 +343,10 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
     mallory = in_room("mallory")
     mallory.say("hi")
     mallory.shows("hi")
+    mallory.page.locator(".people-button").click()
+    mallory.page.get_by_text("About this room").click()
+    rules = mallory.page.locator("#about .rules")
+    expect(rules).to_be_visible()
     ask(
         ada,
         "POST",
@@ -354,6 +358,7 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
     )
     expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
     expect(mallory.field).to_be_hidden()
+    expect(rules).to_be_visible()
     mallory.page.reload()
     expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
     expect(mallory.state).to_have_text("Live")
