@@ -499,7 +499,7 @@ def test_a_wrong_code_while_a_second_factor_is_set_up_leaves_the_key_as_it_is(se
     again, form = key_and_form(page)
     assert again == key
     refusal = '<p class="refusal" role="alert">That code is not good'
-    assert page.index(form) < page.index(refusal) < page.index('name="code"')  # beside its field, as no success
+    assert page.index(form) < page.index(refusal) < page.index('name="code"')  # beside its field
     assert page.count('<p class="said"') == 0
     assert key_and_form(grace.http.get("/account/second-factor").text) == ("", "")  # later it begins anew
     assert grace.http.post(form, data={"code": TOTP(key).generate().token}).status_code == 302
