@@ -158,11 +158,13 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     Raises Forbidden for who is banned.
     """
     _check_not_banned()
-    rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
+    may_read = may(get_identity(), "read")
+    rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may_read else []
     html = render_template(
         "rooms.html",
         rooms=[_listed(each) for each in rooms],
         reports=listing.reports(get_hub(), get_identity(), rooms),
+        may_read=may_read,
         may_make_private=may(get_identity(), "make_private_room"),
         may_converse=may(get_identity(), "write_to_people"),
         begun=not first_start.wanted(),
