@@ -44,9 +44,11 @@ WAYS_ON = {
         "what you sent just now may not be."
     ),
 }
-# The same for every room that there is not and that one may not know of.
+# To who is not signed in. The same for every room that there is not and that one may not know of.
+NOT_SEEN = Term("There is no room here that you can see")
 SIGNED_OUT = Term(
-    "It was deleted, its address is not quite right, or it is there for those only who are signed in."
+    "It may be a room for its members: if you are one of them, sign in. "
+    "Or it was deleted, or its address is not quite right."
 )
 OTHERWISE = Term("Nothing was changed. All rooms are as they were.")
 
@@ -116,7 +118,7 @@ def _page(
         ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
     if code == "no_such_room" and not get_identity().session:
-        ways_on = [SIGNED_OUT, ELSEWHERE]
+        title, ways_on = NOT_SEEN, [SIGNED_OUT, ELSEWHERE]
         sign_in = request.path if only_looks() else url_for("rooms.index")
     html = render_template(
         "error.html",
