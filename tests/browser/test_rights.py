@@ -252,6 +252,27 @@ def test_a_private_room_comes_to_the_side_of_who_is_taken_in_and_goes_with_their
     hers.shows("still here")
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_who_leaves_a_private_room_is_told_first_that_there_is_no_way_back_and_then_that_they_left(
+    script: bool, browser_of: OpenBrowser, ada: Member, grace: Member, board: int, den: int
+) -> None:
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    ask(grace, "POST", f"/{board}/join")
+    page = browser_of(grace, java_script_enabled=script)
+    page.goto(f"/chats/{den}/")
+    page.get_by_role("button", name="People here").click()
+    about = page.locator("#about")
+    about.get_by_text("Leave", exact=True).click()
+    expect(about.get_by_text("You cannot come back unless somebody takes you in.")).to_be_visible()
+    about.get_by_role("button", name="Leave this room").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “den”.")).to_be_visible()
+    expect(page.locator(f'.room-card[data-room="{den}"]')).to_have_count(0)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("button", name="People here").click()
+    about.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “board”.")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
 def test_a_member_who_is_removed_while_reading_is_told_so_and_gets_nothing_more(
     path: str, browser_of: OpenBrowser, ada: Member, grace: Member, den: int
