@@ -140,6 +140,25 @@ def test_who_may_make_an_account_is_a_setting(
     assert Member(server, "joan").sign_up(path).status_code == (403 if sign_up == "closed" else 303)
 
 
+@pytest.mark.parametrize(
+    ("makers", "statuses"), [("members", [403, 201, 201]), ("administrators", [403, 403, 201])]
+)
+def test_who_may_make_rooms_is_a_setting_at_every_door(
+    makers: str, statuses: list[int], new_server: Callable[..., Server]
+) -> None:
+    server = new_server(room_makers=makers).start()
+    people = [Person(server, "mallory"), member(server, "grace"), administrator(server)]
+    for person, status in zip(people, statuses, strict=True):
+        for kind in ("public", "private"):
+            new = {"name": f"{person.name}’s", "kind": kind}
+            assert person.http.post("/api/rooms", json=new).status_code == status
+            assert person.http.post("/chats/", data=new).status_code == (303 if status == 201 else status)
+        offered = status == 201
+        assert ('id="new-room"' in person.http.get("/chats/").text) is offered
+        assert ("#new-room" in person.http.get("/chats/1/").text) is offered
+        person.close()
+
+
 # -- names -------------------------------------------------------------------------------------------------
 
 
