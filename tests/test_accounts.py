@@ -57,6 +57,8 @@ def test_who_has_the_code_that_the_server_printed_is_its_administrator_and_nobod
     assert sorted(answers) == [303, 403, 403, 403, 403, 403]
     (winner,) = [each for each in contenders if each.signed_in()]
     assert winner.me()["role"] == "administrator"
+    lobby = winner.http.get("/api/rooms/1/members").json()["members"]
+    assert [(each["id"], each["role"]) for each in lobby] == [(winner.id, "owner")]
     assert stranger.sign_up(path).status_code == 403
     server.log.clear()
     server.restart()
@@ -745,6 +747,17 @@ def test_links_in_a_terminal_are_whole_where_the_server_knows_its_address(
     assert re.search(
         r"\nhttps://chat\.example/hooks/1/\S+\n", server.console("room", "hook", "create", "1", "CI").out
     )
+
+
+def test_the_first_administrator_owns_the_first_room_also_when_made_in_a_terminal(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server()
+    for name in ("ada", "mary"):
+        made = server.console("user", "create", name, "--role", "administrator")
+        assert made.status == 0, made.err
+    (owner,) = server.console("room", "members", "Lobby").out.splitlines()
+    assert ("owner" in owner, "ada" in owner) == (True, True)
 
 
 def test_without_its_address_a_terminal_says_what_to_put_in_front(server: Server) -> None:

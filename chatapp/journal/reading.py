@@ -334,6 +334,12 @@ def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
 
 
+def first_public_room(connection: Connection) -> int | None:
+    """Of those that there are the one that was made first, as the Lobby is."""
+    found: int | None = connection.scalar(select(func.min(ROOMS.c.id)).where(ROOMS.c.kind == "public"))
+    return found
+
+
 def rights(connection: Connection, room: int) -> Rights:
     """Who may do what in a room that there is."""
     row = connection.execute(
