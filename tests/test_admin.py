@@ -310,8 +310,8 @@ def test_rooms_are_chosen_and_told_by_name_but_those_that_the_administrator_is_n
         assert joan.name not in form
 
     form = {"uses": "1", "days": "1"}
-    answer = boss.http.post("/admin/invitations", data={"do": "invite", "room": str(own), **form})
-    assert link_in(answer)
+    new = {"do": "invite", "room": str(own), **form}
+    assert link_in(boss.http.post("/admin/invitations", data=new, follow_redirects=True))
     assert 'data-label="Room"><bdi>Staff &lt;i&gt;</bdi>' in row(boss, "/admin/invitations", 'Uses left">1<')
     made = {
         "do": "make",
@@ -347,7 +347,7 @@ def test_where_rooms_are_many_they_are_given_by_number(server: Server, boss: Mem
 def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: Server, boss: Member) -> None:
     note = f"team {uuid.uuid4().hex[:8]}"
     form = {"do": "invite", "uses": "2", "days": "3", "note": note}
-    path = link_in(boss.http.post("/admin/invitations", data=form))
+    path = link_in(boss.http.post("/admin/invitations", data=form, follow_redirects=True))
     assert path not in boss.http.get("/admin/invitations").text
     assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
     line = row(boss, "/admin/invitations", note)
@@ -366,15 +366,15 @@ def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: S
 
 
 def test_links_to_hand_on_lead_where_others_reach_the_server(new_server: Callable[..., Server]) -> None:
-    here = "from this computer only"
+    here, invite = "from this computer only", {"do": "invite", "uses": "1", "days": "3"}
     server = new_server().start()
     boss = administrator(server)
     assert "Nobody but you has an account yet" in shown(boss, "/admin/")
-    page = boss.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    page = boss.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert here in plain(page)
     assert "Nobody but you" not in shown(boss, "/admin/")
     other = administrator(new_server(public_url="https://chat.example").start())
-    page = other.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    page = other.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert (here in plain(page), "https://chat.example/invitations/" in page.text) == (False, True)
     link = other.http.post("/api/invitations", json={}).json()["link"]
     assert link.startswith("https://chat.example/invitations/")
