@@ -385,8 +385,11 @@ def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Ser
     with closing(mallory.socket()) as line:
         line.join(1)
         form = {"do": "ban", "person": mallory.id, "minutes": "60", "why": "spam"}
-        assert boss.http.post("/admin/bans", data=form).status_code == 303
+        page = {"Accept": "text/html"}
+        answer = boss.http.post("/admin/bans", data=form, headers=page, follow_redirects=True)
+        assert f"{mallory.name} (guest) is banned from the server." in plain(answer)
         assert eventually(lambda: line.closed)[0] == BANNED
+    assert f"banned {mallory.name} from the server for 1 hour" in shown(boss, "/admin/audit")
     bans = [each for each in boss.http.get("/admin/bans").text.split("<tr") if mallory.name in each]
     (ban,) = bans  # of the guest and of the browser
     assert all(words in ban for words in ("spam", "until", f"<code>{mallory.id}</code>, their browser"))
