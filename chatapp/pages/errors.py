@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from chatapp import localized
 from chatapp.errors import BadRequest, ChatError, Forbidden, Term, TooLong
 from chatapp.globals import get_hub, get_identity
+from chatapp.journal import reading
 from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.rendering import render_template
@@ -70,15 +71,20 @@ def _refused(error: ChatError) -> Response:
     if isinstance(error, Forbidden) and get_identity().role == "banned":
         return _banned(error, get_hub().people.banned_until(get_identity()))
     if str(error) == BANNED_HERE and request.view_args and "room_id" in request.view_args:
-        rights = get_hub().room(request.view_args["room_id"]).rights
-        return _banned(error, rights.bans.until(get_identity()), from_room=True)
+        room = get_hub().room(request.view_args["room_id"])
+        return _banned(error, room.rights.bans.until(get_identity()), room.id)
     said = "" if str(error) == error.title else localized.refusal(error)
     return _page(error.status, error.code, error.title, said, error.headers)
 
 
-def _banned(error: ChatError, until: int | None, *, from_room: bool = False) -> Response:
-    """`until`: microseconds since 1970; 0 or None: until the ban is lifted."""
-    html = render_template("banned.html", until=format_time(until) if until else None, from_room=from_room)
+def _banned(error: ChatError, until: int | None, room: int | None = None) -> Response:
+    """`until`: microseconds since 1970; 0 or None: until the ban is lifted. `room`: from which, None: all."""
+    html = render_template(
+        "banned.html",
+        until=format_time(until) if until else None,
+        why=get_hub().journal.read(reading.reason, room, "ban", get_identity()),
+        from_room=room is not None,
+    )
     return Response(html, error.status)
 
 

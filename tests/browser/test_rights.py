@@ -1,5 +1,6 @@
 """Who may do what in a room, as those see it whom it concerns: at once, without loading the page again."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -344,7 +345,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
     mallory = in_room("mallory")
     guest = guest_id(mallory.page)
     for seconds, lasts in ((3600, "or until the ban is lifted before"), (0, "until the ban is lifted.")):
-        banned = {"kind": "ban", "person": guest, "seconds": seconds}
+        banned = {"kind": "ban", "person": guest, "seconds": seconds, "why": f"spam {seconds}"}
         ask(ada, "POST", f"/{board}/sanctions", **banned)
         if seconds:
             mallory.page.get_by_role("link", name="Until when").click()
@@ -352,6 +353,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
             mallory.page.reload()
         expect(mallory.page.get_by_role("heading", name="You are banned from this room")).to_be_visible()
         expect(mallory.page.get_by_text(lasts)).to_be_visible()
+        expect(mallory.page.get_by_text(f"Why: “spam {seconds}”")).to_be_visible()
         expect(mallory.page.locator("main time")).to_have_count(1 if seconds else 0)
 
 
@@ -377,11 +379,15 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
         seconds=600,
         why="loud",
     )
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.field).to_be_hidden()
     expect(rules).to_be_visible()
     mallory.page.reload()
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.state).to_have_text("Live")
     [sanction] = ask(ada, "GET", f"/{board}/sanctions")["sanctions"]
     ask(ada, "DELETE", f"/{board}/sanctions/{sanction['id']}")
