@@ -369,10 +369,19 @@ def test_links_to_hand_on_lead_where_others_reach_the_server(new_server: Callabl
     here, invite = "from this computer only", {"do": "invite", "uses": "1", "days": "3"}
     server = new_server().start()
     boss = administrator(server)
-    assert "Nobody but you has an account yet" in shown(boss, "/admin/")
+    for page in ("/admin/", "/chats/"):  # the second is where one lands
+        assert "Nobody but you has an account yet" in shown(boss, page)
     page = boss.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert here in plain(page)
     assert "Nobody but you" not in shown(boss, "/admin/")
+    grace = member(server, "grace")
+    assert ("Nobody but you" in shown(boss, "/chats/"), "Invite somebody" in shown(boss, "/chats/")) == (
+        False,
+        True,
+    )
+    assert "Invite somebody" not in shown(grace, "/chats/")
+    for page in ("/chats/", "/chats/1/"):
+        assert 'action="/sign-out"' in grace.http.get(page).text
     other = administrator(new_server(public_url="https://chat.example").start())
     page = other.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert (here in plain(page), "https://chat.example/invitations/" in page.text) == (False, True)

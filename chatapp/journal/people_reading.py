@@ -49,6 +49,12 @@ def begun(connection: Connection) -> bool:
     return bool(connection.execute(select(SERVER.c.begun)).scalar_one())
 
 
+def alone(connection: Connection) -> bool:
+    """Whether no more than one person has an account."""
+    query = select(_U.id).where(~_U.key.startswith(ERASED)).limit(2)
+    return len(connection.execute(query).all()) < 2
+
+
 def news(connection: Connection, since: int) -> News:
     """What has changed after the number `since`."""
     changed, renamed = [], []

@@ -160,8 +160,11 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     _check_not_banned()
     may_read = may(get_identity(), "read")
     rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may_read else []
+    invites = may(get_identity(), "administer") and get_hub().config.sign_up != "closed"
     html = render_template(
         "rooms.html",
+        invites=invites,
+        alone=invites and get_hub().journal.read(people_reading.alone),
         rooms=[_listed(each) for each in rooms],
         reports=listing.reports(get_hub(), get_identity(), rooms),
         may_read=may_read,
