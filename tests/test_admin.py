@@ -452,8 +452,15 @@ def test_tokens_of_everybody_are_seen_and_revoked_and_those_of_bots_made_by_form
         assert f'value="{wrong.get("name", use)}"' in answer.text  # the form as it was
     assert boss.http.get("/api/people", params={"q": name}).json() == {"people": []}  # and no bot that stays
     assert "is no bot" in refused(boss.http.post("/admin/tokens", data={**form, "bot": grace.name}))
+    counted = re.compile(r"People with an account (\d+)")
+    before = counted.findall(shown(boss, "/admin/"))
     answer = boss.http.post("/admin/tokens", data=form)
     assert answer.status_code == 200
+    assert counted.findall(shown(boss, "/admin/")) == before
+    assert (
+        ">bot<" in row(boss, "/admin/people", name),
+        ">bot<" in row(boss, "/admin/people", grace.name),
+    ) == (True, False)
     (made,) = re.findall(r"chat_[\w-]{43}", answer.text)
     assert made not in boss.http.get("/admin/tokens").text
     line = row(boss, "/admin/tokens", use)
