@@ -287,7 +287,7 @@ export class Composer extends EventTarget {
   #grow() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#field.style.blockSize = "auto";
-    this.#field.style.blockSize = `${this.#field.scrollHeight}px`;
+    this.#field.style.blockSize = `${this.#field.scrollHeight + this.#field.offsetHeight - this.#field.clientHeight}px`;
   }
 }
 

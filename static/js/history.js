@@ -15,6 +15,7 @@ export class History {
   #connection;
   #older;
   #ends;
+  #finding = document.getElementById("finding");
   #loading = null;
   #observer;
 
@@ -48,7 +49,7 @@ export class History {
   /** Resolves when the newest messages are on the page. */
   async toNewest() {
     while (this.#loading) await this.#loading;
-    if (!this.#log.atEdge) await this.#load(() => this.#loadNewest());
+    if (!this.#log.atEdge) await this.#load(() => this.#loadNewest(), this.#finding);
   }
 
   /**
@@ -62,7 +63,7 @@ export class History {
     await this.#load(async () => {
       await this.#loadAround(seq);
       loaded = true;
-    });
+    }, this.#finding);
     return loaded ? this.#log.reveal(seq) : null;
   }
 
@@ -76,23 +77,25 @@ export class History {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       if (target === this.#older) this.#load(() => this.#loadOlder());
-      else if (!this.#log.atEdge) this.#load(() => this.#loadNewer());
+      else if (!this.#log.atEdge) this.#load(() => this.#loadNewer(), this.#finding);
     }
   }
 
-  #load(task) {
-    this.#loading ??= this.#run(task);
+  /** `sign`: what shows, as long as it is busy, that something is on its way. */
+  #load(task, sign = this.#older) {
+    this.#loading ??= this.#run(task, sign);
     return this.#loading;
   }
 
-  async #run(task) {
+  async #run(task, sign) {
+    sign.ariaBusy = true;
     try {
       await task();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY));
     } finally {
-      this.#loading = null;
+      sign.ariaBusy = this.#loading = null;
       this.#look();
     }
   }

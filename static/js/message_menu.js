@@ -7,6 +7,7 @@ import { inLine } from "./markup.js";
 import { keepWhole, placeBeside } from "./placing.js";
 import { copyOf } from "./templates.js";
 import { nameNow } from "./names.js";
+import { fillTime } from "./times.js";
 
 const LONG_PRESS = 500; // ms
 const STILL = 10; // px that a finger may move in that time
@@ -146,6 +147,9 @@ export class MessageMenu extends EventTarget {
     const content = copyOf("actions");
     content.querySelector(".name").textContent = nameNow(message.author);
     content.querySelector(".actions-said").textContent = inLine(message);
+    const time = content.querySelector("time");
+    fillTime(time, message.at);
+    time.textContent = time.title; // for who has no pointer that hovers
     content.querySelector(".marks").hidden = !this.#may("react", message);
     const own = new Set(this.#log.reactions(message.seq).filter((each) => each.own).map(({ mark }) => mark));
     for (const button of content.querySelectorAll("[data-mark]")) {

@@ -85,7 +85,8 @@ const composer =
   new Composer(byId("composer"), { limit: page.limit, draftKey: `draft.${room.id}.${me.id}`, attachments });
 let notifications = null;
 if (window.Notification?.permission === "granted") beginToNotify();
-byId("people").addEventListener("toggle", beginToNotify, { once: true });
+byId("people").addEventListener("toggle", () => (beginToNotify(), followBack()), { once: true });
+if (window.history.state?.pane) followBack();
 if (composer) {
   const known = { here: () => people.here, authors: () => log.authors, rooms: () => rooms.all };
   completing = completeWhenBegun(byId("composer").querySelector("textarea"), { room, me, ...known });
@@ -157,6 +158,11 @@ function listen() {
 /** Where something was left unsent in other rooms. */
 async function sendLeftovers() {
   if ([...roomsOf(me.id)].some((id) => id !== room.id)) (await import("./leftovers.js")).sendLeftovers(me.id, room.id);
+}
+
+/** The people's pane, where it lies over the room. */
+function followBack() {
+  import("./panes.js").catch(() => null);
 }
 
 /** Loaded once browsers may tell something, or somebody looks at their choices. */

@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Request, expect
@@ -90,3 +93,18 @@ def test_a_time_out_ends_by_itself_and_is_not_asked_about_until_then_where_the_c
     assert len(asked) <= 3, (
         "that it begins, and that it is over, is asked once each, and once more if that came early"
     )
+
+
+def test_the_full_local_time_of_a_message_is_told_on_hover_and_by_keyboard_or_finger_in_its_menu(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        said = datetime.fromisoformat(grace.say(board, "when?")["at"])
+    ada = in_room("ada", timezone_id="Pacific/Auckland")
+    there = said.astimezone(ZoneInfo("Pacific/Auckland"))
+    time = ada.row("when?").locator(".head time")
+    expect(time).to_have_text(f"{there:%H:%M}")
+    full = re.compile(rf"^{there:%A}, {there:%B} {there.day}, {there:%Y}\D+{there:%H:%M:%S}$")
+    expect(time).to_have_attribute("title", full)
+    ada.row("when?").press("Enter")
+    expect(ada.menu.locator("time")).to_have_text(full)

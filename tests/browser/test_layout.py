@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from tests.browser.conftest import OpenBrowser, OpenPage
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.people import administrator, member
 from tests.servers import Server
 
@@ -118,6 +118,77 @@ def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
     expect(ada.page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1024, "height": 768}], ids=["phone", "tablet"])
+def test_where_the_people_lie_over_the_room_to_go_back_closes_them_and_stays_in_the_room(
+    viewport: dict[str, int], in_room: OpenPage, board: int
+) -> None:
+    ada = in_room("ada", viewport=viewport)
+    page, people = ada.page, ada.page.locator("#people")
+    entries = page.evaluate("history.length")
+    for _ in range(3):  # however often: there is one entry for it
+        page.get_by_role("button", name="People here").click()
+        expect(people).to_be_visible()
+        eventually(lambda: page.evaluate("history.state?.pane"), "there is an entry for them")
+        page.go_back()
+        expect(people).to_be_hidden()
+        assert page.url.endswith(f"/chats/{board}/")
+    assert page.evaluate("history.length") == entries + 1
+    page.go_forward()
+    expect(people).to_be_visible()
+    page.get_by_role("button", name="Close people").click()
+    # Closed by their button they leave nothing to go back through.
+    eventually(lambda: page.evaluate("!history.state?.pane"), "their entry is left")
+    expect(people).to_be_hidden()
+    ada.say("still here")
+    ada.shows("still here")
+    page.go_back()
+    expect(page).not_to_have_url(re.compile(f"/chats/{board}/"))
+
+
+def test_who_comes_back_from_where_the_people_led_finds_them_open_as_they_were_and_then_the_room(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada", viewport=PHONE)
+    ada.page.get_by_role("button", name="People here").click()
+    eventually(lambda: ada.page.evaluate("history.state?.pane"), "there is an entry for them")
+    ada.page.get_by_role("link", name="Members and details").click()
+    expect(ada.page).to_have_url(re.compile("/details/"))
+    ada.page.go_back()
+    expect(ada.page.locator("#people")).to_be_visible()
+    ada.page.go_back()
+    expect(ada.page.locator("#people")).to_be_hidden()
+    expect(ada.field).to_be_visible()
+
+
+def test_where_the_people_stand_beside_the_room_to_go_back_leads_to_the_page_before(
+    in_room: OpenPage, board: int
+) -> None:
+    ada = in_room("ada", viewport=WIDE)
+    ada.page.goto("/chats/")
+    ada.page.goto(f"/chats/{board}/")
+    expect(ada.state).to_have_text("Live")
+    ada.page.get_by_role("button", name="People here").click()
+    expect(ada.page.locator("#people-here .name")).to_have_text(["ada"])
+    ada.page.go_back()
+    expect(ada.page).to_have_url(re.compile("/chats/$"))
+
+
+def test_on_a_phone_one_goes_from_the_rooms_into_one_and_back_and_sees_what_is_unread_now(
+    in_room: OpenPage, board: int
+) -> None:
+    grace, ada = in_room("grace"), in_room("ada", viewport=PHONE)
+    ada.page.goto("/chats/")
+    grace.say("one", "two")
+    card = ada.page.locator(f'.room-card[data-room="{board}"]')
+    expect(card.locator(".count")).to_have_text(re.compile("^2"))
+    card.get_by_role("link").click()
+    expect(ada.state).to_have_text("Live")
+    expect(ada.row("two")).to_be_in_viewport()
+    ada.page.go_back()
+    expect(card).to_be_visible()
+    expect(card.locator(".count")).to_be_hidden()
+
+
 def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBrowser, server: Server) -> None:
     page = person(LONG_NAME, viewport=PHONE)
     for path in ("/chats/", "/guests", "/search"):
@@ -149,6 +220,37 @@ def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(
         ada.page.set_viewport_size({"width": width, "height": 780})
         last_word, time = notice.evaluate(LAST_WORD_AND_TIME)
         assert abs(last_word - time) < 4, width
+
+
+PROSE = (
+    "The ferry leaves the northern quay at ten past seven, and whoever has a ticket for the island should be there a "
+    "quarter of an hour before that, since the gangway is taken in while the last cars are still being lashed down. "
+    "In winter it does not call at the lighthouse; a smaller boat goes there on Tuesdays, when the sea allows it. "
+) * 3
+# How many characters stand in each line of a paragraph, without the space that ends it.
+LINES = """words => {
+    const text = document.createTreeWalker(words, NodeFilter.SHOW_TEXT).nextNode();
+    const lines = new Map();
+    const range = document.createRange();
+    for (let at = 0; at < text.length; at++) {
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        const { bottom } = range.getBoundingClientRect();
+        lines.set(bottom, (lines.get(bottom) ?? "") + text.data[at]);
+    }
+    return [...lines.values()].map((line) => line.trim().length);
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 2560])
+def test_however_wide_the_window_is_a_line_has_about_75_characters(width: int, in_room: OpenPage) -> None:
+    ada = in_room("ada", viewport={"width": width, "height": 900})
+    ada.say(PROSE)
+    ada.shows(PROSE.strip())
+    lines = ada.words.evaluate(LINES)
+    assert len(lines) > 10
+    assert sum(lines[:-1]) / (len(lines) - 1) < 76
+    assert max(lines) < 82
 
 
 def test_the_page_follows_the_reader_into_the_dark(in_room: OpenPage) -> None:

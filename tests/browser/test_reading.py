@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenPage
 from tests.clients import Person
 from tests.servers import Server
@@ -143,6 +143,52 @@ def test_older_messages_load_as_one_scrolls_up_and_nothing_jumps(
     expect(ada.row("1")).to_have_count(1)
     expect(ada.words).to_have_text([str(number) for number in range(1, 131)])
     expect(ada.page.get_by_role("link", name="Older messages")).to_be_hidden()
+
+
+def test_as_long_as_a_slow_server_has_not_sent_older_messages_rows_stand_for_them_and_nothing_jumps(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 230)
+    ada = in_room("ada")
+    expect(ada.row("181")).to_have_count(1)
+    coming = ada.page.locator(".coming")
+    expect(coming).to_be_hidden()
+    held = HeldRequests(ada.page, "**/messages?before=*")
+    ada.scroll_to_top()
+    before = top_of(ada, "181")
+    held.first()
+    expect(coming).to_be_visible()
+    assert abs(top_of(ada, "181") - before) < 1
+    held.end()
+    expect(ada.row("131")).to_have_count(1)
+    expect(coming).to_be_hidden()
+    assert abs(top_of(ada, "181") - before) < 1
+
+
+def test_what_a_link_leads_to_and_the_newest_are_said_to_be_on_their_way_while_a_slow_server_sends_them(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    tell(server, board, 230)
+    ada = in_room("ada")
+    loading = ada.page.get_by_text("Loading messages")
+    expect(ada.row("181")).to_have_count(1)
+    expect(loading).to_be_hidden()
+    before = top_of(ada, "230")
+    held = HeldRequests(ada.page, "**/messages?before=*")
+    ada.page.evaluate("location.hash = '20'")
+    held.first()
+    expect(loading).to_be_visible()
+    assert abs(top_of(ada, "230") - before) < 1
+    held.end()
+    expect(ada.row("20")).to_be_in_viewport()
+    expect(loading).to_be_hidden()
+    held = HeldRequests(ada.page, "**/messages?before=9*")
+    ada.jump.click()
+    held.first()
+    expect(loading).to_be_visible()
+    held.end()
+    expect(ada.row("230")).to_be_in_viewport()
+    expect(loading).to_be_hidden()
 
 
 def test_older_messages_load_until_there_are_texts_to_see(
