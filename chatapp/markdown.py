@@ -263,8 +263,8 @@ class _Markdown(MarkdownIt):
         return link  # as it was written: what is decoded may look like another address
 
 
-# CommonMark takes a line that follows a quote or a list for a part of it, whatever it begins with: what somebody
-# answers would be said by whom they quote. Both rules only end what is there: they are asked silently then.
+# CommonMark takes a line that follows a quote or a list for a part of it, whatever it begins with: what
+# somebody answers would be said by whom they quote. These rules only end what is there, when asked silently.
 
 
 def _ends_quote(state: StateBlock, line: int, end: int, silent: bool) -> bool:

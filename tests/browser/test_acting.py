@@ -95,7 +95,9 @@ def test_any_emoji_is_found_for_a_reaction_by_the_beginning_of_its_code(in_room:
     narrow = other.bounding_box()
     other.tap() if by == "finger" else other.focus()
     wide = other.bounding_box()
-    assert narrow and wide and wide["width"] > 4 * narrow["width"], "what is written is seen"
+    assert narrow
+    assert wide
+    assert wide["width"] > 4 * narrow["width"], "what is written is seen"
     other.press_sequentially("ta")
     expect(found.first).to_have_text("🎉:tada:")  # before tacos and taxis
     found.first.tap() if by == "finger" else other.press("Enter")
