@@ -183,8 +183,8 @@ export class MessageMenu extends EventTarget {
     if (!event.target.matches(".other-mark")) return;
     event.preventDefault();
     const message = this.#message;
-    const { markOf } = await import("./marks.js").catch(() => ({ markOf: ({ elements }) => elements.mark.value.trim() }));
-    const mark = await markOf(event.target);
+    const marks = await import("./marks.js").catch(() => null);
+    const mark = await marks?.markOf(event.target);
     if (mark && message === this.#message) this.#finish(() => this.#toggle(message, mark));
   }
 
