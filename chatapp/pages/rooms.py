@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from chatapp import (
     access,
+    accounts,
     administration,
     auth,
     cursor,
@@ -40,6 +41,7 @@ from chatapp.security import first_start
 from chatapp.transports import uploading
 
 COMMAND = re.compile(r"/([^\W\d_]+)(?:\s+(.*))?\Z", re.DOTALL)  # as in static/js/commands.js
+COMMA = re.compile("[,،]")  # of Latin and of Arabic keyboards
 FACES = 3  # people shown with a room in the list
 
 bp = Blueprint("rooms", __name__)
@@ -87,16 +89,28 @@ def converse() -> Response:
 
 def _called(names: str) -> list[str]:
     """The ids of people with an account. Raises BadRequest."""
-    read = get_hub().journal.read
-    if person := read(people_reading.person_called, names):  # whose name has a comma in it
-        return [person.id]
-    found = []
-    for name in filter(None, map(str.strip, names.split(","))):
+    read, found = get_hub().journal.read, []
+    for name in names_in(names):
         person = read(people_reading.person_called, name)
         if person is None:
             raise BadRequest("There is nobody called “%(name)s” who has an account", name=name)
         found.append(person.id)
     return found
+
+
+def names_in(written: str) -> list[str]:
+    """The names in a field that takes several, with commas between them."""
+    if get_hub().journal.read(people_reading.person_called, written.strip()):  # a name with a comma in it
+        return [written.strip()]
+    return [name for name in map(str.strip, COMMA.split(written)) if name]
+
+
+def names_offered() -> list[str]:
+    """What such a field offers before anything is written in it, to who may know of others. Switches."""
+    hub, identity = get_hub(), get_identity()
+    if not may(identity, "write_to_people"):
+        return []
+    return [person.name for person in accounts.people_like(hub, identity, "") if person.id != identity.id]
 
 
 @bp.get("/chats/<room_id:room_id>/")
@@ -171,6 +185,7 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
         may_make=_may_make(),
         may_make_private=_may_make(private=True),
         may_converse=may(get_identity(), "write_to_people"),
+        names=names_offered(),
         begun=not first_start.wanted(),
         error=said(error),
         form=form or {},

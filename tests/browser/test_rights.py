@@ -199,6 +199,22 @@ def test_a_moderator_times_somebody_out_from_the_list_of_who_is_here(
     expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
 
 
+def test_who_is_a_member_and_not_here_stands_below_those_who_are(
+    browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    chat = room_of(ada, **WIDE)
+    away = chat.page.locator("#away")
+    chat.page.get_by_role("button", name="People here").click()
+    expect(chat.page.locator("#people-here .name")).to_have_text([ada.name])
+    grace.http.post(f"/api/rooms/{board}/join").raise_for_status()
+    expect(away.get_by_role("heading")).to_have_text("Away · 1")
+    away.get_by_role("link", name=grace.name).click()
+    expect(chat.page.locator("#person-menu").get_by_text("Send a direct message")).to_be_visible()
+    room_of(grace)
+    expect(away).to_be_hidden()
+    expect(chat.page.locator("#people-here .name")).to_have_text(sorted([ada.name, grace.name]))
+
+
 def test_a_name_in_the_list_keeps_the_focus_when_others_come_and_gets_it_back_from_what_it_opens(
     in_room: OpenPage,
 ) -> None:
