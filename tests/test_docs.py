@@ -73,6 +73,14 @@ def test_the_readme_leads_to_every_page_of_the_docs() -> None:
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in readme] == []
 
 
+def test_what_the_first_day_presses_is_said_on_the_pages() -> None:
+    sources = [*Path(ROOT, "templates").rglob("*.html"), *Path(ROOT, "chatapp", "pages").rglob("*.py")]
+    said = set(re.findall(r"""(?:_\('|Term\(")([^'"]+)['"]\)""", "\n".join(map(Path.read_text, sources))))
+    named = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", DOCS["first-day.md"])
+    assert len(named) > 10
+    assert [words for words in named if words not in said] == []
+
+
 def test_every_page_has_its_pictures_and_the_readme_shows_three() -> None:
     folder = Path(ROOT, "docs", "screenshots")
     pictures = {
