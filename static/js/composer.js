@@ -58,7 +58,7 @@ export class Composer extends EventTarget {
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
     const draft = recall(draftKey);
-    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written while this script came
+    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written meanwhile
     else this.#changed();
   }
 

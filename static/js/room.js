@@ -103,7 +103,6 @@ new Status({ connection, outbox, composer });
 showName();
 connection.start();
 if (me) sendLeftovers();
-else import("./coming_back.js");
 addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();

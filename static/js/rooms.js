@@ -16,7 +16,6 @@ const tab = new Tab(document.title);
 
 showTimes();
 if (me) sendLeftovers(me);
-else import("./coming_back.js");
 refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
