@@ -15,6 +15,7 @@ from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline, link, linkify
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
@@ -254,6 +255,8 @@ class _Markdown(MarkdownIt):
                 *("strikethrough", "emphasis", "link", "autolink"),
             ]
         )
+        self.block.ruler.push("quote_end", _ends_quote, {"alt": ["blockquote"]})
+        self.block.ruler.push("list_end", _ends_list, {"alt": ["paragraph"]})
         self.inline.add_terminator_char("|")
         self.inline.ruler.at("link", _link)
         self.inline.ruler.at("linkify", _bare_link)
@@ -266,6 +269,21 @@ class _Markdown(MarkdownIt):
 
     def normalizeLinkText(self, link: str) -> str:  # noqa: N802  # the library's name
         return link  # as it was written: what is decoded may look like another address
+
+
+# CommonMark takes a line that follows a quote or a list for a part of it, whatever it begins with: what
+# somebody answers would be said by whom they quote. These rules only end what is there, when asked silently.
+
+
+def _ends_quote(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """A line without `>`."""
+    return silent
+
+
+def _ends_list(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+    """A line that stands no further in than the list's own mark."""
+    indent = state.sCount[line]
+    return silent and indent < state.blkIndent and indent <= state.listIndent
 
 
 def _link(state: StateInline, silent: bool) -> bool:

@@ -33,6 +33,23 @@ SHOWN = {
     "- one\n- two\n  1. a\n  2. b": (
         '<ul dir="auto"><li>one</li><li>two<ol><li>a</li><li>b</li></ol></li></ul>'
     ),
+    "> said\nI *agree*": '<blockquote dir="auto"><p>said</p></blockquote><p dir="auto">I <em>agree</em></p>',
+    "> > first\n> second\nthird": (
+        '<blockquote dir="auto"><blockquote><p>first</p></blockquote><p>second</p></blockquote><p dir="auto">third</p>'
+    ),
+    "> ```\n> code\nmine": (
+        '<blockquote dir="auto"><pre dir="ltr" tabindex="0"><code>code</code></pre></blockquote><p dir="auto">mine</p>'
+    ),
+    "> - said\n> so\nmine": (
+        '<blockquote dir="auto"><ul><li>said</li></ul><p>so</p></blockquote><p dir="auto">mine</p>'
+    ),
+    "- one\n  more\n- > two\n  > lines\nand so on": (
+        '<ul dir="auto"><li>one<br>more</li><li><blockquote><p>two<br>lines</p></blockquote></li></ul>'
+        '<p dir="auto">and so on</p>'
+    ),
+    "1. one\n more\n   - two\n   of one\nafter": (
+        '<ol dir="auto"><li>one<br>more<ul><li>two</li></ul>of one</li></ol><p dir="auto">after</p>'
+    ),
     "3. three\n4. four": '<ol start="3" dir="auto"><li>three</li><li>four</li></ol>',
     "[the guide](https://example.org/a?b=1&c=2 \"its title\")": (
         f'<p dir="auto"><a href="https://example.org/a?b=1&amp;c=2" {LINK}>the guide</a></p>'

@@ -22,7 +22,7 @@ from chatapp.pages.message import durations, message_page
 from chatapp.pages.person import person_card
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import done, page, refused, said, see_other
-from chatapp.pages.rooms import entered
+from chatapp.pages.rooms import entered, names_in, names_offered
 from chatapp.permissions import RANKS, Identity, may, outranks
 from chatapp.room import Room
 
@@ -75,18 +75,15 @@ def join(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/leave")
 def leave(room_id: int) -> Response:
-    """Be a member no longer; back to all rooms, where a private one is out of sight."""
+    """Be a member no longer; back to all rooms, where that is said: a private one is out of sight."""
     auth.guard_write()
-    form = auth.checked_form("back")
-    kind = entered(room_id).state.kind
-    answer = _done(
-        room_id,
-        "part",
-        form,
-        lambda: membership.leave(get_hub(), get_identity(), room_id),
-        Term("You are a member no longer."),
-    )
-    return answer if kind == "public" or answer.status_code != 303 else _see("rooms.index")
+    name = entered(room_id).name
+    try:
+        get_hub().check_open()
+        membership.leave(get_hub(), get_identity(), room_id)
+    except ChatError as error:
+        return refused(error, lambda refusal: _page(room_id, refusal, "part"))
+    return done(url_for("rooms.index"), gettext("You have left “%(room)s”.", room=name))
 
 
 @bp.post("/chats/<room_id:room_id>/mute")
@@ -106,7 +103,7 @@ def mute(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/members")
 def take_in(room_id: int) -> Response:
-    """Make somebody a member, or give them another part. `person`: a name or an id."""
+    """Make somebody a member, or give them another part. `person`: a name or an id, or several."""
     auth.guard_write()
     form = auth.checked_form("person", "role")
     role: Any = form["role"] or "member"
@@ -114,9 +111,10 @@ def take_in(room_id: int) -> Response:
 
     def act() -> None:
         access.enter(hub, identity, room_id, "invite")
-        membership.take_in(hub, identity, room_id, form["person"].strip(), role)
+        for whom in names_in(form["person"]):
+            membership.take_in(hub, identity, room_id, whom, role)
 
-    what = Term("The part is saved.") if form["role"] else Term("They are a member now.")
+    what = Term("The part is saved.") if form["role"] else Term("Added to the room.")
     return _done(room_id, "members", form, act, what)
 
 
@@ -307,6 +305,7 @@ def _page(
         hooks=hub.journal.read(token_reading.hooks, room.id) if "manage" in own.may else [],
         made=made,
         may_write_to=not identity.guest and may(identity, "write_to_people"),
+        names=names_offered() if "invite" in own.may else [],
         durations=durations(),
         error=said(error),
         where=where,

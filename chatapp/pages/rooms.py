@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from chatapp import (
     access,
+    accounts,
     administration,
     auth,
     cursor,
@@ -32,7 +33,7 @@ from chatapp.pages.about import about
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
-from chatapp.permissions import check, may, may_restore, may_take_over
+from chatapp.permissions import MAKING, check, may, may_restore, may_take_over
 from chatapp.posting import Draft
 from chatapp.presence import by_name
 from chatapp.room import NEWEST, Room
@@ -40,6 +41,7 @@ from chatapp.security import first_start
 from chatapp.transports import uploading
 
 COMMAND = re.compile(r"/([^\W\d_]+)(?:\s+(.*))?\Z", re.DOTALL)  # as in static/js/commands.js
+COMMA = re.compile("[,،]")  # of Latin and of Arabic keyboards
 FACES = 3  # people shown with a room in the list
 
 bp = Blueprint("rooms", __name__)
@@ -87,16 +89,28 @@ def converse() -> Response:
 
 def _called(names: str) -> list[str]:
     """The ids of people with an account. Raises BadRequest."""
-    read = get_hub().journal.read
-    if person := read(people_reading.person_called, names):  # whose name has a comma in it
-        return [person.id]
-    found = []
-    for name in filter(None, map(str.strip, names.split(","))):
+    read, found = get_hub().journal.read, []
+    for name in names_in(names):
         person = read(people_reading.person_called, name)
         if person is None:
             raise BadRequest("There is nobody called “%(name)s” who has an account", name=name)
         found.append(person.id)
     return found
+
+
+def names_in(written: str) -> list[str]:
+    """The names in a field that takes several, with commas between them."""
+    if get_hub().journal.read(people_reading.person_called, written.strip()):  # a name with a comma in it
+        return [written.strip()]
+    return [name for name in map(str.strip, COMMA.split(written)) if name]
+
+
+def names_offered() -> list[str]:
+    """What such a field offers before anything is written in it, to who may know of others. Switches."""
+    hub, identity = get_hub(), get_identity()
+    if not may(identity, "write_to_people"):
+        return []
+    return [person.name for person in accounts.people_like(hub, identity, "") if person.id != identity.id]
 
 
 @bp.get("/chats/<room_id:room_id>/")
@@ -158,13 +172,20 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     Raises Forbidden for who is banned.
     """
     _check_not_banned()
-    rooms = listing.rooms_with_last(get_hub(), get_identity()) if may(get_identity(), "read") else []
+    may_read = may(get_identity(), "read")
+    rooms = listing.rooms_with_last(get_hub(), get_identity()) if may_read else []
+    invites = may(get_identity(), "administer") and get_hub().config.sign_up != "closed"
     html = render_template(
         "rooms.html",
+        invites=invites,
+        alone=invites and get_hub().journal.read(people_reading.alone),
         rooms=[_listed(each) for each in rooms],
         reports=listing.reports(get_hub(), get_identity(), rooms),
-        may_make_private=may(get_identity(), "make_private_room"),
+        may_read=may_read,
+        may_make=_may_make(),
+        may_make_private=_may_make(private=True),
         may_converse=may(get_identity(), "write_to_people"),
+        names=names_offered(),
         begun=not first_start.wanted(),
         error=said(error),
         form=form or {},
@@ -213,6 +234,7 @@ def room_page(
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=[_listed(each) for each in rooms],
+        may_make=_may_make(),
         messages=shown,
         rows=fragments.log_rows(
             rows(shown, identity.id if identity.known else ""),
@@ -273,6 +295,10 @@ def _turnable(
     now = time.time_ns() // 1000
     found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
     return {text.seq for text in found if rule(identity.id, text.author_id, text.by_id, any_author)}
+
+
+def _may_make(private: bool = False) -> bool:
+    return may(get_identity(), MAKING[get_hub().config.room_makers][private])
 
 
 def _files() -> dict[str, int] | None:

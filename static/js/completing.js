@@ -49,7 +49,7 @@ async function load(field, known) {
     import("./suggestions.js"),
     import("./shortcodes.js"),
   ]);
-  const completion = new Completion(field, suggestions(known));
+  const completion = new Completion(field, suggestions(known), document.getElementById("completions"));
   completion.look();
   writeEmoji(field);
   return completion;

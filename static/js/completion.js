@@ -10,7 +10,7 @@ const COMPOSING = 229;
 
 export class Completion {
   #field;
-  #list = document.getElementById("completions");
+  #list;
   #said = document.getElementById("completions-said");
   #sources;
   #found = null; // {start, end, items, isWritten, isLive}: the part of the text that is being completed, if any, and by what
@@ -24,10 +24,11 @@ export class Completion {
    * `sources`: each {before, find, isLive}. `before`: a pattern for the text in front of the caret, whose first group
    * is what is completed and whose second what is looked for; `find(words, isAgain)`: the lines for that, or a promise
    * of them: {text, name, note, face}, of which `text` is inserted; `isAgain`: because there is news, not a letter.
-   * `isLive`: that there is news may change the lines.
+   * `isLive`: that there is news may change the lines. `list`: the element that they stand in.
    */
-  constructor(field, sources) {
+  constructor(field, sources, list) {
     this.#field = field;
+    this.#list = list;
     this.#sources = sources;
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", this.#list.id);
@@ -194,7 +195,7 @@ export class Completion {
   }
 
   #show() {
-    const lines = this.#found.items.map((item, index) => line(item, index));
+    const lines = this.#found.items.map((item, index) => line(item, `${this.#list.id}-${index}`));
     this.#list.replaceChildren(...lines);
     this.#list.hidden = false;
     const said = ngettext("%(num)s suggestion", "%(num)s suggestions", lines.length);
@@ -212,9 +213,9 @@ export class Completion {
   }
 }
 
-function line({ name, note = "", sign = "", fill }, index) {
+function line({ name, note = "", sign = "", fill }, id) {
   const element = copyOf("completion");
-  element.id = `completion-${index}`;
+  element.id = id;
   const mark = element.querySelector(".face");
   if (fill) fill(mark);
   else if (!sign) mark.remove();

@@ -45,7 +45,7 @@ export class MessageMenu extends EventTarget {
     }
     list.addEventListener("contextmenu", (event) => this.#press === null || event.preventDefault());
     this.#menu.addEventListener("toggle", ({ newState }) => newState === "closed" && this.#closed());
-    this.#menu.addEventListener("change", () => keepWhole(this.#menu));
+    new ResizeObserver(() => keepWhole(this.#menu)).observe(this.#menu);
     addEventListener("resize", () => this.#place(this.#origin?.getBoundingClientRect()));
     this.#menu.addEventListener("click", ({ target }) => this.#chosen(target));
     this.#menu.addEventListener("keydown", (event) => this.#moved(event));
@@ -176,14 +176,13 @@ export class MessageMenu extends EventTarget {
     else if (act) this.#finish(() => this.#do(act, message));
   }
 
-  #typed(event) {
+  async #typed(event) {
     if (!event.target.matches(".other-mark")) return;
     event.preventDefault();
-    const written = event.target.elements.mark.value.trim();
     const message = this.#message;
-    if (!written) return;
-    const mark = import("./marks.js").then(({ emojiOf }) => emojiOf(written)).catch(() => written);
-    this.#finish(async () => this.#toggle(message, await mark));
+    const marks = await import("./marks.js").catch(() => null);
+    const mark = await marks?.markOf(event.target);
+    if (mark && message === this.#message) this.#finish(() => this.#toggle(message, mark));
   }
 
   #moved(event) {

@@ -25,9 +25,9 @@ export class People {
     this.#parts = new Map(Object.entries(parts));
     this.#take(people);
     this.#count = people.length;
-    this.#panel.addEventListener("toggle", () => this.#show());
+    this.#panel.addEventListener("toggle", () => this.#show(true));
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
-    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    this.#panel.addEventListener("click", (event) => this.#clicked(event));
     this.#show();
   }
 
@@ -63,14 +63,15 @@ export class People {
   became({ id, role }) {
     if (role && role !== "member") this.#parts.set(id, role);
     else this.#parts.delete(id);
-    this.#show();
+    this.#show(true);
   }
 
   #take(people) {
     for (const person of people) this.#here.set(person.id, person);
   }
 
-  #show() {
+  /** `anew`: who is a member may have changed. */
+  #show(anew) {
     for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
     if (!this.#panel.matches(":popover-open")) return;
     const people = [...this.#here.values()].sort((one, other) => names.compare(one.name, other.name));
@@ -80,6 +81,8 @@ export class People {
     const rest = this.#count - people.length;
     this.#rest.hidden = rest <= 0;
     this.#rest.textContent = ngettext("and %(num)s more", "and %(num)s more", rest);
+    const row = (person) => this.#row(person);
+    import("./away.js").then(({ showAway }) => showAway(this.#room, rest > 0 ? null : this.#here, row, anew), () => null);
   }
 
   #row(person) {
@@ -97,7 +100,7 @@ export class People {
 
   /** Where a person leads is shown on this page; with a key held they are a link as any. */
   async #clicked(event) {
-    const link = event.target.closest("a");
+    const link = event.target.closest("a.person");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const menu = await import("./person_menu.js").catch(() => null);

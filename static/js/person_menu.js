@@ -25,7 +25,7 @@ export async function showPerson(link) {
 }
 
 function row() {
-  return document.querySelector(`#people-here a[href="${opener}"]`);
+  return document.querySelector(`#people a[href="${opener}"]`);
 }
 
 function place() {

@@ -94,7 +94,7 @@ if (composer) {
 
 const menu = me && new MessageMenu({ list: byId("messages"), log, me, mayWrite: () => about.mayWrite });
 moveByKeys(byId("log"), byId("messages"));
-openByKeys(() => rooms.all);
+openByKeys(() => rooms.all, me);
 watchFaults(byId("messages"));
 showPace();
 showFirstPage();

@@ -3,9 +3,9 @@
 
 const FIELDS = "input, textarea, select, [contenteditable]";
 
-/** `rooms()`: those to go to, as [{id, name, unread, element}]. */
-export function openByKeys(rooms) {
-  const open = async (what) => (await import("./switcher.js"))[what](rooms);
+/** `rooms()`: those to go to, as [{id, name, unread, element}]; `me`: who goes, or null. */
+export function openByKeys(rooms, me) {
+  const open = async (what) => (await import("./switcher.js"))[what](rooms, me);
   document.addEventListener("keydown", (event) => {
     const what = event.isComposing || event.altKey ? null : wanted(event);
     if (!what) return;

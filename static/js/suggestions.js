@@ -3,7 +3,7 @@
 import { moderates } from "./about.js";
 import { request, roomPath } from "./api.js";
 import { commandsLike } from "./commands.js";
-import { allEmoji } from "./emoji.js";
+import { findEmoji } from "./emoji.js";
 import { fillFace } from "./faces.js";
 import { _, LANGUAGE } from "./i18n.js";
 import { nameNow } from "./names.js";
@@ -127,22 +127,4 @@ function matching(all, words) {
 /** As names are compared here: without capitals and marks. */
 function folded(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-}
-
-async function findEmoji(words) {
-  const all = await allEmoji().catch(() => []);
-  const sought = words.toLowerCase();
-  const found = [];
-  for (const [mark, codes] of all) {
-    const ranked = codes.split(" ").map((code) => [rankOf(code, sought), code]);
-    const [rank, code] = ranked.sort(([one], [other]) => one - other)[0];
-    if (rank < 3) found.push({ rank, text: mark, name: `:${code}:`, sign: mark });
-  }
-  return found.sort((one, other) => one.rank - other.rank);
-}
-
-function rankOf(code, sought) {
-  if (code === sought) return 0;
-  if (code.startsWith(sought)) return 1;
-  return code.includes(`_${sought}`) ? 2 : 3;
 }

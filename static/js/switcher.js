@@ -1,11 +1,20 @@
-// Where to go next: a room by a part of its name. And the sheet of keys.
+// Where to go next: a room by a part of its name, or somebody by how theirs begins. And the sheet of keys.
+
+import { request } from "./api.js";
+import { fillFace } from "./faces.js";
+import { copyOf } from "./templates.js";
 
 const dialog = document.getElementById("switcher");
 const sheet = document.getElementById("keys");
 const field = dialog.querySelector("input");
 const list = dialog.querySelector("[role=listbox]");
 
+const nothing = dialog.querySelector(".nothing");
+const NOTHING = nothing.textContent;
+
 let rooms = () => [];
+let me = null;
+let people = []; // with an account, whose names begin with what is written
 let found = [];
 let chosen = 0;
 
@@ -16,12 +25,14 @@ for (const each of [dialog, sheet]) {
   each.addEventListener("click", ({ target }) => target === each && each.close()); // its backdrop
 }
 
-/** `from()`: the rooms to go to, as [{id, name, unread, element}]; `element`: its line at the side. */
-export function switcher(from) {
+/** `from()`: the rooms to go to, as [{id, name, unread, element}]; `element`: its line at the side. `who`: who asks. */
+export function switcher(from, who) {
   if (dialog.open) return;
   rooms = from;
+  me = who;
   sheet.close();
   field.value = "";
+  people = [];
   look();
   dialog.showModal();
 }
@@ -30,25 +41,44 @@ export function keys() {
   if (!sheet.open && !dialog.open) sheet.showModal();
 }
 
-function look() {
+async function look() {
+  show();
+  const { value } = field;
+  if (!value.trim() || !me || me.guest) return;
+  const answer = await request(`/api/people?${new URLSearchParams({ q: value.trim() })}`).catch(() => ({ people: [] }));
+  if (field.value !== value) return;
+  people = answer.people;
+  show();
+}
+
+function show() {
   const words = fold(field.value.trim());
   found = rooms().map((room) => ({ ...room, place: fold(room.name).indexOf(words) })).filter(({ place }) => place >= 0);
   // What begins with it, then what is unread, then as they stand at the side.
   found.sort((one, other) => Number(one.place > 0) - Number(other.place > 0) || Number(other.unread > 0) - Number(one.unread > 0));
+  const known = new Set([me?.name, ...found.map(({ name }) => name)]);
+  const others = people.filter(({ name }) => words && !known.has(name) && fold(name).startsWith(words));
+  found.push(...others.map(({ id, name }) => ({ person: id, name })));
   list.replaceChildren(...found.map(line));
-  dialog.querySelector(".nothing").hidden = found.length > 0;
+  Object.assign(nothing, { hidden: found.length > 0, textContent: NOTHING });
   choose(0);
 }
 
-/** It shows what the line at the side does. */
-function line({ id, name, element }) {
+/** A room's shows what the line at the side does. */
+function line({ id, name, element, person }) {
   const item = document.createElement("li");
-  item.id = `switch-${id}`;
+  item.id = `switch-${id ?? person}`;
   item.className = "switch";
   item.setAttribute("role", "option");
   const words = document.createElement("bdi");
   words.className = "cut";
   words.textContent = name;
+  if (person) {
+    const face = copyOf("completion").querySelector(".face");
+    fillFace(face, { id: person, name }, { own: false });
+    item.append(face, words);
+    return item;
+  }
   const parts = [...element.querySelectorAll(".bell:not([hidden]), .count:not([hidden])")];
   item.append(element.querySelector(".mark").cloneNode(true), words, ...parts.map((part) => part.cloneNode(true)));
   return item;
@@ -71,10 +101,22 @@ function choose(index) {
   item?.scrollIntoView({ block: "nearest" });
 }
 
-function go(index) {
+async function go(index) {
   if (!found[index]) return;
+  const { person, id = await conversationWith(person) } = found[index];
+  if (!id) return;
   dialog.close();
-  location.assign(`/chats/${found[index].id}/`);
+  location.assign(`/chats/${id}/`);
+}
+
+/** The one that there is, or a new one; null where that is refused, which is said below. */
+async function conversationWith(person) {
+  try {
+    return (await request("/api/direct", { json: { people: [person] } })).id;
+  } catch (problem) {
+    Object.assign(nothing, { hidden: false, textContent: problem.message });
+    return null;
+  }
 }
 
 function fold(words) {

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.test_reading import tell
 from tests.clients import Person
+from tests.people import member
 from tests.servers import Server
 
 
@@ -23,7 +24,7 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         field = switcher.get_by_role("combobox", name="Go to a room")
         expect(field).to_be_focused()
         field.fill("no such room")
-        expect(switcher.get_by_text("No room is called that.")).to_be_visible()
+        expect(switcher.get_by_text("No room and nobody is called that.")).to_be_visible()
         press("Enter")
         expect(switcher).to_be_visible()
         field.fill("cafe n")
@@ -45,6 +46,46 @@ def test_ctrl_k_leads_to_a_room_by_a_part_of_its_name(in_room: OpenPage, server:
         expect(option.locator(".mark svg")).to_be_visible()
         press("Escape")
         expect(switcher).to_be_hidden()
+
+
+def test_ctrl_k_leads_to_somebody_and_begins_the_conversation(
+    server: Server, browser_of: OpenBrowser, board: int
+) -> None:
+    with closing(member(server, "Ida")) as ada, closing(member(server, "Wilhelmina")) as wilhelmina:
+        page = browser_of(ada)
+        page.goto(f"/chats/{board}/")
+        page.keyboard.press("ControlOrMeta+k")
+        page.get_by_role("combobox", name="Go to a room").fill("wilhelmin")
+        expect(page.locator("#switcher").get_by_role("option")).to_have_text([f"W{wilhelmina.name}"])
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text(wilhelmina.name)
+        page.keyboard.press("ControlOrMeta+k")  # they are a room now, and offered once
+        page.get_by_role("combobox", name="Go to a room").fill("wilhelmin")
+        expect(page.locator("#switcher").get_by_role("option")).to_have_count(1)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_fields_for_people_offer_names_and_take_several(
+    server: Server, browser_of: OpenBrowser, script: bool
+) -> None:
+    people = [member(server, f"{word} {script}") for word in ("Adelheid", "Xaver", "Xenia")]
+    with closing(people[0]) as ada, closing(people[1]) as xaver, closing(people[2]) as xenia:
+        room = ada.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
+        page = browser_of(ada, java_script_enabled=script)
+        for path, label in ((f"/chats/{room}/details/", "Take somebody in"), ("/chats/", "With whom")):
+            page.goto(path)
+            field, offered = page.get_by_label(label), page.locator("#names option")
+            assert ada.name not in [option.get_attribute("value") for option in offered.all()]
+            if script:
+                field.fill(f"{xaver.name}, xen")
+                both = f"{xaver.name}, {xenia.name}"
+                expect(page.locator(f'#names option[value="{both}"]')).to_be_attached()
+            field.fill(f"{xaver.name}, {xenia.name}")
+            field.press("Enter")
+            expect(page.locator("body")).to_contain_text(xenia.name)
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{xaver.name}, {xenia.name}")
+        page.goto(f"/chats/{room}/details/#members")
+        expect(page.locator(".member .name")).to_have_text([person.name for person in people])
 
 
 def test_ctrl_slash_shows_the_keys_and_a_question_mark_where_it_is_not_written(in_room: OpenPage) -> None:

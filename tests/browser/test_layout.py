@@ -106,6 +106,25 @@ def test_the_empty_field_says_no_more_than_there_is_room_for(
     assert wanted <= there
 
 
+def test_in_a_wide_window_the_rooms_stand_at_the_left_and_the_people_at_the_right_once_one_wants_them(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada", viewport=WIDE)
+    ada.say("hello")
+    ada.shows("hello")
+    people = ada.page.locator("#people")
+    expect(people).to_be_hidden()
+    ada.page.get_by_role("button", name="People here").click()
+    expect(people).to_be_visible()
+    rooms = ada.page.get_by_role("navigation", name="Rooms")
+    left, middle, right = (each.bounding_box() for each in (rooms, ada.words, people))
+    assert left
+    assert middle
+    assert right
+    assert left["x"] + left["width"] <= middle["x"]
+    assert middle["x"] + middle["width"] <= right["x"]
+
+
 def test_a_phone_shows_one_pane_at_a_time(in_room: OpenPage) -> None:
     ada = in_room("ada", viewport=PHONE)
     expect(ada.page.get_by_role("navigation", name="Rooms")).to_be_hidden()

@@ -231,6 +231,22 @@ def test_a_moderator_times_somebody_out_from_the_list_of_who_is_here(
     expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
 
 
+def test_who_is_a_member_and_not_here_stands_below_those_who_are(
+    browser_of: OpenBrowser, room_of: OpenAs, ada: Member, grace: Member, board: int
+) -> None:
+    chat = room_of(ada, **WIDE)
+    away = chat.page.locator("#away")
+    chat.page.get_by_role("button", name="People here").click()
+    expect(chat.page.locator("#people-here .name")).to_have_text([ada.name])
+    grace.http.post(f"/api/rooms/{board}/join").raise_for_status()
+    expect(away.get_by_role("heading")).to_have_text("Away · 1")
+    away.get_by_role("link", name=grace.name).click()
+    expect(chat.page.locator("#person-menu").get_by_text("Send a direct message")).to_be_visible()
+    room_of(grace)
+    expect(away).to_be_hidden()
+    expect(chat.page.locator("#people-here .name")).to_have_text(sorted([ada.name, grace.name]))
+
+
 def test_a_name_in_the_list_keeps_the_focus_when_others_come_and_gets_it_back_from_what_it_opens(
     in_room: OpenPage,
 ) -> None:
@@ -283,6 +299,27 @@ def test_a_private_room_comes_to_the_side_of_who_is_taken_in_and_goes_with_their
     expect(at_the_side(hers, den)).to_have_count(0)
     hers.say("still here")
     hers.shows("still here")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_who_leaves_a_private_room_is_told_first_that_there_is_no_way_back_and_then_that_they_left(
+    script: bool, browser_of: OpenBrowser, ada: Member, grace: Member, board: int, den: int
+) -> None:
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    ask(grace, "POST", f"/{board}/join")
+    page = browser_of(grace, java_script_enabled=script)
+    page.goto(f"/chats/{den}/")
+    page.get_by_role("button", name="People here").click()
+    about = page.locator("#about")
+    about.get_by_text("Leave", exact=True).click()
+    expect(about.get_by_text("You cannot come back unless somebody takes you in.")).to_be_visible()
+    about.get_by_role("button", name="Leave this room").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “den”.")).to_be_visible()
+    expect(page.locator(f'.room-card[data-room="{den}"]')).to_have_count(0)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("button", name="People here").click()
+    about.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “board”.")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
@@ -356,7 +393,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
     mallory = in_room("mallory")
     guest = guest_id(mallory.page)
     for seconds, lasts in ((3600, "or until the ban is lifted before"), (0, "until the ban is lifted.")):
-        banned = {"kind": "ban", "person": guest, "seconds": seconds}
+        banned = {"kind": "ban", "person": guest, "seconds": seconds, "why": f"spam {seconds}"}
         ask(ada, "POST", f"/{board}/sanctions", **banned)
         if seconds:
             mallory.page.get_by_role("link", name="Until when").click()
@@ -364,6 +401,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
             mallory.page.reload()
         expect(mallory.page.get_by_role("heading", name="You are banned from this room")).to_be_visible()
         expect(mallory.page.get_by_text(lasts)).to_be_visible()
+        expect(mallory.page.get_by_text(f"Why: “spam {seconds}”")).to_be_visible()
         expect(mallory.page.locator("main time")).to_have_count(1 if seconds else 0)
 
 
@@ -389,11 +427,15 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
         seconds=600,
         why="loud",
     )
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.field).to_be_hidden()
     expect(rules).to_be_visible()
     mallory.page.reload()
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.state).to_have_text("Live")
     [sanction] = ask(ada, "GET", f"/{board}/sanctions")["sanctions"]
     ask(ada, "DELETE", f"/{board}/sanctions/{sanction['id']}")

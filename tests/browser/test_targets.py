@@ -110,6 +110,13 @@ def test_a_finger_meets_whatever_can_be_pressed_on_the_pages(
     for path in ("/chats/", f"{chat}/", "/sign-in", "/sign-in/forgotten", "/about", "/nowhere", ada.invite()):
         stranger.goto(path)
         found[f"{path} to somebody unknown"] = missed(stranger)
+    stranger.goto("/chats/")
+    sign_in = stranger.locator(".page-head .button").bounding_box()
+    head = stranger.locator(".page-head").bounding_box()
+    assert sign_in
+    assert head
+    assert sign_in["height"] == 44
+    assert sign_in["y"] - head["y"] == (head["height"] - 44) / 2
     page = browser_of(ada, **device)
     for path in (
         *("/chats/", f"{chat}/details/", f"{chat}/messages/2/", f"{chat}/report/2", f"{chat}/reports/"),

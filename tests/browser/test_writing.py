@@ -35,6 +35,29 @@ def test_enter_that_ends_a_composition_does_not_send(in_room: OpenPage) -> None:
     ada.shows("にほん")
 
 
+def test_a_name_is_looked_for_once_it_is_composed_and_the_enter_that_ends_that_chooses_nothing(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    ada = in_room("ada")
+    lines, method = ada.page.get_by_role("option"), ada.page.context.new_cdp_session(ada.page)
+    with closing(Person(server, "grace")) as grace, closing(Person(server, "日本太郎")) as taro:
+        for each in (grace, taro):
+            each.read(board, after=-1, wait=0)  # is there for a minute
+        ada.field.press_sequentially("@")
+        expect(lines).to_contain_text(["grace", "日本太郎"])
+        method.send("Input.imeSetComposition", {"text": "日本", "selectionStart": 2, "selectionEnd": 2})
+        expect(ada.field).to_have_value("@日本")
+        enter = {"key": "Enter", "bubbles": True, "cancelable": True, "isComposing": True}
+        ada.field.dispatch_event("keydown", enter)
+        expect(ada.field).to_have_value("@日本")
+        expect(lines).to_have_count(2)
+        method.send("Input.insertText", {"text": "日本"})
+        expect(lines).to_contain_text(["日本太郎"])
+        ada.field.press("Enter")
+        expect(ada.field).to_have_value("@日本太郎 ")
+        expect(ada.rows).to_have_count(0)
+
+
 def test_nothing_is_sent_where_there_is_nothing_to_say(in_room: OpenPage) -> None:
     ada = in_room("ada")
     expect(ada.send).to_be_disabled()
