@@ -142,6 +142,7 @@ function listen() {
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
+  about.addEventListener("turn", turnedModerator);
   log.addEventListener("change", () => {
     showEmpty();
     reading.look();
@@ -462,6 +463,12 @@ function showWaiting() {
   if (inHead) inHead.hidden = here === 0;
   showReports(document.querySelectorAll("#to-reports .reports-count, .ways-on .reports-count"), here);
   showReports(document.querySelectorAll("#to-admin .reports-count"), rooms.reports);
+}
+
+/** One has come to moderate, or does no more. */
+function turnedModerator() {
+  log.turned();
+  rooms.refresh(); // which has the reports that wait
 }
 
 function showPace() {
