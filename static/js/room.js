@@ -114,9 +114,16 @@ function showFirstPage() {
   for (const message of page.messages) confirmOwn(message);
   if (outbox) log.showPending(outbox.rows);
   if (stoppedAt) log.markNew(stoppedAt);
+  linkRooms();
   showEmpty();
   showJump();
   showFirstUnread();
+}
+
+/** Loaded once somebody may have named one. */
+function linkRooms() {
+  const list = byId("messages");
+  if (list.textContent.includes("#")) import("./room_names.js").then((names) => names.linkRooms(list, () => rooms.all), () => null);
 }
 
 function listen() {
@@ -142,6 +149,7 @@ function listen() {
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
   log.addEventListener("change", () => {
+    linkRooms();
     showEmpty();
     reading.look();
     showJump();
