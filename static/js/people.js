@@ -1,27 +1,20 @@
-// Who is here: the number in the head and, once its pane is opened, the list (people_list.js).
+// Who is here: the number in the head and, once somebody looks, the pane.
 
 import { figure } from "./i18n.js";
 
 export class People {
-  room;
-  me;
-  parts; // id -> "moderator" or "owner"
-  count = 0;
-
   #here = new Map(); // id -> person; in a large room not all of them
-  #pane = document.getElementById("people");
-  #menu = document.getElementById("person-menu");
+  #count = 0;
+  #panel = document.getElementById("people");
 
   /** `room`: its id. */
   constructor(room, people, me, parts) {
     this.room = room;
     this.me = me;
-    this.parts = new Map(Object.entries(parts));
+    this.parts = new Map(Object.entries(parts)); // id -> "moderator" or "owner"
     this.#take(people);
-    this.count = people.length;
-    this.#pane.addEventListener("toggle", () => this.#show(true));
-    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
-    this.#pane.addEventListener("click", (event) => this.#clicked(event));
+    this.#count = people.length;
+    this.#panel.addEventListener("toggle", () => this.#show(true));
     this.#show();
   }
 
@@ -36,13 +29,18 @@ export class People {
     }
     this.#take(joined);
     for (const { id } of left) this.#here.delete(id);
-    this.count = count ?? this.#here.size;
+    this.#count = count ?? this.#here.size;
     this.#show();
   }
 
   /** Who is here: in a large room not all of them. */
   get here() {
     return [...this.#here.values()];
+  }
+
+  /** How many more are here. */
+  get rest() {
+    return this.#count - this.#here.size;
   }
 
   /** Somebody has a new name or, where there is one, another status. */
@@ -64,26 +62,10 @@ export class People {
     for (const person of people) this.#here.set(person.id, person);
   }
 
-  /** `anew`: who is a member may have changed. Without a line the pane has what the server wrote there. */
+  /** `anew`: who is a member may have changed. */
   #show(anew) {
-    for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.count);
-    if (!this.#pane.matches(":popover-open")) return;
-    import("./people_list.js").then(({ showPeople }) => showPeople(this, anew), () => null);
-  }
-
-  /** Where a person leads is shown on this page; with a key held they are a link as any. */
-  async #clicked(event) {
-    const link = event.target.closest("a.person");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    const menu = await import("./person_menu.js").catch(() => null);
-    if (menu) await menu.showPerson(link);
-    else location.assign(link.href);
-  }
-
-  #close() {
-    if (!this.#pane.matches(":popover-open") || this.#menu.matches(":popover-open")) return;
-    this.#pane.hidePopover();
-    document.querySelector(".people-button").focus();
+    for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
+    if (!this.#panel.matches(":popover-open")) return;
+    import("./people_pane.js").then(({ showPane }) => showPane(this, anew), () => null);
   }
 }
