@@ -76,6 +76,20 @@ def test_for_everybody_but_administrators_there_is_no_such_page(server: Server, 
                 assert strip(answer) == strip(nowhere), (method, path)
 
 
+def test_a_page_is_found_also_with_a_slash_behind_its_address(server: Server, boss: Member) -> None:
+    grace = member(server, "grace")
+    for page in [*PAGES[1:], f"people/{grace.id}"]:
+        path = f"/admin/{page}"
+        led = boss.http.get(f"{path}/?q=x")
+        assert (led.status_code, led.headers["Location"]) == (302, f"{path}?q=x")
+        assert boss.http.get(f"{path}/", follow_redirects=True).status_code == 200
+        assert grace.http.get(f"{path}/").status_code == 404
+    # Not to another site, however many slashes there are.
+    led = boss.http.get(f"{server.url}//admin/people/")
+    assert led.headers["Location"].removeprefix(server.url) == "/admin/people"
+    assert boss.http.post("/admin/people/").status_code == 404
+
+
 def strip(answer: httpx.Response) -> tuple[str, object]:
     text = re.sub(r'content="[^"]*"', "", answer.text)
     return text, answer.headers.get("Allow")

@@ -6,14 +6,14 @@ from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp import localized
-from chatapp.errors import BadRequest, ChatError, Forbidden, Term, TooLong
+from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn, Term, TooLong
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
 from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import for_people, only_looks
-from chatapp.permissions import BANNED_HERE
+from chatapp.pages.responses import for_people, lead_to, only_looks
+from chatapp.permissions import BANNED_HERE, may
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ OTHERWISE = Term("Nothing was changed. All rooms are as they were.")
 ELSEWHERE = Term("All other rooms are as they were.")
 FAULT = Term("Something went wrong here")
 NOT_YOURS = Term("This page is not for you")
+FOR_ACCOUNTS = Term("This page is there for those who are signed in.")
 
 
 def init_app(app: Flask) -> None:
@@ -73,6 +74,8 @@ def _refused(error: ChatError) -> Response:
     if str(error) == BANNED_HERE and request.view_args and "room_id" in request.view_args:
         room = get_hub().room(request.view_args["room_id"])
         return _banned(error, room.rights.bans.until(get_identity()), room.id)
+    if isinstance(error, SignIn) and only_looks() and not may(get_identity(), "read"):
+        return lead_to(url_for("rooms.index", next=_this_page()))  # where one comes in, by whatever way
     said = "" if str(error) == error.title else localized.refusal(error)
     return _page(error.status, error.code, error.title, said, error.headers)
 
@@ -84,8 +87,13 @@ def _banned(error: ChatError, until: int | None, room: int | None = None) -> Res
         until=format_time(until) if until else None,
         why=get_hub().journal.read(reading.reason, room, "ban", get_identity()),
         from_room=room is not None,
+        looks=only_looks(),
     )
     return Response(html, error.status)
+
+
+def _this_page() -> str:
+    return request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
 
 
 def _http(error: HTTPException) -> Response:
@@ -123,6 +131,8 @@ def _page(
     elif code == "forbidden" and only_looks():  # nothing was tried but to look
         ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
+    if code == "sign_in" and only_looks():
+        ways_on, sign_in = [FOR_ACCOUNTS], _this_page()
     if code == "forbidden" and only_looks() and not get_identity().session:
         sign_in = request.path if request.path.startswith("/chats/") else url_for("rooms.index")
     if code == "no_such_room" and not get_identity().session:

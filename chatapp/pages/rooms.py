@@ -250,9 +250,7 @@ def room_page(
         undo_seconds=undo,
         now=format_time(time.time_ns() // 1000),
         room_scripts=fragments.room_scripts(files=sendable is not None),
-        room_templates=fragments.room_templates(
-            viewer, moderates=moderates, files=sendable is not None, undo=undo
-        ),
+        room_templates=fragments.room_templates(viewer, files=sendable is not None, undo=undo),
         transport=transport,
         people=[hub.presence.plain(who) for who in here],
         names=hub.people.names_now(

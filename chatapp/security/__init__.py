@@ -13,6 +13,7 @@ from typing import Any
 import flask_login
 from flask import Flask, Response, abort, after_this_request, flash, g, redirect, request, session, url_for
 from flask_security import Security, tf_disabled, user_authenticated
+from flask_security.decorators import default_reauthn_handler
 from flask_security.utils import check_and_update_authn_fresh, get_message, set_request_attr
 
 from chatapp import auth, names
@@ -65,6 +66,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         webauthn_util_cls=PasskeyOptions,
         totp_cls=Codes,
     )
+    library.reauthn_handler(_ask_again)
     library.i18n_domain = Catalogues(app)  # type: ignore[no-untyped-call]
     library.tf_setup_context_processor(setting_up)
     library.pwd_context = HashesInThreads(library.pwd_context)
@@ -176,6 +178,11 @@ def _nothing_to_say(response: Response) -> Response:
     return response
 
 
+def _ask_again(within: timedelta, grace: timedelta) -> Any:
+    """The page that is led to says why it asks; the library would have it say so a second time."""
+    return _nothing_to_say(default_reauthn_handler(within, grace))  # type: ignore[no-untyped-call]
+
+
 def _factor_is_off(app: Flask, **_: Any) -> None:
     """The library leads to the recovery codes, as if there were something whose place they could take."""
 
@@ -210,6 +217,8 @@ def _guard() -> Response | None:
     _given()  # refused before the library looks at it
     if request.endpoint in SECOND_FACTOR and (elsewhere := _not_asked()):
         return elsewhere
+    if request.endpoint == "security.login" and request.method != "POST" and get_identity().session:
+        return redirect(_wanted())  # type: ignore[return-value]
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
     return None
@@ -221,13 +230,17 @@ def _not_asked() -> Response | None:
     The library would sign out whoever comes here signed in: to follow a link would be enough. And it forgets
     where one was going when the password is to be said once more.
     """
-    wanted = request.args.get("next") or url_for("rooms.index")
     if get_identity().session:
-        return redirect(wanted)  # type: ignore[return-value]
+        return redirect(_wanted())  # type: ignore[return-value]
     if "tf_user_id" in session or request.is_json:
         return None
     flash(*get_message("TWO_FACTOR_PERMISSION_DENIED"))
-    return redirect(url_for("security.login", next=wanted))  # type: ignore[return-value]
+    return redirect(url_for("security.login", next=_wanted()))  # type: ignore[return-value]
+
+
+def _wanted() -> str:
+    """Where somebody was going who was led here."""
+    return request.args.get("next") or url_for("rooms.index")
 
 
 def _given() -> dict[str, Any]:

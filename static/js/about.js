@@ -9,7 +9,16 @@ const LONGEST_TIMER = 2 ** 31 - 1; // ms; browsers take more for none
 // A notice's `detail` with one of these changes what everybody may do here.
 const OF_ALL = ["topic", "closed", "kind", "posting", "guests", "slow_seconds", "keep_days", "keep_messages", "lifted"];
 
-/** Event `change`: when it was taken anew. */
+function foot() {
+  return document.getElementById("foot-state");
+}
+
+/** Whether who reads here moderates the room, which they may come to and cease to. */
+export function moderates() {
+  return "moderates" in foot().dataset;
+}
+
+/** Event `change`: when it was taken anew; `turn`: when who reads here has come to moderate, or does no more. */
 export class About extends EventTarget {
   #room;
   #me;
@@ -23,17 +32,13 @@ export class About extends EventTarget {
     this.#show();
   }
 
-  get #foot() {
-    return document.getElementById("foot-state");
-  }
-
   get mayWrite() {
-    return this.#foot.dataset.may === "yes";
+    return foot().dataset.may === "yes";
   }
 
   /** Seconds between two messages of this person. */
   get slowSeconds() {
-    return Number(this.#foot.dataset.slow);
+    return Number(foot().dataset.slow);
   }
 
   /** A notice's `detail`. */
@@ -58,6 +63,7 @@ export class About extends EventTarget {
     const pages = await import("./pages.js").catch(() => null);
     const page = await pages?.pageAt(`/chats/${this.#room}/about/`);
     if (!page) return;
+    const moderated = moderates();
     for (const id of ["about", "foot-state"]) {
       const [news, before] = [page.getElementById(id), document.getElementById(id)];
       if (!news) continue;
@@ -66,14 +72,17 @@ export class About extends EventTarget {
     }
     this.#show();
     this.dispatchEvent(new Event("change"));
+    if (moderates() === moderated) return;
+    document.getElementById("ways-on").replaceWith(page.getElementById("ways-on"));
+    this.dispatchEvent(new Event("turn"));
   }
 
   #show() {
-    for (const time of this.#foot.querySelectorAll("time")) fillMoment(time);
+    for (const time of foot().querySelectorAll("time")) fillMoment(time);
     const forms = document.querySelectorAll(".foot > form");
     for (const form of forms) form.hidden = !this.mayWrite;
     document.body.classList.toggle("silenced", !this.mayWrite);
-    const { until } = this.#foot.dataset;
+    const { until } = foot().dataset;
     if (until) this.#takeIn(Math.max(0, Date.parse(until) - serverNow()) + SPREAD);
   }
 

@@ -115,9 +115,16 @@ function showFirstPage() {
   for (const message of page.messages) confirmOwn(message);
   if (outbox) log.showPending(outbox.rows);
   if (stoppedAt) log.markNew(stoppedAt);
+  linkRooms();
   showEmpty();
   showJump();
   showFirstUnread();
+}
+
+/** Loaded once somebody may have named one. */
+function linkRooms() {
+  const list = byId("messages");
+  if (list.textContent.includes("#")) import("./room_names.js").then((names) => names.linkRooms(list, () => rooms.all), () => null);
 }
 
 function listen() {
@@ -142,7 +149,9 @@ function listen() {
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
+  about.addEventListener("turn", turnedModerator);
   log.addEventListener("change", () => {
+    linkRooms();
     showEmpty();
     reading.look();
     showJump();
@@ -462,6 +471,12 @@ function showWaiting() {
   if (inHead) inHead.hidden = here === 0;
   showReports(document.querySelectorAll("#to-reports .reports-count, .ways-on .reports-count"), here);
   showReports(document.querySelectorAll("#to-admin .reports-count"), rooms.reports);
+}
+
+/** One has come to moderate, or does no more. */
+function turnedModerator() {
+  log.turned();
+  rooms.refresh(); // which has the reports that wait
 }
 
 function showPace() {

@@ -87,6 +87,38 @@ def at_the_side(chat: ChatPage, room: int) -> Locator:
     return chat.page.locator(f'.room-links [data-room="{room}"]')
 
 
+# -- parts ------------------------------------------------------------------------------------------------
+
+
+def test_who_is_made_a_moderator_moderates_at_once_and_who_is_made_a_member_again_does_so_no_more(
+    room_of: OpenAs, ada: Member, grace: Member, wen: Member, board: int
+) -> None:
+    wen.say(board, "hello")
+    of = wen.say(board, "shameful")["seq"]
+    ada.http.post(ada.messages(board), json={"kind": "delete", "of": of}).raise_for_status()
+    chat = room_of(grace, **WIDE)
+    chat.page.get_by_role("button", name="People here").click()
+    to_details = chat.page.locator("#ways-on .to-details")
+    undo = chat.page.get_by_role("button", name="Undo")
+    expect(to_details).to_have_text(["Members and details"])
+    expect(undo).to_have_count(0)
+
+    ask(ada, "PUT", f"/{board}/members/{grace.id}", role="moderator")
+    expect(to_details).to_have_text(["Members, settings, audit log", re.compile("Reports")])
+    expect(undo).to_be_visible()
+    menu = chat.about("hello")
+    expect(menu.get_by_role("button", name="Delete")).to_be_visible()
+    expect(menu.get_by_role("button", name="Time out, send out, ban")).to_be_visible()
+    chat.page.keyboard.press("Escape")
+
+    ask(ada, "PUT", f"/{board}/members/{grace.id}", role="member")
+    expect(undo).to_have_count(0)
+    expect(chat.page.locator("#ways-on .to-details")).to_have_count(1)
+    menu = chat.about("hello")
+    expect(menu.get_by_role("link", name="Report")).to_be_visible()
+    expect(menu.get_by_role("button", name="Delete")).to_be_hidden()
+
+
 # -- people ----------------------------------------------------------------------------------------------
 
 
