@@ -115,9 +115,16 @@ function showFirstPage() {
   for (const message of page.messages) confirmOwn(message);
   if (outbox) log.showPending(outbox.rows);
   if (stoppedAt) log.markNew(stoppedAt);
+  linkRooms();
   showEmpty();
   showJump();
   showFirstUnread();
+}
+
+/** Loaded once somebody may have named one. */
+function linkRooms() {
+  const list = byId("messages");
+  if (list.textContent.includes("#")) import("./room_names.js").then((names) => names.linkRooms(list, () => rooms.all), () => null);
 }
 
 function listen() {
@@ -144,6 +151,7 @@ function listen() {
   about.addEventListener("change", showPace);
   about.addEventListener("turn", turnedModerator);
   log.addEventListener("change", () => {
+    linkRooms();
     showEmpty();
     reading.look();
     showJump();

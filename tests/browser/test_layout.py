@@ -281,8 +281,8 @@ def test_however_wide_the_window_is_a_line_has_about_75_characters(width: int, i
     ada = in_room("ada", viewport={"width": width, "height": 900})
     ada.say(PROSE)
     ada.shows(PROSE.strip())
-    lines = ada.words.evaluate(LINES)
-    assert len(lines) > 10
+    # The row may be made anew once more, with what the server made of the text.
+    lines = eventually(lambda: (found := ada.words.evaluate(LINES))[10:] and found)
     assert sum(lines[:-1]) / (len(lines) - 1) < 76
     assert max(lines) < 82
 

@@ -281,6 +281,21 @@ def test_of_many_of_one_name_those_who_are_in_the_room_are_offered_first(
     expect(chat.page.get_by_role("option").first).to_contain_text(grace.name)
 
 
+def test_a_room_that_is_named_is_a_link_for_who_may_read_it_and_words_for_others(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board, den = ada.make_room(), ada.make_room("den of dragons")
+    cave = ada.http.post("/api/rooms", json={"name": "Cave", "kind": "private"}).json()["id"]
+    ada.say(board, "see #den of dragons, #cave, not `#cave`")
+    chat, other = room_of(ada, board), room_of(grace, board)
+    chat.say("or #Cave.")
+    for page, links in ((chat, [den, cave, cave]), (other, [den])):
+        page.shows("see #den of dragons, #cave, not #cave", "or #Cave.")
+        expect(page.words.get_by_role("link")).to_have_count(len(links))
+        for link, room in zip(page.words.get_by_role("link").all(), links, strict=True):
+            expect(link).to_have_attribute("href", f"/chats/{room}/")
+
+
 def test_names_rooms_and_emoji_complete_themselves_while_one_writes(
     server: Server, ada: Member, grace: Member, room_of: OpenAs
 ) -> None:
