@@ -45,9 +45,7 @@ WAYS_ON = {
     ),
 }
 # The same for every room that there is not and that one may not know of.
-SIGNED_OUT = Term(
-    "It was deleted, its address is not quite right, or it is there for those only who are signed in."
-)
+SIGNED_OUT = Term("It was deleted, its address is not quite right, or you need to sign in to see it.")
 OTHERWISE = Term("Nothing was changed. All rooms are as they were.")
 
 
