@@ -1,10 +1,12 @@
 """The field: Enter sends, Shift+Enter breaks the line, words stay words."""
 
 import json
+from contextlib import closing
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
+from tests.clients import Person
 from tests.servers import Server
 
 
@@ -61,6 +63,23 @@ def test_a_draft_is_still_there_after_a_reload_and_gone_once_sent(in_room: OpenP
     ada.shows("half a thou")
     ada.page.reload()
     expect(ada.field).to_have_value("")
+
+
+def test_a_draft_that_waits_leaves_a_pencil_at_its_room(in_room: OpenPage, server: Server) -> None:
+    ada = in_room("ada")
+    with closing(Person(server, "mallory")) as mallory:
+        other = mallory.make_room("attic")
+    ada.field.fill("to be finished")
+    for path in (f"/chats/{other}/", "/chats/"):
+        ada.page.goto(path)
+        expect(ada.page.locator(f'[data-room="{ada.room}"] .draft')).to_be_visible()
+        expect(ada.page.locator(".draft")).to_have_count(1)
+    ada.page.goto(f"/chats/{ada.room}/")
+    ada.say("finished")
+    ada.shows("finished")
+    ada.page.goto("/chats/")
+    expect(ada.page.locator(".room-card")).not_to_have_count(0)
+    expect(ada.page.locator(".draft")).to_have_count(0)
 
 
 def test_near_the_limit_a_counter_counts_characters_not_bytes(in_room: OpenPage) -> None:
