@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 
 def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Room:
-    """The live room, if `identity` may do `verb` in it. Switches when it is loaded.
+    """The live room, if `identity` may do `verb` in it. Switches when it is loaded, and where they may not as
+    far as is known.
 
     Raises NoSuchRoom, SignIn and Forbidden as `permissions.check` does.
     """
@@ -29,7 +30,11 @@ def enter(hub: Hub, identity: Identity, room_id: int, verb: Verb = "read") -> Ro
         raise NoSuchRoom()
     room = hub.room(room_id)
     if not may(identity, verb, room.rights):
-        hub.sync(room)  # this process may be some milliseconds behind the one that let them in
+        room.holders += 1  # else it might be let go meanwhile
+        try:
+            hub.sync(room)  # this process may be some milliseconds behind the one that let them in
+        finally:
+            room.holders -= 1
         check(identity, verb, room.rights)
     return room
 
@@ -58,7 +63,7 @@ class _Entered:
         self._asked = asked
 
     def __enter__(self) -> Room:
-        self._room = enter(*self._asked)  # and nothing switches until it is held
+        self._room = enter(*self._asked)  # the live one, and nothing switches until it is held
         self._room.holders += 1
         return self._room
 

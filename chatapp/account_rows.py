@@ -123,7 +123,8 @@ class Erasing(Base):
     """Somebody who is nobody here any more, as long as the logs still name them.
 
     `alias`, `keep_messages`: see Erase. `room_id`, `seq`: the last message that was dealt with, in the
-    order of rooms; 0: none yet. `at`: when that was, in microseconds since 1970.
+    order of rooms; 0: none yet. `at`: when that was, or when a process last said that it comes to them, in
+    microseconds since 1970.
     """
 
     __tablename__ = "erasing"

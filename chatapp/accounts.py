@@ -325,8 +325,11 @@ def spend(hub: Hub, secret: str, seconds: int) -> bool:
 
 def ban(
     hub: Hub, identity: Identity, name_or_id: str, seconds: int = 0, why: str = "", network: str = ""
-) -> None:
-    """Keep somebody out of the server, for `seconds` (0: until it is lifted); of a guest, the browser too."""
+) -> Author:
+    """Keep somebody out of the server, for `seconds` (0: until it is lifted); of a guest, the browser too.
+
+    Who it is.
+    """
     _administer(identity)
     whom = hub.journal.read(people_reading.find, name_or_id)
     if whom is None:
@@ -338,7 +341,7 @@ def ban(
     targets: list[dict[str, str]] = [{"person": whom.id}]
     if device := hub.journal.read(reading.device_of, whom.id):
         targets.append({"device": device})
-    said = f"banned {whom.name} from the server"
+    said = f"banned {whom.name} from the server" + (f" for {text.told(seconds)}" if seconds else "")
     if network:
         network = text.network(network)
         targets.append({"network": network})
@@ -346,6 +349,7 @@ def ban(
     bans = tuple(Impose("ban", whom.name, until=until, reason=why, **target) for target in targets)
     act = Act(said, whom.id, why)
     hub.journal.ask(ImposeEverywhere(bans, Author.of(identity), act, identity=identity))
+    return whom
 
 
 def bans(hub: Hub, identity: Identity) -> list[Sanction]:
@@ -416,7 +420,11 @@ def _begin_erasing(hub: Hub, identity: Identity, person: str, keep_messages: boo
     check(identity, verb)
     reached = letters.reach(hub, person)  # afterwards nobody knows the address
     alias = f"x{secrets.token_hex(8)}"
-    hub.journal.ask(Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb))
+    heirs: list[str] = hub.journal.ask(
+        Erase(person, alias, keep_messages, Author.of(identity), identity=identity, verb=verb)
+    )
+    if heirs:
+        hub.rooms_changed(*heirs)
     if reached:
         letters.tell_erased(hub, *reached)
 

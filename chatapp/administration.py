@@ -16,7 +16,7 @@ from chatapp.errors import BadRequest, Forbidden, Term
 from chatapp.hub import Hub
 from chatapp.journal.requests import Act, ChangeRoom, Clear, Deeds, DropRoom, MakeRoom, Post, SetMember
 from chatapp.message import DAY_SECONDS, Author, Message
-from chatapp.permissions import SYSTEM, Identity, Posting, RoomKind, Verb, check
+from chatapp.permissions import MAKING, SYSTEM, Identity, Posting, RoomKind, check
 from chatapp.room import Room
 
 SLOW_LIMIT = DAY_SECONDS
@@ -30,7 +30,8 @@ def make_room(
 
     Raises BadRequest, Forbidden, SignIn, TooFast.
     """
-    verb: Verb = "make_room" if kind == "public" else "make_private_room"
+    public, private = MAKING[hub.config.room_makers]
+    verb = public if kind == "public" else private
     check(identity, verb)
     if kind not in ("public", "private"):
         raise BadRequest("A room is public or private")

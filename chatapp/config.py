@@ -17,6 +17,7 @@ from limits import RateLimitItem, parse
 
 from chatapp.errors import SetupError, Term
 from chatapp.languages import languages
+from chatapp.permissions import MAKING
 
 PREFIX = "CHATAPP_"
 SIGN_UP = ("open", "invitation", "closed")
@@ -68,9 +69,12 @@ class Config:
     language: str = setting("en", "the language of pages for whom none of those here was chosen or asked for")
     guests: bool = setting(True, "whether people without an account may come in as guests")
     guest_code: str = setting("", "one shared word asked of guests; empty: none", secret=True)
+    room_makers: str = setting(
+        "everybody", "who may make rooms: everybody, members (who has an account) or administrators"
+    )
     origins: tuple[str, ...] = setting((), "other origins whose pages may read public rooms, comma-separated")
     frame_ancestors: tuple[str, ...] = setting((), "other origins whose pages may show ours in a frame")
-    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X‑Forwarded‑*)")
+    trusted_proxies: int = setting(0, "how many proxies in front may say who the client is (X-Forwarded-*)")
     rate_messages: str = setting("30 per 10 seconds", "messages of one identity, in all rooms together")
     rate_connections: str = setting(
         "20 per 10 seconds", "WebSocket handshakes and event streams of one identity"
@@ -140,6 +144,8 @@ class Config:
                     )
         if self.sign_up not in SIGN_UP:
             raise SetupError(f"{PREFIX}SIGN_UP={self.sign_up!r}: write one of {', '.join(SIGN_UP)}")
+        if self.room_makers not in MAKING:
+            raise SetupError(f"{PREFIX}ROOM_MAKERS={self.room_makers!r}: write one of {', '.join(MAKING)}")
         if self.language not in languages():
             raise SetupError(f"{PREFIX}LANGUAGE={self.language!r}: write one of {', '.join(languages())}")
         self._check_mail()

@@ -1,6 +1,7 @@
 """Taking somebody out of the logs: in short transactions, one behind the other, for others write meanwhile.
 
-What is left to do stands in the database, so what a crash has cut off is gone on with.
+What is left to do stands in the database, so what a crash has cut off is gone on with, by whichever process
+comes first. Who only waits for their turn is not left alone: each step says so of them, to all processes.
 """
 
 import logging
@@ -9,14 +10,17 @@ from contextlib import suppress
 
 import gevent
 from gevent.lock import BoundedSemaphore
+from msgspec import structs
 
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, personal_data
 
+SECONDS = 60
 LEFT_ALONE = 60_000_000  # microseconds after which nobody else is still at it
 
 # One at a time in this process: each may read all logs, for seconds, on a connection that others need.
 _turn = BoundedSemaphore(1)
+_here: set[str] = set()  # whose turn it is, and who wait for theirs
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +30,17 @@ def finish(journal: Journal, person: str) -> int:
     Switches. Raises NotKept, Draining.
     """
     rooms = set()
-    with _turn:
-        while (request := journal.read(personal_data.next_named, person)) is not None:
-            begun = time.monotonic()
-            journal.ask(request)
-            rooms.add(request.room)
-            if request.seqs:
-                gevent.sleep(time.monotonic() - begun)  # others have as much of the database's lock
+    _here.add(person)
+    try:
+        with _turn:
+            while (request := journal.read(personal_data.next_named, person)) is not None:
+                begun = time.monotonic()
+                journal.ask(structs.replace(request, waiting=tuple(_here - {person})))
+                rooms.add(request.room)
+                if request.seqs:
+                    gevent.sleep(time.monotonic() - begun)  # others have as much of the database's lock
+    finally:
+        _here.discard(person)
     return len(rooms - {0})
 
 
@@ -42,8 +50,27 @@ def go_on(journal: Journal, person: str) -> None:
         finish(journal, person)
 
 
+def run(journal: Journal) -> None:
+    """Finish what was cut off, for ever. Switches."""
+    while True:
+        gevent.sleep(SECONDS)
+        try:
+            finish_all(journal)
+        except ChatError:  # the journal has said why; the next minute tries again
+            pass
+        except Exception:
+            log.exception("who was left half-way could not be erased")
+
+
 def finish_all(journal: Journal) -> None:
     """Go on with whoever was left half-way. Switches. Raises NotKept, Draining."""
-    for person in journal.read(personal_data.being_erased, time.time_ns() // 1000 - LEFT_ALONE):
-        rooms = finish(journal, person)
-        log.info("an erasure that was cut off is finished: %d more rooms", rooms)
+    while left := _left_alone(journal):
+        rooms = finish(journal, left[0])
+        if rooms:
+            log.info("an erasure that was cut off is finished: %d more rooms", rooms)
+
+
+def _left_alone(journal: Journal) -> list[str]:
+    """Asked anew each time: meanwhile another process may have begun with the next one."""
+    found = journal.read(personal_data.being_erased, time.time_ns() // 1000 - LEFT_ALONE)
+    return [person for person in found if person not in _here]

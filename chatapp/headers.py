@@ -28,8 +28,10 @@ CORP = "Cross-Origin-Resource-Policy"
 # Pages that a browser keeps as they are while somebody is elsewhere in the same tab: with `no-store` it would
 # load them anew on the way back, and what was being written would be gone.
 COME_BACK_TO = frozenset({"rooms.index", "rooms.show", "rooms.show_long_polling"})
-# Until somebody signs out or leaves: the way back must not show the next one at this computer what they read.
-LEAVES = frozenset({"security.logout", "guests.leave", "leaving.leave"})
+# Until somebody signs out or leaves (for good: leaving.py): the way back must not show the next one at this
+# computer what they read.
+LEAVES = frozenset({"security.logout", "guests.leave"})
+FORGET_PAGES = {"Clear-Site-Data": '"cache"'}
 
 
 def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, str]:
@@ -44,7 +46,7 @@ def of_answer(request: Request, frame_ancestors: tuple[str, ...]) -> dict[str, s
         CORP: "same-origin",
     }
     if request.endpoint in LEAVES:
-        headers["Clear-Site-Data"] = '"cache"'
+        headers |= FORGET_PAGES
     if request.is_secure:
         # A browser that is told either over plain HTTP ignores it, and says so on every page.
         headers["Strict-Transport-Security"] = HSTS

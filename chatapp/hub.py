@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from chatapp import collection, frames, marking, retention
+from chatapp import collection, erasing, frames, marking, retention
 from chatapp.bus import (
     Bus,
     Committed,
@@ -98,6 +98,7 @@ class Hub:
         self._presence = gevent.spawn(self.presence.run)
         gevent.spawn(self.heartbeat.run)
         gevent.spawn(retention.run, self.journal)
+        gevent.spawn(erasing.run, self.journal)
         gevent.spawn(collection.run, self.journal, self.uploads, self.config.undo_seconds)
         gevent.spawn(self.follower.run)
 

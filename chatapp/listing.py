@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from chatapp import marking
 from chatapp.errors import NoSuchRoom
 from chatapp.hub import Hub
-from chatapp.journal import reading, report_statements
+from chatapp.journal import reading, report_statements, search_reading
 from chatapp.journal.requests import Level, Listed, RoomState
 from chatapp.message import Author, Message
 from chatapp.permissions import Identity, Rights, may
@@ -73,22 +75,28 @@ class ListedRoom:
         }
 
 
-def rooms(hub: Hub, identity: Identity, *, with_last: bool = False) -> list[ListedRoom]:
-    """All rooms that `identity` may read, by id. Reads the database: switches.
+def rooms(hub: Hub, identity: Identity) -> list[ListedRoom]:
+    """All rooms that `identity` may read, by id. Reads the database: switches."""
+    return _seen(hub, identity, hub.journal.read(reading.listed, identity.id, _counted(identity)), {})
 
-    `with_last`: with what was said last, and its HTML ready.
+
+def rooms_with_last(hub: Hub, identity: Identity) -> list[ListedRoom]:
+    """The same with what was said last in each, its HTML ready. Raises SignIn, Forbidden for who may read
+    none by now.
     """
-    # What was said is read before who may read it: nothing shows that was kept after a right was withdrawn.
-    last = hub.journal.read(reading.last_texts) if with_last else {}
-    marking.mark(hub.turnstile, last.values())  # takes its time: before it is read who may read it
-    found = hub.journal.read(reading.listed, identity.id, UNREAD_COUNTED if identity.known else 0)
+    made = hub.journal.read(_last_of_theirs, identity)
+    marking.mark(hub.turnstile, made.values())
+    # That takes its time, so all is looked at once more, of one moment: who they are, what they may read, and
+    # what it says by now. What is another text since then is made where it is shown; those are few.
+    identity = hub.people.still(identity)
+    found, last = hub.journal.read(_listed_with_last, identity)
+    last |= {room: message for room, message in made.items() if message == last.get(room)}
     return _seen(hub, identity, found, last)
 
 
 def beside(hub: Hub, identity: Identity, room_id: int) -> tuple[list[ListedRoom], int | None]:
     """The same for the page of one of them, with the number of its first unread message. Switches."""
-    most = UNREAD_COUNTED if identity.known else 0
-    found, first_unread = hub.journal.read(reading.listed_beside, identity.id, most, room_id)
+    found, first_unread = hub.journal.read(reading.listed_beside, identity.id, _counted(identity), room_id)
     return _seen(hub, identity, found, {}), first_unread
 
 
@@ -107,6 +115,23 @@ def reports(hub: Hub, identity: Identity, rooms: Iterable[ListedRoom]) -> int:
     if may(identity, "administer"):
         return sum(hub.journal.read(report_statements.counts, identity.id).values())
     return sum(room.reports for room in rooms)
+
+
+def _counted(identity: Identity) -> int:
+    return UNREAD_COUNTED if identity.known else 0
+
+
+def _last_of_theirs(connection: Connection, identity: Identity) -> dict[int, Message]:
+    """What was said last in each room that `identity` may read."""
+    theirs = search_reading.readable(connection, identity)
+    last = reading.last_texts(connection, identity.id)
+    return {room: message for room, message in last.items() if room in theirs}
+
+
+def _listed_with_last(connection: Connection, identity: Identity) -> tuple[list[Listed], dict[int, Message]]:
+    """`reading.listed` and `reading.last_texts`, of one moment."""
+    listed = reading.listed(connection, identity.id, _counted(identity))
+    return listed, reading.last_texts(connection, identity.id)
 
 
 def _seen(hub: Hub, identity: Identity, found: list[Listed], last: dict[int, Message]) -> list[ListedRoom]:

@@ -104,7 +104,8 @@ def in_line(source: str, html: str, *, whole: bool = False) -> str:
     code and who is called read as they are written. `html`: as made of `source`. static/js/markup.js has the
     same rule.
 
-    `whole`: with what it quotes, and where its links lead, as they can be searched for.
+    `whole`: with what it quotes, and where its links lead, as they can be searched for; but nothing of a link
+    with words that its author has hidden.
     """
     if not html:
         return _one_line(_SPOILER.sub(_COVER, source) if "||" in source else source)
@@ -121,8 +122,8 @@ def in_line(source: str, html: str, *, whole: bool = False) -> str:
             if spans or spoiler:
                 spans += -1 if end else 1
         elif tag == "a" and whole and not spans:
-            words = "".join(into[begun:])
-            if end and address not in [scheme + words for scheme in _SCHEMES]:
+            words = into[begun:]
+            if end and _COVER not in words and not _says("".join(words), address):
                 into.append(f" ({address})")
             address, begun = unescape(href), len(into)
         elif tag in _BREAKING:
@@ -134,6 +135,13 @@ def in_line(source: str, html: str, *, whole: bool = False) -> str:
         elif not spans:
             into.append(unescape(text))
     return _one_line("".join(said)) or _one_line("".join(quoted))
+
+
+def _says(words: str, address: str) -> bool:
+    """Whether the words of a link are its address, as people write it."""
+    return any(
+        address in (made, _MARKDOWN.normalizeLink(made)) for made in (each + words for each in _SCHEMES)
+    )
 
 
 def _one_line(words: str) -> str:

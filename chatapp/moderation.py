@@ -47,7 +47,7 @@ def timing_out(
     """The deed of a time-out, by the right `verb`."""
     name, why = _target(hub, identity, room, verb, person), text.reason(why)
     effect = Impose("timeout", name, person=person, until=_until(seconds), reason=why)
-    said = f"timed {name} out" + (f" for {told(seconds)}" if seconds else "")
+    said = f"timed {name} out" + (f" for {text.told(seconds)}" if seconds else "")
     detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
     return deed(identity, room, verb, said, detail, effect, act=act, over=person)
 
@@ -95,7 +95,7 @@ def banning(
         effects.append(Impose("ban", name, device=device, until=until, reason=because))
     if network:
         effects.append(Impose("ban", name, network=text.network(network), until=until, reason=because))
-    said = f"banned {name}" + (f" for {told(seconds)}" if seconds else "")
+    said = f"banned {name}" + (f" for {text.told(seconds)}" if seconds else "")
     detail = {"removed": person, "banned": person, "seconds": seconds}
     act = Act(said, person, because)
     return deed(identity, room, verb, said, detail, *effects, act=act, over=person)
@@ -146,15 +146,6 @@ def called(hub: Hub, room: Room, name: str) -> list[str]:
     if not people:
         raise BadRequest("Nobody called “%(name)s” is in this room or wrote in it lately", name=name)
     return sorted(people)
-
-
-def told(seconds: int) -> str:
-    """A time as it is said: "10 minutes"."""
-    for size, unit in ((DAY_SECONDS, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds} seconds"
 
 
 def _sending_out(identity: Identity, room: Room, person: str, name: str, why: str = "") -> Post:

@@ -188,6 +188,12 @@ SCOPES: Final[dict[Scope, frozenset[Verb]]] = {
         }
     ),
 }
+# What it takes to make a room, a public one and a private one, by who makes them on this server.
+MAKING: Final[dict[str, tuple[Verb, Verb]]] = {
+    "everybody": ("make_room", "make_private_room"),
+    "members": ("make_private_room", "make_private_room"),
+    "administrators": ("administer", "administer"),
+}
 
 RANKS: Final[dict[RoomRole, int]] = {"member": 1, "moderator": 2, "owner": 3}
 

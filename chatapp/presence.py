@@ -73,7 +73,8 @@ class Presence:
         self._shown: dict[int, dict[str, Author]] = {}
         self._dirty: set[tuple[int, str]] = set()  # local changes that the bus does not know yet
         self._failed: set[tuple[int, str]] = set()  # what the bus should know and has not taken
-        self._unreleased: set[tuple[int, str]] = set()  # of these, leases that it should have let go
+        # Of these, leases that it should have let go, and when they are over by themselves.
+        self._unreleased: dict[tuple[int, str], float] = {}
         self._pause, self._again_at = 0.0, 0.0  # before that is tried again
         self._rung: set[int] = set()  # rooms in which another process changed something
         self._ungreeted: defaultdict[int, set[Reader]] = defaultdict(set)
@@ -298,9 +299,13 @@ class Presence:
             entry = people.get(person)
             if entry is not None and (entry.readers > 0 or entry.until > now):
                 leases.append(Lease(room, entry.who, now + LEASE_SECONDS))
-            elif entry is not None or (room, person) in self._unreleased:
-                people.pop(person, None)
+            elif people.pop(person, None) is not None:
+                self._unreleased[room, person] = now + LEASE_SECONDS
                 released.append((room, person))
+            elif self._unreleased.get((room, person), now) > now:
+                released.append((room, person))
+            else:  # the lease is over, or there is none
+                self._unreleased.pop((room, person), None)
         if now - self._renewed > RENEW_SECONDS:
             self._renewed = now
             leases = [
@@ -317,13 +322,13 @@ class Presence:
         except Exception as error:
             self._mute.tell(str(error))
             # Again the next time: else who has left is here to other processes until the lease runs out.
-            self._unreleased.update(released)
             self._failed.update(released, ((lease.room, lease.who.id) for lease in leases))
             self._pause = min(AGAIN_LIMIT, 2 * self._pause or GATHER_SECONDS)
             self._again_at = now + self._pause
         else:
             self._mute.over()
-            self._unreleased.difference_update(dirty)
+            for each in dirty:
+                self._unreleased.pop(each, None)
             self._pause = self._again_at = 0.0
 
     def _tell_changes(self, room: int) -> None:

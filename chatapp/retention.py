@@ -1,5 +1,5 @@
 """Retention: what a room does not keep is removed once a minute, as is what deleted texts said, once nobody
-may bring them back, and who was not wholly erased. Whichever process comes first does it.
+may bring them back. Whichever process comes first does it.
 """
 
 import logging
@@ -7,7 +7,6 @@ import time
 
 import gevent
 
-from chatapp import erasing
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, reading, statements
 from chatapp.journal.requests import ForgetDeleted
@@ -23,7 +22,6 @@ def run(journal: Journal) -> None:
         gevent.sleep(SECONDS)
         try:
             prune(journal)
-            erasing.finish_all(journal)
         except ChatError:  # the journal has said why; the next minute tries again
             pass
         except Exception:

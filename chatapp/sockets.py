@@ -75,25 +75,26 @@ class OutOfTime(BaseException):
     """What was waited for has not come. Not an Exception: it is thrown into whatever waits just then."""
 
 
-def receive_within(sock: socket.socket, most: int, seconds: float) -> bytes | None:
-    """What is there of at most `most` bytes, or comes within `seconds`; empty at the end, None where nothing
-    comes. Switches; others have their turn also where something is there already.
-    """
+def receive_now(sock: socket.socket, most: int) -> bytes | None:
+    """What is there of at most `most` bytes; empty at the end, None where nothing is. Never switches."""
     try:
-        found = raw(sock).recv(most)
+        return raw(sock).recv(most)
     except BlockingIOError:
-        # gevent's own Timeout takes four times as long, which is felt where many poll.
-        timer = gevent.get_hub().loop.timer(seconds)
-        timer.start(gevent.getcurrent().throw, OutOfTime())
-        try:
-            return sock.recv(most)
-        except OutOfTime:
-            return None
-        finally:
-            timer.stop()
-            timer.close()
-    gevent.sleep(0)
-    return found
+        return None
+
+
+def receive_within(sock: socket.socket, most: int, seconds: float) -> bytes | None:
+    """The same, or what comes within `seconds`, for which it switches."""
+    # gevent's own Timeout takes four times as long, which is felt where many poll.
+    timer = gevent.get_hub().loop.timer(seconds)
+    timer.start(gevent.getcurrent().throw, OutOfTime())
+    try:
+        return sock.recv(most)
+    except OutOfTime:
+        return None
+    finally:
+        timer.stop()
+        timer.close()
 
 
 def send_all(sock: socket.socket, data: bytes) -> None:

@@ -103,6 +103,15 @@ def reason(value: object) -> str:
     return "" if value in (None, "") else _line(value, REASON_LIMIT, Term("A reason"), least=0)
 
 
+def told(seconds: int) -> str:
+    """A time as notices and the audit log keep it: "10 minutes"."""
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} seconds"
+
+
 def note(value: object) -> str:
     """`value` trimmed, if it may be what something is for; it may be empty. Raises BadRequest."""
     return "" if value in (None, "") else _line(value, REASON_LIMIT, Term("A note"), least=0)

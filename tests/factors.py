@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import cbor2
 import httpx
@@ -45,10 +45,15 @@ class Authenticator:
 class Passkey:
     """A passkey of `person`, made now, or one of nobody yet. It does not count how often it is used, as many do not."""
 
-    def __init__(self, person: Member | None = None, name: str = "a key") -> None:
+    def __init__(
+        self,
+        person: Member | None = None,
+        name: str = "a key",
+        usage: Literal["first", "secondary"] = "first",
+    ) -> None:
         self.id, self._key, self._user = os.urandom(16), ec.generate_private_key(ec.SECP256R1()), ""
         if person is not None:
-            answer = person.http.post("/account/passkeys", json={"name": name, "usage": "first"})
+            answer = person.http.post("/account/passkeys", json={"name": name, "usage": usage})
             made = answer.json()["response"]
             credential = self.made(made["credential_options"], person.server.url)
             path = f"/account/passkeys/{made['wan_state']}"
@@ -136,10 +141,10 @@ def sign_up_with_passkey(person: Member, path: str) -> httpx.Response:
     return answer
 
 
-def half_way(person: Member) -> Member:
+def half_way(person: Member, leads_to: str = "/sign-in/code") -> Member:
     """Another browser, where the password of `person` was said, and the second factor was not yet."""
     other = Member(person.server, person.name, person.password)
-    assert other.sign_in().headers["Location"].startswith("/sign-in/code")
+    assert other.sign_in().headers["Location"].startswith(leads_to)
     return other
 
 

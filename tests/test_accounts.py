@@ -57,6 +57,8 @@ def test_who_has_the_code_that_the_server_printed_is_its_administrator_and_nobod
     assert sorted(answers) == [303, 403, 403, 403, 403, 403]
     (winner,) = [each for each in contenders if each.signed_in()]
     assert winner.me()["role"] == "administrator"
+    lobby = winner.http.get("/api/rooms/1/members").json()["members"]
+    assert [(each["id"], each["role"]) for each in lobby] == [(winner.id, "owner")]
     assert stranger.sign_up(path).status_code == 403
     server.log.clear()
     server.restart()
@@ -138,6 +140,25 @@ def test_who_may_make_an_account_is_a_setting(
     path = administrator(server).invite()
     assert Member(server, "grace").sign_up("/sign-up").status_code == status
     assert Member(server, "joan").sign_up(path).status_code == (403 if sign_up == "closed" else 303)
+
+
+@pytest.mark.parametrize(
+    ("makers", "statuses"), [("members", [403, 201, 201]), ("administrators", [403, 403, 201])]
+)
+def test_who_may_make_rooms_is_a_setting_at_every_door(
+    makers: str, statuses: list[int], new_server: Callable[..., Server]
+) -> None:
+    server = new_server(room_makers=makers).start()
+    people = [Person(server, "mallory"), member(server, "grace"), administrator(server)]
+    for person, status in zip(people, statuses, strict=True):
+        for kind in ("public", "private"):
+            new = {"name": f"{person.name}’s", "kind": kind}
+            assert person.http.post("/api/rooms", json=new).status_code == status
+            assert person.http.post("/chats/", data=new).status_code == (303 if status == 201 else status)
+        offered = status == 201
+        assert ('id="new-room"' in person.http.get("/chats/").text) is offered
+        assert ("#new-room" in person.http.get("/chats/1/").text) is offered
+        person.close()
 
 
 # -- names -------------------------------------------------------------------------------------------------
@@ -497,7 +518,10 @@ def test_a_wrong_code_while_a_second_factor_is_set_up_leaves_the_key_as_it_is(se
     assert grace.http.post(form, data={"code": "none"}).status_code == 302
     page = grace.http.get("/account/second-factor").text
     again, form = key_and_form(page)
-    assert (again, "That code is not good" in page) == (key, True)
+    assert again == key
+    refusal = '<p class="refusal" role="alert">That code is not good'
+    assert page.index(form) < page.index(refusal) < page.index('name="code"')  # beside its field
+    assert page.count('<p class="said"') == 0
     assert key_and_form(grace.http.get("/account/second-factor").text) == ("", "")  # later it begins anew
     assert grace.http.post(form, data={"code": TOTP(key).generate().token}).status_code == 302
     assert Member(server, grace.name).sign_in().headers["Location"].startswith("/sign-in/code")
@@ -723,6 +747,17 @@ def test_links_in_a_terminal_are_whole_where_the_server_knows_its_address(
     assert re.search(
         r"\nhttps://chat\.example/hooks/1/\S+\n", server.console("room", "hook", "create", "1", "CI").out
     )
+
+
+def test_the_first_administrator_owns_the_first_room_also_when_made_in_a_terminal(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server()
+    for name in ("ada", "mary"):
+        made = server.console("user", "create", name, "--role", "administrator")
+        assert made.status == 0, made.err
+    (owner,) = server.console("room", "members", "Lobby").out.splitlines()
+    assert ("owner" in owner, "ada" in owner) == (True, True)
 
 
 def test_without_its_address_a_terminal_says_what_to_put_in_front(server: Server) -> None:

@@ -76,6 +76,20 @@ def test_for_everybody_but_administrators_there_is_no_such_page(server: Server, 
                 assert strip(answer) == strip(nowhere), (method, path)
 
 
+def test_a_page_is_found_also_with_a_slash_behind_its_address(server: Server, boss: Member) -> None:
+    grace = member(server, "grace")
+    for page in [*PAGES[1:], f"people/{grace.id}"]:
+        path = f"/admin/{page}"
+        led = boss.http.get(f"{path}/?q=x")
+        assert (led.status_code, led.headers["Location"]) == (302, f"{path}?q=x")
+        assert boss.http.get(f"{path}/", follow_redirects=True).status_code == 200
+        assert grace.http.get(f"{path}/").status_code == 404
+    # Not to another site, however many slashes there are.
+    led = boss.http.get(f"{server.url}//admin/people/")
+    assert led.headers["Location"].removeprefix(server.url) == "/admin/people"
+    assert boss.http.post("/admin/people/").status_code == 404
+
+
 def strip(answer: httpx.Response) -> tuple[str, object]:
     text = re.sub(r'content="[^"]*"', "", answer.text)
     return text, answer.headers.get("Allow")
@@ -310,8 +324,8 @@ def test_rooms_are_chosen_and_told_by_name_but_those_that_the_administrator_is_n
         assert joan.name not in form
 
     form = {"uses": "1", "days": "1"}
-    answer = boss.http.post("/admin/invitations", data={"do": "invite", "room": str(own), **form})
-    assert link_in(answer)
+    new = {"do": "invite", "room": str(own), **form}
+    assert link_in(boss.http.post("/admin/invitations", data=new, follow_redirects=True))
     assert 'data-label="Room"><bdi>Staff &lt;i&gt;</bdi>' in row(boss, "/admin/invitations", 'Uses left">1<')
     made = {
         "do": "make",
@@ -347,7 +361,7 @@ def test_where_rooms_are_many_they_are_given_by_number(server: Server, boss: Mem
 def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: Server, boss: Member) -> None:
     note = f"team {uuid.uuid4().hex[:8]}"
     form = {"do": "invite", "uses": "2", "days": "3", "note": note}
-    path = link_in(boss.http.post("/admin/invitations", data=form))
+    path = link_in(boss.http.post("/admin/invitations", data=form, follow_redirects=True))
     assert path not in boss.http.get("/admin/invitations").text
     assert Member(server, f"mary {uuid.uuid4().hex[:8]}").sign_up(path).status_code == 303
     line = row(boss, "/admin/invitations", note)
@@ -366,15 +380,24 @@ def test_an_invitation_is_made_shown_once_used_and_taken_back_by_forms(server: S
 
 
 def test_links_to_hand_on_lead_where_others_reach_the_server(new_server: Callable[..., Server]) -> None:
-    here = "from this computer only"
+    here, invite = "from this computer only", {"do": "invite", "uses": "1", "days": "3"}
     server = new_server().start()
     boss = administrator(server)
-    assert "Nobody but you has an account yet" in shown(boss, "/admin/")
-    page = boss.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    for page in ("/admin/", "/chats/"):  # the second is where one lands
+        assert "Nobody but you has an account yet" in shown(boss, page)
+    page = boss.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert here in plain(page)
     assert "Nobody but you" not in shown(boss, "/admin/")
+    grace = member(server, "grace")
+    assert ("Nobody but you" in shown(boss, "/chats/"), "Invite somebody" in shown(boss, "/chats/")) == (
+        False,
+        True,
+    )
+    assert "Invite somebody" not in shown(grace, "/chats/")
+    for page in ("/chats/", "/chats/1/"):
+        assert 'action="/sign-out"' in grace.http.get(page).text
     other = administrator(new_server(public_url="https://chat.example").start())
-    page = other.http.post("/admin/invitations", data={"do": "invite", "uses": "1", "days": "3"})
+    page = other.http.post("/admin/invitations", data=invite, follow_redirects=True)
     assert (here in plain(page), "https://chat.example/invitations/" in page.text) == (False, True)
     link = other.http.post("/api/invitations", json={}).json()["link"]
     assert link.startswith("https://chat.example/invitations/")
@@ -385,8 +408,11 @@ def test_a_guest_is_banned_from_the_server_and_let_in_again_by_forms(server: Ser
     with closing(mallory.socket()) as line:
         line.join(1)
         form = {"do": "ban", "person": mallory.id, "minutes": "60", "why": "spam"}
-        assert boss.http.post("/admin/bans", data=form).status_code == 303
+        page = {"Accept": "text/html"}
+        answer = boss.http.post("/admin/bans", data=form, headers=page, follow_redirects=True)
+        assert f"{mallory.name} (guest) is banned from the server." in plain(answer)
         assert eventually(lambda: line.closed)[0] == BANNED
+    assert f"banned {mallory.name} from the server for 1 hour" in shown(boss, "/admin/audit")
     bans = [each for each in boss.http.get("/admin/bans").text.split("<tr") if mallory.name in each]
     (ban,) = bans  # of the guest and of the browser
     assert all(words in ban for words in ("spam", "until", f"<code>{mallory.id}</code>, their browser"))
@@ -440,8 +466,15 @@ def test_tokens_of_everybody_are_seen_and_revoked_and_those_of_bots_made_by_form
         assert f'value="{wrong.get("name", use)}"' in answer.text  # the form as it was
     assert boss.http.get("/api/people", params={"q": name}).json() == {"people": []}  # and no bot that stays
     assert "is no bot" in refused(boss.http.post("/admin/tokens", data={**form, "bot": grace.name}))
+    counted = re.compile(r"People with an account (\d+)")
+    before = counted.findall(shown(boss, "/admin/"))
     answer = boss.http.post("/admin/tokens", data=form)
     assert answer.status_code == 200
+    assert counted.findall(shown(boss, "/admin/")) == before
+    assert (
+        ">bot<" in row(boss, "/admin/people", name),
+        ">bot<" in row(boss, "/admin/people", grace.name),
+    ) == (True, False)
     (made,) = re.findall(r"chat_[\w-]{43}", answer.text)
     assert made not in boss.http.get("/admin/tokens").text
     line = row(boss, "/admin/tokens", use)

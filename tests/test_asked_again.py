@@ -580,13 +580,63 @@ def in_private(office: Office) -> Identity:
     return grace
 
 
+def listed(hub: Hub, identity: Identity) -> dict[int, str]:
+    """What the list says of each room."""
+    rooms = listing.rooms_with_last(hub, identity)
+    return {room.state.id: room.last.body if room.last else "" for room in rooms}
+
+
 def test_a_list_has_no_room_that_one_was_sent_out_of_while_its_words_were_made(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grace, hub = in_private(office), looking(office)
-    assert office.room in [room.state.id for room in listing.rooms(hub, grace, with_last=True)]
+    assert listed(hub, grace) == {office.room: "**hello**"}
     monkeypatch.setattr("chatapp.listing.marking.mark", lambda *_: sent_out(office))
-    assert office.room not in [room.state.id for room in listing.rooms(hub, grace, with_last=True)]
+    assert listed(hub, grace) == {}
+
+
+@pytest.mark.parametrize("loss", sorted(LOST.keys() - {"is no administrator any more"}))
+def test_a_list_is_for_nobody_who_may_not_see_one_any_more_when_its_words_are_made(
+    loss: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, hub = office.identity, looking(office)
+    lose, refusal = LOST[loss]
+    monkeypatch.setattr("chatapp.listing.marking.mark", lambda *_: office.journal.ask(lose(office)))
+    with pytest.raises(refusal):
+        listed(hub, ada)
+
+
+def test_a_list_says_what_is_there_when_the_words_are_made(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, hub = in_private(office), looking(office)
+    secret = office.journal.ask(Post(office.room, BOSS, "**secret**", identity=SYSTEM)).message.seq
+    assert listed(hub, grace) == {office.room: "**secret**"}
+    deletion = Post(office.room, BOSS, kind="delete", of=secret, identity=SYSTEM, any_author=True)
+    monkeypatch.setattr("chatapp.listing.marking.mark", lambda *_: office.journal.ask(deletion))
+    assert listed(hub, grace) == {office.room: "**hello**"}
+    news = Post(office.room, BOSS, "**news**", identity=SYSTEM)
+    monkeypatch.setattr("chatapp.listing.marking.mark", lambda *_: office.journal.ask(news))
+    assert listed(hub, grace) == {office.room: "**news**"}
+
+
+def test_a_list_makes_no_words_of_rooms_that_are_not_in_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grace, hub = in_private(office), looking(office)
+    private, banned = (
+        ChangeRoom({"kind": "private"}),
+        Impose("ban", "grace", person=office.grace.id),
+    )
+    for effects in ((), (private,), (banned,)):
+        room = office.journal.ask(MakeRoom("another"))
+        office.journal.ask(Post(room, BOSS, f"**{effects}**", identity=SYSTEM))
+        office.journal.ask(Post(room, BOSS, "done", "notice", effects=effects))
+    made: list[str] = []
+    monkeypatch.setattr(
+        "chatapp.listing.marking.mark", lambda _, messages: made.extend(each.body for each in messages)
+    )
+    assert sorted(listed(hub, grace).values()) == sorted(made) == ["**()**", "**hello**"]
 
 
 def test_what_was_found_in_a_room_that_one_was_sent_out_of_since_is_not_shown(office: Office) -> None:

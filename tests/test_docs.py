@@ -73,6 +73,14 @@ def test_the_readme_leads_to_every_page_of_the_docs() -> None:
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name})" not in readme] == []
 
 
+def test_what_the_first_day_presses_is_said_on_the_pages() -> None:
+    sources = [*Path(ROOT, "templates").rglob("*.html"), *Path(ROOT, "chatapp", "pages").rglob("*.py")]
+    said = set(re.findall(r"""(?:_\('|Term\(")([^'"]+)['"]\)""", "\n".join(map(Path.read_text, sources))))
+    named = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", DOCS["first-day.md"])
+    assert len(named) > 10
+    assert [words for words in named if words not in said] == []
+
+
 def test_every_page_has_its_pictures_and_the_readme_shows_three() -> None:
     folder = Path(ROOT, "docs", "screenshots")
     pictures = {
@@ -103,6 +111,9 @@ def test_what_features_md_names_as_a_proof_is_a_test() -> None:
     tests = set(re.findall(r"^def (test_\w+)\(", TESTS, re.MULTILINE))
     assert len(named) > 50
     assert [name for name, ending in named if name not in (files if ending else tests)] == []
+    rows = re.findall(r"^\| ([^|]+) \| y \|.*\| (.*?) ?\|$", DOCS["features.md"], re.MULTILINE)
+    assert len(rows) > 50
+    assert [what for what, proof in rows if "`" not in proof and proof != "the same"] == []
 
 
 def test_the_counts_of_the_hostile_suite_and_of_the_matrix_are_true() -> None:

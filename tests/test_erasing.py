@@ -1,18 +1,32 @@
 """Somebody is taken out of the logs step by step: others write meanwhile, and what was cut off is gone on with."""
 
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal, cast
 
 import gevent
 import pytest
+from gevent.event import Event
 
-from chatapp import accounts, erasing, retention
+from chatapp import accounts, erasing
 from chatapp.errors import BadRequest, ChatError, Draining, NotKept, SignIn
+from chatapp.hub import Hub
 from chatapp.journal import personal_data, reading
-from chatapp.journal.people_requests import ChangeAccount, Erase
-from chatapp.journal.requests import EraseOnward, MakeRoom, NoteGuest, Post, Report, SetMember
+from chatapp.journal.people_requests import ChangeAccount, Erase, ImposeEverywhere
+from chatapp.journal.requests import (
+    Act,
+    EraseOnward,
+    Impose,
+    MakeRoom,
+    NoteGuest,
+    Post,
+    Report,
+    Request,
+    SetMember,
+)
 from chatapp.message import Author, Message
 from chatapp.permissions import SYSTEM, Identity
 from tests.clients import UNIT
@@ -122,12 +136,19 @@ def test_an_erasure_that_was_cut_off_is_gone_on_with(
     if steps < 2:
         assert left(office, *names(office)), "whoever began it may still be at it"
     monkeypatch.setattr(erasing, "LEFT_ALONE", -1_000_000)
-    monkeypatch.setattr(retention, "SECONDS", 0.01)
-    minutely = gevent.spawn(retention.run, office.journal)
+    monkeypatch.setattr(erasing, "SECONDS", 0.01)
+    finish_all, finished = erasing.finish_all, Event()
+
+    def once(journal: Any) -> None:
+        finish_all(journal)
+        monkeypatch.setattr(erasing, "SECONDS", 3600)
+        finished.set()
+
+    monkeypatch.setattr(erasing, "finish_all", once)
+    minutely = gevent.spawn(erasing.run, office.journal)
     with gevent.Timeout(UNIT):
-        while office.journal.read(personal_data.next_named, office.grace.id):
-            gevent.sleep(0.01)
-    minutely.kill()
+        finished.wait()
+    minutely.kill()  # while it sleeps: whoever is killed as they read leaves a transaction open
     assert left(office, *names(office), SECRET) == []
     assert not set(before) & set(epochs(office, rooms))
 
@@ -200,6 +221,35 @@ def test_a_process_looks_through_all_logs_for_one_person_at_a_time(office: Offic
     assert [office.journal.read(personal_data.next_named, person.id) for person in leaving] == [None] * 4
 
 
+def test_whose_turn_has_not_come_yet_is_not_taken_for_cut_off(
+    office: Office, rooms: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither by this process nor by others, however long it takes: the clock is the erasures' own."""
+    caplog.set_level(logging.INFO)
+    leaving = [office.grace, *(office.sign_up(name, name) for name in ("joan", "mary"))]
+    for number, person in enumerate(leaving):
+        office.journal.ask(Erase(person.id, f"x{number}", True))
+    left_alone: list[list[str]] = []
+    asked = SimpleNamespace(read=office.journal.read, ask=lambda request: step(request))
+    begun = time.time_ns() // 1000
+
+    def step(request: EraseOnward) -> Any:
+        answer = office.journal.ask(request)
+        erasing.finish_all(office.journal)
+        left_alone.append(office.journal.read(personal_data.being_erased, begun))
+        return answer
+
+    with gevent.Timeout(UNIT):
+        monkeypatch.setattr(erasing, "LEFT_ALONE", -1_000_000)
+        gevent.joinall(
+            [gevent.spawn(erasing.go_on, asked, person.id) for person in leaving], raise_error=True
+        )
+    assert len(left_alone) >= len(leaving)
+    assert not any(left_alone), "another process would have come to them"
+    assert "cut off" not in caplog.text
+    assert [office.journal.read(personal_data.next_named, person.id) for person in leaving] == [None] * 3
+
+
 def test_a_page_waits_for_no_log_and_leaves_the_search_index_to_who_follows(
     office: Office, rooms: list[int]
 ) -> None:
@@ -264,6 +314,20 @@ def test_a_room_whose_only_owner_is_erased_has_another_one(
         assert "an owner" not in notice.body
 
 
+def test_the_list_of_who_inherits_rooms_is_told(office: Office) -> None:
+    second = office.journal.ask(MakeRoom("den"))
+    parts = (SetMember(office.ada.id, "ada", "owner"), SetMember(office.grace.id, "grace", "member"))
+    office.journal.ask(Post(second, BOSS, "done", "notice", effects=parts))
+    told: list[tuple[str, ...]] = []
+    hub = cast(
+        Hub, SimpleNamespace(**vars(office.hub) | {"rooms_changed": lambda *people: told.append(people)})
+    )
+    accounts.erase(hub, SYSTEM, office.ada.id, keep_messages=True)
+    assert told == [(office.grace.id,)]
+    accounts.erase(hub, SYSTEM, office.grace.id, keep_messages=True)  # after whom nobody is there
+    assert len(told) == 1
+
+
 def test_nobody_inherits_a_room_who_cannot_run_it(office: Office) -> None:
     office.journal.ask(NoteGuest("g7", "mallory", "a browser", "192.0.2.7"))
     effect = SetMember("g7", "mallory", "member")
@@ -271,6 +335,45 @@ def test_nobody_inherits_a_room_who_cannot_run_it(office: Office) -> None:
     office.journal.ask(ChangeAccount(office.grace.id, {"disabled": True}, False))
     office.journal.ask(Erase(office.ada.id, ALIAS, True))
     assert {one.role for one in office.journal.read(reading.members, office.room)} == {"member"}
+
+
+def on_grace(office: Office, kind: Literal["ban", "timeout"], until: int = 0) -> Impose:
+    return Impose(kind, "grace", person=office.grace.id, until=until)
+
+
+def imposed(office: Office, kind: Literal["ban", "timeout"], until: int = 0) -> Post:
+    return Post(office.room, BOSS, "done", "notice", effects=(on_grace(office, kind, until),))
+
+
+SANCTIONS: dict[str, Callable[[Office], Request]] = {
+    "timed out": lambda it: imposed(it, "timeout"),
+    "banned from the room": lambda it: imposed(it, "ban"),
+    "banned from the server": lambda it: ImposeEverywhere((on_grace(it, "ban"),), BOSS, Act("banned grace")),
+}
+
+
+@pytest.mark.parametrize("sanction", SANCTIONS)
+def test_who_is_under_a_sanction_inherits_a_room_only_where_there_is_nobody_else(
+    sanction: str, office: Office
+) -> None:
+    """Joan has been there for a shorter time than grace, and moderates nothing."""
+    joan = office.sign_up("joan", "joan")
+    parts = (SetMember(office.grace.id, "grace", "moderator"), SetMember(joan.id, "joan", "member"))
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=parts))
+    office.journal.ask(SANCTIONS[sanction](office))
+    for erased, owner in ((office.ada.id, "joan"), (joan.id, "grace")):
+        office.journal.ask(Erase(erased, f"x{erased}", True))
+        first = office.journal.read(reading.members, office.room)[0]
+        assert (first.role, first.name) == ("owner", owner)
+
+
+def test_a_sanction_that_is_over_keeps_nobody_from_inheriting(office: Office) -> None:
+    joan = office.sign_up("joan", "joan")
+    parts = (SetMember(joan.id, "joan", "member"),)
+    office.journal.ask(Post(office.room, BOSS, "done", "notice", effects=parts))
+    office.journal.ask(imposed(office, "timeout", until=1))
+    office.journal.ask(Erase(office.ada.id, ALIAS, True))
+    assert office.journal.read(reading.members, office.room)[0].name == "grace"
 
 
 def test_a_bot_inherits_a_room_only_where_there_is_nobody_else(office: Office) -> None:

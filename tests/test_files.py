@@ -8,6 +8,7 @@ import re
 import secrets
 import sqlite3
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,17 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import httpx
 import pytest
+from gevent.lock import BoundedSemaphore
 from PIL import Image
 from sqlalchemy import create_engine
 
 from chatapp import file_types, models
 from chatapp.collection import KEPT_SECONDS, collect
 from chatapp.errors import BadRequest
+from chatapp.files import Admission, keep
 from chatapp.journal import Journal, file_statements
 from chatapp.journal.connections import engine_options, listen
 from chatapp.journal.requests import Attachment, Clear, DropRoom, KeepFile, MakeRoom, Post, Prune
@@ -248,6 +252,56 @@ def test_files_that_wait_for_the_disk_keep_nobody_else_waiting(tmp_path: Path) -
         assert not any(each.ready() for each in waiting)
     gevent.joinall(waiting, timeout=UNIT, raise_error=True)
     assert all(Path(uploads.content(each.digest)).exists() for each in arrived)
+
+
+def test_while_a_picture_that_came_is_made_smaller_all_else_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smaller, begun, may_end = file_types._upright, threading.Event(), threading.Event()
+
+    def slowly(image: Image.Image) -> Image.Image:
+        begun.set()
+        assert may_end.wait(UNIT), "nothing else goes on meanwhile"
+        return smaller(image)
+
+    monkeypatch.setattr(file_types, "_upright", slowly)
+    hub = SimpleNamespace(
+        config=SimpleNamespace(files_total=10 * LIMIT),
+        journal=SimpleNamespace(read=lambda *_: 0, ask=lambda _: None),
+        uploads=Uploads(str(tmp_path)),
+        decoding=BoundedSemaphore(1),
+    )
+    arrived = hub.uploads.arriving(LIMIT)
+    arrived.write(picture("JPEG", (2000, 1500)))
+    keeping = gevent.spawn(keep, hub, SYSTEM, Admission(1, 1), arrived, "large.jpg")
+    with gevent.Timeout(UNIT):
+        while not begun.is_set():
+            gevent.sleep(0)
+    may_end.set()
+    assert keeping.get(timeout=UNIT).width == 2000
+    with Image.open(hub.uploads.thumbnail(arrived.digest)) as small:
+        assert small.size == (640, 480)
+
+
+def test_while_a_lost_thumbnail_is_made_anew_people_talk(one_worker: Server) -> None:
+    """Of a picture that comes from the disk as slowly as can be."""
+    with closing(member(one_worker, "joan")) as joan:
+        room, data = joan.make_room(), picture("JPEG", (61, 41))
+        file = sent(joan, room, data, "harbour.jpg")
+        (lost,) = (one_worker.instance / "uploads").rglob(f"{sha256(data).hexdigest()}.webp")
+        lost.unlink()
+        content = lost.with_suffix("")
+        content.unlink()
+        os.mkfifo(content)
+        with ThreadPoolExecutor(1) as thread:
+            looking = thread.submit(thumbnail, joan, room, file)
+            disk = open(content, "wb")  # noqa: SIM115  # as soon as somebody reads it
+            joan.say(room, "meanwhile")
+            assert joan.read(room, after=0)["messages"][-1]["body"] == "meanwhile"
+            assert not looking.done()
+            disk.close()
+            content.unlink()
+            assert looking.result().status_code == 404
 
 
 def test_a_part_of_a_file_is_given_out_and_nothing_where_the_browser_has_it(mary: Member) -> None:

@@ -140,6 +140,13 @@ def test_forged_headers_make_no_request_one_over_tls(server: Server) -> None:
     assert "secure" not in answer.headers["Set-Cookie"].lower()
 
 
+def test_the_pages_of_who_does_not_leave_for_good_after_all_stay(server: Server) -> None:
+    with closing(member(server, "mary")) as mary:
+        answer = mary.http.post("/account/leave", data=ERASING | {"sure": ""})
+        assert answer.status_code == 400
+        assert "Clear-Site-Data" not in answer.headers
+
+
 @pytest.mark.parametrize("way", ["sign out", "leave as a guest", "leave for good"])
 def test_whoever_goes_has_their_browser_forget_the_pages(way: str, server: Server) -> None:
     with closing(Person(server, "ada") if way == "leave as a guest" else member(server, "mary")) as person:

@@ -605,7 +605,7 @@ def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(serv
 @pytest.mark.parametrize(
     ("method", "path", "happened", "safe"),
     [("GET", "/nothing", "There is no such page", "The rooms are all still here"),
-     ("GET", "/chats/999999/", "There is no such room", "All other rooms are as they were"),
+     ("GET", "/chats/999999/", "There is no room here that you can see", "All other rooms are as they were"),
      ("GET", "/chats/1/?before=x", "That request cannot be understood", "before is a whole number. Nothing was changed"),
      ("DELETE", "/chats/1/", "This address does not take that", "Nothing was changed"),
      ("POST", "/chats/1/", "You may not do that", "Nothing was changed")],

@@ -345,6 +345,12 @@ def test_who_asks_for_it_otherwise_is_told_how_and_nothing_is_kept(ada: Person, 
         ("> the rope\n\nAye **captain**", "the rope Aye captain"),
         ("see [the chart](https://harbour.example/map)", "see the chart (https://harbour.example/map)"),
         ("see https://harbour.example/map and mail@harbour.example", None),
+        (
+            "see https://harbour.example/küste?nach=Köln and <https://häfen.example/>",
+            "see https://harbour.example/küste?nach=Köln and https://häfen.example/",
+        ),
+        ("[https://a.example/ü](https://b.example/ü)", "https://a.example/ü (https://b.example/%C3%BC)"),
+        ("[||c||](https://d.example) [e ||f||](https://g.example)", "▒▒▒ e ▒▒▒"),
         ("> [a](https://b.example)\n\n||[c](https://d.example)|| **e**", "a (https://b.example) ▒▒▒ e"),
     ],
 )

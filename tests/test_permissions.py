@@ -418,7 +418,9 @@ def test_check_refuses_exactly_what_may_denies_and_says_a_name_would_help_where_
 
 
 class OneRoom:
-    """A hub of one room, number 1, with `rights`, or of none."""
+    """A hub of one room, number 1, with `rights`, or of none; and that room."""
+
+    holders = 0
 
     def __init__(self, rights: Rights | None) -> None:
         self.rights = rights

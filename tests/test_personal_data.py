@@ -301,6 +301,7 @@ def test_whose_name_stands_in_other_names_and_words_is_erased_and_they_stay(
         ("banned ed", "banned X"),
         ("banned ed for 5 minutes", "banned X for 5 minutes"),
         ("banned ed from the server", "banned X from the server"),
+        ("banned ed from the server for 2 days", "banned X from the server for 2 days"),
         (
             "banned ed from the server, and all guests from 10.0.0.0/8",
             "banned X from the server, and all guests from a network",

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from chatapp.bus import Lease, PresenceChanged
+from chatapp.bus import LEASE_SECONDS, Lease, PresenceChanged
 from chatapp.config import Config
 from chatapp.hub import Hub
 from chatapp.journal import people_reading
@@ -198,6 +198,45 @@ def test_leases_that_the_bus_does_not_take_are_tried_again_with_a_growing_pause(
     assert held == {"u3"}
     presence.gather()  # and once it takes one, all of them
     assert held == {"u1", "u2", "u3"}
+
+
+def test_however_long_the_bus_is_down_only_those_are_let_go_whose_lease_may_still_hold(
+    clock: SimpleNamespace,
+) -> None:
+    bus: Any = SlowBus()
+    letting_go = list[list[tuple[int, str]]]()
+
+    def hold(leases: list[Lease], released: list[tuple[int, str]]) -> None:
+        letting_go.append(released)
+        raise OSError("the bus is down")
+
+    bus.hold = hold
+    presence = Presence(
+        bus,
+        lambda room, data, but: None,
+        lambda person: "",
+        lambda: False,
+        lambda here, moved, newcomers: None,
+    )
+
+    def come_and_go(person: str) -> None:
+        presence.enter(1, Author(person, person))
+        presence.gather()
+        presence.leave(1, Author(person, person))
+        presence.gather()
+        clock.now += LEASE_SECONDS / 2  # far longer than a pause before all is tried again
+        presence.gather()
+
+    come_and_go("u1")
+    assert letting_go[-1] == [(1, "u1")]
+    come_and_go("u2")
+    assert letting_go[-1] == [(1, "u2")]
+    tries = len(letting_go)
+    clock.now += LEASE_SECONDS
+    presence.gather()  # nobody is left to be let go
+    assert len(letting_go) == tries
+    assert not presence._failed
+    assert not presence._unreleased
 
 
 def test_a_list_has_whom_the_others_were_told_of_before_it_was_asked_for() -> None:

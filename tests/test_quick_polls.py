@@ -10,10 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import gevent
 import pytest
+from gevent.socket import socket, socketpair
 
-from tests.clients import Person, eventually
+from chatapp.config import Config
+from chatapp.hub import Hub
+from chatapp.transports.again import Again
+from tests.clients import UNIT, Person, eventually
 from tests.figures import quick, waiting
 from tests.people import Member, administrator, member
 from tests.raw_socket import Answer, RawSocket
@@ -403,6 +410,26 @@ def test_who_hangs_up_while_waiting_is_let_go_at_once(server: Server, polls: Pol
     eventually(lambda: waiting(server) == 1)
     polls.raw.sock.close()
     eventually(lambda: waiting(server) == 0)
+
+
+def test_a_connection_whose_next_poll_is_there_does_not_make_room_for_others() -> None:
+    waiting: set[socket] = set()
+    worker = SimpleNamespace(
+        cfg=SimpleNamespace(keepalive=UNIT, accesslog="", statsd_host="", max_requests=0)
+    )
+    hub = cast(Hub, SimpleNamespace(config=Config()))
+    again = Again(hub, worker, waiting.add, waiting.discard)
+    ours, theirs = socketpair()
+    with ours, theirs:
+        theirs.sendall(b"GET /1")
+        turn_of_others = gevent.spawn(waiting.copy)
+        assert again._next_head(ours) == b"GET /1"
+        assert turn_of_others.value == set()
+        gevent.spawn(theirs.sendall, b"GET /2")
+        turn_of_others = gevent.spawn(waiting.copy)
+        assert again._next_head(ours) == b"GET /2"
+        assert turn_of_others.value == {ours}, "until it is there it does"
+        assert waiting == set()
 
 
 def test_a_server_that_goes_answers_and_closes(server: Server, polls: Poller) -> None:

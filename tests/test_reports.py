@@ -384,6 +384,7 @@ def test_without_a_script_a_message_is_reported_and_settled_by_forms(
     assert f'href="{queue}"' not in grace.http.get(f"/chats/{room}/").text
     page = owner.http.get(queue).text
     assert "buy my &lt;b&gt;boots&lt;/b&gt;" in page
+    assert '<option value="0">no end</option>' in page  # nothing is for ever that was left empty
     (report,) = waiting(owner, room)
     answer = owner.http.post(
         f"/chats/{room}/reports/{report['id']}", data={"outcome": "banned", "minutes": "soon"}

@@ -151,6 +151,19 @@ def test_to_who_is_no_member_a_private_room_is_like_one_that_never_was(
     assert refused in ("no_such_room", "forbidden", 404, 4404)
 
 
+def test_signed_out_one_is_told_that_a_room_may_be_for_its_members_whether_or_not_it_is_there(
+    server: Server, den: int
+) -> None:
+    with httpx.Client(base_url=server.url, verify=False, headers={"Accept": "text/html"}) as visitor:
+        pages = {
+            visitor.get(f"/chats/{room}/").text.replace(f"/chats/{room}/", "/chats/n/")
+            for room in (den, NOWHERE)
+        }
+    (page,) = pages
+    assert "It may be a room for its members" in page
+    assert 'href="/sign-in?next=/chats/n/"' in page
+
+
 def test_a_private_room_is_listed_to_its_members_only(ada: Person, mallory: Person, den: int) -> None:
     assert den in {room["id"] for room in ada.http.get("/api/rooms").json()["rooms"]}
     assert den not in {room["id"] for room in mallory.http.get("/api/rooms").json()["rooms"]}

@@ -40,6 +40,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "rate_files": ("5 per hour", "5 per hour", "5 per hour"),
     "rate_searches": ("5 per hour", "5 per hour", "5 per hour"),
     "sign_up": ("open", "open", "open"),
+    "room_makers": ("members", "members", "members"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
     "mail_from": ("chat@one.example", "chat@one.example", "chat@one.example"),
@@ -101,6 +102,8 @@ def other(item: Any) -> Any:
         return "99 per day"
     if item.name == "sign_up":
         return "closed"
+    if item.name == "room_makers":
+        return "administrators"
     if item.name == "language":
         return "ar"
     if item.name in ("origins", "frame_ancestors", "public_url"):
@@ -215,6 +218,7 @@ WRONG_TEXT = {
     "files_total": ["-1"],
     "rate_searches": ["often"],
     "sign_up": ["perhaps"],
+    "room_makers": ["perhaps"],
     "public_url": [
         "chat.example",
         "ftp://chat.example",

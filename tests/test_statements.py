@@ -75,7 +75,7 @@ def read(journal: Journal) -> None:
     journal.look(room, 0, 50, -1)
     journal.messages_after(room, 0, 50, 100)
     journal.read(reading.before, room, 100, 50)
-    journal.read(reading.last_texts)
+    journal.read(reading.last_texts, person)
     journal.read(reading.listed, person, 99)
     journal.read(reading.first_unread, room, person)
     journal.read(reading.authors_called, room, "ada")

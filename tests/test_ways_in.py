@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 
 from chatapp import accounts
@@ -132,6 +133,20 @@ def test_who_is_asked_once_more_who_they_are_is_asked_for_what_they_have(server:
     assert asked(joan) == (True, True)
     assert sign_up_with_passkey(grace, administrator(server).invite()).status_code == 201
     assert asked(grace) == (False, True)
+
+
+def test_who_signed_in_a_while_ago_says_once_more_who_they_are_and_is_where_they_were(server: Server) -> None:
+    joan = member(server, "joan")
+    joan.signed_in_long_ago()
+    for path in ("/account/passkeys", "/account/second-factor", "/account/recovery-codes", "/account/leave"):
+        asked = joan.http.get(path).headers["Location"]
+        page = joan.http.get(asked).text
+        assert "say once more who you are" in page
+        assert 'role="status"' not in page, "it is said once"
+        assert httpx.URL(asked).params["next"] == path
+    answer = joan.http.post(asked, data={"password": PASSWORD, "next": path})
+    assert answer.headers["Location"] == path
+    assert joan.http.get(path).status_code == 200
 
 
 def test_who_has_no_way_to_sign_in_is_warned_and_told_who_helps(server: Server) -> None:

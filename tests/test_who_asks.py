@@ -462,6 +462,9 @@ def test_a_guests_cookie_is_good_for_nothing_once_guests_are_not_allowed(
 
 def test_where_a_word_is_asked_of_guests_nobody_reads_or_writes_without_it(coded: Server) -> None:
     refuse_strangers(coded)
+    assert (
+        "rooms.js" not in nobody_gets(coded.url + "/chats/", headers=PAGE).text
+    )  # it would ask, and be refused
 
 
 @pytest.mark.parametrize("code", [None, "", "wrong", "Open Sesame", 7, ["open sesame"]], ids=repr)

@@ -1,4 +1,8 @@
-/* The sockets, on one epoll in one thread. What a socket does not take is kept until it does. */
+/* The sockets, on one epoll in one thread. What a socket does not take is kept until it does.
+ *
+ * Edge-triggered: else epoll looks once more, in the next turn, at each socket that it has told of. So a socket is
+ * read until it gave less than there was room for, or its end is seen.
+ */
 #include "load.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +54,7 @@ void wire_open(struct connection *connection)
     connection->state = SHAKING;
     connection->in_size = connection->out_size = connection->text_size = 0;
     pending++;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     (uses_websocket(connection) ? websocket_open : http_open)(connection);
 }
@@ -76,7 +80,7 @@ void wire_ended(struct connection *connection, const char *why)
 
 static void want(struct connection *connection, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = connection};
+    struct epoll_event event = {.events = events | EPOLLRDHUP | EPOLLET, .data.ptr = connection};
     epoll_ctl(epoll, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
@@ -118,15 +122,17 @@ static void flush(struct connection *connection)
 
 /* -- in ----------------------------------------------------------------------------------------------- */
 
-static void receive(struct connection *connection)
+/* Whether there may be more. */
+static int receive(struct connection *connection)
 {
     memcpy(buffer, connection->in, connection->in_size);
-    ssize_t got = recv(connection->fd, buffer + connection->in_size, BUFFER - connection->in_size, 0);
+    size_t room = BUFFER - connection->in_size;
+    ssize_t got = recv(connection->fd, buffer + connection->in_size, room, 0);
     if (got < 0 && errno == EAGAIN)
-        return;
+        return 0;
     if (got <= 0) {
         wire_ended(connection, got ? strerror(errno) : "end of file");
-        return;
+        return 0;
     }
     char *at = buffer, *end = buffer + connection->in_size + got;
     size_t size;
@@ -143,6 +149,7 @@ static void receive(struct connection *connection)
             die("no memory");
         memcpy(connection->in, at, connection->in_size);
     }
+    return (size_t)got == room && connection->state != CLOSED;
 }
 
 /* One turn of the loop: whatever has come, or nothing after `seconds`. */
@@ -157,6 +164,7 @@ void wire_turn(double seconds)
         if (events[i].events & EPOLLOUT && connection->out_size)
             flush(connection);
         if (events[i].events & ~(uint32_t)EPOLLOUT)
-            receive(connection);
+            while (receive(connection) || (events[i].events & EPOLLRDHUP && connection->state != CLOSED))
+                ;
     }
 }

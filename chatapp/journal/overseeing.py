@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, func, select
 
 from chatapp.journal import report_statements
-from chatapp.journal.people_reading import ERASED, INVITATIONS, SESSIONS, USERS
+from chatapp.journal.people_reading import ERASED, INVITATIONS, IS_BOT, SESSIONS, USERS
 from chatapp.journal.people_requests import Person
 from chatapp.journal.reading import GUESTS, MEMBERS, MESSAGES, REPORTS, ROOMS, SANCTIONS, SAYS
 from chatapp.message import format_time
@@ -17,9 +17,10 @@ from chatapp.permissions import RoomKind
 
 
 class Totals(Struct, frozen=True):
-    """How many there are. `sessions`: that have not ended."""
+    """How many there are. `people`: with an account, but for bots. `sessions`: that have not ended."""
 
     people: int
+    bots: int
     administrators: int
     disabled: int
     sessions: int
@@ -37,6 +38,7 @@ class AccountLine(Struct, frozen=True):
     made_at: str
     sessions: int
     seen_at: str | None
+    bot: bool
 
 
 class RoomLine(Struct, frozen=True):
@@ -91,7 +93,8 @@ def totals(connection: Connection, asking: str) -> Totals:
     in_force = columns.room_id.is_(None) & columns.lifted_at.is_(None)
     in_force &= (columns.until == 0) | (columns.until > now)
     return Totals(
-        people=count(of(USERS).where(there)),
+        people=count(of(USERS).where(there, ~IS_BOT)),
+        bots=count(of(USERS).where(there, IS_BOT)),
         administrators=count(of(USERS).where(users.role == "administrator", users.disabled.is_(False))),
         disabled=count(of(USERS).where(there, users.disabled.is_(True))),
         sessions=count(of(SESSIONS).where(SESSIONS.c.ended_at.is_(None))),
@@ -118,12 +121,19 @@ def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLin
         columns.made_at,
         open_sessions,
         seen,
+        IS_BOT,
     )
     query = query.where(~columns.key.startswith(ERASED)).order_by(func.lower(columns.name), columns.id)
     if begins:
         query = query.where(func.lower(columns.name).startswith(begins.lower(), autoescape=True))
     return [
-        AccountLine(Person(*row[:5]), format_time(row[5]), row[6], format_time(row[7]) if row[7] else None)
+        AccountLine(
+            Person(*row[:5]),
+            format_time(row[5]),
+            row[6],
+            format_time(row[7]) if row[7] else None,
+            bool(row[8]),
+        )
         for row in connection.execute(query.limit(limit))
     ]
 

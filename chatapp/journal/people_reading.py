@@ -5,7 +5,7 @@ import time
 from typing import Any, cast
 
 from msgspec import structs
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, exists, func, select
 
 from chatapp import account_rows
 from chatapp.errors import Forbidden, SignIn
@@ -36,6 +36,12 @@ SERVER, USERS, PASSKEYS, SESSIONS, INVITATIONS, ERASURES, ERASING, RESETS, ADDRE
 FIRST_FACTOR, SECOND_FACTOR = "first", "secondary"  # the usage of a passkey, as the login library has it
 ERASED = "erased "  # begins the key of an account of which nothing is left
 _U, _S = USERS.c, SESSIONS.c
+# A program: it has tokens, and no way to sign in. Who has an account and no password yet has no tokens.
+IS_BOT = (
+    _U.password.is_(None)
+    & ~exists().where(PASSKEYS.c.user_id == _U.id)
+    & exists().where(TOKENS.c.user_id == _U.id)
+)
 _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled, _U.language)
 
 
@@ -47,6 +53,16 @@ def number(connection: Connection) -> int:
 def begun(connection: Connection) -> bool:
     """Whether there was an administrator once."""
     return bool(connection.execute(select(SERVER.c.begun)).scalar_one())
+
+
+def alone(connection: Connection) -> bool:
+    """Whether no more than one person has an account."""
+    query = select(_U.id).where(~_U.key.startswith(ERASED), ~IS_BOT).limit(2)
+    return len(connection.execute(query).all()) < 2
+
+
+def is_bot(connection: Connection, person: str) -> bool:
+    return connection.scalar(select(_U.id).where(_U.person_id == person, IS_BOT)) is not None
 
 
 def news(connection: Connection, since: int) -> News:
@@ -189,15 +205,19 @@ def signs_in(account: dict[str, Any], but: int | None = None) -> bool:
     )
 
 
-def has_factor(connection: Connection, person_id: str) -> bool:
-    """Whether somebody's password alone does not let them in: they have an authenticator, or a passkey that
-    is a second factor.
+def asks_more(account: dict[str, Any]) -> bool:
+    """Whether `account` asks for more than a password: it has an authenticator, or a passkey that is a second
+    factor.
     """
-    found = account(connection, "person_id", person_id)
-    return found is not None and (
-        found["tf_primary_method"] is not None
-        or any(each["usage"] == SECOND_FACTOR for each in found["passkeys"])
+    return account["tf_primary_method"] is not None or any(
+        each["usage"] == SECOND_FACTOR for each in account["passkeys"]
     )
+
+
+def has_factor(connection: Connection, person_id: str) -> bool:
+    """Whether somebody's password alone does not let them in."""
+    found = account(connection, "person_id", person_id)
+    return found is not None and asks_more(found)
 
 
 def passkey_owner(connection: Connection, credential_id: bytes) -> str | None:

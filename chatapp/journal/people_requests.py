@@ -241,6 +241,7 @@ class ResetFactor(PeopleRequest, frozen=True):
 
 class Erase(PeopleRequest, frozen=True):
     """Have a person be nobody here any more, and only in the logs: EraseOnward takes them out of these.
+    Answers who owns rooms from then on that were theirs alone (ids).
 
     `alias`: the author id that what they said gets.
     `keep_messages`: what they said stays, as somebody's without a name; else it goes.

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, delete, exists, insert, select, tuple_, update
 
-from chatapp.journal import people_reading, sentences, token_statements
+from chatapp.journal import people_reading, reading, sentences, token_statements
 from chatapp.journal.people_reading import (
     ADDRESSES,
     ERASED,
@@ -39,7 +39,7 @@ from chatapp.journal.reading import (
 from chatapp.journal.requests import EraseOnward
 from chatapp.journal.statements import change_room, new_epoch
 from chatapp.message import Author, format_time
-from chatapp.permissions import RANKS
+from chatapp.permissions import RANKS, Identity
 
 NAME = "removed person"
 STRETCH = 500  # messages out of which somebody is taken in one transaction, for which all others wait
@@ -220,7 +220,8 @@ def doer(request: Erase) -> Author:
 def heirs(connection: Connection, person: str) -> list[tuple[int, Author]]:
     """Who is to own each room of which somebody is the only owner: of those with an account that is not
     disabled the one of the highest rank, and of these who has been a member longest; a bot only where there
-    is nobody else. A room where nobody is left to own it has none.
+    is nobody else, and who is banned or timed out only where there is no bot either: an owner is under no
+    sanction of the room. A room where nobody is left to own it has none.
     """
     columns, users = MEMBERS.c, USERS.c
     signs_in = users.password.is_not(None) | exists().where(PASSKEYS.c.user_id == users.id)
@@ -235,13 +236,23 @@ def heirs(connection: Connection, person: str) -> list[tuple[int, Author]]:
         .order_by(columns.room_id, columns.at, columns.person_id)
     )
     found = []
-    for room, rows in groupby(connection.execute(staying), lambda row: row.room_id):
+    for room, rows in groupby(connection.execute(staying).all(), lambda row: row.room_id):
         others = list(rows)
         able = [row for row in others if not row.disabled]
         if able and all(row.role != "owner" for row in others):
-            heir = max(able, key=lambda row: (row.signs_in, RANKS[row.role]))  # the first of them
+            free = _under_no_sanction(connection, room, able)
+            # The first of those who come before the others.
+            heir = max(able, key=lambda row: (row.person_id in free, row.signs_in, RANKS[row.role]))
             found.append((room, Author(heir.person_id, heir.name)))
     return found
+
+
+def _under_no_sanction(connection: Connection, room: int, people: list[Row[Any]]) -> set[str]:
+    """Ids of those of `people` who are neither banned, from the room or the server, nor timed out there."""
+    places = (("ban", None), ("ban", room), ("timeout", room))
+    imposed = [reading.sanctions(connection, kind, place) for kind, place in places]
+    identities = [Identity(row.person_id, row.name, "member") for row in people]
+    return {each.id for each in identities if not any(some.meet(each) for some in imposed)}
 
 
 def sanctions_on(connection: Connection, person: str) -> list[Row[Any]]:
@@ -368,7 +379,9 @@ def _take_out_of_deleted_texts(connection: Connection, request: Erase) -> None:
 
 
 def being_erased(connection: Connection, before: int) -> list[str]:
-    """Who is still to be taken out of logs, with whom nobody has gone on since `before` (microseconds)."""
+    """Who is still to be taken out of logs, with whom nobody has gone on since `before` (microseconds), nor
+    has them waiting.
+    """
     return list(connection.scalars(select(ERASING.c.person_id).where(ERASING.c.at < before)))
 
 
@@ -398,6 +411,9 @@ def erase_onward(connection: Connection, request: EraseOnward, at: int) -> int |
 
     Rows of a log are never removed: its numbers have no gap.
     """
+    if request.waiting:
+        waiting = update(ERASING).where(ERASING.c.person_id.in_(request.waiting))
+        connection.execute(waiting.values(at=at))
     here = ERASING.c.person_id == request.person
     begun = connection.execute(select(*ERASING.c).where(here)).first()
     if begun is None or (request.seqs and (request.room, request.seqs[-1]) <= (begun.room_id, begun.seq)):

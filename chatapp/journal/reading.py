@@ -1,6 +1,7 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
@@ -28,7 +29,7 @@ from chatapp import account_rows, models
 from chatapp.journal.requests import AuditLine, Listed, Look, Member, Prune, RoomState, Sanction
 from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import DAY_MICROSECONDS, Author, File, Message, format_time
-from chatapp.permissions import NOBODY, RANKS, Rights, Sanctions
+from chatapp.permissions import NOBODY, RANKS, Identity, Rights, Sanctions
 
 # Tables rather than mapped classes: rows are read by the thousand, and no session is wanted here.
 ROOMS, MESSAGES, DELETED_TEXTS, MENTIONS, READS, MEMBERS, SANCTIONS, GUESTS, REPORTS, AUDIT, HOOKS, FILES = (
@@ -217,6 +218,22 @@ def sanctions_of(connection: Connection, room: int | None) -> list[Sanction]:
     return [imposed for imposed, _ in reversed(_imposed(connection, room))]
 
 
+def reason(connection: Connection, room: int | None, kind: str, identity: Identity) -> str:
+    """Why the longest ban or time-out of somebody is in force, or "": of what is of them or of their browser,
+    for what a network has was somebody else's doing.
+    """
+    now = format_time(time.time_ns() // 1000)
+    found = [
+        each
+        for each in sanctions_of(connection, room)
+        if each.kind == kind
+        and (each.until is None or each.until > now)
+        and (each.person == identity.id or (each.device and each.device == identity.device))
+    ]
+    longest = max(found, key=lambda each: (each.until is None, each.until or ""), default=None)
+    return longest.reason if longest else ""
+
+
 def sanction(connection: Connection, room: int | None, number: int) -> Sanction | None:
     """The one of them that has that number, whichever of the numbers that it is of."""
     return next((imposed for imposed, numbers in _imposed(connection, room) if number in numbers), None)
@@ -332,6 +349,12 @@ def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
 
 
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
+
+
+def first_public_room(connection: Connection) -> int | None:
+    """Of those that there are the one that was made first, as the Lobby is."""
+    found: int | None = connection.scalar(select(func.min(ROOMS.c.id)).where(ROOMS.c.kind == "public"))
+    return found
 
 
 def rights(connection: Connection, room: int) -> Rights:
@@ -450,8 +473,10 @@ def text_after_time(connection: Connection, room: int, microseconds: int) -> Mes
     return next(iter(_messages(connection.execute(query.order_by(_COLUMNS.at).limit(1)))), None)
 
 
-def last_texts(connection: Connection) -> dict[int, Message]:
-    """The newest text with a body of each room, looked for among its last 50 messages."""
+def last_texts(connection: Connection, person: str) -> dict[int, Message]:
+    """The newest text with a body of each room that is public or that `person` ("": nobody) is in, looked for
+    among its last 50 messages.
+    """
     inner = MESSAGES.alias()
     newest = (
         select(func.max(inner.c.seq))
@@ -459,7 +484,13 @@ def last_texts(connection: Connection) -> dict[int, Message]:
         .where(inner.c.kind == "text", inner.c.deleted_at.is_(None))
         .scalar_subquery()
     )
-    query = select(*_COLUMNS).join(ROOMS, (_COLUMNS.room_id == ROOMS.c.id) & (_COLUMNS.seq == newest))
+    member = select(MEMBERS.c.room_id).where(MEMBERS.c.person_id == person)
+    query = (
+        select(*_COLUMNS)
+        .select_from(MESSAGES)
+        .join(ROOMS, (_COLUMNS.room_id == ROOMS.c.id) & (_COLUMNS.seq == newest))
+        .where((ROOMS.c.kind == "public") | ROOMS.c.id.in_(member))
+    )
     return {message.room: message for message in _messages(connection.execute(query))}
 
 

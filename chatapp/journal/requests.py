@@ -426,11 +426,14 @@ class ForgetContents(Struct, frozen=True):
 class EraseOnward(Struct, frozen=True):
     """Take the person, who is being erased, out of the messages `seqs` of a room: the next that name them.
     None of them: there are no more, and it is done.
+
+    `waiting`: others to whom whoever asks comes behind this one; nobody else has to.
     """
 
     person: str
     room: int = 0
     seqs: tuple[int, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 class PeopleRequest(Struct, frozen=True, kw_only=True):

@@ -28,8 +28,8 @@ _SENTENCES = [
         r"(deleted #\d+ of )(.+)()",
         r"(brought back #\d+ of )(.+)()",
         rf"({REPORT_SETTLED}\d+ of )(.+)(: (?:dismissed|deleted|timed out|banned))",
-        "(banned )(.+)( from the server)",
-        "(banned )(.+)( from the server, and all guests from )[0-9a-f.:/]+",
+        f"(banned )(.+)( from the server(?:{_TIME})?)",
+        f"(banned )(.+)( from the server(?:{_TIME})?, and all guests from )[0-9a-f.:/]+",
         f"(banned )(.+?)((?:{_TIME})?)",
     )
 ]

@@ -67,7 +67,7 @@ from chatapp.journal.sentences import REPORT_SETTLED
 from chatapp.message import AMENDING, Author, File, Message, format_time
 from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
-Answer = Kept | int | ChatError | Struct
+Answer = Kept | int | list[str] | ChatError | Struct
 
 _ADVANCE = (
     update(ROOMS)
@@ -286,8 +286,8 @@ class _Transaction:
             self._people = people_reading.number(self._connection)
         return self._people
 
-    def _erase(self, request: Erase) -> int:
-        """Returns in how many rooms the person had a part, or was kept out."""
+    def _erase(self, request: Erase) -> list[str]:
+        """Returns who owns rooms from now on that were the person's alone: ids."""
         self._permit_on_server(request.identity, request.verb)
         self._flush()
         rooms = personal_data.rooms_of(self._connection, request.person)
@@ -306,7 +306,7 @@ class _Transaction:
             self._rooms[room].changed = True
         self._people = people_statements.move(self._connection)
         self._people_moved = True
-        return len(rooms)
+        return sorted({heir.id for _, heir in heirs})
 
     def _erase_onward(self, request: EraseOnward) -> int:
         """Returns how many messages were dealt with."""
@@ -337,12 +337,30 @@ class _Transaction:
         return answer
 
     def _sign_up(self, request: SignUp) -> Person:
-        """With the account comes the place in the room into which the invitation leads."""
+        """With the account comes the place in the room into which the invitation leads; with the first
+        administrator's, the first room.
+        """
         self._permit_on_server(request.identity, request.verb)
+        begins = request.role == "administrator" and not people_reading.begun(self._connection)
         person: Person = self._done_about_people(request)
+        if begins:
+            self._give_first_room(person)
         if request.invitation is not None:
             self._take_in(person, request.invitation)
         return person
+
+    def _give_first_room(self, person: Person) -> None:
+        """Who runs the server would be in no room, and the one that it began with nobody's. No notice: who
+        comes later is to find the room as empty as it is.
+        """
+        number = reading.first_public_room(self._connection)
+        if number is None:
+            return
+        if number not in self._rooms:
+            self._lock({number})
+        if "owner" not in reading.rights(self._connection, number).members.values():
+            newcomer = Author(person.id, person.name)
+            self._take_effect(self._rooms[number], giving_part(number, newcomer, "owner", new=False))
 
     def _take_in(self, person: Person, invitation: str) -> None:
         """Where the room is gone, or who invited may take nobody in there any more, it is an account all the

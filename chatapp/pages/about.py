@@ -24,7 +24,8 @@ READERS = {
 @dataclass(frozen=True)
 class About:
     """`name`: as they see it. `rules`: (what, how it is here). `silenced`: why they may not write, or "".
-    `members_alone`: that only members write. `until`: when being silenced ends, as a time of messages.
+    `members_alone`: that only members write. `until`: when being silenced ends, as a time of messages;
+    `why`: what who silenced them said, or "".
     `slow_seconds`: how long they wait between two messages.
     """
 
@@ -39,6 +40,7 @@ class About:
     silenced: str
     members_alone: bool
     until: str | None
+    why: str
     slow_seconds: int
 
 
@@ -61,6 +63,7 @@ def about(hub: Hub, identity: Identity, room: Room) -> About:
         silenced=silenced,
         members_alone=state.posting == "members" and not state.closed,
         until=format_time(until) if until else None,
+        why="" if until is None else hub.journal.read(reading.reason, room.id, "timeout", identity),
         slow_seconds=0 if "change_any" in verbs else state.slow_seconds,
     )
 

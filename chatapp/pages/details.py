@@ -75,18 +75,15 @@ def join(room_id: int) -> Response:
 
 @bp.post("/chats/<room_id:room_id>/leave")
 def leave(room_id: int) -> Response:
-    """Be a member no longer; back to all rooms, where a private one is out of sight."""
+    """Be a member no longer; back to all rooms, where that is said: a private one is out of sight."""
     auth.guard_write()
-    form = auth.checked_form("back")
-    kind = entered(room_id).state.kind
-    answer = _done(
-        room_id,
-        "part",
-        form,
-        lambda: membership.leave(get_hub(), get_identity(), room_id),
-        Term("You have left the room."),
-    )
-    return answer if kind == "public" or answer.status_code != 303 else _see("rooms.index")
+    name = entered(room_id).name
+    try:
+        get_hub().check_open()
+        membership.leave(get_hub(), get_identity(), room_id)
+    except ChatError as error:
+        return refused(error, lambda refusal: _page(room_id, refusal, "part"))
+    return done(url_for("rooms.index"), gettext("You have left “%(room)s”.", room=name))
 
 
 @bp.post("/chats/<room_id:room_id>/mute")

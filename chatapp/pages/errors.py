@@ -6,13 +6,14 @@ from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp import localized
-from chatapp.errors import BadRequest, ChatError, Forbidden, Term, TooLong
+from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn, Term, TooLong
 from chatapp.globals import get_hub, get_identity
+from chatapp.journal import reading
 from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import for_people, only_looks
-from chatapp.permissions import BANNED_HERE
+from chatapp.pages.responses import for_people, lead_to, only_looks
+from chatapp.permissions import BANNED_HERE, may
 from chatapp.transports import json_api
 
 log = logging.getLogger(__name__)
@@ -44,14 +45,19 @@ WAYS_ON = {
         "what you sent just now may not be."
     ),
 }
-# The same for every room that there is not and that one may not know of.
-SIGNED_OUT = Term("It was deleted, its address is not quite right, or you need to sign in to see it.")
+# To who is not signed in. The same for every room that there is not and that one may not know of.
+NOT_SEEN = Term("There is no room here that you can see")
+SIGNED_OUT = Term(
+    "It may be a room for its members: if you are one of them, sign in. "
+    "Or it was deleted, or its address is not quite right."
+)
 OTHERWISE = Term("Nothing was changed. All rooms are as they were.")
 
 
 ELSEWHERE = Term("All other rooms are as they were.")
 FAULT = Term("Something went wrong here")
 NOT_YOURS = Term("This page is not for you")
+FOR_ACCOUNTS = Term("This page is there for those who are signed in.")
 
 
 def init_app(app: Flask) -> None:
@@ -66,16 +72,28 @@ def _refused(error: ChatError) -> Response:
     if isinstance(error, Forbidden) and get_identity().role == "banned":
         return _banned(error, get_hub().people.banned_until(get_identity()))
     if str(error) == BANNED_HERE and request.view_args and "room_id" in request.view_args:
-        rights = get_hub().room(request.view_args["room_id"]).rights
-        return _banned(error, rights.bans.until(get_identity()), from_room=True)
+        room = get_hub().room(request.view_args["room_id"])
+        return _banned(error, room.rights.bans.until(get_identity()), room.id)
+    if isinstance(error, SignIn) and only_looks() and not may(get_identity(), "read"):
+        return lead_to(url_for("rooms.index", next=_this_page()))  # where one comes in, by whatever way
     said = "" if str(error) == error.title else localized.refusal(error)
     return _page(error.status, error.code, error.title, said, error.headers)
 
 
-def _banned(error: ChatError, until: int | None, *, from_room: bool = False) -> Response:
-    """`until`: microseconds since 1970; 0 or None: until the ban is lifted."""
-    html = render_template("banned.html", until=format_time(until) if until else None, from_room=from_room)
+def _banned(error: ChatError, until: int | None, room: int | None = None) -> Response:
+    """`until`: microseconds since 1970; 0 or None: until the ban is lifted. `room`: from which, None: all."""
+    html = render_template(
+        "banned.html",
+        until=format_time(until) if until else None,
+        why=get_hub().journal.read(reading.reason, room, "ban", get_identity()),
+        from_room=room is not None,
+        looks=only_looks(),
+    )
     return Response(html, error.status)
+
+
+def _this_page() -> str:
+    return request.full_path.rstrip("?")  # Werkzeug's has a question mark also without a query
 
 
 def _http(error: HTTPException) -> Response:
@@ -113,8 +131,12 @@ def _page(
     elif code == "forbidden" and only_looks():  # nothing was tried but to look
         ways_on = [ELSEWHERE if request.path.startswith("/chats/") else OTHERWISE]
     sign_in = ""
+    if code == "sign_in" and only_looks():
+        ways_on, sign_in = [FOR_ACCOUNTS], _this_page()
+    if code == "forbidden" and only_looks() and not get_identity().session:
+        sign_in = request.path if request.path.startswith("/chats/") else url_for("rooms.index")
     if code == "no_such_room" and not get_identity().session:
-        ways_on = [SIGNED_OUT, ELSEWHERE]
+        title, ways_on = NOT_SEEN, [SIGNED_OUT, ELSEWHERE]
         sign_in = request.path if only_looks() else url_for("rooms.index")
     html = render_template(
         "error.html",

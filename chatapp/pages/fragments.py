@@ -57,9 +57,9 @@ def log_rows(
     return Markup("".join(map(of, rows)))  # nosec B704  # of templates
 
 
-def room_templates(viewer: Identity | None, *, moderates: bool, files: bool, undo: int) -> Markup:
+def room_templates(viewer: Identity | None, *, files: bool, undo: int) -> Markup:
     """The dialogs of a room's page, and what its scripts clone."""
-    return _room_templates(viewer is not None, moderates, files, undo, localized.language())
+    return _room_templates(viewer is not None, files, undo, localized.language())
 
 
 def room_scripts(*, files: bool) -> Markup:
@@ -76,10 +76,10 @@ def _row(encoded: bytes, viewer: str | None, moderates: bool, language: str) -> 
 
 
 @lru_cache(64)
-def _room_templates(viewer: bool, moderates: bool, files: bool, undo: int, language: str) -> Markup:
+def _room_templates(viewer: bool, files: bool, undo: int, language: str) -> Markup:
     seen = {"id": ""} if viewer else None
     make = macro("_room_templates.html", "room_templates")
-    return make(seen, moderates, files, undo, MARKS, DESCRIPTION_LIMIT)
+    return make(seen, files, undo, MARKS, DESCRIPTION_LIMIT)
 
 
 @lru_cache(16)

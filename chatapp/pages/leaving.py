@@ -5,6 +5,7 @@ from flask import Blueprint, Response, url_for
 from chatapp import accounts, auth
 from chatapp.errors import ChatError, SignIn
 from chatapp.globals import get_hub, get_identity
+from chatapp.headers import FORGET_PAGES
 from chatapp.localized import gettext
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import done, lead_to, page, said
@@ -39,7 +40,9 @@ def leave() -> Response:
     except ChatError as error:
         return _page(error, form)
     auth.forget_who()
-    return done(url_for("rooms.index"), gettext("Your account is erased."))
+    answer = done(url_for("rooms.index"), gettext("Your account is erased."))
+    answer.headers.update(FORGET_PAGES)  # and not where this was refused: who stays goes back to them
+    return answer
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:

@@ -9,6 +9,7 @@ from chatapp.journal import reading
 from chatapp.journal.requests import Outcome
 from chatapp.localized import gettext
 from chatapp.message import Message
+from chatapp.pages.message import durations
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import done, page, said, see_other
 from chatapp.pages.rooms import plain
@@ -93,6 +94,7 @@ def _queue(room_id: int, error: ChatError | None = None) -> Response:
         name=found[0].room_name if found else None,
         reports=found,
         outcomes=OUTCOMES,
+        durations=durations(),
         error=said(error),
     )
     return page(html, error)

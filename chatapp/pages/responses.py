@@ -9,6 +9,7 @@ from chatapp import localized
 from chatapp.errors import ChatError, NoSuchRoom
 
 FLASHED = "_flashes"  # what Flask calls it in the cookie
+ONCE = "shown_once"  # in the cookie, from a form to the page that shows what it made
 
 
 def page(html: bytes, error: ChatError | None = None) -> Response:
@@ -56,6 +57,19 @@ def done(url: str, said: str, part: str = "info") -> Response:
     if for_people():
         flash(said, part)
     return see_other(url)
+
+
+def showing(url: str, secret: str) -> Response:
+    """A form has made `secret`, which the page at `url` shows once: to load that anew makes no other. On the
+    way it is in the cookie, where no log and no script sees it.
+    """
+    session[ONCE] = secret
+    return see_other(url)
+
+
+def shown_once() -> str:
+    """What the form that led here has made, or ""."""
+    return session.pop(ONCE, "") if request.method == "GET" else ""
 
 
 def flashed(part: str = "") -> list[tuple[str, str]]:

@@ -33,7 +33,7 @@ from chatapp.pages.about import about
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import lead_to, page, said, see_other
 from chatapp.pages.rows import rows
-from chatapp.permissions import check, may, may_restore, may_take_over
+from chatapp.permissions import MAKING, check, may, may_restore, may_take_over
 from chatapp.posting import Draft
 from chatapp.presence import by_name
 from chatapp.room import NEWEST, Room
@@ -172,12 +172,18 @@ def index_page(error: ChatError | None = None, form: dict[str, str] | None = Non
     Raises Forbidden for who is banned.
     """
     _check_not_banned()
-    rooms = listing.rooms(get_hub(), get_identity(), with_last=True) if may(get_identity(), "read") else []
+    may_read = may(get_identity(), "read")
+    rooms = listing.rooms_with_last(get_hub(), get_identity()) if may_read else []
+    invites = may(get_identity(), "administer") and get_hub().config.sign_up != "closed"
     html = render_template(
         "rooms.html",
+        invites=invites,
+        alone=invites and get_hub().journal.read(people_reading.alone),
         rooms=[_listed(each) for each in rooms],
         reports=listing.reports(get_hub(), get_identity(), rooms),
-        may_make_private=may(get_identity(), "make_private_room"),
+        may_read=may_read,
+        may_make=_may_make(),
+        may_make_private=_may_make(private=True),
         may_converse=may(get_identity(), "write_to_people"),
         names=names_offered(),
         begun=not first_start.wanted(),
@@ -228,6 +234,7 @@ def room_page(
         about=own,
         parts={person: role for person, role in room.rights.members.items() if role != "member"},
         rooms=[_listed(each) for each in rooms],
+        may_make=_may_make(),
         messages=shown,
         rows=fragments.log_rows(
             rows(shown, identity.id if identity.known else ""),
@@ -243,9 +250,7 @@ def room_page(
         undo_seconds=undo,
         now=format_time(time.time_ns() // 1000),
         room_scripts=fragments.room_scripts(files=sendable is not None),
-        room_templates=fragments.room_templates(
-            viewer, moderates=moderates, files=sendable is not None, undo=undo
-        ),
+        room_templates=fragments.room_templates(viewer, files=sendable is not None, undo=undo),
         transport=transport,
         people=[hub.presence.plain(who) for who in here],
         names=hub.people.names_now(
@@ -290,6 +295,10 @@ def _turnable(
     now = time.time_ns() // 1000
     found = hub.journal.read(reading.deleted_texts, room.id, deleted[0], deleted[-1], now)
     return {text.seq for text in found if rule(identity.id, text.author_id, text.by_id, any_author)}
+
+
+def _may_make(private: bool = False) -> bool:
+    return may(get_identity(), MAKING[get_hub().config.room_makers][private])
 
 
 def _files() -> dict[str, int] | None:

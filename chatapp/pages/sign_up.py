@@ -160,6 +160,8 @@ def _invitation(code: str) -> Door:
 @bp.get("/first/")
 def first() -> Response:
     """Where who opens a server without an administrator says the code that its start printed (`?code=`)."""
+    if get_identity().session and not first_start.wanted():
+        return lead_to(url_for("rooms.index"))
     code = request.args.get("code", "").strip().rpartition("/")[2]  # it stands in an address
     if not code:
         _check_unbegun()
@@ -175,7 +177,10 @@ def first() -> Response:
 @bp.get("/first/<code>")
 def begin(code: str) -> Response:
     """Who starts the server makes the administrator's account, with the code that the log showed."""
-    return _form(_first(code))
+    door = _first(code)
+    if get_identity().session:  # an account that was made before there was an administrator
+        return _first_page(Forbidden("You are signed in: sign out first"), code)
+    return _form(door)
 
 
 @bp.post("/first/<code>")

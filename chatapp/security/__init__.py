@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 import flask_login
-from flask import Flask, Response, abort, g, redirect, request, session, url_for
-from flask_security import Security, user_authenticated
-from flask_security.utils import check_and_update_authn_fresh, set_request_attr
+from flask import Flask, Response, abort, after_this_request, flash, g, redirect, request, session, url_for
+from flask_security import Security, tf_disabled, user_authenticated
+from flask_security.decorators import default_reauthn_handler
+from flask_security.utils import check_and_update_authn_fresh, get_message, set_request_attr
 
 from chatapp import auth, names
 from chatapp.accounts import hashed, new_code, sign_out
@@ -23,7 +24,7 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.journal.people_requests import OpenSession
 from chatapp.security.datastore import Datastore
 from chatapp.security.devices import device_of
-from chatapp.security.factors import CodeForm, Codes, setting_up
+from chatapp.security.factors import CodeForm, Codes, RecoveryForm, setting_up
 from chatapp.security.forms import NewPasskeyForm, PasskeyForm, SignInForm
 from chatapp.security.messages import SAID, Catalogues
 from chatapp.security.passkeys import PasskeyOptions, page_at_localhost, passkeys_work
@@ -35,6 +36,7 @@ BLUEPRINT = "security"
 KEPT = ("_user_id", "_fresh", "_id", "fs_paa", "device")
 CODE = "security.two_factor_token_validation"  # while signing in: setting one up is elsewhere
 CODE_URL = "/sign-in/code"
+SECOND_FACTOR = {CODE, "security.tf_select", "security.mf_recovery"}  # asked of who has said the password
 # Second factors by mail and the help desk: a mailbox is no second factor to a password that it resets.
 CLOSED = {"security.two_factor_rescue"}
 # Writes of somebody who is signed in that say no secret.
@@ -57,12 +59,14 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
         Datastore(),
         login_form=SignInForm,
         two_factor_verify_code_form=CodeForm,
+        mf_recovery_form=RecoveryForm,
         wan_register_response_form=NewPasskeyForm,
         wan_signin_response_form=PasskeyForm,
         password_util_cls=Passwords,
         webauthn_util_cls=PasskeyOptions,
         totp_cls=Codes,
     )
+    library.reauthn_handler(_ask_again)
     library.i18n_domain = Catalogues(app)  # type: ignore[no-untyped-call]
     library.tf_setup_context_processor(setting_up)
     library.pwd_context = HashesInThreads(library.pwd_context)
@@ -72,6 +76,7 @@ def init_app(app: Flask, config: Config, factor_key: str) -> None:
     library.principal.identity_loaders.clear()  # else each poll would load the person from the database
     user_authenticated.connect(_open_session, app)
     flask_login.user_logged_out.connect(_end_session, app)
+    tf_disabled.connect(_factor_is_off, app)
     app.before_request(_guard)
     app.add_template_global(passkeys_work)
     app.add_template_global(page_at_localhost)
@@ -163,6 +168,29 @@ def _open_session(app: Flask, user: User, **_: Any) -> None:
     session.update(kept)
     session.permanent = True
     session[auth.SESSION] = secret
+    if request.endpoint == CODE:
+        after_this_request(_nothing_to_say)
+
+
+def _nothing_to_say(response: Response) -> Response:
+    """Who is in sees it. What the library says of it, a room's page would leave for some later page."""
+    session.pop("_flashes", None)
+    return response
+
+
+def _ask_again(within: timedelta, grace: timedelta) -> Any:
+    """The page that is led to says why it asks; the library would have it say so a second time."""
+    return _nothing_to_say(default_reauthn_handler(within, grace))  # type: ignore[no-untyped-call]
+
+
+def _factor_is_off(app: Flask, **_: Any) -> None:
+    """The library leads to the recovery codes, as if there were something whose place they could take."""
+
+    @after_this_request
+    def to_account(response: Response) -> Response:
+        if response.location:
+            response.location = url_for("account.show")
+        return response
 
 
 def _end_session(app: Flask, user: User, **_: Any) -> None:
@@ -187,12 +215,32 @@ def _guard() -> Response | None:
     if request.method == "OPTIONS":
         return None  # the same for everybody: Flask has the answer
     _given()  # refused before the library looks at it
-    if request.endpoint == CODE and get_identity().session:
-        # The library would sign out whoever comes here signed in: to follow a link would be enough.
-        return redirect(url_for("account.show"))  # type: ignore[return-value]
+    if request.endpoint in SECOND_FACTOR and (elsewhere := _not_asked()):
+        return elsewhere
+    if request.endpoint == "security.login" and request.method != "POST" and get_identity().session:
+        return redirect(_wanted())  # type: ignore[return-value]
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
     return None
+
+
+def _not_asked() -> Response | None:
+    """Where somebody is led whom no second factor is asked of, with what they came for.
+
+    The library would sign out whoever comes here signed in: to follow a link would be enough. And it forgets
+    where one was going when the password is to be said once more.
+    """
+    if get_identity().session:
+        return redirect(_wanted())  # type: ignore[return-value]
+    if "tf_user_id" in session or request.is_json:
+        return None
+    flash(*get_message("TWO_FACTOR_PERMISSION_DENIED"))
+    return redirect(url_for("security.login", next=_wanted()))  # type: ignore[return-value]
+
+
+def _wanted() -> str:
+    """Where somebody was going who was led here."""
+    return request.args.get("next") or url_for("rooms.index")
 
 
 def _given() -> dict[str, Any]:

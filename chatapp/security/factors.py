@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from flask import session
 from flask_login import current_user
-from flask_security import Totp, TwoFactorVerifyCodeForm
+from flask_security import MfRecoveryForm, Totp, TwoFactorVerifyCodeForm
 from flask_security.proxies import _security
 from passlib.totp import TokenError
 
@@ -47,6 +47,15 @@ class CodeForm(TwoFactorVerifyCodeForm):
         if self.is_setup and not good:
             session[BEGUN] = self.tf_totp_secret
         return good
+
+
+class RecoveryForm(MfRecoveryForm):
+    """The library's, but that a code may be written as people copy it from paper."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        if isinstance(self.code.data, str):
+            self.code.data = self.code.data.strip().lower()
+        return bool(super().validate(**kwargs))
 
 
 def setting_up() -> dict[str, Any]:

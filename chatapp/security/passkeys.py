@@ -11,16 +11,14 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-
-def _selection(verification: UserVerificationRequirement) -> AuthenticatorSelectionCriteria:
-    return AuthenticatorSelectionCriteria(
-        resident_key=ResidentKeyRequirement.REQUIRED, user_verification=verification
-    )
-
-
 # Any authenticator will do, in the device or beside it, that finds the account by itself.
-SELECTION = _selection(UserVerificationRequirement.PREFERRED)
-SELECTION_AS_SECOND_FACTOR = _selection(UserVerificationRequirement.DISCOURAGED)
+SELECTION = AuthenticatorSelectionCriteria(
+    resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.PREFERRED
+)
+# Behind a password any will do, also a plain security key that keeps nothing and asks for nothing.
+SELECTION_AS_SECOND_FACTOR = AuthenticatorSelectionCriteria(
+    resident_key=ResidentKeyRequirement.DISCOURAGED, user_verification=UserVerificationRequirement.DISCOURAGED
+)
 
 
 class PasskeyOptions(WebauthnUtil):

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from chatapp.hub import Hub
 from chatapp.keys import Keys
-from chatapp.sockets import has_unread, receive_within, send_all
+from chatapp.sockets import has_unread, receive_now, receive_within, send_all
 from chatapp.transports.waiting import ClientGone
 
 HEAD_LIMIT = 8192  # bytes of a head that comes in one piece
@@ -125,7 +125,13 @@ class Again:
             send_all(client, headers(body) + body)
 
     def _next_head(self, client: socket.socket) -> bytes | None:
-        """What comes next, if anything comes in time. None at the end."""
+        """What comes next, if anything comes in time. None at the end. A connection waits for a request only
+        as long as none is there: who waits may be shut.
+        """
+        found = receive_now(client, HEAD_LIMIT)
+        if found is not None:
+            gevent.sleep(0)  # others have their turn: to read what is there does not switch
+            return found or None
         self._idle(client)
         try:
             found = receive_within(client, HEAD_LIMIT, self._keepalive)

@@ -19,7 +19,7 @@ from chatapp.transports import json_api
 from chatapp.transports.again import offer, tell_refusal
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.polling import PAGE_LIMIT, poll
-from chatapp.transports.waiting import Waiting
+from chatapp.transports.waiting import Poller
 
 WAIT_LIMIT = 55  # seconds: proxies cut idle answers at 60
 SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # as JSON writes a number, without a sign
@@ -55,25 +55,25 @@ def _batch(room: Room) -> bytes:
         return _page_before(room, cursor.number(before, "before"), limit or PAGE_LIMIT, html)
     after = cursor.parse(request.args.get("after"))
     hub, identity = get_hub(), get_identity()
-    waiting = Waiting(hub, identity, client_socket())
+    poller = Poller(hub, identity, client_socket())
     asked = _Asked(request.args.get("epoch"), json_api.patience(_wait(request.args.get("wait"))), limit, html)
 
     def again(after: str) -> bytes:
-        waiting.identified(hub.people.still(identity))
-        with access.entered(hub, waiting.identity, room.id) as same:
-            return _polled(hub, same, waiting, cursor.parse(after), asked)
+        poller.identified(hub.people.still(identity))
+        with access.entered(hub, poller.identity, room.id) as same:
+            return _polled(hub, same, poller, cursor.parse(after), asked)
 
     offer("after", SEQ, again)
-    return _polled(hub, room, waiting, after, asked)
+    return _polled(hub, room, poller, after, asked)
 
 
-def _polled(hub: Hub, room: Room, waiting: Waiting, after: int | None, asked: "_Asked") -> bytes:
-    if waiting.identity.known:
-        hub.presence.polled(room.id, Author.of(waiting.identity))
+def _polled(hub: Hub, room: Room, poller: Poller, after: int | None, asked: "_Asked") -> bytes:
+    if poller.identity.known:
+        hub.presence.polled(room.id, Author.of(poller.identity))
     found = poll(
         hub,
         room,
-        waiting,
+        poller,
         after=after,
         epoch=asked.epoch,
         wait=asked.wait,

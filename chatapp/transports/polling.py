@@ -7,7 +7,7 @@ from chatapp.hub import Hub
 from chatapp.message import Message
 from chatapp.permissions import check
 from chatapp.room import NEWEST, Room
-from chatapp.transports.waiting import Waiting, check_still, wait_for_news
+from chatapp.transports.waiting import Poller, check_still, wait_for_news
 
 PAGE_LIMIT = 200
 
@@ -24,7 +24,7 @@ class Batch(Struct, frozen=True):
 def poll(
     hub: Hub,
     room: Room,
-    waiting: Waiting,
+    poller: Poller,
     *,
     after: int | None,
     epoch: str | None,
@@ -40,9 +40,8 @@ def poll(
     """
     if not wait:
         hub.sync(room)  # a plain read sees all that any process acknowledged before it
-        check(
-            waiting.identity, "read", room.rights
-        )  # and asks now: who was let in until then has not waited here
+        # And asks now: who was let in until then has not waited here.
+        check(poller.identity, "read", room.rights)
     start, reset = cursor.begin(hub, room, after, epoch)
     limit = limit or PAGE_LIMIT
     if reset or after is None:
@@ -51,12 +50,12 @@ def poll(
     arrival = room.arrival  # before the look: what arrives after the look rings this one
     messages = room.after(start, limit)
     if wait and not messages and not reset:
-        wait_for_news(hub, room, waiting, arrival, wait)
+        wait_for_news(hub, room, poller, arrival, wait)
         hub.room(room.id)  # it may have been deleted meanwhile
         messages = room.after(start, limit)
     messages = marking.fitting(hub.turnstile, messages, html=html)
     while room.epoch != log:  # cleared while we looked or waited: what was read may be of either log
         log, start, reset = room.epoch, room.newest, True
         messages = marking.fitting(hub.turnstile, room.after(start, NEWEST), html=html)
-    check_still(hub, room, waiting.identity, since)
+    check_still(hub, room, poller.identity, since)
     return Batch(messages, messages[-1].seq if messages else start, room.epoch, reset)

@@ -29,7 +29,7 @@ from chatapp.transports.conversation import converse
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.hijack import client_socket
 from chatapp.transports.lines import GREETING, REFUSED
-from chatapp.transports.waiting import Waiting, check_still, wait_for_news
+from chatapp.transports.waiting import Poller, check_still, wait_for_news
 
 WAIT_SECONDS = 25
 CALLBACK_LIMIT = 64
@@ -51,16 +51,16 @@ def poll(room_id: int) -> Response:
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
     identity = get_identity() if callback is None else auth.nobody()
     hub = get_hub()
-    waiting = Waiting(hub, identity, client_socket())
+    poller = Poller(hub, identity, client_socket())
     with access.entered(hub, identity, room_id) as room:
         if since == -1:
             return _answer(callback, _said(0.0, "connected..."))
-        content = _next(hub, room, since, waiting, json_api.patience(WAIT_SECONDS))
+        content = _next(hub, room, since, poller, json_api.patience(WAIT_SECONDS))
 
     def again(lastupdate: str) -> bytes:
-        waiting.identified(hub.people.still(identity))
-        with access.entered(hub, waiting.identity, room_id) as room:
-            return _next(hub, room, _since(lastupdate), waiting, WAIT_SECONDS)
+        poller.identified(hub.people.still(identity))
+        with access.entered(hub, poller.identity, room_id) as room:
+            return _next(hub, room, _since(lastupdate), poller, WAIT_SECONDS)
 
     if content and callback is None:
         offer("lastupdate", TIME, again)
@@ -126,29 +126,29 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         connection.outlet.send(text_frame(f"{REFUSED}{said}".encode()))
 
 
-def _next(hub: Hub, room: Room, since: float, waiting: Waiting, wait: float) -> bytes:
+def _next(hub: Hub, room: Room, since: float, poller: Poller, wait: float) -> bytes:
     """What a poll is answered that waits `wait` seconds; nothing where nothing came in time."""
-    if waiting.identity.known:
-        hub.presence.polled(room.id, Author.of(waiting.identity))
-    message = _next_text(hub, room, since, waiting, wait)
+    if poller.identity.known:
+        hub.presence.polled(room.id, Author.of(poller.identity))
+    message = _next_text(hub, room, since, poller, wait)
     return b"" if message is None else _said(message.microseconds / 1_000_000, message.body)
 
 
-def _next_text(hub: Hub, room: Room, since: float, waiting: Waiting, wait: float) -> Message | None:
+def _next_text(hub: Hub, room: Room, since: float, poller: Poller, wait: float) -> Message | None:
     microseconds, start = _microseconds(since), room.last
     deadline, left = time.monotonic() + wait, wait
     while True:
         arrival = room.arrival  # before the look
         in_memory, message = room.text_after_time(microseconds)
         if not in_memory:
-            message = access.read(hub, waiting.identity, room, reading.text_after_time, microseconds)
+            message = access.read(hub, poller.identity, room, reading.text_after_time, microseconds)
         if message is not None:
             return message
-        if left <= 0 or not wait_for_news(hub, room, waiting, arrival, left):
+        if left <= 0 or not wait_for_news(hub, room, poller, arrival, left):
             return None
         left = deadline - time.monotonic()
         hub.room(room.id)  # it may have been deleted meanwhile
-        check_still(hub, room, waiting.identity, start)
+        check_still(hub, room, poller.identity, start)
 
 
 def _microseconds(since: float) -> int:

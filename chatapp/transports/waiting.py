@@ -21,11 +21,12 @@ class ClientGone(BaseException):
     """The client hung up while its request waited. Not an Exception: nobody may answer it."""
 
 
-class Waiting:
-    """What a request of `identity` on `sock` waits in, and those behind it on its connection that are the
-    same again: what it needs of the loop takes longer to be made than to be used.
+class Poller:
+    """Who polls on `sock`: `identity`, by one request and by those behind it on its connection that are the
+    same again. What it takes to wait is kept from one to the next: to make it takes longer than to use it.
 
-    Meanwhile it is in `hub.waiting`, where those find it who end people's connections (people.py, hub.py).
+    While it waits it is in `hub.waiting`, where those find it who end people's connections (people.py,
+    hub.py).
     """
 
     __slots__ = ("_ears", "_greenlet", "_hub", "_over", "_seconds", "_sock", "_timer", "identity")
@@ -38,7 +39,7 @@ class Waiting:
         self._seconds = -1.0  # of the timer
         self._over = True
 
-    def until(self, arrival: gevent.event.Event, seconds: float) -> bool:
+    def wait(self, arrival: gevent.event.Event, seconds: float) -> bool:
         """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone when the peer
         hangs up, and what this is dismissed with.
         """
@@ -85,20 +86,18 @@ class Waiting:
             self._throw(ClientGone())
 
 
-def wait_for_news(
-    hub: Hub, room: Room, waiting: Waiting, arrival: gevent.event.Event, seconds: float
-) -> bool:
+def wait_for_news(hub: Hub, room: Room, poller: Poller, arrival: gevent.event.Event, seconds: float) -> bool:
     """Wait until `arrival` rings, at most `seconds`; False if it did not. Raises ClientGone, and what ends
     the connections of who waits: SignIn, Forbidden, Draining; also where that was before.
 
     `arrival` is the room's, taken before the caller looked for messages: that order loses no wake-up.
     """
-    check_still(hub, room, waiting.identity, room.last)  # until it is listed nobody tells it
+    check_still(hub, room, poller.identity, room.last)  # until it is listed nobody tells it
     if hub.draining.is_set():
         return False
     room.waiting += 1
     try:
-        rang = waiting.until(arrival, seconds)
+        rang = poller.wait(arrival, seconds)
     finally:
         room.waiting -= 1
     hub.turnstile.pass_through()

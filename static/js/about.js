@@ -9,7 +9,16 @@ const LONGEST_TIMER = 2 ** 31 - 1; // ms; browsers take more for none
 // A notice's `detail` with one of these changes what everybody may do here.
 const OF_ALL = ["topic", "closed", "kind", "posting", "guests", "slow_seconds", "keep_days", "keep_messages", "lifted"];
 
-/** Event `change`: when it was taken anew. */
+function foot() {
+  return document.getElementById("foot-state");
+}
+
+/** Whether who reads here moderates the room, which they may come to and cease to. */
+export function moderates() {
+  return "moderates" in foot().dataset;
+}
+
+/** Event `change`: when it was taken anew; `turn`: when who reads here has come to moderate, or does no more. */
 export class About extends EventTarget {
   #room;
   #me;
@@ -23,17 +32,13 @@ export class About extends EventTarget {
     this.#show();
   }
 
-  get #foot() {
-    return document.getElementById("foot-state");
-  }
-
   get mayWrite() {
-    return this.#foot.dataset.may === "yes";
+    return foot().dataset.may === "yes";
   }
 
   /** Seconds between two messages of this person. */
   get slowSeconds() {
-    return Number(this.#foot.dataset.slow);
+    return Number(foot().dataset.slow);
   }
 
   /** A notice's `detail`. */
@@ -58,23 +63,28 @@ export class About extends EventTarget {
     const pages = await import("./pages.js").catch(() => null);
     const page = await pages?.pageAt(`/chats/${this.#room}/about/`);
     if (!page) return;
+    const moderated = moderates();
     for (const id of ["about", "foot-state"]) {
       const [news, before] = [page.getElementById(id), document.getElementById(id)];
       if (!news) continue;
-      const wasOpen = before.querySelector("details")?.open;
-      if (wasOpen) news.querySelector("details").open = true;
+      for (const { classList } of before.querySelectorAll("details[open]")) {
+        news.querySelector(`details.${classList[0]}`)?.setAttribute("open", "");
+      }
       before.replaceWith(news);
     }
     this.#show();
     this.dispatchEvent(new Event("change"));
+    if (moderates() === moderated) return;
+    document.getElementById("ways-on").replaceWith(page.getElementById("ways-on"));
+    this.dispatchEvent(new Event("turn"));
   }
 
   #show() {
-    for (const time of this.#foot.querySelectorAll("time")) fillMoment(time);
+    for (const time of foot().querySelectorAll("time")) fillMoment(time);
     const forms = document.querySelectorAll(".foot > form");
     for (const form of forms) form.hidden = !this.mayWrite;
     document.body.classList.toggle("silenced", !this.mayWrite);
-    const { until } = this.#foot.dataset;
+    const { until } = foot().dataset;
     if (until) this.#takeIn(Math.max(0, Date.parse(until) - serverNow()) + SPREAD);
   }
 
@@ -84,10 +94,12 @@ export class About extends EventTarget {
     if (event.defaultPrevented || !form.matches("form[data-live]")) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
+    const leaves = form.action.endsWith("/leave");
+    const headers = leaves ? { Accept: "text/html" } : {}; // so that the page to which this leads says it
+    const answer = await fetch(form.action, { method: "POST", body, headers, redirect: "manual" }).catch(() => null);
     if (answer?.type !== "opaqueredirect") return form.submit();
     form.closest(".message-menu")?.hidePopover();
-    if (form.action.endsWith("/leave")) return location.assign("/chats/");
+    if (leaves) return location.assign("/chats/");
     this.#takeIn(0);
   }
 }

@@ -51,14 +51,15 @@ export class Composer extends EventTarget {
     this.#draftKey = draftKey;
     this.#attachments = attachments;
     attachments?.addEventListener("change", () => this.#attached());
-    this.#field.value ||= recall(draftKey) ?? "";
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     formatByKeys(this.#field);
     form.addEventListener("submit", (event) => this.#submit(event));
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
-    this.#show();
+    const draft = recall(draftKey);
+    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written while this script came
+    else this.#changed();
   }
 
   focus() {
@@ -264,7 +265,9 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
-    if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") return _("A file could not be sent: try it again, or remove it");
+    if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") {
+      return this.#attachments.hasRefused ? _("A file cannot be sent: remove it") : _("A file could not be sent: try it again, or remove it");
+    }
     if (this.#isWaiting) return _("Goes out when its files are uploaded");
     if (this.#isOffline) return _("What you send now goes out when you are back");
     if (left > 0) return _("Slow mode: the next message goes in %(time)s", { time: pause(left) });

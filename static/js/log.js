@@ -162,9 +162,12 @@ export class Log extends EventTarget {
 
   /** Somebody has a new name. */
   renamed({ id }) {
-    this.#scroller.keepPlace(() => {
-      for (const seq of this.#messages.by(id)) this.#refresh(seq);
-    });
+    this.#showAnew(this.#messages.by(id));
+  }
+
+  /** Who reads here has come to moderate, or does no more: what was deleted offers them other things. */
+  turned() {
+    this.#showAnew(this.#messages.deleted);
   }
 
   toFoot() {
@@ -244,6 +247,12 @@ export class Log extends EventTarget {
 
   #settle({ author, client_id: clientId }) {
     if (clientId && author.id === this.#me?.id) this.#rows.dropPending(clientId);
+  }
+
+  #showAnew(seqs) {
+    this.#scroller.keepPlace(() => {
+      for (const seq of seqs) this.#refresh(seq);
+    });
   }
 
   #refresh(seq) {

@@ -1,6 +1,7 @@
 // What one may do about a message: the tools beside its row, the menu behind "More", its reactions, and the
 // keys of a row that has the focus. What is done to the log goes on as events; the rest is done here.
 
+import { moderates } from "./about.js";
 import { copied } from "./copying.js";
 import { _ } from "./i18n.js";
 import { inLine } from "./markup.js";
@@ -101,11 +102,7 @@ export class MessageMenu extends EventTarget {
   #messageOf(element) {
     const seq = Number(element.closest(".message")?.id.slice(1));
     const message = seq ? this.#log.message(seq) : null;
-    return message?.kind === "text" && (!message.deleted_at || this.#moderates) ? message : null;
-  }
-
-  get #moderates() {
-    return "moderates" in this.#menu.dataset;
+    return message?.kind === "text" && (!message.deleted_at || moderates()) ? message : null;
   }
 
   #may(act, message) {
@@ -115,12 +112,12 @@ export class MessageMenu extends EventTarget {
       case "edit":
         return own && stands && this.#mayWrite();
       case "delete":
-        if (stands) return (own && this.#mayWrite()) || this.#moderates;
-        return !own && this.#moderates && this.#mayComeBack(message);
+        if (stands) return (own && this.#mayWrite()) || moderates();
+        return !own && moderates() && this.#mayComeBack(message);
       case "report":
         return !own && stands;
       case "moderate":
-        return !own && this.#moderates;
+        return !own && moderates();
       case "reply":
       case "react":
         return stands && this.#mayWrite();

@@ -1,5 +1,6 @@
 // Rows of the log, filled into the markup of templates/_message.html.
 
+import { moderates } from "./about.js";
 import { fillFace } from "./faces.js";
 import { areNames, fillFiles } from "./files.js";
 import { _, figure, listed, noticed, pieces } from "./i18n.js";
@@ -118,19 +119,15 @@ function fillQuote(quote, { of, deleted_at: deleted }, quoted) {
  * moderates may want more. */
 function fillTools(tools, { room, seq, deleted_at: deleted }) {
   if (!tools) return;
-  tools.hidden = !seq || (Boolean(deleted) && !moderates(tools));
+  tools.hidden = !seq || (Boolean(deleted) && !moderates());
   for (const tool of tools.children) tool.href = `/chats/${room}/messages/${seq}/`;
-}
-
-function moderates(part) {
-  return "moderates" in part.dataset;
 }
 
 /** The rule is `may_restore` of chatapp/permissions.py. */
 function fillUndo(form, { room, seq, author, deleted_at: deleted, deleted_by: by }, me) {
   if (!form) return;
   const isTheirs = [author.id, "system"].includes(by?.id);
-  const mine = isTheirs ? me.id === by.id : moderates(form) && me.id !== author.id;
+  const mine = isTheirs ? me.id === by.id : moderates() && me.id !== author.id;
   const left = deleted ? Date.parse(deleted) + 1000 * form.dataset.seconds - serverNow() : 0;
   form.hidden = !by || !mine || left <= 0;
   if (!form.hidden) form.action = `/chats/${room}/messages/${seq}/restore`;

@@ -64,6 +64,10 @@ export class Messages {
     return [...this.#shown].filter(([, message]) => message.author.id === author).map(([seq]) => seq);
   }
 
+  get deleted() {
+    return [...this.#shown].filter(([, message]) => message.deleted_at).map(([seq]) => seq);
+  }
+
   forget(seq) {
     this.#shown.delete(seq);
   }

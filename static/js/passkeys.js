@@ -17,12 +17,13 @@ for (const hint of document.querySelectorAll("[data-no-passkeys]")) hint.hidden 
 async function use(button) {
   const card = button.closest(".card");
   const name = card.querySelector("input[name=name]"); // of what is to be made
+  const usage = card.querySelector("input[name=usage]:checked")?.value ?? "first";
   if (name && !name.reportValidity()) return;
   const refusals = card.querySelectorAll(".refusal");
   for (const refusal of refusals) refusal.hidden = true;
   button.disabled = true;
   try {
-    location.assign(await (name ? make(button.dataset, name.value) : say(button.dataset)));
+    location.assign(await (name ? make(button.dataset, name.value, usage) : say(button.dataset)));
   } catch (error) {
     const refusal = card.querySelector("[data-passkey-refusal]");
     refusal.textContent = reason(error);
@@ -31,8 +32,8 @@ async function use(button) {
   }
 }
 
-async function make({ passkey, next }, name) {
-  const { wan_state: state, credential_options: options } = await post(passkey, { name, usage: "first" });
+async function make({ passkey, next }, name, usage) {
+  const { wan_state: state, credential_options: options } = await post(passkey, { name, usage });
   const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
   const credential = await navigator.credentials.create({ publicKey });
   try {
@@ -54,7 +55,10 @@ function finish(passkey, state, credential) {
 }
 
 function way(done, next) {
-  return next || done.tf_signin_url || done.post_login_url || "/account/";
+  if (!done.tf_required) return next || done.post_login_url || "/account/";
+  // The key asked for no finger and no PIN: the second factor is still to be said.
+  const door = done.tf_select ? "/sign-in/choose" : (done.tf_signin_url ?? "/sign-in/code");
+  return next ? `${door}?next=${encodeURIComponent(next)}` : door;
 }
 
 /** The server did not take it: the device need not offer it. */

@@ -104,6 +104,7 @@ showName();
 connection.start();
 if (me) sendLeftovers();
 if (me) import("./drafts.js").then(({ markDrafts }) => markDrafts(me.id, room.id), () => null);
+else import("./coming_back.js");
 addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();
@@ -149,6 +150,7 @@ function listen() {
   connection.addEventListener("person", ({ detail: frame }) => changed(frame));
   head.addEventListener("name", showName);
   about.addEventListener("change", showPace);
+  about.addEventListener("turn", turnedModerator);
   log.addEventListener("change", () => {
     linkRooms();
     showEmpty();
@@ -470,6 +472,12 @@ function showWaiting() {
   if (inHead) inHead.hidden = here === 0;
   showReports(document.querySelectorAll("#to-reports .reports-count, .ways-on .reports-count"), here);
   showReports(document.querySelectorAll("#to-admin .reports-count"), rooms.reports);
+}
+
+/** One has come to moderate, or does no more. */
+function turnedModerator() {
+  log.turned();
+  rooms.refresh(); // which has the reports that wait
 }
 
 function showPace() {

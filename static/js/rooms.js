@@ -18,8 +18,9 @@ const tab = new Tab(document.title);
 showTimes();
 if (me) sendLeftovers(me);
 if (me) markDrafts(me);
+else import("./coming_back.js");
 refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
-setInterval(refresh, REFRESH);
+const refreshing = setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && awake()); // that the browser has kept asleep
 
@@ -40,6 +41,7 @@ async function refresh() {
     shown = said;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+    if (error.code === "sign_in") clearInterval(refreshing); // there is no list for who has not come in
   }
 }
 

@@ -1,5 +1,6 @@
 // What can be completed while one writes: people by "@", rooms by "#", emoji by ":", commands by "/".
 
+import { moderates } from "./about.js";
 import { request, roomPath } from "./api.js";
 import { commandsLike } from "./commands.js";
 import { findEmoji } from "./emoji.js";
@@ -23,10 +24,9 @@ const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
  * the rooms at the side; each a list of {id, name}.
  */
 export function suggestions({ room, me, here, authors, rooms }) {
-  const menu = document.getElementById("message-menu");
   const people = new PeopleKnown({ room, me, here, authors });
   return [
-    { before: BEFORE_COMMAND, find: (words) => commandsLike(words, "moderates" in menu.dataset) },
+    { before: BEFORE_COMMAND, find: (words) => commandsLike(words, moderates()) },
     { before: BEFORE_INVITED, find: (words, isAgain) => people.findOutside(words, isAgain), isLive: true },
     { before: BEFORE_PERSON, find: (words, isAgain) => people.find(words, isAgain), isLive: true },
     { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine), isLive: true },

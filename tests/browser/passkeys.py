@@ -13,12 +13,17 @@ OPTIONS = {
 
 
 class Authenticator:
-    """One in the page's browser. Passkeys belong to a host's name: the page is at localhost."""
+    """One in the page's browser. Passkeys belong to a host's name: the page is at localhost.
 
-    def __init__(self, page: Page) -> None:
+    `asks`: whether it asks for a finger or a PIN; else it is a plain security key.
+    """
+
+    def __init__(self, page: Page, asks: bool = True) -> None:
         self._devices = page.context.new_cdp_session(page)
         self._devices.send("WebAuthn.enable")
-        added = self._devices.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+        added = self._devices.send(
+            "WebAuthn.addVirtualAuthenticator", {"options": {**OPTIONS, "hasUserVerification": asks}}
+        )
         self._it = {"authenticatorId": added["authenticatorId"]}
 
     def refuse(self) -> None:
@@ -30,4 +35,9 @@ class Authenticator:
 
     def passkeys(self) -> int:
         """How many it has."""
-        return len(self._devices.send("WebAuthn.getCredentials", self._it)["credentials"])
+        return len(self.ids())
+
+    def ids(self) -> list[str]:
+        """As the server and the page write them."""
+        found = self._devices.send("WebAuthn.getCredentials", self._it)["credentials"]
+        return [each["credentialId"].translate(str.maketrans("+/", "-_", "=")) for each in found]

@@ -1,9 +1,11 @@
 """Every page is for everybody: axe finds nothing wrong with it, it fits a window of 320 px, the focus stays."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -13,9 +15,13 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser
 from tests.browser.test_files import picture, sound
 from tests.clients import Person, eventually
+from tests.factors import Authenticator, Passkey, half_way
+from tests.hostile.routes import routes
+from tests.mail_server import MailServer, said_in
 from tests.people import Member, administrator, first_path, member
 from tests.servers import Server
 
+ADDRESS = "ada@mill.example"
 BELL = "a bell: \x07"  # is refused
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 780}
 ZOOMED = {"width": 320, "height": 256}  # 1280 × 1024, four times as large
@@ -29,6 +35,7 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 THEMES: tuple[tuple[dict[str, int], str, str, dict[str, Any]], ...] = (
     (WIDE, "light", "no-preference", ALL),
     (WIDE, "dark", "no-preference", COLOURS),
+    (WIDE, "dark", "more", COLOURS),
     (PHONE, "dark", "no-preference", ALL),
     (PHONE, "light", "more", COLOURS),
 )
@@ -85,6 +92,12 @@ WRONG = """() => {
     const small = "width: 8px; height: 8px; min-block-size: 0; padding: 0; border: 0";
     for (const ariaLabel of ["one", "two"]) add("button", small, { ariaLabel });
 }"""
+# What answers with no page of its own: programs are told there, files and parts of pages come from there, it leads
+# elsewhere, or has the page of another address.
+NO_PAGE = re.compile(
+    r"/|/api/(?!docs$).*|/static/.*|/languages/.*|/(healthz|readyz|metrics|ws)|/account/passkeys/delete"
+    r"|/sign-in/rescue|/chats/N/(ws|http|about/|files/.*|thumbs/.*)|/chats/long_poll/N/"
+)
 PANE = "document.activeElement.closest('.rooms-pane, .room-head, .log, .composer')?.classList[0] ?? ''"
 MOVES = """() => [...document.querySelectorAll("*")].filter((element) => {
     const { transitionDuration, animationDuration, animationName } = getComputedStyle(element);
@@ -98,10 +111,12 @@ class Judge:
 
     page: Page
     found: list[str] = field(default_factory=list)
+    addresses: set[str] = field(default_factory=set)  # of the pages that were looked at
 
     def look(self, name: str, part: str = ":root", again: Callable[[], None] = lambda: None) -> None:
         """`again`: opens the `part` that is looked at, where another width of the window may have closed it."""
         again()
+        self.addresses.add(urlsplit(self.page.url).path)
         self.page.evaluate("self.axe ?? 0") or self.page.evaluate(AXE_SCRIPT)
         width = WIDE
         for viewport, scheme, contrast, rules in THEMES:
@@ -127,21 +142,24 @@ class Judge:
     def note(self, where: str, what: list[str]) -> None:
         self.found += [f"{where}: {each}" for each in what]
 
+    def has_looked_at_all(self, server: Server) -> None:
+        """Of the addresses that `server` has, those with a page."""
+        rules = {route.rule for route in routes(server) if route.method == "GET"}
+        pages = {rule for rule in rules if not NO_PAGE.fullmatch(rule.replace("<room_id:room_id>", "N"))}
+        numbered = {rule: re.sub(r"<int:\w+>", r"\\d+", rule) for rule in pages}
+        patterns = {rule: re.sub(r"<[^>]+>", "[^/]+", pattern) for rule, pattern in numbered.items()}
+        seen = {rule for rule in pages for path in self.addresses if re.fullmatch(patterns[rule], path)}
+        assert sorted(pages - seen) == []
+
     def finds_nothing(self) -> None:
         assert not self.found, "\n" + "\n".join(self.found)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With all that it can show: mail, too, to nowhere."""
+def server(tmp_path_factory: pytest.TempPathFactory, post: MailServer) -> Iterator[Server]:
+    """With all that it can show: mail, too."""
     folder = tmp_path_factory.mktemp("looked-at") / "instance"
-    settings = {
-        "mail_url": "smtp://127.0.0.1:9",
-        "mail_from": "chat@example.org",
-        "public_url": "http://localhost",
-        "sign_up": "open",
-    }
-    server = Server(folder, **settings).start()
+    server = Server(folder, sign_up="open", **{**post.settings, "public_url": "http://localhost"}).start()
     yield server
     server.stop()
 
@@ -202,7 +220,7 @@ def test_the_judge_finds_what_is_wrong_with_a_page(judge: Judge) -> None:
 
 
 def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_of_320_px(
-    judge: Judge, server: Server
+    judge: Judge, server: Server, post: MailServer
 ) -> None:
     page = judge.page
     judge.visit("/first/", first_path(server))
@@ -211,13 +229,25 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     furnish(room, ada, grace)
     invitation = ada.invite()
     judge.visit("/chats/", f"/chats/{room}/", invitation, "/sign-in/forgotten", "/about")
-    judge.visit("/invitations/used-up")
+    judge.visit("/invitations/used-up", "/sign-up", "/sign-in/passkey")
     page.goto("/sign-in")
     page.get_by_label("Your name").fill("mallory")
     page.get_by_label("Password").fill("none of hers")
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert").first).to_be_visible()
     judge.look("signing in, refused")
+    with closing(member(server, "Mary")) as mary:
+        link = ada.http.post(f"/admin/people/{mary.id}", data={"do": "reset"}).text
+        judge.visit(*re.findall(r"/reset/[^<\s]+", link)[:1])
+        Authenticator(mary)
+        Passkey(mary, usage="secondary")
+        sign_in(page, half_way(mary, "/sign-in/choose"))
+        judge.visit("/sign-in/choose?next=/chats/")
+        page.get_by_role("button", name="A code from your authenticator").click()
+        expect(page.get_by_label("Code")).to_be_visible()
+        judge.look("signing in, the second step")
+        judge.visit("/sign-in/recovery")
+        page.context.clear_cookies()
     judge.visit("/api/docs", "/nowhere", "/search?q=hello")
     page.request.post("/guests", data={"name": "Noor"}, headers={"Origin": server.url})
     judge.visit("/guests")
@@ -231,7 +261,11 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     judge.visit(f"{chat}details/?person={ada.id}")
     judge.visit(f"{chat}report/thanks", f"{chat}reports/", "/search", "/search?q=hello", "/search?q=nowhere")
     judge.visit("/account/", "/account/email", "/account/password", "/account/passkeys", "/account/leave")
-    judge.visit("/account/recovery-codes", "/account/verify", "/account/second-factor")
+    answer = ada.http.post("/account/email", data={"email": ADDRESS})
+    judge.visit(urlsplit(re.findall(r"http\S+/email/\S+", said_in(post.next_to(ADDRESS)))[0]).path)
+    judge.visit(
+        "/account/verify/passkey", "/account/recovery-codes", "/account/verify", "/account/second-factor"
+    )
     page.get_by_role("button", name="Set up").click()
     expect(page.get_by_label("Code")).to_be_visible()
     judge.look("second factor, being set up")
@@ -241,6 +275,7 @@ def test_axe_finds_nothing_on_any_page_in_any_theme_and_all_of_it_fits_a_window_
     judge.visit("/account/tokens", "/admin/", f"/admin/people/{ada.id}")
     judge.visit(*(f"/admin/{section}" for section in sections))
     judge.finds_nothing()
+    judge.has_looked_at_all(server)
 
 
 def test_axe_finds_nothing_in_a_room_whatever_is_open_or_has_happened_there(
@@ -392,6 +427,44 @@ def test_what_others_say_is_read_out_and_nothing_else_that_comes_into_the_log(
         assert len(heard) == 2
         assert "news" in heard[0]
         assert "Not sent" in heard[1]
+
+
+def test_where_colours_are_the_system_s_what_is_ones_own_or_calls_one_still_stands_out(
+    judge: Judge, server: Server
+) -> None:
+    ada = administrator(server)
+    with closing(Person(server, "grace")) as grace:
+        room, other = ada.make_room("quay"), ada.make_room("pier")
+        furnish(room, ada, grace)
+        grace.say(other, "hello")
+    with closing(member(server, "Noor")) as noor:
+        noor.say(noor.http.post("/api/direct", json={"people": [ada.id]}).json()["id"], "for you alone")
+    page = judge.page
+    sign_in(page, ada)
+    page.emulate_media(forced_colors="active")
+    page.goto(f"/chats/{room}/")
+    expect(ChatPage(page, room).state).to_have_text("Live")
+
+    def edges(selector: str) -> str:
+        """Of an element and of what is drawn before it."""
+        read = """each => ["", "::before"].map((part) => getComputedStyle(each, part))
+            .map(({ border, outline, content }) => [border, outline, content].join())"""
+        return str(page.locator(selector).first.evaluate(read))
+
+    def differ(one: str, other: str) -> bool:
+        expect(page.locator(one).first).to_be_visible()
+        expect(page.locator(other).first).to_be_visible()
+        return edges(one) != edges(other)
+
+    assert differ(".reaction.own", ".reaction:not(.own)")
+    assert differ(".message.for-me", ".message.starts:not(.for-me)")
+    assert differ(".room-link .count.for-me", ".room-link .count:not(.for-me, [hidden])")
+    assert differ(".room-link[aria-current]", ".room-link:not([aria-current])")
+    page.locator("#m2").focus()
+    page.keyboard.press("ArrowUp")
+    assert differ(".message:focus", ".message.starts:not(:focus, .for-me)")
+    page.keyboard.press("Control+k")
+    assert differ(".switch[aria-selected=true]", ".switch:not([aria-selected=true])")
 
 
 def test_tab_goes_from_the_rooms_to_the_head_to_the_log_to_the_field(judge: Judge, server: Server) -> None:

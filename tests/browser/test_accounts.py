@@ -1,16 +1,19 @@
-"""Signing in with a name and a password, and a new name on every page. With passkeys: test_passkeys.py."""
+"""Signing in with a name and a password, and a new name on every page. With more: test_passkeys.py,
+test_second_factors.py.
+"""
 
-import re
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from passlib.totp import TOTP
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.clients import Person
-from tests.factors import Authenticator
+from tests.factors import STEP
 from tests.people import Member, administrator, member
 from tests.servers import Server
 
@@ -32,9 +35,56 @@ def test_who_signs_up_without_a_script_has_a_password(server: Server, visitor: O
     page.get_by_label("Status").fill("Knitting")
     page.get_by_role("button", name="Change status").click()
     expect(page.get_by_label("Status")).to_have_value("Knitting")
+    page.get_by_label("Name").fill(f"{name} the second")
+    page.get_by_role("button", name="Change name").click()
+    expect(page.locator(".who")).to_contain_text(f"{name} the second")
+
+
+def test_without_a_script_a_second_factor_is_set_up_asked_for_and_lost(
+    server: Server, visitor: OpenBrowser
+) -> None:
+    grace, page = member(server, "grace"), visitor(java_script_enabled=False)
+
+    def say_the_password() -> None:
+        page.goto("/sign-in")
+        page.get_by_label("Your name").fill(grace.name)
+        page.get_by_label("Password").fill(grace.password)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+
+    def say(field: str, code: str, button: str = "Go on") -> None:
+        page.get_by_label(field).fill(code)
+        page.get_by_role("button", name=button).click()
+
+    def is_in() -> None:
+        expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
+        page.get_by_role("link", name="Account").click()
+
+    say_the_password()
+    is_in()
     page.get_by_role("link", name="Set up").click()
     page.get_by_role("button", name="Set up").click()
-    expect(page.get_by_label("Code")).to_be_visible()
+    codes = TOTP(page.locator(".key").inner_text())
+    now = time.time()
+    first, second = (codes.generate(time=now + seconds).token for seconds in (-STEP, 0))  # each is good once
+    say("Code", first, "Turn on")
+    page.get_by_role("button", name="Make recovery codes").click()
+    recovery = page.locator("#codes li").all_inner_texts()
+    page.get_by_role("link", name="Back to your account").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+
+    say_the_password()
+    say("Code", first)
+    expect(page.get_by_text("That code is not good")).to_be_visible()
+    say("Code", second)
+    is_in()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    say_the_password()
+    page.get_by_role("link", name="Use a recovery code").click()
+    say("Recovery code", recovery[3])
+    is_in()
+    page.get_by_role("listitem").filter(has_text="Second factor").get_by_role("link", name="Change").click()
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.get_by_text("No second factor")).to_be_visible()
 
 
 def test_an_invitation_that_is_used_up_says_whom_to_ask_and_leads_to_signing_in(
@@ -86,36 +136,19 @@ def test_a_guest_is_told_that_an_account_sends_files_where_one_can_be_had_for_th
     expect(page.get_by_text("and send files")).to_be_visible()
 
 
-def test_who_has_a_second_factor_signs_in_with_the_password_and_a_code(
-    server: Server, visitor: OpenBrowser
-) -> None:
-    grace = member(server, "grace")
-    codes = Authenticator(grace)
-    page = visitor()
-    page.goto("/sign-in")
+def test_a_link_that_was_used_leads_to_signing_in(server: Server, visitor: OpenBrowser) -> None:
+    grace, page = member(server, "grace"), visitor()
+    path = server.console("user", "reset-password", grace.name, "--json").json["link"]
+    page.goto(path)
+    page.get_by_label("New password").fill("nineteen clouds knit socks")
+    page.get_by_role("button", name="Set password").click()
+    expect(page.get_by_text("Your new password is set")).to_be_visible()
+    page.goto(path)
+    expect(page.get_by_text("This link was used")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
     page.get_by_label("Your name").fill(grace.name)
-    page.get_by_label("Password").fill(grace.password)
+    page.get_by_label("Password").fill("nineteen clouds knit socks")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_label("Code").fill(codes.code())
-    page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
-
-
-def test_who_has_lost_the_authenticator_signs_in_with_a_recovery_code(
-    server: Server, visitor: OpenBrowser
-) -> None:
-    grace = member(server, "grace")
-    Authenticator(grace)
-    shown = grace.http.post("/account/recovery-codes", data={"generate_new_codes": "1"}).text
-    recovery = re.findall(r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}", shown)
-    page = visitor()
-    page.goto("/sign-in")
-    page.get_by_label("Your name").fill(grace.name)
-    page.get_by_label("Password").fill(grace.password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_role("link", name="Use a recovery code").click()
-    page.get_by_label("Recovery code").fill(recovery[0])
-    page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Rooms", exact=True)).to_be_visible()
 
 

@@ -1,17 +1,22 @@
 """Files on the room's page: picked, dropped and pasted; on their way; shown to the others."""
 
 import io
+import re
 import wave
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.clients import Person, eventually
+from tests.films import SIZE as FILM_SIZE
+from tests.films import film
+from tests.people import member
 from tests.servers import Server
 
 LIMIT = 500_000
@@ -60,6 +65,13 @@ def sound() -> bytes:
     return data.getvalue()
 
 
+def lying(server: Server) -> set[Path]:
+    """What lies in the folder of uploads."""
+    return {
+        path for path in (server.instance / "uploads").rglob("*") if path.is_file() and path.name != "lock"
+    }
+
+
 def pick(chat: ChatPage, **files: bytes) -> None:
     """Picks files; a double underscore in a name stands for a dot."""
     named = [(name.replace("__", "."), data) for name, data in files.items()]
@@ -97,12 +109,9 @@ def test_what_is_picked_comes_to_the_others_as_what_it_is_and_nothing_jumps(
     assert opened.value.url.endswith("/harbour.jpg")
     opened.value.close()
     player = grace.page.locator("audio")
-    assert (
-        player.evaluate(
-            "async player => { player.muted = true; await player.play(); return player.duration }"
-        )
-        == 1
-    )
+    player.evaluate("async player => { player.muted = true; await player.play() }")
+    assert player.evaluate("player => player.duration") == 1
+    eventually(lambda: player.evaluate("player => player.currentTime") > 0)
     with grace.page.expect_download() as download:
         grace.page.get_by_role("link", name="plan.pdf").click()
     download.value.save_as(tmp_path / "plan.pdf")
@@ -144,6 +153,7 @@ def test_what_is_dropped_or_pasted_is_attached_and_what_cannot_go_says_why(in_ro
     aloud = ada.page.locator("#announcement")
     expect(aloud).to_have_text("large.bin: Too large: at most 500.0 kB")
     expect(ada.send).to_be_disabled()
+    expect(ada.page.locator("#composer-hint")).to_have_text("A file cannot be sent: remove it")
     ada.page.get_by_role("button", name="Remove large.bin").click()
     expect(ada.page.get_by_role("button", name="Remove two.txt")).to_be_focused()
     pick(ada, empty__bin=b"")
@@ -187,6 +197,29 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
     expect(attached(ada).locator(".attached-name")).to_have_text(["three.txt"])
     ada.say("mended")
     expect(grace.page.locator(".file-name")).to_have_text(["one.txt", "three.txt"])
+
+
+def test_a_file_shows_how_much_of_it_has_gone_and_cancelled_on_its_way_leaves_nothing_but_the_rest(
+    in_room: OpenPage, server: Server
+) -> None:
+    ada, grace = in_room("ada"), in_room("grace")
+    kept = lying(server)
+    line = ada.page.context.new_cdp_session(ada.page)
+    line.send("Network.enable")
+    rate = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 20_000}
+    line.send("Network.emulateNetworkConditions", rate)
+    pick(ada, tower__bin=bytes(LIMIT), plan__txt=b"the plan")
+    progress = ada.page.get_by_role("progressbar", name="tower.bin on its way")
+    eventually(lambda: 0 < progress.evaluate("progress => progress.value") < 1)
+    expect(states(ada).first).to_have_text(re.compile(r"^\d\d?% of 500\.0 kB$"))
+    ada.say("what is there")
+    expect(ada.page.locator("#composer-hint")).to_have_text("Goes out when its files are uploaded")
+    assert any("arriving" in path.parts for path in lying(server) - kept), "some of it is there"
+    ada.page.get_by_role("button", name="Cancel tower.bin").click()
+    grace.shows("what is there")
+    expect(grace.page.locator(".file-name")).to_have_text(["plan.txt"])
+    expect(attached(ada)).to_have_count(0)
+    eventually(lambda: [path.read_bytes() for path in lying(server) - kept] == [b"the plan"])
 
 
 def test_an_edit_that_is_begun_while_files_are_on_their_way_goes_out_without_them(
@@ -246,15 +279,38 @@ def test_what_a_browser_cannot_play_is_a_card_and_what_is_gone_says_so(
         return file
 
     send("film.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(100))
-    before = set((server.instance / "uploads").rglob("*"))
+    before = lying(server)
     send("lost.jpg", picture((300, 299)))
-    for path in set((server.instance / "uploads").rglob("*")) - before:
-        if path.is_file():
-            path.unlink()
+    for path in lying(server) - before:
+        path.unlink()
     grace.close()
     ada = in_room("ada")
     expect(ada.page.get_by_role("link", name="film.mp4")).to_be_visible()
     expect(ada.page.get_by_text("This file is not there any more")).to_be_visible()
+
+
+def test_a_film_plays_in_place_from_wherever_one_wants_without_all_that_is_before_it(
+    in_room: OpenPage, one_worker: Server
+) -> None:
+    data = film(seconds=4, padding=2_400_000)  # of which a browser loads less in advance
+    with closing(member(one_worker, "Grace")) as grace:
+        board = grace.make_room()
+        ada = in_room("ada", board, at=one_worker)
+        parts: list[Response] = []
+        ada.page.on("response", lambda response: "/files/" in response.url and parts.append(response))
+        answer = grace.http.post(f"/api/rooms/{board}/files", params={"name": "film.webm"}, content=data)
+        grace.http.post(grace.messages(board), json={"files": [answer.json()["id"]]}).raise_for_status()
+    player = ada.page.get_by_label("film.webm", exact=True)
+    eventually(lambda: player.evaluate("film => film.readyState && film.duration") == 4)
+    player.evaluate("film => { film.currentTime = 3.2 }")
+    eventually(lambda: player.evaluate("film => !film.seeking && film.currentTime") == 3.2)
+    player.evaluate("async film => { film.muted = true; await film.play() }")
+    eventually(lambda: player.evaluate("film => film.currentTime") > 3.2)
+    assert player.evaluate("film => [film.videoWidth, film.videoHeight]") == list(FILM_SIZE)
+    assert {part.status for part in parts} == {206}
+    begins = [int(part.headers["content-range"].removeprefix("bytes ").partition("-")[0]) for part in parts]
+    assert begins[0] == 0
+    assert max(begins) > len(data) / 2
 
 
 def test_without_a_script_files_are_sent_and_seen(person: OpenBrowser, board: int) -> None:

@@ -122,6 +122,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     ada.locator("tr", has_text="Mallory").get_by_role("link", name="Ban").click()
     ada.get_by_label("Why").fill("sells boots")
     ada.get_by_label("And all guests from").fill("127.0.0.1")
+    ada.get_by_label("For how long").select_option("no end")
     ada.get_by_role("button", name="Ban", exact=True).click()
     gone = mallory.locator("main .ended")
     expect(gone.get_by_role("heading")).to_have_text("You are banned here", timeout=SECOND)
@@ -144,6 +145,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
         ("Ada", "made a private room", "Den", ""),
         ("Grace", "made an account: Grace (member)", "Grace", ""),
         ("Ada", "made invitation 1 for 1 use", "for Grace", ""),
+        ("system", "made Ada an owner", "Ada", ""),
         ("Ada", "made an account: Ada (administrator)", "Ada", ""),
     ]
     rows = ada.locator(".table tbody tr")

@@ -52,21 +52,31 @@ def board(ada: Member) -> int:
     return ada.make_room("board")
 
 
-@pytest.fixture
-def tabs(browser_of: OpenBrowser, server: Server, ada: Member, board: int) -> list[ChatPage]:
-    """The board in two tabs of a browser that may notify, neither of them in front."""
-    page = browser_of(ada, permissions=["notifications"])
-    page.context.add_init_script(KEPT)
-    page.goto(f"/chats/{board}/")
-    first = ChatPage(page, board)
-    expect(first.state).to_have_text("Live")
-    both = [first, first.another_tab()]
-    for tab in both:
+def away(*tabs: ChatPage) -> None:
+    """Their person does something else; they may tell what comes."""
+    for tab in tabs:
         tab.page.wait_for_function(
             "performance.getEntriesByName(`${location.origin}/static/js/notifications.js`).length"
         )
         tab.hide()
-    first.page.wait_for_function(NO_LOCKS)
+    tabs[0].page.wait_for_function(NO_LOCKS)
+
+
+def opened(page: Page, room: int) -> ChatPage:
+    """The room in a browser that may notify."""
+    page.context.add_init_script(KEPT)
+    page.goto(f"/chats/{room}/")
+    chat = ChatPage(page, room)
+    expect(chat.state).to_have_text("Live")
+    return chat
+
+
+@pytest.fixture
+def tabs(browser_of: OpenBrowser, ada: Member, board: int) -> list[ChatPage]:
+    """The board in two tabs of a browser that may notify, neither of them in front."""
+    first = opened(browser_of(ada, permissions=["notifications"]), board)
+    both = [first, first.another_tab()]
+    away(*both)
     return both
 
 
@@ -140,6 +150,33 @@ def attic(ada: Member, grace: Member) -> int:
     ada.http.post(f"/api/rooms/{room}/join").raise_for_status()
     ada.http.post(f"/api/rooms/{room}/notify", json={"level": "all"}).raise_for_status()
     return room
+
+
+def test_a_room_of_which_one_wants_nothing_tells_nothing_on_any_device_and_to_others_what_they_want(
+    attic: int, tabs: list[ChatPage], browser_of: OpenBrowser, ada: Member, grace: Member
+) -> None:
+    board, page = tabs[0].room, tabs[0].page
+    laptop = opened(browser_of(ada, permissions=["notifications"]), board)
+    hers = opened(browser_of(grace, permissions=["notifications"]), board)
+    tabs[0].hide(False)
+    page.get_by_role("button", name="People here").click()
+    page.get_by_text("Notifications", exact=True).click()
+    page.get_by_role("radio", name="nothing").check()
+    for chat in (*tabs, laptop):
+        expect(chat.page.locator("#notify [value=none]")).to_be_checked()
+    expect(hers.page.locator("#notify [value=mentions]")).to_be_checked()
+    for chats in (tabs, [laptop], [hers]):
+        away(*chats)
+    grace.say(board, f"@{ada.name}, for nobody")
+    ada.say(board, f"@{grace.name}, for you")
+    grace.say(attic, "to all there")
+    for chat in (*tabs, laptop, hers):
+        expect(chat.words.filter(has_text="for you")).to_have_count(1)
+    eventually(lambda: told(tabs) and told([laptop]) and told([hers]))
+    for chats in (tabs, [laptop], [hers]):
+        chats[0].page.wait_for_function(NO_LOCKS)
+    assert told(tabs) == told([laptop]) == [f"{grace.name} in attic: to all there"]
+    assert told([hers]) == [f"{ada.name} in board: @{grace.name}, for you"]
 
 
 def test_what_is_deleted_before_it_could_be_told_is_not_told(

@@ -41,7 +41,8 @@ class Visitor:
         expect(self.page.get_by_role("button", name=INSTEAD)).to_be_enabled()
 
     def is_in(self) -> None:
-        expect(self.page.locator(".who")).to_contain_text(self.name)
+        # At the rooms, or in the one room that there is.
+        expect(self.page.get_by_text(self.name, exact=True).first).to_be_visible()
 
     def signs_in_anew(self) -> None:
         self.page.goto("/account/")

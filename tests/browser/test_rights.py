@@ -1,5 +1,6 @@
 """Who may do what in a room, as those see it whom it concerns: at once, without loading the page again."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -84,6 +85,38 @@ def guest_id(page: Page) -> str:
 
 def at_the_side(chat: ChatPage, room: int) -> Locator:
     return chat.page.locator(f'.room-links [data-room="{room}"]')
+
+
+# -- parts ------------------------------------------------------------------------------------------------
+
+
+def test_who_is_made_a_moderator_moderates_at_once_and_who_is_made_a_member_again_does_so_no_more(
+    room_of: OpenAs, ada: Member, grace: Member, wen: Member, board: int
+) -> None:
+    wen.say(board, "hello")
+    of = wen.say(board, "shameful")["seq"]
+    ada.http.post(ada.messages(board), json={"kind": "delete", "of": of}).raise_for_status()
+    chat = room_of(grace, **WIDE)
+    chat.page.get_by_role("button", name="People here").click()
+    to_details = chat.page.locator("#ways-on .to-details")
+    undo = chat.page.get_by_role("button", name="Undo")
+    expect(to_details).to_have_text(["Members and details"])
+    expect(undo).to_have_count(0)
+
+    ask(ada, "PUT", f"/{board}/members/{grace.id}", role="moderator")
+    expect(to_details).to_have_text(["Members, settings, audit log", re.compile("Reports")])
+    expect(undo).to_be_visible()
+    menu = chat.about("hello")
+    expect(menu.get_by_role("button", name="Delete")).to_be_visible()
+    expect(menu.get_by_role("button", name="Time out, send out, ban")).to_be_visible()
+    chat.page.keyboard.press("Escape")
+
+    ask(ada, "PUT", f"/{board}/members/{grace.id}", role="member")
+    expect(undo).to_have_count(0)
+    expect(chat.page.locator("#ways-on .to-details")).to_have_count(1)
+    menu = chat.about("hello")
+    expect(menu.get_by_role("link", name="Report")).to_be_visible()
+    expect(menu.get_by_role("button", name="Delete")).to_be_hidden()
 
 
 # -- people ----------------------------------------------------------------------------------------------
@@ -268,6 +301,27 @@ def test_a_private_room_comes_to_the_side_of_who_is_taken_in_and_goes_with_their
     hers.shows("still here")
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_who_leaves_a_private_room_is_told_first_that_there_is_no_way_back_and_then_that_they_left(
+    script: bool, browser_of: OpenBrowser, ada: Member, grace: Member, board: int, den: int
+) -> None:
+    ask(ada, "PUT", f"/{den}/members/{grace.id}")
+    ask(grace, "POST", f"/{board}/join")
+    page = browser_of(grace, java_script_enabled=script)
+    page.goto(f"/chats/{den}/")
+    page.get_by_role("button", name="People here").click()
+    about = page.locator("#about")
+    about.get_by_text("Leave", exact=True).click()
+    expect(about.get_by_text("You cannot come back unless somebody takes you in.")).to_be_visible()
+    about.get_by_role("button", name="Leave this room").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “den”.")).to_be_visible()
+    expect(page.locator(f'.room-card[data-room="{den}"]')).to_have_count(0)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("button", name="People here").click()
+    about.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("status").filter(has_text="You have left “board”.")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["/chats/{}/", "/chats/long_poll/{}/"], ids=["socket", "long poll"])
 def test_a_member_who_is_removed_while_reading_is_told_so_and_gets_nothing_more(
     path: str, browser_of: OpenBrowser, ada: Member, grace: Member, den: int
@@ -308,7 +362,7 @@ def test_a_room_that_becomes_private_under_its_readers_says_so(
 ) -> None:
     mallory = in_room("mallory")
     ask(ada, "PATCH", f"/{board}", kind="private")
-    expect(mallory.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+    expect(mallory.page.get_by_role("heading", name="You can no longer read board")).to_be_visible()
     expect(mallory.page.get_by_text("for its members only")).to_be_visible()
     expect(at_the_side(mallory, board)).to_have_count(0)
 
@@ -339,7 +393,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
     mallory = in_room("mallory")
     guest = guest_id(mallory.page)
     for seconds, lasts in ((3600, "or until the ban is lifted before"), (0, "until the ban is lifted.")):
-        banned = {"kind": "ban", "person": guest, "seconds": seconds}
+        banned = {"kind": "ban", "person": guest, "seconds": seconds, "why": f"spam {seconds}"}
         ask(ada, "POST", f"/{board}/sanctions", **banned)
         if seconds:
             mallory.page.get_by_role("link", name="Until when").click()
@@ -347,6 +401,7 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
             mallory.page.reload()
         expect(mallory.page.get_by_role("heading", name="You are banned from this room")).to_be_visible()
         expect(mallory.page.get_by_text(lasts)).to_be_visible()
+        expect(mallory.page.get_by_text(f"Why: “spam {seconds}”")).to_be_visible()
         expect(mallory.page.locator("main time")).to_have_count(1 if seconds else 0)
 
 
@@ -372,11 +427,15 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
         seconds=600,
         why="loud",
     )
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.field).to_be_hidden()
     expect(rules).to_be_visible()
     mallory.page.reload()
-    expect(mallory.page.get_by_text("You may only read in this room until")).to_be_visible()
+    expect(
+        mallory.page.get_by_text(re.compile("You may only read in this room until .*Why: “loud”"))
+    ).to_be_visible()
     expect(mallory.state).to_have_text("Live")
     [sanction] = ask(ada, "GET", f"/{board}/sanctions")["sanctions"]
     ask(ada, "DELETE", f"/{board}/sanctions/{sanction['id']}")

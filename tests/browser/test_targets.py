@@ -1,7 +1,9 @@
 """What one presses is large enough for a finger: 44 by 44 pixels meet it, on every page."""
 
 from contextlib import closing
+from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenBrowser
@@ -43,6 +45,8 @@ MISSED = """part => {
     });
 }"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+TABLET = {"viewport": {"width": 1180, "height": 820}, "is_mobile": True, "has_touch": True}
+by_finger = pytest.mark.parametrize("device", [PHONE, TABLET], ids=["phone", "tablet"])
 
 
 def missed(page: Page, part: str = "body") -> list[str]:
@@ -50,20 +54,23 @@ def missed(page: Page, part: str = "body") -> list[str]:
     return found
 
 
-def test_a_finger_meets_whatever_can_be_pressed_in_a_room(browser_of: OpenBrowser, server: Server) -> None:
+@by_finger
+def test_a_finger_meets_whatever_can_be_pressed_in_a_room(
+    device: dict[str, Any], browser_of: OpenBrowser, server: Server
+) -> None:
     ada = administrator(server)
     with closing(Person(server, "grace")) as grace:
         room = ada.make_room("quay")
         furnish(room, ada, grace)
         grace.http.get(f"/api/rooms/{room}/messages?after=-1&wait=0")  # is there for a minute
-    page = browser_of(ada, **PHONE)
+    page = browser_of(ada, **device)
     found: dict[str, list[str]] = {}
     page.goto(f"/chats/{room}/")
     expect(page.locator("#state")).to_have_class("icon-button state-button live")
     page.locator("#composer textarea").fill(BELL)
     page.locator(".send").click()
     expect(page.locator("#messages .failed")).to_be_visible()
-    found["room"] = missed(page, "main")
+    found["room"] = missed(page)
     page.locator(".people-button").click()
     for each in page.locator("#people summary").all():
         each.click()
@@ -88,8 +95,9 @@ def test_a_finger_meets_whatever_can_be_pressed_in_a_room(browser_of: OpenBrowse
     assert not any(found.values())
 
 
+@by_finger
 def test_a_finger_meets_whatever_can_be_pressed_on_the_pages(
-    browser_of: OpenBrowser, visitor: OpenBrowser, server: Server
+    device: dict[str, Any], browser_of: OpenBrowser, visitor: OpenBrowser, server: Server
 ) -> None:
     ada = administrator(server)
     with closing(Person(server, "grace")) as grace:
@@ -98,11 +106,18 @@ def test_a_finger_meets_whatever_can_be_pressed_on_the_pages(
         grace.http.post(f"/api/rooms/{room}/messages/3/report", json={"why": "spam"}).raise_for_status()
     found: dict[str, list[str]] = {}
     chat = f"/chats/{room}"
-    stranger = visitor(**PHONE)
+    stranger = visitor(**device)
     for path in ("/chats/", f"{chat}/", "/sign-in", "/sign-in/forgotten", "/about", "/nowhere", ada.invite()):
         stranger.goto(path)
         found[f"{path} to somebody unknown"] = missed(stranger)
-    page = browser_of(ada, **PHONE)
+    stranger.goto("/chats/")
+    sign_in = stranger.locator(".page-head .button").bounding_box()
+    head = stranger.locator(".page-head").bounding_box()
+    assert sign_in
+    assert head
+    assert sign_in["height"] == 44
+    assert sign_in["y"] - head["y"] == (head["height"] - 44) / 2
+    page = browser_of(ada, **device)
     for path in (
         *("/chats/", f"{chat}/details/", f"{chat}/messages/2/", f"{chat}/report/2", f"{chat}/reports/"),
         *("/search?q=hello", "/account/", "/account/email", "/account/password", "/account/passkeys"),

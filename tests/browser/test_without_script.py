@@ -145,7 +145,7 @@ def test_a_room_that_is_not_there_says_so(visitor: OpenBrowser) -> None:
     answer = page.goto("/chats/999999/")
     assert answer is not None
     assert answer.status == 404
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such room")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no room here that you can see")
     page.get_by_role("link", name="All rooms").click()
     expect(page).to_have_url(re.compile("/chats/$"))
 

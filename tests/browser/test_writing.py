@@ -5,6 +5,7 @@ from contextlib import closing
 
 from playwright.sync_api import expect
 
+from tests.browser.chat_page import HeldRequests
 from tests.browser.conftest import OpenPage
 from tests.clients import Person
 from tests.servers import Server
@@ -32,6 +33,29 @@ def test_enter_that_ends_a_composition_does_not_send(in_room: OpenPage) -> None:
     expect(ada.rows).to_have_count(0)
     ada.field.press("Enter")
     ada.shows("にほん")
+
+
+def test_a_name_is_looked_for_once_it_is_composed_and_the_enter_that_ends_that_chooses_nothing(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    ada = in_room("ada")
+    lines, method = ada.page.get_by_role("option"), ada.page.context.new_cdp_session(ada.page)
+    with closing(Person(server, "grace")) as grace, closing(Person(server, "日本太郎")) as taro:
+        for each in (grace, taro):
+            each.read(board, after=-1, wait=0)  # is there for a minute
+        ada.field.press_sequentially("@")
+        expect(lines).to_contain_text(["grace", "日本太郎"])
+        method.send("Input.imeSetComposition", {"text": "日本", "selectionStart": 2, "selectionEnd": 2})
+        expect(ada.field).to_have_value("@日本")
+        enter = {"key": "Enter", "bubbles": True, "cancelable": True, "isComposing": True}
+        ada.field.dispatch_event("keydown", enter)
+        expect(ada.field).to_have_value("@日本")
+        expect(lines).to_have_count(2)
+        method.send("Input.insertText", {"text": "日本"})
+        expect(lines).to_contain_text(["日本太郎"])
+        ada.field.press("Enter")
+        expect(ada.field).to_have_value("@日本太郎 ")
+        expect(ada.rows).to_have_count(0)
 
 
 def test_nothing_is_sent_where_there_is_nothing_to_say(in_room: OpenPage) -> None:
@@ -80,6 +104,51 @@ def test_a_draft_that_waits_leaves_a_pencil_at_its_room(in_room: OpenPage, serve
     ada.page.goto("/chats/")
     expect(ada.page.locator(".room-card")).not_to_have_count(0)
     expect(ada.page.locator(".draft")).to_have_count(0)
+
+
+def test_each_room_keeps_its_own_draft_however_one_comes_back_to_it(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    with closing(Person(server, "grace")) as grace:
+        attic = grace.make_room("attic")
+    ada = in_room("ada")
+
+    def goes_to(room: int, draft: str) -> None:
+        ada.page.locator(f'.room-links [data-room="{room}"]').click()
+        expect(ada.page).to_have_url(f"{server.url}/chats/{room}/")
+        expect(ada.state).to_have_text("Live")
+        expect(ada.field).to_have_value(draft)
+
+    ada.field.fill("for the board\nin two lines")
+    goes_to(attic, "")
+    ada.field.fill("for the attic")
+    ada.page.reload()
+    expect(ada.field).to_have_value("for the attic")
+    goes_to(board, "for the board\nin two lines")
+    ada.page.reload()
+    expect(ada.field).to_have_value("for the board\nin two lines")
+    ada.page.go_back()
+    expect(ada.field).to_have_value("for the attic")
+    ada.field.press("Enter")
+    ada.shows("for the attic")
+    goes_to(board, "for the board\nin two lines")
+    goes_to(attic, "")
+
+
+def test_what_is_written_while_the_script_of_a_page_comes_is_a_draft_behind_the_one_there_was(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada")
+    for written, draft in (("first", "first"), ("second", "first\n\nsecond")):
+        held = HeldRequests(ada.page, "**/composer.js*")
+        ada.page.reload(wait_until="commit")
+        held.first()
+        ada.field.fill(written)
+        held.end()
+        expect(ada.field).to_have_value(draft)
+        expect(ada.state).to_have_text("Live")
+        ada.page.reload()
+        expect(ada.field).to_have_value(draft)
 
 
 def test_near_the_limit_a_counter_counts_characters_not_bytes(in_room: OpenPage) -> None:

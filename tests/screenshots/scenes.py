@@ -148,6 +148,7 @@ SCENES = [
         before=Harbour.crowd,
         changes=True,
     ),
+    Scene("room-people-alone", "Who is here: one person", "/chats/{empty}/", act=people),
     Scene("room-reading-along", "A room, to somebody unknown", "/chats/{talk}/", who="", act=live),
     Scene("room-empty", "A room in which nothing was said", "/chats/{empty}/", act=live),
     Scene("room-strained", "What does not fit", "/chats/{stress}/", act=strain),

@@ -11,6 +11,7 @@ from chatapp.localized import gettext
 from chatapp.message import format_time
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.pages.message import durations
 
 
 @bp.get("/bans")
@@ -30,10 +31,12 @@ def ban() -> Response:
             accounts.lift_ban(hub, identity, whole(form["number"], Term("The number")))
             return back_to("bans", gettext("The ban is lifted."))
         seconds = 60 * whole(form["minutes"] or "0", Term("Minutes"))
-        accounts.ban(hub, identity, form["person"].strip(), seconds, form["why"], form["network"].strip())
+        network = form["network"].strip()
+        whom = accounts.ban(hub, identity, form["person"].strip(), seconds, form["why"], network)
     except ChatError as error:
         return _page(error, form)
-    return back_to("bans", gettext("%(name)s is banned from the server.", name=form["person"].strip()))
+    name = gettext("%(name)s (guest)", name=whom.name) if whom.guest else whom.name
+    return back_to("bans", gettext("%(name)s is banned from the server.", name=name))
 
 
 def _page(error: ChatError | None = None, form: dict[str, str] | None = None) -> Response:
@@ -41,4 +44,4 @@ def _page(error: ChatError | None = None, form: dict[str, str] | None = None) ->
     bans = [
         each for each in accounts.bans(get_hub(), get_identity()) if each.until is None or each.until > now
     ]
-    return page("bans", error=error, bans=bans, form=form or {})
+    return page("bans", error=error, bans=bans, durations=durations(), form=form or {})

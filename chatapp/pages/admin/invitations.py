@@ -1,6 +1,6 @@
 """`/admin/invitations`: links with which people make accounts."""
 
-from flask import Response
+from flask import Response, url_for
 
 from chatapp import accounts, auth
 from chatapp.errors import BadRequest, ChatError, Term
@@ -8,17 +8,18 @@ from chatapp.globals import get_hub, get_identity
 from chatapp.links import link_to
 from chatapp.localized import gettext
 from chatapp.pages.admin.section import back_to, bp, page, room_names
+from chatapp.pages.responses import showing, shown_once
 
 
 @bp.get("/invitations")
 def invitations() -> Response:
-    """Those that are still good, and a form for another one."""
-    return _page()
+    """Those that are still good, and a form for another one; once, the link of one that was just made."""
+    return _page(link=shown_once())
 
 
 @bp.post("/invitations")
 def invite() -> Response:
-    """Make one, or take one back. The link of a new one is in the answer, and nowhere else."""
+    """Make one, or take one back. The link of a new one is on the page to which that leads, once."""
     auth.guard_write()
     form = auth.checked_form("do", "number", "uses", "days", "note", "room")
     hub, identity = get_hub(), get_identity()
@@ -36,7 +37,7 @@ def invite() -> Response:
         )
     except ChatError as error:
         return _page(error, form)
-    return _page(link=link_to("sign_up.invited", code=code))
+    return showing(url_for("admin.invitations"), link_to("sign_up.invited", code=code))
 
 
 def whole(text: str, what: Term) -> int:

@@ -7,6 +7,7 @@ from chatapp.errors import ChatError, Term
 from chatapp.globals import get_hub, get_identity
 from chatapp.pages.admin.invitations import whole
 from chatapp.pages.admin.section import back_to, bp, page
+from chatapp.pages.message import durations
 from chatapp.pages.reports import OUTCOMES, settled
 
 
@@ -30,4 +31,4 @@ def settle_report(number: int) -> Response:
 
 def _page(error: ChatError | None = None) -> Response:
     found = reports.everywhere(get_hub(), get_identity())
-    return page("reports", error=error, reports=found, outcomes=OUTCOMES)
+    return page("reports", error=error, reports=found, outcomes=OUTCOMES, durations=durations())

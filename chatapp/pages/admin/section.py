@@ -14,7 +14,7 @@ from chatapp.journal import overseeing
 from chatapp.journal.overseeing import RoomName
 from chatapp.pages import responses
 from chatapp.pages.rendering import render_template
-from chatapp.pages.responses import said
+from chatapp.pages.responses import lead_to, only_looks, said
 from chatapp.permissions import may
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -37,16 +37,20 @@ SECTIONS = {
 
 
 @bp.before_app_request
-def hide() -> None:
+def hide() -> Response | None:
     """Before any page: also where an address is not quite right, or does not take the method, it is not
-    there.
+    there. Who sees it is led to a page that they have written with a slash behind it.
     """
     path = request.path.lstrip("/")  # of several slashes Werkzeug makes one, by a redirect that would tell
     if path != "admin" and not path.startswith("admin/"):
-        return
+        return None
     identity = get_identity()
     if not identity.session or not may(identity, "administer"):
         abort(404)
+    if not only_looks() or path.count("/") == 1 or not path.endswith("/"):
+        return None
+    asked = request.query_string.decode()
+    return lead_to(f"{request.script_root}/{path.rstrip('/')}" + (f"?{asked}" if asked else ""))
 
 
 def room_names() -> list[RoomName]:
