@@ -48,7 +48,9 @@ NOTICES = (
     Term("made %(name)s a moderator"),
     Term("made %(name)s an owner"),
     Term("removed %(name)s"),
-    Term("let %(name)s only read for %(time)s"),
+    Term("timed %(name)s out for %(time)s"),
+    Term("timed %(name)s out"),
+    Term("let %(name)s only read for %(time)s"),  # as this and the next were said before
     Term("let %(name)s only read"),
     Term("banned %(name)s for %(time)s"),
     Term("let %(name)s write again"),

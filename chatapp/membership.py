@@ -108,7 +108,7 @@ def remove(hub: Hub, identity: Identity, room_id: int, person: str, why: str = "
     if found is None or room.rights.kind == "direct":
         raise BadRequest("There is no such member of this room")
     if not outranks(identity, person, room.rights):
-        raise Forbidden("%(name)s is no less than you here", name=found.name)
+        raise Forbidden("%(name)s has the same rights as you here, or more", name=found.name)
     said = f"removed {found.name}"
     effect, act = SetMember(person, found.name, None), Act(said, person, why)
     notice = keep(hub, identity, room, "moderate", said, {"removed": person}, effect, act=act, over=person)

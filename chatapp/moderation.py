@@ -47,7 +47,7 @@ def timing_out(
     """The deed of a time-out, by the right `verb`."""
     name, why = _target(hub, identity, room, verb, person), text.reason(why)
     effect = Impose("timeout", name, person=person, until=_until(seconds), reason=why)
-    said = f"let {name} only read" + (f" for {text.told(seconds)}" if seconds else "")
+    said = f"timed {name} out" + (f" for {text.told(seconds)}" if seconds else "")
     detail, act = {"timeout": person, "seconds": seconds}, Act(said, person, why)
     return deed(identity, room, verb, said, detail, effect, act=act, over=person)
 
@@ -166,7 +166,7 @@ def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -
 
 def _check_rank(identity: Identity, person: str, name: str, room: Room) -> None:
     if not outranks(identity, person, room.rights):
-        raise Forbidden("%(name)s is no less than you here", name=name)
+        raise Forbidden("%(name)s has the same rights as you here, or more", name=name)
 
 
 def _until(seconds: int) -> int:

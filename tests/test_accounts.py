@@ -370,7 +370,7 @@ def test_who_is_unknown_gets_the_same_answer_as_who_says_a_wrong_password(server
     assert wrong.status_code == unknown.status_code
     strip = re.compile(r'name="csrf[^>]*>|value="[^"]*"|content="[^"]*"')
     assert strip.sub("", wrong.text) == strip.sub("", unknown.text)
-    assert "That name and password do not go together" in wrong.text
+    assert "That name and password do not match" in wrong.text
 
 
 def test_guessing_a_password_is_slowed_down_by_account_and_by_address(

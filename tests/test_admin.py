@@ -548,7 +548,7 @@ def test_the_audit_log_is_read_in_pages_and_filtered(server: Server, boss: Membe
     assert [number for number in range(53) if f"<b>{number}</b>." in last] == [0, 1, 2]
     assert "Older" not in last
     assert "Newest" in last
-    assert "Nothing like that" in shown(boss, "/admin/audit", about=word, room=room + 1)
+    assert "Nothing matches" in shown(boss, "/admin/audit", about=word, room=room + 1)
     for wrong in ({"room": "x"}, {"before": "x"}, {"about": "x" * 101}):
         assert refused(boss.http.get("/admin/audit", params=wrong))
 

@@ -351,7 +351,7 @@ def test_what_a_socket_has_read_is_told_under_who_they_are_now(office: Office) -
 
 ABOUT_GRACE: dict[str, Callable[[Office], Request]] = {
     "a part": lambda it: deed(it, "made grace an owner", SetMember(it.grace.id, "grace", "owner")),
-    "a time-out": lambda it: deed(it, "let grace only read", Impose("timeout", "grace", it.grace.id)),
+    "a time-out": lambda it: deed(it, "timed grace out", Impose("timeout", "grace", it.grace.id)),
     "a ban": lambda it: deed(
         it, "banned grace", SetMember(it.grace.id, "grace", None), Impose("ban", "grace", it.grace.id)
     ),

@@ -247,7 +247,7 @@ def test_no_name_id_browser_or_address_of_who_was_erased_is_left_in_the_database
     told = [entry["what"] for entry in done(boss.http.get("/api/audit", params={"limit": 100}))["entries"]]
     for what in (
         "banned removed person from the server, and all guests from a network",
-        "let removed person only read",
+        "timed removed person out",
         "let removed person write again",
         "let removed person in again",
         "let removed person into the server again",
@@ -311,6 +311,7 @@ def test_whose_name_stands_in_other_names_and_words_is_erased_and_they_stay(
         ("made an account: now (member) (administrator)", "made an account: X (administrator)"),
         ("made token 3 for for: for: read, manage", "made token 3 for X: read, manage"),
         ("is called is called now now", "is called X now"),
+        ("timed out out for 1 day", "timed X out for 1 day"),
         ("let in only read for 1 day", "let X only read for 1 day"),
         ("let 陳 write again", "let X write again"),
         ("took in in", "took X in"),

@@ -436,7 +436,7 @@ def test_the_audit_log_of_the_server_has_all_rooms_and_is_read_in_pages(
     mallory.say(room, "buy my boots")
     assert server.console("room", "timeout", room, mallory.name, "--why", "spam").status == 0
     newest = server.console("room", "audit", room, "--limit", "1").out
-    assert newest.endswith(f"Z  system let {mallory.name} only read [{mallory.id}] (spam)\n")
+    assert newest.endswith(f"Z  system timed {mallory.name} out [{mallory.id}] (spam)\n")
 
 
 def test_to_delete_somebody_elses_message_is_an_act_that_is_noted(

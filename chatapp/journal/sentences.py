@@ -22,7 +22,8 @@ _SENTENCES = [
         "(made )(.+?)( (?:a member|a moderator|an owner|member|administrator))",
         "(disabled |enabled |removed )(.+)()",
         "(signed )(.+)( out)",
-        f"(let )(.+?)( only read(?:{_TIME})?)",
+        f"(timed )(.+?)( out(?:{_TIME})?)",
+        f"(let )(.+?)( only read(?:{_TIME})?)",  # as the same was said before
         "(let )(.+)( (?:in|into the server|write) again)",
         r"(deleted #\d+ of )(.+)()",
         r"(brought back #\d+ of )(.+)()",

@@ -273,7 +273,7 @@ class _Transaction:
         if post.verb == "administer":
             return post.any_author
         if post.over is not None and not permissions.outranks(identity, post.over, rights):
-            raise Forbidden("They are no less than you here by now")
+            raise Forbidden("They now have the same rights as you here, or more")
         return permissions.may(identity, "change_any", rights)
 
     def _permit_on_server(self, identity: Identity, verb: Verb) -> None:

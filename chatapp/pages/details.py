@@ -28,9 +28,9 @@ from chatapp.room import Room
 
 ENTRIES = 50  # of the audit log on the page
 IMPOSED = {
-    "timeout": Term("They may only read here now."),
-    "kick": Term("They are sent out."),
-    "ban": Term("They are banned from this room."),
+    "timeout": Term("Timed out: they can read, but not write."),
+    "kick": Term("Sent out of the room."),
+    "ban": Term("Banned from the room."),
 }
 
 bp = Blueprint("details", __name__)
@@ -97,7 +97,7 @@ def mute(room_id: int) -> Response:
         "part",
         form,
         lambda: membership.mute(get_hub(), get_identity(), room_id, muted),
-        Term("You hear of this room no more.") if muted else Term("You hear of this room again."),
+        Term("This room is muted.") if muted else Term("This room is no longer muted."),
     )
 
 
@@ -129,7 +129,7 @@ def remove(room_id: int) -> Response:
         "members",
         form,
         lambda: membership.remove(hub, identity, room_id, form["person"], form["why"]),
-        Term("They are a member no longer."),
+        Term("Removed from the room."),
     )
 
 
@@ -169,7 +169,7 @@ def lift(room_id: int, sanction: int) -> Response:
     """Take a time-out or a ban back."""
     auth.guard_write()
     hub, identity = get_hub(), get_identity()
-    lifted = Term("It is lifted.")
+    lifted = Term("Lifted.")
     return _done(room_id, "sanctions", {}, lambda: moderation.lift(hub, identity, room_id, sanction), lifted)
 
 
@@ -194,7 +194,7 @@ def revoke_hook(room_id: int, hook: int) -> Response:
         "hooks",
         {},
         lambda: hooks.revoke(get_hub(), get_identity(), room_id, hook),
-        Term("The hook is good no longer."),
+        Term("The webhook is revoked."),
     )
 
 

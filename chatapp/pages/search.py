@@ -13,7 +13,7 @@ from chatapp.pages.responses import lead_to, page, said
 from chatapp.pages.rooms import plain
 from chatapp.permissions import check, may
 from chatapp.search.marking import excerpt
-from chatapp.search.query import with_beginning
+from chatapp.search.query import everywhere, with_beginning
 from chatapp.searching import Results
 from chatapp.threads import in_thread
 from chatapp.transports.search import before
@@ -38,9 +38,15 @@ def show() -> Response:
         except ChatError as refusal:
             error = refusal
     room = _room(request.args.get("in"))
+    line = line or _within(room)
+    words, narrow = everywhere(line)
     html = render_template(
         "search.html",
-        line=line or _within(room),
+        line=line,
+        # Where it is looked: both with the same words, and whether it is in some rooms alone.
+        here=f"{_within(room)}{words}",
+        everywhere=words or " ",
+        narrow=narrow,
         room=room,
         given=request.args,
         results=_shown(found) if found else None,

@@ -13,7 +13,7 @@ from chatapp.pages.responses import done, lead_to, page, said
 from chatapp.permissions import SCOPES
 from chatapp.security import BLUEPRINT
 
-REVOKED = Term("The token is good no longer.")
+REVOKED = Term("The token is revoked.")
 
 bp = Blueprint("token_pages", __name__)
 

@@ -52,6 +52,13 @@ class Query(Struct, frozen=True):
     before: int | None = None
 
 
+def everywhere(line: str) -> tuple[str, bool]:
+    """`line` without what says in which rooms, and whether it said that."""
+    terms = list(_TERM.finditer(line.translate(_QUOTES)))
+    others = [term[0] for term in terms if (term["operator"] or "").lower() != "in"]
+    return " ".join(others), len(others) < len(terms)
+
+
 def with_beginning(line: str) -> str | None:
     """`line` with its last word as the beginning of one, for who typed half a word; None where it is none."""
     terms = list(_TERM.finditer(line.translate(_QUOTES)))

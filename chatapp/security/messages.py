@@ -9,7 +9,7 @@ from chatapp import languages, localized
 from chatapp.errors import Term
 
 SAID: Final[dict[str, tuple[str, str]]] = {
-    "GENERIC_AUTHN_FAILED": (Term("That name and password do not go together"), "error"),
+    "GENERIC_AUTHN_FAILED": (Term("That name and password do not match"), "error"),
     "API_ERROR": (Term("Input not appropriate for requested API"), "error"),
     "UNAUTHORIZED": (Term("You do not have permission to view this resource."), "error"),
     "UNAUTHENTICATED": (Term("You must sign in to view this resource."), "info"),

@@ -63,12 +63,12 @@ function withdrawn({ name, kind }, removal, reason) {
   const title = _("You were removed from %(name)s", { name });
   const who = remover(removal);
   const detail = `${_("%(who)s removed you: %(at)s.", { who, at })} ${STAYS}`;
-  if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you neither read nor write here.", { at })} ${STAYS}` };
+  if (reason === BANNED) return { title: BANNED, detail: `${_("Since %(at)s you cannot read or write here.", { at })} ${STAYS}` };
   if (reason === BANNED_HERE) return banned(name, at);
   if (removal || reason === SENT_OUT) return { title, detail, again: _("Come back") };
   if (kind !== "public") return { title, detail };
   const why = reason ? `${_("%(reason)s, since %(at)s.", { reason, at })} ` : "";
-  return { title: _("You may not read %(name)s any more", { name }), detail: why + STAYS };
+  return { title: _("You can no longer read %(name)s", { name }), detail: why + STAYS };
 }
 
 function remover(removal) {
@@ -78,6 +78,6 @@ function remover(removal) {
 
 /** Until when is not told with it: the room's page has that. */
 function banned(name, at) {
-  const detail = `${_("Since %(at)s you neither read nor write in it.", { at })} ${STAYS}`;
+  const detail = `${_("Since %(at)s you cannot read or write there.", { at })} ${STAYS}`;
   return { title: _("You are banned from %(name)s", { name }), detail, again: _("Until when") };
 }

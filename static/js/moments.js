@@ -2,4 +2,4 @@
 
 import { fillMoment } from "./times.js";
 
-for (const time of document.querySelectorAll("time")) fillMoment(time);
+for (const time of document.querySelectorAll('time[datetime*="T"]')) fillMoment(time);

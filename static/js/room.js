@@ -103,6 +103,7 @@ new Status({ connection, outbox, composer });
 showName();
 connection.start();
 if (me) sendLeftovers();
+if (me) import("./drafts.js").then(({ markDrafts }) => markDrafts(me.id, room.id), () => null);
 addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();
@@ -234,7 +235,7 @@ function isOld({ room: where, seq }) {
 
 /** The message and what follows it count as unread, here and elsewhere, until one comes back to the room. */
 function markUnread({ seq }) {
-  if (connection.state !== "live") return announce(_("Not done: there is no line to the server just now"));
+  if (connection.state !== "live") return announce(_("Not done: there is no connection to the server right now"));
   connection.send({ type: "read", room: room.id, seq: seq - 1, unread: true });
   unreadFrom(seq);
   announce(_("Unread from here"));

@@ -1,6 +1,7 @@
 // The list of rooms: local times, and the list anew when something in it changed.
 
 import { Problem, request } from "./api.js";
+import { markDrafts, show as showDrafts } from "./drafts.js";
 import { forMe, showReports } from "./counts.js";
 import { sendLeftovers } from "./leftovers.js";
 import { pageAt } from "./pages.js";
@@ -16,6 +17,7 @@ const tab = new Tab(document.title);
 
 showTimes();
 if (me) sendLeftovers(me);
+if (me) markDrafts(me);
 refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
@@ -61,6 +63,7 @@ async function takeListAnew() {
   const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   list.replaceWith(news);
   showTimes();
+  if (me) showDrafts(me);
   if (focused) news.querySelector(`a[href="${focused}"]`)?.focus();
 }
 

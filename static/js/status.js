@@ -58,7 +58,7 @@ export class Status {
   /** What is there, in words that mean something to who reads: the number is for who asks. */
   get #complete() {
     const { downSince } = this.#connection;
-    return downSince === null ? _("complete up to now") : _("complete up to %(time)s", { time: momentOf(downSince) });
+    return downSince === null ? _("up to date") : _("up to date as of %(time)s", { time: momentOf(downSince) });
   }
 
   #nextTry() {

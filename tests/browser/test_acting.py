@@ -213,7 +213,7 @@ def test_without_a_line_nothing_is_marked_unread_and_that_is_said(in_room: OpenP
     ada.page.context.set_offline(True)
     expect(ada.banner).to_be_visible()
     ada.about("hello").get_by_role("button", name="Mark unread from here").click()
-    expect(ada.page.locator("#said")).to_have_text("Not done: there is no line to the server just now")
+    expect(ada.page.locator("#said")).to_have_text("Not done: there is no connection to the server right now")
     expect(ada.page.locator("#messages > .new")).to_have_count(0)
     ada.page.context.set_offline(False)
     expect(ada.state).to_have_text("Live")

@@ -108,3 +108,20 @@ def test_the_full_local_time_of_a_message_is_told_on_hover_and_by_keyboard_or_fi
     expect(time).to_have_attribute("title", full)
     ada.row("when?").press("Enter")
     expect(ada.menu.locator("time")).to_have_text(full)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_times_are_local_on_every_page_and_named_utc_where_no_script_runs(
+    script: bool, server: Server, browser_of: OpenBrowser
+) -> None:
+    with closing(administrator(server).elsewhere()) as admin:
+        room = admin.make_room("tides")
+        admin.say(room, "high water")
+        page = browser_of(admin, timezone_id="Asia/Kathmandu", java_script_enabled=script)
+        for path in (f"/chats/{room}/details/", f"/chats/{room}/messages/1/", "/admin/audit", "/account/"):
+            page.goto(path)
+            if script:
+                expect(page.locator("time").first).to_have_attribute("title", re.compile(r"\d\d:\d\d:\d\d"))
+                expect(page.locator("main")).not_to_contain_text("UTC")
+            else:
+                assert "UTC" in page.content()  # also within <noscript>

@@ -42,11 +42,11 @@ ENDINGS: dict[str, tuple[Deed, str, str]] = {
             owner, "POST", f"/api/rooms/{room}/sanctions", kind="ban", person=guest, seconds=600
         ),
         "You are banned from board",
-        "you neither read nor write in it",
+        "you cannot read or write there",
     ),
     "it becomes private": (
         lambda owner, room, guest: done(owner, "PATCH", f"/api/rooms/{room}", kind="private"),
-        "You may not read board any more",
+        "You can no longer read board",
         "This room is for its members only, since",
     ),
     "it is deleted": (
@@ -59,7 +59,7 @@ ENDINGS: dict[str, tuple[Deed, str, str]] = {
             administrator(owner.server), "POST", "/api/bans", person=guest, seconds=600
         ),
         "You are banned here",
-        "you neither read nor write here",
+        "you cannot read or write here",
     ),
 }
 
@@ -80,7 +80,7 @@ def test_why_one_may_read_no_more_stands_there_whatever_the_transport(
     expect(mallory.log).to_be_hidden()
     if what == "banned from the server":
         ended.get_by_role("link", name="Until when").click()
-        expect(mallory.page.get_by_text("you neither read nor write until")).to_be_visible()
+        expect(mallory.page.get_by_text("You cannot read or write there until")).to_be_visible()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -39,7 +39,7 @@ def test_what_the_line_has_is_said_in_words_and_its_number_where_one_asks(in_roo
     ada.shows("one")
     ada.state.click()
     details = ada.page.locator("#details")
-    expect(details).to_contain_text("complete up to now (#1)")
+    expect(details).to_contain_text("up to date (#1)")
 
 
 def test_escape_closes_the_people_wherever_the_focus_is(in_room: OpenPage) -> None:

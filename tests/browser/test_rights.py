@@ -362,7 +362,7 @@ def test_a_room_that_becomes_private_under_its_readers_says_so(
 ) -> None:
     mallory = in_room("mallory")
     ask(ada, "PATCH", f"/{board}", kind="private")
-    expect(mallory.page.get_by_role("heading", name="You may not read board any more")).to_be_visible()
+    expect(mallory.page.get_by_role("heading", name="You can no longer read board")).to_be_visible()
     expect(mallory.page.get_by_text("for its members only")).to_be_visible()
     expect(at_the_side(mallory, board)).to_have_count(0)
 
@@ -453,7 +453,7 @@ def test_a_time_out_takes_the_composer_away_until_it_is_lifted(
 def test_a_time_out_ends_by_itself(in_room: OpenPage, ada: Member, board: int) -> None:
     mallory = in_room("mallory")
     ask(ada, "POST", f"/{board}/sanctions", kind="timeout", person=guest_id(mallory.page), seconds=4)
-    expect(mallory.notices).to_contain_text("let mallory only read for 4 seconds")
+    expect(mallory.notices).to_contain_text("timed mallory out for 4 seconds")
     expect(mallory.page.locator("#foot-state")).to_have_attribute("data-may", "yes")
     expect(mallory.field).to_be_visible()
 

@@ -82,6 +82,13 @@ def test_a_person_looks_for_a_word_from_a_room_and_lands_on_the_message(
     expect(page.locator(".result-text").first).to_have_text("hay 110")
     page.get_by_role("link", name="Newest").click()
     expect(page.locator(".result-text").first).to_have_text("hay 130")
+    where = page.get_by_role("navigation", name="Where to look")
+    expect(where.locator("[aria-current]")).to_have_text("In this room")
+    where.get_by_role("link", name="Everywhere").click()
+    expect(page.get_by_role("searchbox")).to_have_value("hay")
+    expect(where.locator("[aria-current]")).to_have_text("Everywhere")
+    where.get_by_role("link", name="In this room").click()
+    expect(page.get_by_role("searchbox")).to_have_value("in:board hay")
     page.get_by_role("link", name="Back to the room").click()
     expect(page).to_have_url(re.compile(f"/chats/{board}/$"))
 

@@ -89,6 +89,23 @@ def test_a_draft_is_still_there_after_a_reload_and_gone_once_sent(in_room: OpenP
     expect(ada.field).to_have_value("")
 
 
+def test_a_draft_that_waits_leaves_a_pencil_at_its_room(in_room: OpenPage, server: Server) -> None:
+    ada = in_room("ada")
+    with closing(Person(server, "mallory")) as mallory:
+        other = mallory.make_room("attic")
+    ada.field.fill("to be finished")
+    for path in (f"/chats/{other}/", "/chats/"):
+        ada.page.goto(path)
+        expect(ada.page.locator(f'[data-room="{ada.room}"] .draft')).to_be_visible()
+        expect(ada.page.locator(".draft")).to_have_count(1)
+    ada.page.goto(f"/chats/{ada.room}/")
+    ada.say("finished")
+    ada.shows("finished")
+    ada.page.goto("/chats/")
+    expect(ada.page.locator(".room-card")).not_to_have_count(0)
+    expect(ada.page.locator(".draft")).to_have_count(0)
+
+
 def test_each_room_keeps_its_own_draft_however_one_comes_back_to_it(
     in_room: OpenPage, server: Server, board: int
 ) -> None:
