@@ -67,9 +67,7 @@ export class About extends EventTarget {
     for (const id of ["about", "foot-state"]) {
       const [news, before] = [page.getElementById(id), document.getElementById(id)];
       if (!news) continue;
-      for (const { classList } of before.querySelectorAll("details[open]")) {
-        news.querySelector(`details.${classList[0]}`)?.setAttribute("open", "");
-      }
+      if (before.querySelector(".ours")?.open) news.querySelector(".ours").open = true;
       before.replaceWith(news);
     }
     this.#show();
@@ -94,12 +92,9 @@ export class About extends EventTarget {
     if (event.defaultPrevented || !form.matches("form[data-live]")) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form));
-    const leaves = form.action.endsWith("/leave");
-    const headers = leaves ? { Accept: "text/html" } : {}; // so that the page to which this leads says it
-    const answer = await fetch(form.action, { method: "POST", body, headers, redirect: "manual" }).catch(() => null);
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
     if (answer?.type !== "opaqueredirect") return form.submit();
     form.closest(".message-menu")?.hidePopover();
-    if (leaves) return location.assign("/chats/");
     this.#takeIn(0);
   }
 }

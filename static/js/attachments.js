@@ -56,11 +56,6 @@ export class Attachments extends EventTarget {
     return this.#items.some(({ state }) => state === FAILED);
   }
 
-  /** Whether one of them failed so that trying again leads nowhere. */
-  get hasRefused() {
-    return this.#items.some(({ state, isFinal }) => state === FAILED && isFinal);
-  }
-
   /** What was uploaded, as a message has it. */
   get files() {
     return this.#items.map(({ kept, row }) => ({ ...kept, alt: row.querySelector(".alt").value.trim() }));

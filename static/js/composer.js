@@ -58,7 +58,7 @@ export class Composer extends EventTarget {
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
     const draft = recall(draftKey);
-    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written while this script came
+    if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written meanwhile
     else this.#changed();
   }
 
@@ -265,9 +265,7 @@ export class Composer extends EventTarget {
   }
 
   #hint(left) {
-    if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") {
-      return this.#attachments.hasRefused ? _("A file cannot be sent: remove it") : _("A file could not be sent: try it again, or remove it");
-    }
+    if (this.#attachments?.hasFailed && this.#other?.kind !== "edit") return _("A file cannot go: it says why");
     if (this.#isWaiting) return _("Goes out when its files are uploaded");
     if (this.#isOffline) return _("What you send now goes out when you are back");
     if (left > 0) return _("Slow mode: the next message goes in %(time)s", { time: pause(left) });

@@ -104,7 +104,6 @@ showName();
 connection.start();
 if (me) sendLeftovers();
 if (me) import("./drafts.js").then(({ markDrafts }) => markDrafts(me.id, room.id), () => null);
-else import("./coming_back.js");
 addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();

@@ -18,9 +18,8 @@ const tab = new Tab(document.title);
 showTimes();
 if (me) sendLeftovers(me);
 if (me) markDrafts(me);
-else import("./coming_back.js");
 refresh(); // the page that led here told what was read there as it was left, when this one was already asked for
-const refreshing = setInterval(refresh, REFRESH);
+setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("pageshow", ({ persisted }) => persisted && awake()); // that the browser has kept asleep
 
@@ -41,7 +40,6 @@ async function refresh() {
     shown = said;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    if (error.code === "sign_in") clearInterval(refreshing); // there is no list for who has not come in
   }
 }
 

@@ -153,7 +153,7 @@ def test_what_is_dropped_or_pasted_is_attached_and_what_cannot_go_says_why(in_ro
     aloud = ada.page.locator("#announcement")
     expect(aloud).to_have_text("large.bin: Too large: at most 500.0 kB")
     expect(ada.send).to_be_disabled()
-    expect(ada.page.locator("#composer-hint")).to_have_text("A file cannot be sent: remove it")
+    expect(ada.page.locator("#composer-hint")).to_have_text("A file cannot go: it says why")
     ada.page.get_by_role("button", name="Remove large.bin").click()
     expect(ada.page.get_by_role("button", name="Remove two.txt")).to_be_focused()
     pick(ada, empty__bin=b"")

@@ -389,7 +389,9 @@ def test_a_ban_ends_every_tab_in_every_worker(
         assert grace.read(room)["messages"]
 
 
-def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Member, board: int) -> None:
+def test_who_is_banned_from_a_room_is_told_until_when_and_tries_again(
+    in_room: OpenPage, ada: Member, board: int
+) -> None:
     mallory = in_room("mallory")
     guest = guest_id(mallory.page)
     for seconds, lasts in ((3600, "unless the ban is lifted sooner"), (0, "until the ban is lifted.")):
@@ -403,6 +405,10 @@ def test_who_is_banned_from_a_room_is_told_until_when(in_room: OpenPage, ada: Me
         expect(mallory.page.get_by_text(lasts)).to_be_visible()
         expect(mallory.page.get_by_text(f"Why: “spam {seconds}”")).to_be_visible()
         expect(mallory.page.locator("main time")).to_have_count(1 if seconds else 0)
+    for sanction in ask(ada, "GET", f"/{board}/sanctions")["sanctions"]:
+        ask(ada, "DELETE", f"/{board}/sanctions/{sanction['id']}")
+    mallory.page.get_by_role("link", name="Try again").click()
+    expect(mallory.state).to_have_text("Live")
 
 
 # -- who may write -------------------------------------------------------------------------------------

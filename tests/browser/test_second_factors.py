@@ -158,7 +158,7 @@ def test_who_begins_anew_in_another_window_is_told_so_and_comes_where_they_were_
     other.goto("/sign-in")
     expect(other.get_by_label("Password")).to_be_visible()
     grace.says(codes.code(-1))
-    expect(grace.page.get_by_role("status")).to_contain_text("begun anew in another window")
+    expect(grace.page.get_by_role("alert")).to_contain_text("begun anew in another window")
     grace.says_the_password()
     grace.page.context.new_page().goto(grace.page.url)
     late = grace.page.context.pages[-1]
