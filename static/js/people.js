@@ -15,6 +15,8 @@ export class People {
     this.#take(people);
     this.#count = people.length;
     this.#panel.addEventListener("toggle", () => this.#show(true));
+    this.#panel.addEventListener("click", (event) => this.#clicked(event));
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
     this.#show();
   }
 
@@ -67,5 +69,21 @@ export class People {
     for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
     if (!this.#panel.matches(":popover-open")) return;
     import("./people_pane.js").then(({ showPane }) => showPane(this, anew), () => null);
+  }
+
+  /** Where a person leads is shown on this page; with a key held they are a link as any. */
+  async #clicked(event) {
+    const link = event.target.closest("a.person");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const menu = await import("./person_menu.js").catch(() => null);
+    if (menu) await menu.showPerson(link);
+    else location.assign(link.href);
+  }
+
+  #close() {
+    if (!this.#panel.matches(":popover-open") || document.querySelector("#person-menu:popover-open")) return;
+    this.#panel.hidePopover();
+    document.querySelector(".people-button").focus();
   }
 }

@@ -11,16 +11,11 @@ const AWAY_SHOWN = 50; // the room's details have all
 const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
 const byName = (one, other) => names.compare(one.name, other.name);
 
-const pane = document.getElementById("people");
-const menu = document.getElementById("person-menu");
 const hereList = document.getElementById("people-here");
 const away = document.getElementById("away");
 
 let people = null; // a People, of people.js
 let members = []; // as the server said last
-
-document.addEventListener("keydown", ({ key }) => key === "Escape" && close());
-pane.addEventListener("click", clicked);
 
 /** `anew`: who is a member may have changed. */
 export async function showPane(shown, anew) {
@@ -73,20 +68,4 @@ function awayRow(person) {
   const row = rowOf(person);
   row.querySelector(".present").className = "presence"; // an open ring
   return row;
-}
-
-/** Where a person leads is shown on this page; with a key held they are a link as any. */
-async function clicked(event) {
-  const link = event.target.closest("a.person");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  const { showPerson } = await import("./person_menu.js").catch(() => ({}));
-  if (showPerson) await showPerson(link);
-  else location.assign(link.href);
-}
-
-function close() {
-  if (!pane.matches(":popover-open") || menu.matches(":popover-open")) return;
-  pane.hidePopover();
-  document.querySelector(".people-button").focus();
 }

@@ -80,7 +80,7 @@ def test_why_one_may_read_no_more_stands_there_whatever_the_transport(
     expect(mallory.log).to_be_hidden()
     if what == "banned from the server":
         ended.get_by_role("link", name="Until when").click()
-        expect(mallory.page.get_by_text("You cannot read or write there until")).to_be_visible()
+        expect(mallory.page.get_by_text("You cannot read or write on")).to_be_visible()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

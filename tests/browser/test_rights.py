@@ -394,7 +394,7 @@ def test_who_is_banned_from_a_room_is_told_until_when_and_tries_again(
 ) -> None:
     mallory = in_room("mallory")
     guest = guest_id(mallory.page)
-    for seconds, lasts in ((3600, "or until the ban is lifted before"), (0, "until the ban is lifted.")):
+    for seconds, lasts in ((3600, "unless the ban is lifted sooner"), (0, "until the ban is lifted.")):
         banned = {"kind": "ban", "person": guest, "seconds": seconds, "why": f"spam {seconds}"}
         ask(ada, "POST", f"/{board}/sanctions", **banned)
         if seconds:
