@@ -54,11 +54,13 @@ def test_ctrl_k_leads_to_somebody_and_begins_the_conversation(
     with closing(member(server, "Ida")) as ada, closing(member(server, "Wilhelmina")) as wilhelmina:
         page = browser_of(ada)
         page.goto(f"/chats/{board}/")
+        expect(page.locator("#state")).to_have_text("Live")
         page.keyboard.press("ControlOrMeta+k")
         page.get_by_role("combobox", name="Go to a room").fill("wilhelmin")
         expect(page.locator("#switcher").get_by_role("option")).to_have_text([f"W{wilhelmina.name}"])
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text(wilhelmina.name)
+        expect(page.locator("#state")).to_have_text("Live")
         page.keyboard.press("ControlOrMeta+k")  # they are a room now, and offered once
         page.get_by_role("combobox", name="Go to a room").fill("wilhelmin")
         expect(page.locator("#switcher").get_by_role("option")).to_have_count(1)
