@@ -38,7 +38,7 @@ ALIAS = "x1"
 UNDO = 3600
 
 
-STEPS = [1, 3, 500]
+STEPS = [1, pytest.param(3, marks=pytest.mark.long), 500]  # each alone, some together, all at once
 # What is settled before the first step does not depend on how many there are.
 at_once = pytest.mark.parametrize("office", STEPS[-1:], indirect=True)
 
