@@ -196,8 +196,10 @@ def test_on_a_phone_one_goes_from_the_rooms_into_one_and_back_and_sees_what_is_u
     in_room: OpenPage, board: int
 ) -> None:
     grace, ada = in_room("grace"), in_room("ada", viewport=PHONE)
+    ada.page.clock.install()
     ada.page.goto("/chats/")
     grace.say("one", "two")
+    ada.page.clock.fast_forward(10_000)  # the list is asked for anew every ten seconds
     card = ada.page.locator(f'.room-card[data-room="{board}"]')
     expect(card.locator(".count")).to_have_text(re.compile("^2"))
     card.get_by_role("link").click()
