@@ -85,7 +85,7 @@ class Config:
     )
     rate_searches: str = setting("20 per 10 seconds", "searches of one identity")
     public_url: str = setting(
-        "", "the server's address for links that go to others, as https://chat.example.org"
+        "", "the server’s address for links that go to others, as https://chat.example.org"
     )
     mail_url: str = setting(
         "", "the mail server, as smtp://user:password@host:587; empty: no mail is sent", secret=True
@@ -109,7 +109,7 @@ class Config:
         65_536, "unsent bytes held for one reader before it is served at its own pace"
     )
     queue_limit: int = setting(10_000, "messages waiting for the journal before senders are told too_fast")
-    busy_seconds: int = setting(5, "how long a commit waits for another process's lock, in seconds")
+    busy_seconds: int = setting(5, "how long a commit waits for another process’s lock, in seconds")
     quick_polls: bool = setting(
         True, "whether the next poll of a connection, if it is the last one again, takes a shorter way"
     )

@@ -17,7 +17,7 @@ def parse(text: str | None) -> int | None:
 def check(after: int | None) -> int | None:
     """Raises BadRequest for a number that is no cursor."""
     if after is not None and after < NOW:
-        raise BadRequest("after is a message's number, 0 or %(now)s", now=NOW)
+        raise BadRequest("after is a message’s number, 0 or %(now)s", now=NOW)
     return after
 
 

@@ -85,7 +85,7 @@ def person_name(value: object, *, administrator: bool = False) -> str:
 
 def room_name(value: object) -> str:
     """`value` trimmed, if a room may be called so. Raises BadRequest."""
-    return _line(value, ROOM_NAME_LIMIT, Term("A room's name"))
+    return _line(value, ROOM_NAME_LIMIT, Term("A room’s name"))
 
 
 def topic(value: object) -> str:

@@ -122,7 +122,7 @@ def revoke(hub: Hub, identity: Identity, token: int) -> None:
 
 def _bot(hub: Hub, identity: Identity, name: object) -> Person:
     if not isinstance(name, str):
-        raise BadRequest("A bot's name is a string")
+        raise BadRequest("A bot’s name is a string")
     found = hub.journal.read(people_reading.person_called, name.strip())
     return found or accounts.sign_up(hub, name, by=identity)
 

@@ -117,7 +117,7 @@ class Uploads:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             if full:
                 raise NotKept(
-                    "The file was not kept: there is no room for it on the server's disk"
+                    "The file was not kept: there is no room for it on the server’s disk"
                 ) from error
             raise NotKept("The file was not kept: it could not be written") from error
         self._trouble.over()

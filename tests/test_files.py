@@ -691,7 +691,7 @@ def test_no_more_comes_where_the_room_for_it_the_rate_or_the_disk_is_at_its_end(
     assert "all the room that this server has for files" in full.json()["detail"]
     before = contents(server)
     troubles: dict[Fault, str] = {
-        "ENOSPC": "no room for it on the server's disk",
+        "ENOSPC": "no room for it on the server’s disk",
         "EIO on fsync": "not be written",
     }
     for fault, said_of_it in troubles.items():

@@ -37,7 +37,7 @@ def list_tokens(as_json: bool) -> None:
 @token.command()
 @click.argument("person")
 @click.option("--bot", is_flag=True, help="PERSON is a bot, made if there is none of that name.")
-@click.option("--name", default="made in a terminal", help="What it is for.")
+@click.option("--name", default="flask token create", help="What it is for.")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(list(SCOPES)), default=["read", "write"])
 @click.option("--room", "rooms", multiple=True, type=int, help="Only this room; may be said again.")
 @click.option("--days", type=click.IntRange(0, tokens.DAYS_LIMIT), default=tokens.DAYS, show_default=True)

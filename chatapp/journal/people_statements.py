@@ -26,7 +26,7 @@ from chatapp.journal.token_requests import TokenRequest
 from chatapp.message import DAY_MICROSECONDS, Author
 from chatapp.names import key
 
-TAKEN = Term("That name is taken, or passes for somebody's: choose another one")
+TAKEN = Term("That name is taken, or passes for somebody’s: choose another one")
 ENDED_KEPT, UNUSED_KEPT = 30 * DAY_MICROSECONDS, 400 * DAY_MICROSECONDS  # of sessions; a cookie: a year
 # Columns that all processes know of each person.
 PUBLIC = {"name", "key", "role", "status", "disabled", "language"}

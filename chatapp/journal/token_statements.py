@@ -86,7 +86,7 @@ def make_hook(connection: Connection, room: int, request: MakeHook, by: Author, 
     takes a hook's name later: people_statements.py.)
     """
     if reading.person_called(connection, request.name) is not None:
-        raise BadRequest("%(name)s is somebody's name: a hook has one of its own", name=request.name)
+        raise BadRequest("%(name)s is somebody’s name: a hook has one of its own", name=request.name)
     mine = (HOOKS.c.room_id == room) & HOOKS.c.revoked_at.is_(None)
     if (connection.scalar(select(func.count()).where(mine)) or 0) >= HOOKS_LIMIT:
         raise BadRequest("No room has more than %(limit)s hooks: revoke some", limit=HOOKS_LIMIT)

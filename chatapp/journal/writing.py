@@ -498,7 +498,7 @@ class _Transaction:
         original = self._text(post.room, of)
         own = original.author_id == post.author.id
         if (post.kind == "edit" and not own) or (post.kind == "delete" and not (own or any_author)):
-            raise Forbidden("That message is somebody else's")
+            raise Forbidden("That message is somebody else’s")
         return original
 
     def _check_deleted(self, post: Post, of: int, any_author: bool) -> Row[Any]:

@@ -41,7 +41,7 @@ WAYS_ON = {
     "draining": Term("What was shown to you as sent is kept. Try again in a moment."),
     "not_found": Term("The address may be mistyped, or the page is gone. The rooms are all still here."),
     "fault": Term(
-        "It is not your fault, and it is in the server's log. What was shown to you as sent is kept; "
+        "It is not your fault, and it is in the server’s log. What was shown to you as sent is kept; "
         "what you sent just now may not be."
     ),
 }

@@ -41,7 +41,7 @@ class _Answer(Form):
         except (
             RecursionError
         ):  # JSON that is nested deeper than Python reads, which the library does not expect
-            self.credential.errors = [gettext("That is no passkey's answer")]
+            self.credential.errors = [gettext("That is no passkey’s answer")]
             return False
 
 

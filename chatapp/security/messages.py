@@ -71,13 +71,13 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     "WEBAUTHN_REGISTER_SUCCESSFUL": (Term("The passkey %(name)s is added."), "info"),
     "WEBAUTHN_CREDENTIAL_ID_INUSE": (Term("Passkey already registered."), "error"),
     "WEBAUTHN_UNKNOWN_CREDENTIAL_ID": (Term("Unregistered passkey."), "error"),
-    "WEBAUTHN_ORPHAN_CREDENTIAL_ID": (Term("Passkey doesn't belong to any user."), "error"),
+    "WEBAUTHN_ORPHAN_CREDENTIAL_ID": (Term("Passkey doesn’t belong to any user."), "error"),
     "WEBAUTHN_NO_VERIFY": (Term("Could not verify passkey: %(cause)s."), "error"),
     "WEBAUTHN_CREDENTIAL_WRONG_USAGE": (
         Term("Passkey not registered for this use (first or secondary)"),
         "error",
     ),
-    "WEBAUTHN_MISMATCH_USER_HANDLE": (Term("Credential user handle didn't match"), "error"),
+    "WEBAUTHN_MISMATCH_USER_HANDLE": (Term("Credential user handle didn’t match"), "error"),
 }
 
 

@@ -100,7 +100,7 @@ def write(room_id: int) -> Response:
 
 def _page_before(room: Room, before: int, limit: int, html: bool) -> bytes:
     if before < 0:
-        raise BadRequest("before is a message's number")
+        raise BadRequest("before is a message’s number")
     before = min(before, 2**62)
     messages = access.read(get_hub(), get_identity(), room, reading.before, before, limit)
     epoch = room.epoch

@@ -230,7 +230,9 @@ export class RoomsList extends EventTarget {
     }
     if (!party?.[0]) return;
     const isHere = party.some(({ here }) => here);
-    fillFace(element.querySelector(".face"), party[0], { own: false });
+    const face = element.querySelector(".face");
+    if (party[1]) face.className = "face of-many";
+    else fillFace(face, party[0], { own: false });
     element.querySelector(".presence").classList.toggle("on", isHere);
     element.querySelector(".presence .said-only").textContent = isHere ? _("here") : _("away");
   }

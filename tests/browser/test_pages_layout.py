@@ -106,3 +106,86 @@ def test_the_page_that_is_english_for_everybody_says_so_and_leads_back(visitor: 
     expect(page.get_by_text("هذه الصفحة بالإنكليزية.")).to_be_visible()
     page.locator(".way-back a").click()
     page.wait_for_url("**/about")
+
+
+@pytest.mark.parametrize("section", ["", "people", "audit", "settings"])
+@pytest.mark.parametrize("locale", ["en", "ar"])
+def test_on_a_phone_the_sections_are_one_row_with_the_chosen_one_in_view_also_without_a_script(
+    section: str, locale: str, browser_of: OpenBrowser, boss: Member
+) -> None:
+    page = browser_of(boss, locale=locale, java_script_enabled=False, **PHONE)
+    page.goto(f"/admin/{section}")
+    expect(page.locator(".admin-nav [aria-current]")).to_be_in_viewport(ratio=1)
+    tops = {box["y"] for each in page.locator(".admin-nav li").all() if (box := each.bounding_box())}
+    assert len(tops) == 1
+
+
+def test_what_a_form_did_is_said_below_the_heading_in_every_section(
+    browser_of: OpenBrowser, boss: Member
+) -> None:
+    page = browser_of(boss, **WIDE)
+    for path, button in (
+        ("/admin/bans", "Lift"),
+        ("/admin/tokens", "Revoke"),
+        ("/admin/invitations", "Take back"),
+    ):
+        page.goto(path)
+        page.get_by_role("button", name=button).first.click()
+        heading, said = page.locator("h1").bounding_box(), page.get_by_role("status").bounding_box()
+        assert heading
+        assert said
+        assert heading["y"] + heading["height"] <= said["y"], path
+
+
+def test_every_page_below_another_leads_back_in_the_same_place(browser_of: OpenBrowser, boss: Member) -> None:
+    boss.say(1, "ahoy")
+    page = browser_of(boss, **PHONE)
+    places = set()
+    for path in (
+        "/account/",
+        "/account/password",
+        "/account/leave",
+        "/about",
+        "/search",
+        "/search?in=1",
+        "/chats/1/details/",
+        "/chats/1/reports/",
+        "/chats/1/messages/1/",
+        "/admin/",
+    ):
+        page.goto(path)
+        expect(page.locator(".way-back")).to_have_count(1)
+        arrow = page.locator(".way-back svg").bounding_box()
+        assert arrow, path
+        places.add(round(arrow["x"]))
+    assert len(places) == 1
+
+
+def test_on_a_phone_a_forms_button_is_as_wide_as_its_fields(
+    browser_of: OpenBrowser, visitor: OpenBrowser, boss: Member
+) -> None:
+    for page, path in (
+        (visitor(**PHONE), "/sign-in"),
+        (browser_of(boss, **PHONE), "/account/password"),
+        (browser_of(boss, **PHONE), "/account/tokens"),
+        (browser_of(boss, **PHONE), "/admin/invitations"),
+    ):
+        page.goto(path)
+        form = page.locator("form.card-form").first
+        field, button = form.locator(".field").first.bounding_box(), form.locator(".primary").bounding_box()
+        assert field
+        assert button
+        assert (field["x"], field["width"]) == (button["x"], button["width"]), path
+
+
+def test_who_cannot_be_taken_in_is_said_in_the_form_above_its_field(
+    browser_of: OpenBrowser, boss: Member
+) -> None:
+    page = browser_of(boss, **WIDE)
+    page.goto("/chats/1/details/")
+    page.get_by_label("Take somebody in").fill("Nobody Such")
+    page.get_by_role("button", name="Take in").click()
+    form = page.locator("form", has=page.get_by_label("Take somebody in"))
+    expect(form.get_by_role("alert")).to_contain_text("Nobody has an account called Nobody Such.")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_label("Take somebody in")).to_have_value("Nobody Such")

@@ -158,3 +158,30 @@ def test_who_is_here_can_be_seen(visitor: OpenBrowser, person: OpenBrowser, boar
     page.goto(f"/chats/{board}/")
     page.get_by_role("button", name="People here").click()
     expect(page.locator("#people-here .name")).to_have_text(["ada"])
+
+
+def test_the_page_is_loaded_anew_by_a_link_also_on_a_phone(
+    person: OpenBrowser, server: Server, board: int
+) -> None:
+    page = person("ada", viewport={"width": 390, "height": 844}, **NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    grace = Person(server, "grace")
+    grace.say(board, "meanwhile")
+    page.get_by_role("link", name="Reload the page").click()
+    expect(page.locator(WORDS)).to_have_text("meanwhile")
+    grace.close()
+
+
+def test_a_messages_page_says_what_it_is_has_its_address_and_one_deletes_last(
+    person: OpenBrowser, server: Server, board: int
+) -> None:
+    page = person("ada", **NO_SCRIPT)
+    page.goto(f"/chats/{board}/")
+    page.get_by_role("textbox", name="Message").fill("mine")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("link", name="More about this message").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Message")
+    expect(page.locator("#link")).to_have_text(f"{server.url}/chats/{board}/#1")
+    expect(page.locator(".one-message .face")).to_have_class("face own")
+    buttons = page.locator("main").get_by_role("button").all_inner_texts()
+    assert buttons[-2:] == ["Mark unread from here", "Delete this message"]
