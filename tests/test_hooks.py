@@ -62,7 +62,7 @@ def test_hooks_are_made_shown_once_and_revoked_on_the_page_of_the_room(
     assert url not in listed
     answer = grace.http.post(forms, data={"name": joan.name})
     assert answer.status_code == 400
-    assert "somebody&#39;s name" in answer.text
+    assert "somebody’s name" in answer.text
     assert f'value="{joan.name}"' in answer.text
     revoke = f"/chats/{room}/hooks/{number}/revoke"
     for path in (forms, revoke):
