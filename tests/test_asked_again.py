@@ -73,7 +73,8 @@ class Office(House):
         self.grace = self.sign_up("grace", "grace's session")
         self.journal.ask(OpenSession("ada's session", self.ada.id, "Firefox", "127.0.0.1"))
         parts = (SetMember(self.ada.id, "ada", "owner"), SetMember(self.grace.id, "grace", "member"))
-        self.journal.ask(Post(self.room, BOSS, "done", "notice", effects=parts))
+        gone = SetMember(self.boss.id, "boss", None)  # who owned it, as the first administrator
+        self.journal.ask(Post(self.room, BOSS, "done", "notice", effects=(*parts, gone)))
         self.asked: list[Any] = []
 
     def called(self, name: str) -> Person:
@@ -113,6 +114,7 @@ class Office(House):
                 journal=SimpleNamespace(ask=ask, read=self.journal.read),
                 limiter=SimpleNamespace(room=lambda address: None, account=lambda identity: None),
                 mail=SimpleNamespace(open=False),
+                config=SimpleNamespace(room_makers="everybody"),
                 check_open=lambda: None,
                 rooms_changed=lambda *people: None,
                 follower=SimpleNamespace(settle=lambda: None),

@@ -38,7 +38,12 @@ ALIAS = "x1"
 UNDO = 3600
 
 
-@pytest.fixture(params=[1, 3, 500])
+STEPS = [1, pytest.param(3, marks=pytest.mark.long), 500]  # each alone, some together, all at once
+# What is settled before the first step does not depend on how many there are.
+at_once = pytest.mark.parametrize("office", STEPS[-1:], indirect=True)
+
+
+@pytest.fixture(params=STEPS)
 def office(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Office:
     """With steps of few messages, so that there are many."""
     monkeypatch.setattr(personal_data, "STRETCH", request.param)
@@ -277,12 +282,14 @@ def test_what_cannot_be_gone_on_with_is_left_to_the_next_minute_without_a_traceb
     assert office.journal.read(personal_data.being_erased, time.time_ns()) == [office.grace.id]
 
 
+@at_once
 def test_who_is_erased_on_a_page_is_named_by_their_id(office: Office, rooms: list[int]) -> None:
     with pytest.raises(BadRequest):
         accounts.begin_to_erase(office.hub, office.identity, "grace", "keep", "1")
     assert office.called("grace") == office.grace
 
 
+@at_once
 @pytest.mark.parametrize(
     ("others", "heir"),
     [
@@ -314,6 +321,7 @@ def test_a_room_whose_only_owner_is_erased_has_another_one(
         assert "an owner" not in notice.body
 
 
+@at_once
 def test_the_list_of_who_inherits_rooms_is_told(office: Office) -> None:
     second = office.journal.ask(MakeRoom("den"))
     parts = (SetMember(office.ada.id, "ada", "owner"), SetMember(office.grace.id, "grace", "member"))
@@ -328,6 +336,7 @@ def test_the_list_of_who_inherits_rooms_is_told(office: Office) -> None:
     assert len(told) == 1
 
 
+@at_once
 def test_nobody_inherits_a_room_who_cannot_run_it(office: Office) -> None:
     office.journal.ask(NoteGuest("g7", "mallory", "a browser", "192.0.2.7"))
     effect = SetMember("g7", "mallory", "member")
@@ -352,6 +361,7 @@ SANCTIONS: dict[str, Callable[[Office], Request]] = {
 }
 
 
+@at_once
 @pytest.mark.parametrize("sanction", SANCTIONS)
 def test_who_is_under_a_sanction_inherits_a_room_only_where_there_is_nobody_else(
     sanction: str, office: Office
@@ -367,6 +377,7 @@ def test_who_is_under_a_sanction_inherits_a_room_only_where_there_is_nobody_else
         assert (first.role, first.name) == ("owner", owner)
 
 
+@at_once
 def test_a_sanction_that_is_over_keeps_nobody_from_inheriting(office: Office) -> None:
     joan = office.sign_up("joan", "joan")
     parts = (SetMember(joan.id, "joan", "member"),)
@@ -376,6 +387,7 @@ def test_a_sanction_that_is_over_keeps_nobody_from_inheriting(office: Office) ->
     assert office.journal.read(reading.members, office.room)[0].name == "grace"
 
 
+@at_once
 def test_a_bot_inherits_a_room_only_where_there_is_nobody_else(office: Office) -> None:
     bot = office.sign_up("bot", "bot")
     part = SetMember(bot.id, "bot", "moderator")

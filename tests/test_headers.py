@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.clients import Person
-from tests.hostile.routes import routes
+from tests.hostile.routes import Route, routes
 from tests.people import member
 from tests.raw_socket import nobody_gets, nobody_streams
 from tests.servers import Server
@@ -52,13 +52,16 @@ def check(headers: Any) -> None:
     assert "Strict-Transport-Security" not in headers, "not over plain HTTP"
 
 
+def reading_first(server: Server) -> list[Route]:
+    """The routes that answer: first what only reads, for where a room is empty a poll of it waits."""
+    answering = [each for each in routes(server) if not each.websocket and not each.rule.endswith("/stream")]
+    return sorted(answering, key=lambda route: route.method != "GET")
+
+
 def test_every_answer_has_them(server: Server, ada: Person, board: int) -> None:
     ada.say(board, "hello")
     nobody = httpx.Client(verify=False, base_url=server.url, timeout=70)
-    # First what only reads: where the room is empty, a poll of it waits.
-    for route in sorted(routes(server), key=lambda route: route.method != "GET"):
-        if route.websocket or route.rule.endswith("/stream"):
-            continue
+    for route in reading_first(server):
         for person in (ada.http, nobody):
             answer = person.request(route.method, route.path(board))
             assert answer.status_code < 500, route.name
@@ -71,9 +74,8 @@ def test_no_page_stays_in_a_cache_and_the_rooms_only_in_the_tab_that_they_are_in
 ) -> None:
     come_back_to = {"/", "/chats/", "/chats/<room_id:room_id>/", "/chats/long_poll/<room_id:room_id>/"}
     pages = set()
-    for route in routes(server):
-        if route.websocket or route.rule.endswith("/stream"):
-            continue
+    ada.say(board, "hello")
+    for route in reading_first(server):
         answer = ada.http.request(route.method, route.path(board), headers={"Accept": "text/html"})
         if not answer.headers.get("Content-Type", "").startswith("text/html"):
             continue

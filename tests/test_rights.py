@@ -263,7 +263,7 @@ def test_who_is_timed_out_reads_and_does_not_write(server: Server, grace: Person
     with closing(grace.socket()) as socket:
         socket.join(board)
         on(board, f"time_out({grace.name!r})")
-        socket.expect(lambda frame: frame["type"] == "message" and "only read" in frame["body"])
+        socket.expect(lambda frame: frame["type"] == "message" and f"timed {grace.name} out" in frame["body"])
         socket.send({"type": "send", "room": board, "body": "but"})
         assert socket.expect(lambda frame: frame["type"] == "error")["code"] == "forbidden"
         assert grace.read(board, after=0)["messages"]

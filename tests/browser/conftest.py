@@ -1,7 +1,8 @@
 """People in a real browser: each has a context, so a cookie jar and a storage, of their own."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,12 +16,32 @@ from tests.servers import Server
 
 OpenBrowser = Callable[..., Page]
 OpenPage = Callable[..., ChatPage]
+TESTS = 20  # that have a server in common
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generator[Server]]:
+    """The server for the next test: a new one for every few, since each page has all rooms at its side. Among
+    hundreds it is slow to show, and to press through, and does not follow those that it could.
+    """
+
+    def one_after_another() -> Generator[Server]:
+        while True:
+            server = Server(tmp_path_factory.mktemp("pages") / "instance").start()
+            try:
+                for _ in range(TESTS):
+                    yield server
+            finally:
+                server.kill()
+
+    with closing(one_after_another()) as given:
+        yield given
 
 
 @pytest.fixture
-def server(one_worker: Server) -> Server:
+def server(servers: Iterator[Server]) -> Server:
     """What a browser sees does not depend on the number of workers; the story does, and is told elsewhere."""
-    return one_worker
+    return next(servers)
 
 
 @pytest.fixture(scope="session")

@@ -96,9 +96,9 @@ def test_a_closed_room_can_be_read_and_not_written_until_it_is_opened(
 
 
 def test_who_is_removed_is_told_so_and_may_come_back(in_room: OpenPage, server: Server, board: int) -> None:
-    for path in ("/chats/{}/", "/chats/long_poll/{}/"):
-        ada = in_room("ada", path=path)
-        administer(server, "kick", board, "ada")
+    for name, path in (("ada", "/chats/{}/"), ("grace", "/chats/long_poll/{}/")):
+        ada = in_room(name, path=path)
+        administer(server, "kick", board, name)
         expect(ada.page.get_by_role("heading", name="You were removed from board")).to_be_visible()
         expect(ada.field).to_be_hidden()
         ada.page.get_by_role("link", name="Come back").click()

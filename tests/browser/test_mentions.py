@@ -284,13 +284,13 @@ def test_of_many_of_one_name_those_who_are_in_the_room_are_offered_first(
 def test_a_room_that_is_named_is_a_link_for_who_may_read_it_and_words_for_others(
     ada: Member, grace: Member, room_of: OpenAs
 ) -> None:
-    board, den = ada.make_room(), ada.make_room("den of dragons")
+    board, den = ada.make_room(), ada.make_room("den of badgers")
     cave = ada.http.post("/api/rooms", json={"name": "Cave", "kind": "private"}).json()["id"]
-    ada.say(board, "see #den of dragons, #cave, not `#cave`")
+    ada.say(board, "see #den of badgers, #cave, not `#cave`")
     chat, other = room_of(ada, board), room_of(grace, board)
     chat.say("or #Cave.")
     for page, links in ((chat, [den, cave, cave]), (other, [den])):
-        page.shows("see #den of dragons, #cave, not #cave", "or #Cave.")
+        page.shows("see #den of badgers, #cave, not #cave", "or #Cave.")
         expect(page.words.get_by_role("link")).to_have_count(len(links))
         for link, room in zip(page.words.get_by_role("link").all(), links, strict=True):
             expect(link).to_have_attribute("href", f"/chats/{room}/")

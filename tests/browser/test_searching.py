@@ -13,6 +13,12 @@ from tests.servers import Server
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 800}
 
 
+@pytest.fixture
+def server(one_worker: Server) -> Server:
+    """Where the board is."""
+    return one_worker
+
+
 @pytest.fixture(scope="module")
 def board(one_worker: Server) -> int:
     """One for all of these tests."""
