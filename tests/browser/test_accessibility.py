@@ -52,7 +52,7 @@ BEYOND = """() => {
     const found = [...document.body.querySelectorAll("*")].filter((element) => {
         const { left, right, width } = element.getBoundingClientRect();
         if (width <= 1 || (right <= innerWidth + 1 && left >= -1)) return false;
-        const box = element.parentElement.closest("pre, table, .table-box");
+        const box = element.parentElement.closest("pre, table, .table-box, .admin-nav ul");
         return element.checkVisibility({ opacityProperty: true }) && !lies(element, isSaidOnly) && !lies(box, scrolls);
     });
     const words = found.map((element) => `reaches beyond the window: ${element.outerHTML.slice(0, 100)}`);

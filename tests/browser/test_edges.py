@@ -15,7 +15,8 @@ from tests.servers import Server
 UPRIGHT = {"width": 390, "height": 844}, {"top": 47, "right": 0, "bottom": 34, "left": 0}
 ASIDE = {"width": 750, "height": 375}, {"top": 0, "right": 44, "bottom": 21, "left": 47}
 ASIDE_WITH_TWO_PANES = {"width": 932, "height": 430}, {"top": 0, "right": 59, "bottom": 21, "left": 59}
-# What lies under an edge: of what scrolls up and down only its sides, and its ends once it is scrolled to them.
+# What lies under an edge: of what scrolls up and down only its sides, and its ends once it is scrolled to them; of a row
+# that scrolls sideways what is seen of it.
 UNDER = """([{ top, right, bottom, left }, part, end]) => {
     const root = document.querySelector(part);
     const scrollers = [document.scrollingElement, ...root.querySelectorAll("*"), root]
@@ -27,7 +28,9 @@ UNDER = """([{ top, right, bottom, left }, part, end]) => {
     return found.filter((element) => {
         const box = element.getBoundingClientRect();
         if (box.width <= 1 || box.height <= 1) return false;
-        if (box.left < left - 0.5 || box.right > innerWidth - right + 0.5) return true;
+        const row = element.closest(".admin-nav ul")?.getBoundingClientRect() ?? box;
+        const sides = [Math.max(box.left, row.left), Math.min(box.right, row.right)];
+        if (sides[0] < left - 0.5 || sides[1] > innerWidth - right + 0.5) return true;
         const scroller = scrollers.find((each) => isIn(element, each));
         const view = scroller?.getBoundingClientRect() ?? { top: 0, bottom: innerHeight };
         const isOut = box.bottom <= view.top || box.top >= view.bottom;

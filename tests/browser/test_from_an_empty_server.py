@@ -82,7 +82,7 @@ def test_from_an_empty_server_to_a_guest_who_is_banned_and_what_the_audit_log_te
     expect(ada.locator(".member", has_text="Grace")).to_be_visible()
     grace.locator("#rooms .room-link", has_text="Den").click()
     inside = live(grace)
-    ada.get_by_role("link", name="Den", exact=True).click()
+    ada.get_by_role("link", name="Back to the room").click()
     den = live(ada)
     den.say("Between us.")
     inside.shows("Between us.")

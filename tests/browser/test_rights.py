@@ -617,7 +617,8 @@ def test_who_runs_nothing_is_offered_nothing_against_others(
     page = visitor()
     page.goto(f"/chats/{board}/messages/1/")
     expect(page.get_by_text("hi", exact=True)).to_be_visible()
-    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()  # of its link, and that is all
+    expect(page.get_by_role("button")).to_have_count(1)
 
 
 def test_a_room_is_run_by_forms_without_a_script(browser_of: OpenBrowser, ada: Member, grace: Member) -> None:
