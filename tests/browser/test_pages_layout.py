@@ -132,6 +132,7 @@ def test_what_a_form_did_is_said_below_the_heading_in_every_section(
         page.goto(path)
         page.get_by_role("button", name=button).first.click()
         expect(page.get_by_role("status")).to_be_visible()  # on the next page
+        page.wait_for_load_state()  # with its style sheets
         heading, said = page.locator("h1").bounding_box(), page.get_by_role("status").bounding_box()
         assert heading
         assert said
