@@ -665,6 +665,17 @@ def test_who_is_disabled_is_out_and_cannot_come_back_until_enabled(server: Serve
 # -- bans from the server ----------------------------------------------------------------------------------
 
 
+def test_who_is_banned_from_the_server_is_led_in_no_circle(one_worker: Server) -> None:
+    boss, grace = administrator(one_worker), member(one_worker, "grace")
+    assert boss.http.post("/api/bans", json={"person": grace.id}).status_code == 204
+    for page in ("password", "passkeys", "recovery-codes", "second-factor"):
+        headers = {"Accept": "text/html"}
+        answer = grace.http.get(
+            f"/account/{page}", headers=headers, follow_redirects=True
+        )  # raises after twenty
+        assert answer.status_code in (200, 403), page
+
+
 def test_a_guest_who_is_banned_is_out_also_under_another_name_until_it_is_lifted(server: Server) -> None:
     boss, mallory = administrator(server), Person(server, "mallory q")
     with closing(mallory.socket()) as line:

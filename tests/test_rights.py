@@ -228,6 +228,26 @@ def test_who_is_removed_gets_nothing_that_is_kept_after_it_while_people_talk(
     assert problem(grace.http.get(grace.messages(den))) == "no_such_room"
 
 
+def test_of_several_names_all_are_taken_in_or_nobody_and_no_part_becomes_lower(one_worker: Server) -> None:
+    with closing(member(one_worker, "ada")) as ada, closing(member(one_worker, "grace")) as grace:
+        den = ada.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
+        room, headers = f"/chats/{den}", {"Accept": "text/html"}
+
+        def take_in(*names: str) -> int:
+            data = {"person": ", ".join(names)}
+            return ada.http.post(f"{room}/members", data=data, headers=headers).status_code
+
+        def parts() -> dict[str, str]:
+            found = ada.http.get(f"/api/rooms/{den}/members").json()["members"]
+            return {each["name"]: each["role"] for each in found}
+
+        assert take_in(grace.name, "nobody at all") == 400
+        assert take_in("", "") == 400
+        assert parts() == {ada.name: "owner"}
+        assert take_in(grace.name, ada.name) == 303
+        assert parts() == {ada.name: "owner", grace.name: "member"}
+
+
 def test_who_follows_several_rooms_loses_only_the_one_that_they_are_removed_from(
     grace: Person, den: int, board: int, on: On
 ) -> None:

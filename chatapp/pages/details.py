@@ -110,9 +110,12 @@ def take_in(room_id: int) -> Response:
     hub, identity = get_hub(), get_identity()
 
     def act() -> None:
-        access.enter(hub, identity, room_id, "invite")
-        for whom in names_in(form["person"]):
-            membership.take_in(hub, identity, room_id, whom, role)
+        room = access.enter(hub, identity, room_id, "invite")
+        # All of them are looked up before one of them is taken in. A list gives nobody a lower part.
+        people = [membership.named(hub, room, name) for name in names_in(form["person"]) or [""]]
+        for person in people:
+            if form["role"] or person.id not in room.rights.members:
+                membership.take_in(hub, identity, room_id, person.id, role)
 
     what = Term("The part is saved.") if form["role"] else Term("Added to the room.")
     return _done(room_id, "members", form, act, what)

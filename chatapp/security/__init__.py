@@ -217,7 +217,9 @@ def _guard() -> Response | None:
     _given()  # refused before the library looks at it
     if request.endpoint in SECOND_FACTOR and (elsewhere := _not_asked()):
         return elsewhere
-    if request.endpoint == "security.login" and request.method != "POST" and get_identity().session:
+    # By the library's word: whoever is banned is nobody to it, and would be led to and fro.
+    is_in = flask_login.current_user.is_authenticated
+    if request.endpoint == "security.login" and request.method != "POST" and is_in:
         return redirect(_wanted())  # type: ignore[return-value]
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())

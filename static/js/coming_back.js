@@ -5,9 +5,9 @@ function withPlace(path) {
 }
 
 addEventListener("click", ({ target }) => {
-  const link = target.closest("a[href*='next=']");
-  if (!link) return;
-  const address = new URL(link.href);
+  const link = target.closest("a[href]:not(.words a)"); // what is said leads where it says
+  const address = link && new URL(link.href);
+  if (address?.origin !== location.origin || !address.searchParams.has("next")) return;
   address.searchParams.set("next", withPlace(address.searchParams.get("next")));
   link.href = address;
 });

@@ -5,6 +5,7 @@ answers like a page that there is not. A token opens none of it; programs have t
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, request, url_for
 
@@ -49,8 +50,8 @@ def hide() -> Response | None:
         abort(404)
     if not only_looks() or path.count("/") == 1 or not path.endswith("/"):
         return None
-    asked = request.query_string.decode()
-    return lead_to(f"{request.script_root}/{path.rstrip('/')}" + (f"?{asked}" if asked else ""))
+    asked = request.query_string.decode(errors="replace")
+    return lead_to(f"{request.script_root}/{quote(path.rstrip('/'))}" + (f"?{asked}" if asked else ""))
 
 
 def room_names() -> list[RoomName]:
