@@ -19,6 +19,7 @@ def test_only_a_page_that_shows_what_is_done_takes_it_away(server: Server) -> No
         assert (
             SAID in mary.http.get("/account/", headers={**headers, "X-Requested-With": "XMLHttpRequest"}).text
         )
+        mary.http.get("/account/", headers={**headers, "Sec-Purpose": "prefetch"})
         shown = mary.http.get("/account/", headers=headers)
         assert f"<title>{SAID} · " in shown.text
         assert shown.text.count(SAID) == 2

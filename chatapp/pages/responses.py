@@ -69,7 +69,7 @@ def showing(url: str, secret: str) -> Response:
 
 def shown_once() -> str:
     """What the form that led here has made, or ""."""
-    return session.pop(ONCE, "") if request.method == "GET" else ""
+    return session.pop(ONCE, "") if _is_shown() else ""
 
 
 def flashed(part: str = "") -> list[tuple[str, str]]:
@@ -78,6 +78,12 @@ def flashed(part: str = "") -> list[tuple[str, str]]:
     """
     if "flashed" not in g:
         g.flashed = session.get(FLASHED, [])
-        if g.flashed and request.method != "HEAD" and "X-Requested-With" not in request.headers:
+        if g.flashed and _is_shown():
             del session[FLASHED]
     return [(of, said) for of, said in g.flashed if part in ("", of)]
+
+
+def _is_shown() -> bool:
+    """Whether somebody looks at the answer: neither a script does, nor a browser that may need it later."""
+    fetched = "X-Requested-With" in request.headers or "Sec-Purpose" in request.headers
+    return request.method in ("GET", "POST") and not fetched
