@@ -3,9 +3,7 @@
 import logging
 import time
 
-import gevent
-
-from chatapp.errors import ChatError
+from chatapp.chores import every
 from chatapp.journal import Journal, file_statements
 from chatapp.journal.requests import CollectFiles, ForgetContents
 from chatapp.uploads import Uploads
@@ -21,14 +19,8 @@ log = logging.getLogger(__name__)
 
 def run(journal: Journal, uploads: Uploads, undo_seconds: int) -> None:
     """Collect for ever. `undo_seconds`: how long a deletion may be taken back. Switches."""
-    while True:
-        gevent.sleep(SECONDS)
-        try:
-            collect(journal, uploads, time.time() - max(KEPT_SECONDS, undo_seconds))
-        except ChatError:  # the journal has said why; the next time tries again
-            pass
-        except Exception:
-            log.exception("files could not be collected")
+    kept = max(KEPT_SECONDS, undo_seconds)
+    every(SECONDS, lambda: collect(journal, uploads, time.time() - kept), log, "files could not be collected")
 
 
 def collect(journal: Journal, uploads: Uploads, before: float) -> int:

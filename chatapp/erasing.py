@@ -12,6 +12,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from msgspec import structs
 
+from chatapp.chores import every
 from chatapp.errors import ChatError
 from chatapp.journal import Journal, personal_data
 
@@ -52,14 +53,7 @@ def go_on(journal: Journal, person: str) -> None:
 
 def run(journal: Journal) -> None:
     """Finish what was cut off, for ever. Switches."""
-    while True:
-        gevent.sleep(SECONDS)
-        try:
-            finish_all(journal)
-        except ChatError:  # the journal has said why; the next minute tries again
-            pass
-        except Exception:
-            log.exception("who was left half-way could not be erased")
+    every(SECONDS, lambda: finish_all(journal), log, "who was left half-way could not be erased")
 
 
 def finish_all(journal: Journal) -> None:

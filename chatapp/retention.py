@@ -5,9 +5,7 @@ may bring them back. Whichever process comes first does it.
 import logging
 import time
 
-import gevent
-
-from chatapp.errors import ChatError
+from chatapp.chores import every
 from chatapp.journal import Journal, reading, statements
 from chatapp.journal.requests import ForgetDeleted
 
@@ -18,14 +16,7 @@ log = logging.getLogger(__name__)
 
 def run(journal: Journal) -> None:
     """Prune for ever. Switches."""
-    while True:
-        gevent.sleep(SECONDS)
-        try:
-            prune(journal)
-        except ChatError:  # the journal has said why; the next minute tries again
-            pass
-        except Exception:
-            log.exception("retention failed")
+    every(SECONDS, lambda: prune(journal), log, "retention failed")
 
 
 def prune(journal: Journal) -> int:

@@ -8,7 +8,7 @@ the cookie lets nobody in.
 import base64
 import hashlib
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import flask_login
 from flask import Flask, Response, abort, after_this_request, flash, g, redirect, request, session, url_for
@@ -180,7 +180,12 @@ def _nothing_to_say(response: Response) -> Response:
 
 def _ask_again(within: timedelta, grace: timedelta) -> Any:
     """The page that is led to says why it asks; the library would have it say so a second time."""
-    return _nothing_to_say(default_reauthn_handler(within, grace))  # type: ignore[no-untyped-call]
+    waiting = session.get("_flashes")
+    answer = default_reauthn_handler(within, grace)  # type: ignore[no-untyped-call]
+    _nothing_to_say(answer)
+    if waiting:  # what a form has done, and no page has said yet
+        session["_flashes"] = waiting
+    return answer
 
 
 def _factor_is_off(app: Flask, **_: Any) -> None:
@@ -220,7 +225,7 @@ def _guard() -> Response | None:
     # By the library's word: whoever is banned is nobody to it, and would be led to and fro.
     is_in = flask_login.current_user.is_authenticated
     if request.endpoint == "security.login" and request.method != "POST" and is_in:
-        return redirect(_wanted())  # type: ignore[return-value]
+        return _led(_wanted())
     if request.method == "POST" and request.endpoint not in NOTHING_TO_GUESS:
         get_hub().limiter.sign_in(_account(), auth.address())
     return None
@@ -233,11 +238,15 @@ def _not_asked() -> Response | None:
     where one was going when the password is to be said once more.
     """
     if get_identity().session:
-        return redirect(_wanted())  # type: ignore[return-value]
+        return _led(_wanted())
     if "tf_user_id" in session or request.is_json:
         return None
     flash(*get_message("TWO_FACTOR_PERMISSION_DENIED"))
-    return redirect(url_for("security.login", next=_wanted()))  # type: ignore[return-value]
+    return _led(url_for("security.login", next=_wanted()))
+
+
+def _led(url: str) -> Response:
+    return cast(Response, redirect(url))
 
 
 def _wanted() -> str:

@@ -2,6 +2,8 @@
 
 import { figure } from "./i18n.js";
 
+const SPREAD = 500; // ms over which the readers of a room ask, of whom there may be many
+
 export class People {
   #here = new Map(); // id -> person; in a large room not all of them
   #count = 0;
@@ -14,7 +16,7 @@ export class People {
     this.parts = new Map(Object.entries(parts)); // id -> "moderator" or "owner"
     this.#take(people);
     this.#count = people.length;
-    this.#panel.addEventListener("toggle", () => this.#show(true));
+    this.#panel.addEventListener("toggle", () => this.#show(0));
     this.#panel.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.#close());
     this.#show();
@@ -57,18 +59,18 @@ export class People {
   became({ id, role }) {
     if (role && role !== "member") this.parts.set(id, role);
     else this.parts.delete(id);
-    this.#show(true);
+    this.#show(SPREAD);
   }
 
   #take(people) {
     for (const person of people) this.#here.set(person.id, person);
   }
 
-  /** `anew`: who is a member may have changed. */
-  #show(anew) {
+  /** `within`: ms in which to ask anew who is a member, where that may have changed. */
+  #show(within) {
     for (const element of document.querySelectorAll(".people-count")) element.textContent = figure(this.#count);
     if (!this.#panel.matches(":popover-open")) return;
-    import("./people_pane.js").then(({ showPane }) => showPane(this, anew), () => null);
+    import("./people_pane.js").then(({ showPane }) => showPane(this, within), () => null);
   }
 
   /** Where a person leads is shown on this page; with a key held they are a link as any. */

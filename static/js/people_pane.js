@@ -16,13 +16,18 @@ const away = document.getElementById("away");
 
 let people = null; // a People, of people.js
 let members = []; // as the server said last
+let asked = 0;
 
-/** `anew`: who is a member may have changed. */
-export async function showPane(shown, anew) {
+/** `within`: ms in which to ask who is a member; undefined where that has not changed. */
+export async function showPane(shown, within) {
   people = shown;
   show();
-  const answer = anew && (await request(roomPath(people.room, "/members")).catch(() => null));
-  if (!answer) return;
+  if (within === undefined) return;
+  const mine = ++asked;
+  await new Promise((resolve) => setTimeout(resolve, within * Math.random()));
+  if (mine !== asked) return; // asked for once more meanwhile
+  const answer = await request(roomPath(people.room, "/members")).catch(() => null);
+  if (!answer || mine !== asked) return;
   members = answer.members;
   show();
 }

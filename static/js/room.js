@@ -40,6 +40,7 @@ let announced = null; // the timer of what is said over the field
 let isCommanding = false;
 let wantsLast = false; // ↑ was pressed, and one's last words are not back yet
 let completing = null; // see completing.js
+let linksRooms = false; // see room_names.js
 let typing = null; // shows who writes, once somebody does
 let removal = null; // the notice that said so where this person was sent out
 learnNames(page.names);
@@ -121,10 +122,12 @@ function showFirstPage() {
   showFirstUnread();
 }
 
-/** Loaded once somebody may have named one. */
+/** Loaded once somebody may have named one; then it sees by itself what comes. */
 function linkRooms() {
   const list = byId("messages");
-  if (list.textContent.includes("#")) import("./room_names.js").then((names) => names.linkRooms(list, () => rooms.all), () => null);
+  if (linksRooms || !list.textContent.includes("#")) return;
+  linksRooms = true;
+  import("./room_names.js").then((names) => names.linkRooms(list, () => rooms.all), () => (linksRooms = false));
 }
 
 function listen() {

@@ -4,12 +4,8 @@ const CODE = "code, pre, a";
 const SIGN = /(?<![\p{L}\p{N}_#/&])#(?=[^\s#])/gu;
 const END = /^(?![\p{L}\p{N}_])/u;
 
-let isLinking = false;
-
 /** In all messages of `list`, also those that come; `rooms()`: [{id, name, element}]. */
 export function linkRooms(list, rooms) {
-  if (isLinking) return;
-  isLinking = true;
   const link = (rows) => {
     const known = rooms().filter(({ element }) => !element.closest("#direct"));
     const longestFirst = known.sort((one, other) => other.name.length - one.name.length);

@@ -56,7 +56,8 @@ function show() {
   found = rooms().map((room) => ({ ...room, place: fold(room.name).indexOf(words) })).filter(({ place }) => place >= 0);
   // What begins with it, then what is unread, then as they stand at the side.
   found.sort((one, other) => Number(one.place > 0) - Number(other.place > 0) || Number(other.unread > 0) - Number(one.unread > 0));
-  const known = new Set([me?.name, ...found.map(({ name }) => name)]);
+  const talks = found.filter(({ element }) => element.closest("#direct")); // a room may be called as somebody is
+  const known = new Set([me?.name, ...talks.map(({ name }) => name)]);
   const others = people.filter(({ name }) => words && !known.has(name) && fold(name).startsWith(words));
   found.push(...others.map(({ id, name }) => ({ person: id, name })));
   list.replaceChildren(...found.map(line));
