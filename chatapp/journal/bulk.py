@@ -15,7 +15,7 @@ from chatapp.journal.reading import MESSAGES
 ASKED_AT_ONCE = 300  # an old SQLite takes 999 parameters
 NEW_MESSAGE = (
     *("room_id", "seq", "at", "kind", "author_id", "author_name", "guest", "body", "of", "client_id"),
-    *("remove", "detail", "called", "files"),
+    *("remove", "detail", "called", "files", "bot"),
 )
 _C = MESSAGES.c
 

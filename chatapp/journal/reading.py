@@ -546,7 +546,7 @@ def message_of(row: Any) -> Message:
         room=row.room_id,
         seq=row.seq,
         kind=row.kind,
-        author=Author(row.author_id, row.author_name, row.guest),
+        author=author_of(row),
         at=format_time(row.at),
         body=row.body,
         of=row.of,
@@ -560,6 +560,12 @@ def message_of(row: Any) -> Message:
         # Those of a deleted message stay beside it until they are collected: a deletion may be taken back.
         files=UNSET if row.files is None or row.deleted_at is not None else files_of(row),
     )
+
+
+def author_of(row: Any) -> Author:
+    """Who wrote the message of a row, or what a report is about."""
+    bot = bool(row.bot) or row.author_id.startswith("h")  # a hook, also of before there was the column
+    return Author(row.author_id, row.author_name, row.guest, bot)
 
 
 def files_of(row: Any) -> list[File]:

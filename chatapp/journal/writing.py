@@ -477,6 +477,7 @@ class _Transaction:
                 "detail": post.detail,
                 "called": called or None,
                 "files": to_builtins(files) if files else None,
+                "bot": post.author.bot or None,
             }
         )
         room.messages.append(message)
