@@ -91,7 +91,7 @@ def _line(row: Any) -> ReportLine:
         room=row.room_id,
         room_name="a conversation" if row.kind == "direct" else row.room_name,  # it is named after its people
         seq=row.seq,
-        author=author_of(row),
+        author=author_of(row.author_id, row.author_name, row.guest, row.bot),
         body=row.body,
         by=Author(row.by_id, row.by_name),
         why=row.why,
