@@ -367,6 +367,21 @@ def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
 
 
 @sqlite_only
+def test_a_file_of_an_earlier_version_is_used_on_and_keeps_no_names_that_it_had(
+    join: Join, broker: SqliteBroker
+) -> None:
+    with closing(broker._connect()) as before:
+        before.execute("CREATE TABLE leases (person TEXT, name TEXT, guest INTEGER)")
+        before.execute("INSERT INTO leases VALUES ('g1', 'ada', 1)")
+        ada, grace = join(), join()
+        bot = Author("u7", "Builds", bot=True)
+        ada.bus.hold([lease(bot)], [])
+        assert [each.who for each in grace.bus.held()] == [bot]
+        tables = before.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        assert ("leases",) not in tables
+
+
+@sqlite_only
 def test_a_damaged_file_is_reported_and_telling_never_fails(
     join: Join, broker: SqliteBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

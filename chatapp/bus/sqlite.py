@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS present (
     process TEXT NOT NULL, room INTEGER NOT NULL, person TEXT NOT NULL, who BLOB NOT NULL,
     expires REAL NOT NULL, PRIMARY KEY (process, room, person)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS present_by_room ON present (room);
-DROP TABLE IF EXISTS leases;
+DROP TABLE IF EXISTS leases; -- of an earlier version, with names
 """
 
 OF_OTHERS = (

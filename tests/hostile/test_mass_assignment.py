@@ -21,6 +21,7 @@ INSIDE: dict[str, Any] = {
     "role": "administrator",
     "roles": ["administrator"],
     "guest": False,
+    "bot": True,
     "admin": True,
     "active": True,
     "device": "0" * 16,
