@@ -22,7 +22,7 @@ const COMMANDS = {
     ofModerators: true,
     says: _("somebody into the room"),
     needs: _("Say whom: /invite Ada"),
-    does: (room, name) => request(memberPath(room, name), { method: "PUT", json: { role: "member" } }).then(() => null),
+    does: (room, name) => takeIn(room, bare(name)),
   },
   kick: {
     ofModerators: true,
@@ -60,11 +60,14 @@ export async function carryOut(body, room) {
   }
 }
 
+/** They may be in already, and then the server has nothing to tell. */
+async function takeIn(room, name) {
+  const path = roomPath(room, `/members/${encodeURIComponent(name)}`);
+  if (await request(path, { method: "PUT", json: {} })) return null;
+  throw new Problem({ message: _("%(name)s is a member already", { name }) });
+}
+
 /** The name, as it was completed or not. */
 function bare(name) {
   return name.replace(/^@/, "");
-}
-
-function memberPath(room, name) {
-  return roomPath(room, `/members/${encodeURIComponent(bare(name))}`);
 }
