@@ -251,6 +251,7 @@ def test_what_is_done_offline_is_done_later_in_order_also_after_a_reload(
         ada.page.context.set_offline(True)
         expect(ada.banner).to_be_visible()
         ada.about("hello").get_by_role("button", name="React with 👍").click()
+        expect(ada.page.locator("#said")).to_have_text("That is done when you are back")
         ada.about("one").get_by_role("button", name="Edit").click()
         ada.say("two")
         ada.about("one").get_by_role("button", name="Delete").click()
