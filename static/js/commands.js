@@ -26,7 +26,7 @@ const COMMANDS = {
   },
   kick: {
     ofModerators: true,
-    says: _("somebody out of the room"),
+    says: _("somebody out, who may come back"),
     needs: _("Say whom: /kick Ada"),
     does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
   },

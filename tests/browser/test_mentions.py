@@ -474,6 +474,7 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     lines, refused = chat.page.get_by_role("option"), chat.page.locator("#command-refused")
     chat.say("/help")
     expect(lines.locator(".name")).to_have_text(["/topic", "/me", "/invite", "/kick", "/help"])
+    expect(lines.filter(has_text="/kick")).to_contain_text("may come back")
     expect(chat.field).to_have_value("")
     chat.field.press("Escape")
     expect(lines).to_have_count(0)
