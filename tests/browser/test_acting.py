@@ -279,7 +279,7 @@ def test_what_is_refused_for_good_is_said_and_its_words_stay(
         nobody.http.post(nobody.messages(board), json={"kind": "delete", "of": 1}).raise_for_status()
     ada.shows("You deleted this message")
     ada.say("one and a half")
-    expect(ada.failed).to_contain_text("Not changed: There is no text #1")
+    expect(ada.failed).to_contain_text("Not changed: This message was deleted")
     ada.page.reload()
     expect(ada.failed.locator(".words")).to_have_text("one and a half")
     ada.failed.get_by_role("button", name="Edit").click()
