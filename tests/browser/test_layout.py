@@ -243,6 +243,19 @@ def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBro
         assert page.evaluate(SIDEWAYS) == 0
 
 
+@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, {"width": 820, "height": 1180}])
+def test_below_the_rooms_ones_own_name_stands_whole_and_leads_to_ones_account(
+    size: dict[str, int], browser_of: OpenBrowser, server: Server
+) -> None:
+    with closing(member(server, "A")) as ada:  # ten letters, with what is added to it
+        page = browser_of(ada, viewport=size)
+    page.goto("/chats/1/")
+    name = page.locator(".me").get_by_text(ada.name, exact=True)
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+    name.click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+
 def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(
     in_room: OpenPage, server: Server
 ) -> None:
