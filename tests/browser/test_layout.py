@@ -2,6 +2,7 @@
 
 import re
 from contextlib import closing
+from typing import Any
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
@@ -12,9 +13,17 @@ from tests.people import administrator, member
 from tests.servers import Server
 
 PHONE = {"width": 360, "height": 780}
+TABLET = {"viewport": {"width": 820, "height": 1180}, "is_mobile": True, "has_touch": True}
 WIDE = {"width": 1440, "height": 900}
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Feat"
 LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 3
+# The middles of a message's first line and of what opens its menu.
+FIRST_LINE_AND_DOTS = """row => {
+    const words = document.createRange();
+    words.selectNodeContents(row.querySelector(".words"));
+    return [words.getClientRects()[0], row.querySelector(".more svg").getBoundingClientRect()]
+        .map(({ top, bottom }) => (top + bottom) / 2);
+}"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -243,12 +252,25 @@ def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBro
         assert page.evaluate(SIDEWAYS) == 0
 
 
-@pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, {"width": 820, "height": 1180}])
-def test_below_the_rooms_ones_own_name_stands_whole_and_leads_to_ones_account(
-    size: dict[str, int], browser_of: OpenBrowser, server: Server
+def test_on_a_phone_a_message_s_menu_is_level_with_its_first_line_however_many_it_has(
+    in_room: OpenPage,
+) -> None:
+    ada = in_room("ada", viewport=PHONE, is_mobile=True, has_touch=True)
+    ada.say("begins")
+    for body in ("short", "long " * 30):  # without a head, as they go on
+        ada.say(body)
+        row = ada.row(body.strip())
+        expect(row).to_have_attribute("id", re.compile("m"))
+        line, dots = row.evaluate(FIRST_LINE_AND_DOTS)
+        assert abs(line - dots) <= 1, body
+
+
+@pytest.mark.parametrize("screen", [{"viewport": WIDE}, TABLET])
+def test_beside_the_room_ones_own_name_stands_whole_and_leads_to_ones_account(
+    screen: dict[str, Any], browser_of: OpenBrowser, server: Server
 ) -> None:
     with closing(member(server, "A")) as ada:  # ten letters, with what is added to it
-        page = browser_of(ada, viewport=size)
+        page = browser_of(ada, **screen)
     page.goto("/chats/1/")
     name = page.locator(".me").get_by_text(ada.name, exact=True)
     assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
