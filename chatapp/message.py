@@ -181,6 +181,15 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
         return [] if isinstance(self.mentions, UnsetType) else self.mentions
 
     @property
+    def calls(self) -> dict[str, str]:
+        """By the words behind an `@`, the id of whom they call."""
+        return (
+            {}
+            if isinstance(self.called, UnsetType)
+            else dict(zip(self.called, self.people_called, strict=True))
+        )
+
+    @property
     def removed(self) -> str | None:
         """The id of the person whom this notice removes from the room."""
         return self.detail.get("removed") if isinstance(self.detail, dict) else None

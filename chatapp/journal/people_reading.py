@@ -47,7 +47,8 @@ _PERSON = select(_U.person_id, _U.name, _U.role, _U.status, _U.disabled, _U.lang
 
 def number(connection: Connection) -> int:
     """Counts the transactions that changed who anybody is."""
-    return connection.scalar(select(SERVER.c.people)) or 0
+    # Every transaction asks: through the driver, which takes a third of the time.
+    return connection.exec_driver_sql("SELECT people FROM server").scalar() or 0
 
 
 def begun(connection: Connection) -> bool:
