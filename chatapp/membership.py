@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from chatapp import text
 from chatapp.deeds import keep, perform, permitted
@@ -26,8 +26,14 @@ def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
 
 def members_of(hub: Hub, room: Room) -> list[Member]:
     """The same, of a room that the asker may read."""
-    found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
-    return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
+    found, bots = (
+        hub.journal.read(reading.members, room.id),
+        hub.journal.read(people_reading.bots_in, room.id),
+    )
+    statuses = hub.people.statuses
+    return [
+        structs.replace(one, status=statuses.get(one.id, ""), bot=one.id in bots or UNSET) for one in found
+    ]
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
