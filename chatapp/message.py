@@ -36,15 +36,16 @@ def encode(value: object) -> bytes:
 
 
 class Author(Struct, frozen=True, omit_defaults=True):
-    """Who wrote it, with the name as it was then."""
+    """Who wrote it, with the name as it was then. `bot`: a program wrote it, under a name of its own."""
 
     id: str
     name: str
     guest: bool = False
+    bot: bool = False
 
     @classmethod
     def of(cls, identity: Identity) -> "Author":
-        return cls(identity.id, identity.name, identity.guest)
+        return cls(identity.id, identity.name, identity.guest, identity.bot)
 
 
 class File(Struct, frozen=True, omit_defaults=True):

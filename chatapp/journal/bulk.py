@@ -61,6 +61,7 @@ def row_of(message: Message, at: int) -> tuple[object, ...]:
         None if isinstance(message.detail, UnsetType) else json.dumps(message.detail),
         None if isinstance(message.called, UnsetType) else json.dumps(message.calls),
         None if isinstance(message.files, UnsetType) else json.dumps(to_builtins(message.files)),
+        author.bot or None,
     )
 
 

@@ -511,8 +511,10 @@ class _Transaction:
 
     def _text(self, room: int, seq: int) -> Row[Any]:
         original = self._original(room, seq)
-        if original is None or original.kind != "text" or original.deleted_at is not None:
+        if original is None or original.kind != "text":
             raise BadRequest("There is no text #%(seq)s in this room (any more)", seq=str(seq))
+        if original.deleted_at is not None:
+            raise BadRequest("This message was deleted")
         return original
 
     def _original(self, room: int, seq: int) -> Row[Any] | None:
