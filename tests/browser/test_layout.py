@@ -266,7 +266,7 @@ def test_on_a_phone_a_message_s_menu_is_level_with_its_first_line_however_many_i
 
 
 @pytest.mark.parametrize("screen", [{"viewport": WIDE}, TABLET])
-def test_beside_the_room_ones_own_name_stands_whole_and_leads_to_ones_account(
+def test_ones_own_name_stands_whole_beside_a_room_and_leads_to_ones_account(
     screen: dict[str, Any], browser_of: OpenBrowser, server: Server
 ) -> None:
     with closing(member(server, "A")) as ada:  # ten letters, with what is added to it
@@ -275,6 +275,9 @@ def test_beside_the_room_ones_own_name_stands_whole_and_leads_to_ones_account(
     name = page.locator(".me").get_by_text(ada.name, exact=True)
     assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
     name.click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    page.goto("/about")
+    page.get_by_role("link", name=ada.name).click()
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
