@@ -372,6 +372,19 @@ def test_in_arabic_what_is_written_from_the_left_keeps_its_place_and_its_order(
             assert empty.evaluate("field => getComputedStyle(field).direction") == "rtl"
 
 
+def test_in_arabic_what_has_no_letter_yet_is_written_where_arabic_begins(
+    person: OpenBrowser, board: int
+) -> None:
+    """It jumped to the other side of the field, away from the names that are offered, and back with the first letter."""
+    page = person("ada", locale="ar", viewport=WIDE)
+    page.goto(f"/chats/{board}/")
+    expect(ChatPage(page, board).state).to_have_text(say("ar", "Live"))
+    field = page.locator("#composer textarea")
+    for words, direction in (("@", "rtl"), ("@ada", "ltr"), ("@عمر", "rtl"), ("12:30", "rtl"), ("", "rtl")):
+        field.fill(words)
+        expect(field).to_have_css("direction", direction)
+
+
 def test_the_menu_of_a_message_stands_at_the_side_where_lines_end(in_room: OpenPage) -> None:
     ada = in_room("ada")
     ada.say("hello")

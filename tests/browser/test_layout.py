@@ -243,6 +243,20 @@ def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBro
         assert page.evaluate(SIDEWAYS) == 0
 
 
+def test_at_the_foot_of_the_rooms_one_s_name_is_read_whole_and_leads_to_one_s_account(
+    browser_of: OpenBrowser, server: Server
+) -> None:
+    with closing(member(server, "Grace")) as grace:  # fourteen letters
+        page = browser_of(grace, viewport={"width": 1280, "height": 800})
+        page.goto("/chats/1/")
+        name = page.locator(".me").get_by_text("Grace")
+        assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+        box = name.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_url("**/account/")
+
+
 def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(
     in_room: OpenPage, server: Server
 ) -> None:

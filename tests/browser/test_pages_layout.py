@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenBrowser
+from tests.browser.test_languages import RIGHT_END
 from tests.clients import Person
 from tests.people import Member, administrator
 from tests.servers import Server
@@ -53,6 +54,28 @@ def test_from_the_right_foreign_words_begin_where_their_column_does(
     assert page.evaluate(ADRIFT) == []
 
 
+def test_from_the_right_figures_stand_units_below_units(browser_of: OpenBrowser, boss: Member) -> None:
+    for number in range(10):
+        boss.make_room(f"quay {number}")
+    page = browser_of(boss, locale="ar", **WIDE)
+    page.goto("/admin/rooms")
+    numbers = page.locator(".table td.figure:nth-child(2)")
+    expect(numbers.first).to_be_visible()
+    assert len({len(each) for each in numbers.all_inner_texts()}) > 1
+    assert len({each.evaluate(RIGHT_END) for each in numbers.all()}) == 1
+
+
+def test_from_the_right_what_is_copied_begins_where_its_card_does(
+    browser_of: OpenBrowser, boss: Member
+) -> None:
+    boss.say(1, "ahoy")
+    page = browser_of(boss, locale="ar", **WIDE)
+    page.goto("/chats/1/messages/1/")
+    link = page.locator("#link")
+    expect(link).to_be_visible()
+    assert link.evaluate(RIGHT_END) == page.locator("#link-title").evaluate(RIGHT_END)
+
+
 def test_a_finger_finds_every_way_on(browser_of: OpenBrowser, boss: Member) -> None:
     page = browser_of(boss, **PHONE)
     for path, links in (
@@ -77,11 +100,15 @@ def test_all_of_a_line_leads_where_its_link_does(browser_of: OpenBrowser, boss: 
     expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["/account/", "/guests", "/chats/", "/chats/1/"])
 def test_a_hint_stands_below_its_field_and_the_button_beside_it_or_below_both(
-    browser_of: OpenBrowser, boss: Member
+    path: str, browser_of: OpenBrowser, person: OpenBrowser, visitor: OpenBrowser, boss: Member
 ) -> None:
-    page = browser_of(boss, **WIDE)
-    page.goto("/account/")
+    if path == "/account/":
+        page = browser_of(boss, **WIDE)
+    else:
+        page = person("grace", **WIDE) if path == "/guests" else visitor(**WIDE)
+    page.goto(path)
     field, hint, button = parts(page)
     assert field["y"] == button["y"]
     assert field["y"] + field["height"] <= hint["y"]
@@ -93,7 +120,7 @@ def test_a_hint_stands_below_its_field_and_the_button_beside_it_or_below_both(
 
 def parts(page: Page) -> list[dict[str, float]]:
     boxes = []
-    for each in ("#name", "#name-hint", "form[action='/account/name'] button"):
+    for each in ("#name", "#name-hint", "form:has(#name) button"):
         box = page.locator(each).bounding_box()
         assert box, each
         boxes.append(dict(box))
