@@ -75,7 +75,13 @@ def post(hub: Hub, hook: int, secret: str, words: object, address: str) -> Kept:
     if found is None or found.id != hook:
         raise NoSuchHook("There is no such hook (any more)")
     identity = Identity(
-        f"h{found.id}", found.name, "hook", address, rooms=frozenset({found.room}), people=hub.people.number
+        f"h{found.id}",
+        found.name,
+        "hook",
+        address,
+        rooms=frozenset({found.room}),
+        people=hub.people.number,
+        bot=True,
     )
     return posting.post(hub, identity, found.room, Draft(plain(words)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from chatapp import text
 from chatapp.deeds import keep, perform, permitted
@@ -26,8 +26,14 @@ def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
 
 def members_of(hub: Hub, room: Room) -> list[Member]:
     """The same, of a room that the asker may read."""
-    found, statuses = hub.journal.read(reading.members, room.id), hub.people.statuses
-    return [structs.replace(one, status=statuses.get(one.id, "")) for one in found]
+    found, bots = (
+        hub.journal.read(reading.members, room.id),
+        hub.journal.read(people_reading.bots_in, room.id),
+    )
+    statuses = hub.people.statuses
+    return [
+        structs.replace(one, status=statuses.get(one.id, ""), bot=one.id in bots or UNSET) for one in found
+    ]
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
@@ -61,19 +67,21 @@ def leave(hub: Hub, identity: Identity, room_id: int) -> Message | None:
 
 
 def take_in(
-    hub: Hub, identity: Identity, room_id: int, whom: str, role: RoomRole = "member"
+    hub: Hub, identity: Identity, room_id: int, whom: str, part: RoomRole | None = None
 ) -> Message | None:
     """Make `whom`, an id or a name, a member, or give them another part; None where they have it already.
 
-    To take somebody in as a member is `invite`; any other part is given by owners.
+    To take somebody in as a member is `invite`; any other part is given by owners. Without a `part` who is in
+    keeps the one that they have.
     """
+    role = part or "member"
     if role not in RANKS:
         raise BadRequest(
             "There is no part “%(role)s” in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
         )
     room = permitted(hub, identity, room_id, "read")
     now = room.rights.members.get(whom)
-    if now == role:
+    if now is not None and part in (None, now):
         return None
     verb: Verb = "invite" if now is None and role == "member" else "manage"
     room = permitted(hub, identity, room_id, verb)
@@ -81,7 +89,7 @@ def take_in(
         raise BadRequest("A conversation with more people is another one: begin it")
     person = named(hub, room, whom)
     if person.id != whom:  # a name: what its bearer is here decides
-        return take_in(hub, identity, room_id, person.id, role)
+        return take_in(hub, identity, room_id, person.id, part)
     if person.guest and role != "member":
         raise BadRequest("Guests have no part in running a room")
     notice = perform(

@@ -36,15 +36,16 @@ def encode(value: object) -> bytes:
 
 
 class Author(Struct, frozen=True, omit_defaults=True):
-    """Who wrote it, with the name as it was then."""
+    """Who wrote it, with the name as it was then. `bot`: a program wrote it, under a name of its own."""
 
     id: str
     name: str
     guest: bool = False
+    bot: bool = False
 
     @classmethod
     def of(cls, identity: Identity) -> "Author":
-        return cls(identity.id, identity.name, identity.guest)
+        return cls(identity.id, identity.name, identity.guest, identity.bot)
 
 
 class File(Struct, frozen=True, omit_defaults=True):
@@ -179,6 +180,15 @@ class Message(Struct, frozen=True, dict=True, tag_field="type", tag="message"):
     def people_called(self) -> list[str]:
         """Ids of whom it calls."""
         return [] if isinstance(self.mentions, UnsetType) else self.mentions
+
+    @property
+    def calls(self) -> dict[str, str]:
+        """By the words behind an `@`, the id of whom they call."""
+        return (
+            {}
+            if isinstance(self.called, UnsetType)
+            else dict(zip(self.called, self.people_called, strict=True))
+        )
 
     @property
     def removed(self) -> str | None:

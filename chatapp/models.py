@@ -58,7 +58,8 @@ class Room(Base):
 class Message(Base):
     """One entry of a log. Times are microseconds since 1970. Clustered by room and seq, as it is read.
 
-    `called`: by the words behind an `@` in the body, the ids of whom they call.
+    `called`: by the words behind an `@` in the body, the ids of whom they call. `bot`: None where it is not
+    so, and of what was kept before there was this column.
     """
 
     __tablename__ = "messages"
@@ -79,6 +80,7 @@ class Message(Base):
     deleted_at: Mapped[int | None] = mapped_column(BigInteger)
     called: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     files: Mapped[list[dict[str, object]] | None] = mapped_column(JSON(none_as_null=True))
+    bot: Mapped[bool | None]
 
     __table_args__ = (
         Index(
@@ -270,6 +272,7 @@ class Report(Base):
     at: Mapped[int] = mapped_column(BigInteger)
     outcome: Mapped[str | None] = mapped_column(Text)
     settled_at: Mapped[int | None] = mapped_column(BigInteger)
+    bot: Mapped[bool | None]
 
 
 class AuditEntry(Base):

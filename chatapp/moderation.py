@@ -21,6 +21,7 @@ def kick(hub: Hub, identity: Identity, room_id: int, name: str, why: str = "") -
     room, why = permitted(hub, identity, room_id, "moderate"), text.reason(why)
     people = called(hub, room, name)
     for person in people:
+        _check_other(identity, person)
         _check_rank(identity, person, name, room)
     hub.limiter.message(identity)  # once for all of them: nobody stays because the others were too many
     for person in people:
@@ -157,11 +158,15 @@ def _sending_out(identity: Identity, room: Room, person: str, name: str, why: st
 def _target(hub: Hub, identity: Identity, room: Room, verb: Verb, person: str) -> str:
     """The name of who may be acted on."""
     name = known(hub, room, person).name
-    if person == identity.id:
-        raise BadRequest("That would be yourself")
+    _check_other(identity, person)
     if verb != "administer":  # it is above every part in a room
         _check_rank(identity, person, name, room)
     return name
+
+
+def _check_other(identity: Identity, person: str) -> None:
+    if person == identity.id:
+        raise BadRequest("That would be yourself")
 
 
 def _check_rank(identity: Identity, person: str, name: str, room: Room) -> None:

@@ -92,8 +92,9 @@ class Outlet:
             self.let_go()
         if self._unsent or self.closed or self._closing:
             return 0
+        send_now = self._send_now  # Python 3.11 finds a method fast, but an attribute that is called slowly
         try:
-            return self._send_now(data)
+            return send_now(data)
         except BlockingIOError:
             return 0
         except OSError:

@@ -117,6 +117,7 @@ class People:
             scopes=found.scopes,
             rooms=found.rooms,
             expires_at=found.expires_at,
+            bot=person.bot,
         )
         if person.disabled or identity.expired:
             return None

@@ -59,7 +59,8 @@ class Identity(Struct, frozen=True):
     the token that they sent instead. `people`: how often who anybody is had changed on this server when this
     was true (people.py). `scopes` and `rooms` (None: all) are what a token allows of all that its owner may,
     until `expires_at` (microseconds since 1970; 0: for good). A hook has its one room in `rooms`.
-    `language`: in which a person reads who has chosen one.
+    `language`: in which a person reads who has chosen one. `bot`: a program under a name of its own, with an
+    account in which nobody signs in, or a hook.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Identity(Struct, frozen=True):
     token: str = ""
     expires_at: int = 0
     language: str = ""
+    bot: bool = False
 
     @property
     def guest(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
+from msgspec import structs
 
 from chatapp.bus import LEASE_SECONDS, Bus, Lease, PresenceChanged
 from chatapp.message import Author
@@ -129,11 +130,11 @@ class Presence:
         """Somebody is called otherwise from now on."""
         for room, people in self._local.items():
             if entry := people.get(person):
-                entry.who = Author(person, name, entry.who.guest)
+                entry.who = structs.replace(entry.who, name=name)
                 self._dirty.add((room, person))
         for shown in self._shown.values():
             if person in shown:
-                shown[person] = Author(person, name, shown[person].guest)
+                shown[person] = structs.replace(shown[person], name=name)
 
     def shown_in(self, person: str) -> list[int]:
         """Rooms whose readers in this process were told that this person is here."""
@@ -152,8 +153,7 @@ class Presence:
     def plain(self, who: Author) -> dict[str, Any]:
         """Somebody who is here, as its JSON."""
         status = self._status_of(who.id)
-        guest = {"guest": True} if who.guest else {}
-        return {"id": who.id, "name": who.name, **guest, **({"status": status} if status else {})}
+        return {**msgspec.to_builtins(who), **({"status": status} if status else {})}
 
     def people(self, room: int) -> list[Author]:
         """Everybody who is here, by name. Asks the bus: switches."""

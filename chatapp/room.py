@@ -246,9 +246,10 @@ class Room:
             try:
                 batch = batches.get(reader.encoding)
                 if batch is None:
-                    frames = [reader.encoding.message(message, self.epoch) for message in messages]
-                    batch = batches[reader.encoding] = (frames, b"".join(frames))
-                reader.push(messages, *batch)
+                    made = [reader.encoding.message(message, self.epoch) for message in messages]
+                    batch = batches[reader.encoding] = (made, b"".join(made))
+                frames, data = batch
+                reader.push(messages, frames, data)
             except Exception:  # it comes back with its cursor; the others are not to miss anything for it
                 log.exception("a reader could not be served")
                 reader.outlet.abort()

@@ -69,16 +69,17 @@ class Subscriber:
 
     def push(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
         """Send `data`, the joined `frames` of `messages`. What the socket does not take makes us late."""
-        if messages[0].seq == self.cursor + 1:
-            self._send(messages, frames, data)
-        else:
+        if messages[0].seq != self.cursor + 1:
             self._fall_behind()
-
-    def _send(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
+            return
         sent = self.outlet.offer(data) if data else 0
         if sent == len(data):
             self.cursor = messages[-1].seq
-            return
+        else:
+            self._go_behind(messages, frames, sent)
+
+    def _go_behind(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
+        """The socket took only `sent` bytes of `frames`."""
         for message, frame in zip(messages, frames, strict=True):
             if sent < len(frame):
                 if sent:  # the frame that was cut is completed first, everything after it is read again
@@ -110,8 +111,9 @@ class Subscriber:
         if not messages:  # retention took what was there
             self.cursor = max(self.cursor, min(self.room.last, self.room.first - 1))
             return False if self.cursor > cursor else self._skip_to_end()
+        self.cursor = messages[0].seq - 1  # retention may have taken what was before
         frames = self._frames(messages)
-        self._send(messages[: len(frames)], frames, b"".join(frames))
+        self.push(messages[: len(frames)], frames, b"".join(frames))
         return self._go_live()
 
     def restart(self) -> None:

@@ -176,11 +176,11 @@ def test_what_an_administrator_asked_for_and_lost_the_right_to_is_not_done(
     prepare(office)
     loses, refusal = LOST[lost]
     request = ADMINISTERS[what](office, office.identity)
-    before = office.acts
+    before, grace = office.acts, office.called("grace")
     *_, answer = office.ask_together(loses(office), request)
     assert type(answer) is refusal
     assert set(office.acts) - set(before) <= {"banned somebody"}, "nothing of it is noted"
-    assert office.called("grace") == office.grace
+    assert office.called("grace") == grace
     assert office.journal.read(people_reading.person_called, "Builds") is None
     assert [line.id for line in office.journal.read(people_reading.invitations)] == [1]
     assert [line.id for line in office.journal.read(token_reading.tokens)] == [1]

@@ -363,7 +363,7 @@ def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
             first.publish(committed(1))
             assert first.flush(UNIT)
         assert other.execute("SELECT count(*) FROM notices WHERE at >= ?", (later,)).fetchone() == (0,)
-        assert other.execute("SELECT count(*) FROM leases").fetchone() == (0,)
+        assert other.execute("SELECT count(*) FROM present").fetchone() == (0,)
 
 
 @sqlite_only

@@ -56,7 +56,7 @@ def test_hooks_are_made_shown_once_and_revoked_on_the_page_of_the_room(
     url, number = found.groups()
     assert page.headers["Cache-Control"] == "no-store"
     assert told(nobody_posts(url, json={"text": "deployed"})) == (200, "ok")
-    assert grace.read(room)["messages"][-1]["author"] == {"id": f"h{number}", "name": name}
+    assert grace.read(room)["messages"][-1]["author"] == {"id": f"h{number}", "name": name, "bot": True}
     listed = grace.http.get(details).text
     assert "Builds &lt;i&gt;" in listed
     assert url not in listed
@@ -83,7 +83,7 @@ def test_what_slacks_callers_send_becomes_a_message_under_the_hooks_name(
         socket.join(room)
         assert told(nobody_posts(hook["url"], json=payload)) == (200, "ok")
         message = socket.expect(lambda frame: frame.get("body") == "deployed")
-    assert message["author"] == {"id": f"h{hook['id']}", "name": "Builds"}
+    assert message["author"] == {"id": f"h{hook['id']}", "name": "Builds", "bot": True}
     assert told(nobody_posts(hook["url"], data={"payload": json.dumps({"text": "as a form"})})) == (200, "ok")
     as_curl = {"Content-Type": "application/x-www-form-urlencoded"}
     assert told(nobody_posts(hook["url"], content=b'{"text": "as curl -d"}', headers=as_curl)) == (200, "ok")
@@ -139,11 +139,11 @@ def test_what_a_hook_says_is_marked_on_every_page_that_shows_it(
     for path in (f"/chats/{room}/", f"/chats/{room}/messages/{seq}/", f"/chats/{room}/report/{seq}"):
         page = grace.http.get(path).text
         shown = page.partition("<template")[0]
-        assert shown.count(">app</span>") == 1, path
+        assert shown.count(">bot</span>") == 1, path
         assert re.search(rf"Ops {room}</bdi>\s*<span class=\"guest program\"", shown), path
     joan = member(server, "joan")
     assert joan.http.post(f"/api/rooms/{room}/messages/{seq}/report", json={"why": "x"}).status_code < 300
-    assert grace.http.get(f"/chats/{room}/reports/").text.count(">app</span>") == 1
+    assert grace.http.get(f"/chats/{room}/reports/").text.count(">bot</span>") == 1
 
 
 def test_a_hook_may_write_as_fast_as_a_person(new_server: Callable[..., Server]) -> None:

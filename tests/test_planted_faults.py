@@ -77,7 +77,7 @@ def early(tell: str) -> Change:
 
 # Who is live and was passed over, or is ahead, would notice.
 UNGUARDED = Change(
-    "chatapp/subscriber.py", "        if messages[0].seq == self.cursor + 1:\n", "        if True:\n"
+    "chatapp/subscriber.py", "        if messages[0].seq != self.cursor + 1:\n", "        if False:\n"
 )
 # What changes more than messages is not told between processes.
 UNTOLD = Change(
@@ -141,8 +141,8 @@ FAULTS = [
         (
             Change(
                 "chatapp/room.py",
-                "                reader.push(messages, *batch)\n",
-                "                for message, frame in zip(messages, batch[0], strict=True):\n"
+                "                reader.push(messages, frames, data)\n",
+                "                for message, frame in zip(messages, frames, strict=True):\n"
                 "                    if reader in self.live and next(PUSHES) % 1000:\n"
                 "                        reader.push([message], [frame], frame)\n",
             ),

@@ -1,4 +1,4 @@
-"""Short texts are taken out of what was read before the library sees it: with the same result in every case."""
+"""Texts are taken out of what was read before the library sees it: with the same result in every case."""
 
 import random
 
@@ -11,10 +11,11 @@ LIMIT = 1000
 Seen = tuple[list[str | None], bytes, str]
 
 
-def what_comes(pieces: list[bytes], takes_short: bool) -> Seen:
+def what_comes(pieces: list[bytes], takes_texts: bool) -> Seen:
     """The items, what is answered and the state of a protocol that reads `pieces`."""
     protocol = TextProtocol(LIMIT)
-    protocol.takes_short = takes_short
+    if not takes_texts:
+        protocol.longest_taken = -1
     items = [item for piece in pieces for item in protocol.receive(piece)]
     return items, b"".join(protocol.data_to_send()), protocol.state.name
 
@@ -75,12 +76,17 @@ def test_what_looks_like_a_short_text_in_the_midst_of_a_frame_is_none(size: int)
             assert what_comes(pieces, True) == what_comes(pieces, False)
 
 
-def test_short_texts_never_reach_the_library_and_what_follows_something_else_does() -> None:
+def test_texts_never_reach_the_library_and_what_follows_something_else_does() -> None:
     protocol = TextProtocol(LIMIT)
     given: list[bytes] = []
     protocol.receive_data = lambda data: given.append(bytes(data))  # type: ignore[method-assign]
-    texts = [frame_bytes(f"{number}", key=b"abcd") for number in range(3)]
-    assert protocol.receive(b"".join(texts)) == ["0", "1", "2"]
+    texts = [
+        frame_bytes(f"{number}" * length, key=b"abcd") for number, length in enumerate((1, 125, 126, LIMIT))
+    ]
+    said = ["0", "1" * 125, "2" * 126, "3" * LIMIT]
+    assert protocol.receive(b"".join(texts)) == said
+    halves = [half for text in texts for half in (text[:8], text[8:])]
+    assert [item for half in halves for item in protocol.receive(half)] == said
     assert given == []
     rest = frame_bytes(b"", PING) + frame_bytes("3", TEXT)
     assert protocol.receive(texts[0] + rest) == ["0"]

@@ -266,7 +266,7 @@ def test_a_bot_is_an_account_of_its_own_that_nobody_signs_in_to(server: Server, 
     name = f"Builds {room} {server.workers}"
     made = make_token(ada, "write", bot=name)
     bot = Program(server, made["token"])
-    assert bot.say(room, "built")["author"] == {"id": made["person"], "name": name}
+    assert bot.say(room, "built")["author"] == {"id": made["person"], "name": name, "bot": True}
     assert made["person"] != ada.id
     assert make_token(ada, "read", bot=name)["person"] == made["person"]
     assert Member(server, name, "").sign_in().status_code != 302

@@ -218,10 +218,19 @@ static char *unchunk(struct connection *connection, const char *at, const char *
     return to;
 }
 
+/* The empty line that ends an event; NULL where it has not come. By memchr: it is many times faster than memmem. */
+static const char *event_end(const char *at, const char *end)
+{
+    while (at < end && (at = memchr(at, '\n', end - at)) && ++at < end)
+        if (*at == '\n')
+            return at - 1;
+    return NULL;
+}
+
 static void take_events(struct connection *connection, const char *at, const char *end)
 {
     const char *blank;
-    while ((blank = memmem(at, end - at, "\n\n", 2))) {
+    while ((blank = event_end(at, end))) {
         talk_message(connection, at, blank - at);
         at = blank + 2;
     }

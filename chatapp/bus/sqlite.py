@@ -14,6 +14,7 @@ from itertools import count
 from typing import TypeVar
 
 import gevent
+import msgspec
 from gevent.lock import BoundedSemaphore
 
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
@@ -34,16 +35,19 @@ PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones, or le
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS notices (
     id INTEGER PRIMARY KEY AUTOINCREMENT, process TEXT NOT NULL, at REAL NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS leases (
-    process TEXT NOT NULL, room INTEGER NOT NULL, person TEXT NOT NULL, name TEXT NOT NULL,
-    guest INTEGER NOT NULL, expires REAL NOT NULL, PRIMARY KEY (process, room, person)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS leases_by_room ON leases (room);
+CREATE TABLE IF NOT EXISTS present (
+    process TEXT NOT NULL, room INTEGER NOT NULL, person TEXT NOT NULL, who BLOB NOT NULL,
+    expires REAL NOT NULL, PRIMARY KEY (process, room, person)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS present_by_room ON present (room);
+DROP TABLE IF EXISTS leases;
 """
 
 OF_OTHERS = (
-    " FROM leases WHERE process <> ? AND expires > ? "
+    " FROM present WHERE process <> ? AND expires > ? "
     "AND expires < ?"  # a longer one was written before the machine was started
 )
+
+_author = msgspec.json.Decoder(Author)
 
 
 class SqliteBus(Bus):
@@ -113,26 +117,26 @@ class SqliteBus(Bus):
 
     def hold(self, leases: Iterable[Lease], released: Iterable[tuple[int, str]]) -> None:
         rows = [
-            (self.process, lease.room, lease.who.id, lease.who.name, lease.who.guest, lease.expires)
+            (self.process, lease.room, lease.who.id, msgspec.json.encode(lease.who), lease.expires)
             for lease in leases
         ]
         gone = [(self.process, room, person) for room, person in released]
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)", rows)
-            connection.executemany("DELETE FROM leases WHERE process=? AND room=? AND person=?", gone)
+            connection.executemany("INSERT OR REPLACE INTO present VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("DELETE FROM present WHERE process=? AND room=? AND person=?", gone)
             connection.execute("COMMIT")
 
         if rows or gone:
             self._run(job)
 
     def held(self, room: int | None = None) -> list[Lease]:
-        query, arguments = "SELECT room, person, name, guest, expires" + OF_OTHERS, self._of_others()
+        query, arguments = "SELECT room, who, expires" + OF_OTHERS, self._of_others()
         if room is not None:
             query, arguments = query + " AND room = ?", [*arguments, room]
         rows = self._run(lambda connection: connection.execute(query, arguments).fetchall())
-        return [Lease(row[0], Author(row[1], row[2], bool(row[3])), row[4]) for row in rows]
+        return [Lease(room, _author.decode(who), expires) for room, who, expires in rows]
 
     def present(self) -> set[str]:
         query, arguments = "SELECT DISTINCT person" + OF_OTHERS, self._of_others()
@@ -202,8 +206,8 @@ def _prune(connection: sqlite3.Connection, now: float) -> None:
     # What lies far ahead was written before the machine was started: its clock began anew.
     old = "DELETE FROM {} WHERE {} NOT BETWEEN ? AND ?"
     connection.execute(old.format("notices", "at"), (now - KEEP_SECONDS, now + KEEP_SECONDS))
-    connection.execute(old.format("leases", "expires"), (now, now + LONGEST_LEASE))
+    connection.execute(old.format("present", "expires"), (now, now + LONGEST_LEASE))
 
 
 def _release_all(connection: sqlite3.Connection, process: str) -> None:
-    connection.execute("DELETE FROM leases WHERE process = ?", (process,))
+    connection.execute("DELETE FROM present WHERE process = ?", (process,))

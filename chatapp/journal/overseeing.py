@@ -38,7 +38,6 @@ class AccountLine(Struct, frozen=True):
     made_at: str
     sessions: int
     seen_at: str | None
-    bot: bool
 
 
 class RoomLine(Struct, frozen=True):
@@ -118,21 +117,21 @@ def accounts(connection: Connection, begins: str, limit: int) -> list[AccountLin
         columns.role,
         columns.status,
         columns.disabled,
+        columns.language,
+        IS_BOT,
         columns.made_at,
         open_sessions,
         seen,
-        IS_BOT,
     )
     query = query.where(~columns.key.startswith(ERASED)).order_by(func.lower(columns.name), columns.id)
     if begins:
         query = query.where(func.lower(columns.name).startswith(begins.lower(), autoescape=True))
     return [
         AccountLine(
-            Person(*row[:5]),
-            format_time(row[5]),
-            row[6],
-            format_time(row[7]) if row[7] else None,
-            bool(row[8]),
+            Person(*row[:7]),
+            format_time(row[7]),
+            row[8],
+            format_time(row[9]) if row[9] else None,
         )
         for row in connection.execute(query.limit(limit))
     ]

@@ -16,7 +16,7 @@ AccountRole = Literal["member", "administrator"]
 
 class Person(Struct, frozen=True):
     """Somebody with an account, as the others may know them; but for `language`, in which they read: a tag,
-    or None for that of their browsers.
+    or None for that of their browsers. `bot`: it is a program, which has tokens and no way to sign in.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Person(Struct, frozen=True):
     status: str = ""
     disabled: bool = False
     language: str | None = None
+    bot: bool = False
 
 
 class News(Struct, frozen=True):

@@ -119,7 +119,7 @@ def _kept(connection: Connection, person: str) -> dict[str, Any]:
             connection,
             REPORTS,
             REPORTS.c.by_id == person,
-            without={"author_id", "author_name", "guest", "body"},
+            without={"author_id", "author_name", "guest", "bot", "body"},
         ),
         "audit": _audit_of(connection, person),
     }
@@ -129,7 +129,7 @@ def _messages_of(connection: Connection, person: str) -> list[dict[str, Any]]:
     """What somebody said and did; of what they brought back not the words, which may be somebody else's."""
     columns = MESSAGES.c
     order = (columns.room_id, columns.seq)
-    found = _rows(connection, MESSAGES, columns.author_id == person, {"author_id", "guest"}, order)
+    found = _rows(connection, MESSAGES, columns.author_id == person, {"author_id", "guest", "bot"}, order)
     for message in found:
         if message["kind"] == "restore":
             message |= {"body": "", "called": None, "files": None}
@@ -460,7 +460,7 @@ def _take_out_of_log(connection: Connection, begun: Row[Any], request: EraseOnwa
         if row.called and person in row.called.values():
             connection.execute(place.values(called=_without(row.called, person)))
     # Without the client_id: it is unique for each author, and they become others.
-    names = {"author_id": alias, "author_name": NAME, "guest": False, "client_id": None}
+    names = {"author_id": alias, "author_name": NAME, "guest": False, "bot": None, "client_id": None}
     connection.execute(update(MESSAGES).where(mine).values(names))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from chatapp.errors import BadRequest
-from chatapp.journal.reading import REPORTS, ROOMS
+from chatapp.journal.reading import REPORTS, ROOMS, author_of
 from chatapp.journal.requests import Outcome, Report, ReportLine
 from chatapp.message import Author, format_time
 
@@ -21,6 +21,7 @@ _LINE = select(
     _R.author_id,
     _R.author_name,
     _R.guest,
+    _R.bot,
     _R.body,
     _R.by_id,
     _R.by_name,
@@ -68,6 +69,7 @@ def keep(connection: Connection, request: Report, original: Row[Any], at: int) -
         "author_id": original.author_id,
         "author_name": original.author_name,
         "guest": original.guest,
+        "bot": original.bot,
         "body": original.body,
         "by_id": request.by.id,
         "by_name": request.by.name,
@@ -89,7 +91,7 @@ def _line(row: Any) -> ReportLine:
         room=row.room_id,
         room_name="a conversation" if row.kind == "direct" else row.room_name,  # it is named after its people
         seq=row.seq,
-        author=Author(row.author_id, row.author_name, row.guest),
+        author=author_of(row.author_id, row.author_name, row.guest, row.bot),
         body=row.body,
         by=Author(row.by_id, row.by_name),
         why=row.why,

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chatapp.message import Author, File, Message
 from chatapp.permissions import SYSTEM, Identity, Posting, Rights, RoomKind, RoomRole, Verb
@@ -61,13 +61,16 @@ class Listed(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """`at`: since when. `status`: what they say of themselves, which stands with the people."""
+    """`at`: since when. `status`: what they say of themselves; `bot`: that they are a program: these stand
+    with the people.
+    """
 
     id: str
     name: str
     role: RoomRole
     at: str
     status: str = ""
+    bot: Literal[True] | UnsetType = UNSET
 
 
 class Sanction(Struct, frozen=True):

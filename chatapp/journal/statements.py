@@ -3,7 +3,6 @@
 import secrets
 from typing import Any
 
-from msgspec import UnsetType
 from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -110,25 +109,18 @@ def amend(connection: Connection, change: Message, at: int) -> None:
     newest: dict[str, Any]
     match change.kind:
         case "edit":
-            newest = {"body": change.body, "edited_at": at, "called": called_in(change)}
+            newest = {"body": change.body, "edited_at": at, "called": change.calls or None}
         case "delete":
             newest = {"body": "", "deleted_at": at, "called": None}
             told = messages.where(columns.of == change.of, columns.kind.in_(TELLING))
             connection.execute(told.values(body="", called=None, files=None))
         case _:
-            newest = {"body": change.body, "deleted_at": None, "called": called_in(change)}
+            newest = {"body": change.body, "deleted_at": None, "called": change.calls or None}
             deletions = messages.where(columns.of == change.of, columns.kind == "delete")
             connection.execute(deletions.values(remove=True))
     connection.execute(messages.where(columns.seq == change.of).values(newest))
     mentioned = (MENTIONS.c.room_id == change.room) & (MENTIONS.c.seq == change.of)
     connection.execute(delete(MENTIONS).where(mentioned))
-
-
-def called_in(message: Message) -> dict[str, str] | None:
-    """Whom a message calls, as its row has it."""
-    if isinstance(message.called, UnsetType):
-        return None
-    return dict(zip(message.called, message.people_called, strict=True))
 
 
 def mentions(message: Message, author: str) -> list[dict[str, Any]]:

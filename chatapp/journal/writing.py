@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, Struct, structs, to_builtins
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from msgspec import UNSET, Struct, structs
+from sqlalchemy import Connection, Row, insert, select
 
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
@@ -29,7 +29,7 @@ from chatapp.journal import (
 )
 from chatapp.journal.mentioning import Calls
 from chatapp.journal.people_requests import Erase, Person, SignUp
-from chatapp.journal.reading import MENTIONS, MESSAGES, ROOMS, message_of
+from chatapp.journal.reading import MENTIONS, MESSAGES, message_of
 from chatapp.journal.requests import (
     Act,
     ChangeRoom,
@@ -69,17 +69,6 @@ from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | list[str] | ChatError | Struct
 
-_ADVANCE = (
-    update(ROOMS)
-    .where(ROOMS.c.id == bindparam("room"))
-    .values(
-        last_seq=bindparam("seq"),
-        last_at=bindparam("time"),
-        revision=bindparam("rev"),
-        rights=bindparam("right"),
-    )
-)
-
 
 def now() -> int:
     """Microseconds since 1970."""
@@ -116,7 +105,7 @@ class _Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rooms: dict[int, _OpenRoom] = {}
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[object, ...]] = []
         self._mentions: list[dict[str, Any]] = []
         self._known: dict[tuple[int, str, str], Message] = {}
         self._dropped: list[Commit] = []
@@ -137,22 +126,7 @@ class _Transaction:
         return answers, [*moved, *self._advance(), *self._dropped]
 
     def _lock(self, rooms: Iterable[int]) -> None:
-        columns = ROOMS.c
-        query = (
-            select(
-                columns.id,
-                columns.last_seq,
-                columns.last_at,
-                columns.revision,
-                columns.closed,
-                columns.rights,
-                columns.slow_seconds,
-            )
-            .where(columns.id.in_(sorted(rooms)))  # sorted: two processes lock in the same order
-            .with_for_update()
-        )
-        found = self._connection.execute(query.order_by(columns.id))
-        self._rooms |= {row[0]: _OpenRoom(*row) for row in found}
+        self._rooms |= {row[0]: _OpenRoom(*row) for row in bulk.rooms(self._connection, rooms)}
 
     def _find_known(self, posts: Sequence[Post]) -> None:
         sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
@@ -223,7 +197,8 @@ class _Transaction:
             any_author = self._any_author(post, *changed)
         if room.closed and not post.forced:
             raise RoomClosed()
-        self._check_nobody_erased(_concerned(post))
+        if post.effects or post.over is not None:
+            self._check_nobody_erased(_concerned(post))
         original = None if post.of is None else self._check_original(post, post.of, any_author)
         self._check_pace(room, post, any_author)
         files = self._claimed(room, post)
@@ -461,24 +436,7 @@ class _Transaction:
         )
         if files and not post.restored:
             file_statements.give(self._connection, room.id, room.last_seq, files)
-        self._rows.append(
-            {
-                "room_id": room.id,
-                "seq": room.last_seq,
-                "at": room.last_at,
-                "kind": post.kind,
-                "author_id": post.author.id,
-                "author_name": post.author.name,
-                "guest": post.author.guest,
-                "body": body,
-                "of": post.of,
-                "client_id": post.client_id,
-                "remove": post.remove or None,
-                "detail": post.detail,
-                "called": called or None,
-                "files": to_builtins(files) if files else None,
-            }
-        )
+        self._rows.append(bulk.row_of(message, room.last_at))
         room.messages.append(message)
         if post.kind in AMENDING:
             self._amend(room, message)
@@ -687,17 +645,8 @@ class _Transaction:
         for room in touched:
             room.revision += 1
         if touched:
-            rows = [
-                {
-                    "room": room.id,
-                    "seq": room.last_seq,
-                    "time": room.last_at,
-                    "rev": room.revision,
-                    "right": room.rights,
-                }
-                for room in touched
-            ]
-            self._connection.execute(_ADVANCE, rows)
+            moved = [(room.last_seq, room.last_at, room.revision, room.rights, room.id) for room in touched]
+            bulk.advance(self._connection, moved)
         return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]
 
 

@@ -106,18 +106,17 @@ def take_in(room_id: int) -> Response:
     """Make somebody a member, or give them another part. `person`: a name or an id, or several."""
     auth.guard_write()
     form = auth.checked_form("person", "role")
-    role: Any = form["role"] or "member"
+    part: Any = form["role"] or None
     hub, identity = get_hub(), get_identity()
 
     def act() -> None:
         room = access.enter(hub, identity, room_id, "invite")
-        # All of them are looked up before one of them is taken in. A list gives nobody a lower part.
+        # All of them are looked up before one of them is taken in.
         people = [membership.named(hub, room, name) for name in names_in(form["person"]) or [""]]
         for person in people:
-            if form["role"] or person.id not in room.rights.members:
-                membership.take_in(hub, identity, room_id, person.id, role)
+            membership.take_in(hub, identity, room_id, person.id, part)
 
-    what = Term("The part is saved.") if form["role"] else Term("Added to the room.")
+    what = Term("The part is saved.") if part else Term("Added to the room.")
     return _done(room_id, "members", form, act, what)
 
 

@@ -21,6 +21,7 @@ from chatapp.pages.fragments import MARKS
 from chatapp.pages.rendering import render_template
 from chatapp.pages.responses import page, refused, said, see_other
 from chatapp.pages.rooms import entered, plain, restorable, room_page, to_take_over
+from chatapp.pages.rows import Reaction, standing
 from chatapp.permissions import outranks
 from chatapp.posting import Draft
 from chatapp.room import NEWEST, Room
@@ -99,12 +100,14 @@ def message_page(
     own = about(hub, identity, room)
     message = _text(room, seq)
     author = message.author
+    reactions = _reactions(room, message)
     html = render_template(
         "message.html",
         room={**msgspec.to_builtins(room.state), "name": own.name},
         about=own,
         message=plain(message.marked),
-        marks=_marks(room, message),
+        marks={**dict.fromkeys(MARKS, False), **{mark: mine for mark, _, mine in reactions}},
+        reactions=reactions,
         own=author.id == identity.id,
         restorable=bool(restorable(room, [message])),
         takes_over=bool(to_take_over(room, [message])),
@@ -146,8 +149,6 @@ def _text(room: Room, seq: int) -> Message:
     return found[0]
 
 
-def _marks(room: Room, message: Message) -> dict[str, bool]:
-    """What may be reacted with, and whether who asks has."""
-    reactions = access.read(get_hub(), get_identity(), room, reading.reactions, message.seq)
-    mine = {each.body: each.remove is not True for each in reactions if each.author.id == get_identity().id}
-    return dict.fromkeys((*MARKS, *(each.body for each in reactions)), False) | mine
+def _reactions(room: Room, message: Message) -> list[Reaction]:
+    said = access.read(get_hub(), get_identity(), room, reading.reactions, message.seq)
+    return standing([plain(each) for each in said], get_identity().id)

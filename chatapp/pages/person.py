@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from flask import url_for
 
 from chatapp import membership
@@ -41,7 +42,7 @@ def person_card(hub: Hub, identity: Identity, room: Room, about: About, person: 
 def _found(hub: Hub, room: Room, person: str) -> dict[str, Any] | None:
     for member in membership.members_of(hub, room):
         if member.id == person:
-            return {"id": person, "name": member.name, "status": member.status, "part": member.role}
+            return {**msgspec.to_builtins(member), "part": member.role}
     return next((hub.presence.plain(who) for who in hub.presence.people(room.id) if who.id == person), None)
 
 

@@ -54,7 +54,7 @@ def rows(messages: Sequence[Plain], viewer: str) -> Iterator[Row]:
             starts_day=before is None or message["at"][:10] != before["at"][:10],
             starts=_starts_group(message, before),
             quoted=by_seq.get(message.get("of")),
-            reactions=_reactions(said, viewer) if said else [],
+            reactions=standing(said, viewer) if said else [],
             deleted_by=deleter["name"] if deleter else "",
             deleted_by_viewer=deleter is not None and deleter["id"] == viewer != "",
         )
@@ -79,8 +79,10 @@ def _minute(at: str) -> int:
     return int(at[11:13]) * 60 + int(at[14:16])
 
 
-def _reactions(said: Sequence[Plain], viewer: str) -> list[Reaction]:
-    """The newest word of each person on each mark decides whether it stands."""
+def standing(said: Sequence[Plain], viewer: str) -> list[Reaction]:
+    """The reactions that stand, of what was `said` about a text: the newest word of each person on each mark
+    decides.
+    """
     stands: dict[tuple[str, str], bool] = {}
     names: dict[str, str] = {}
     for change in said:

@@ -77,6 +77,7 @@ def wanted(query: Query, authors: Iterable[tuple[str, ...]], rooms: Collection[i
     return Wanted(query.phrases, marks, choices, rooms, query.after, query.before)
 
 
+@lru_cache(4096)
 def author_mark(person: str) -> str:
     """What marks the messages of the person with that id."""
     return AUTHOR + _hash(person)

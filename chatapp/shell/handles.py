@@ -205,9 +205,7 @@ class ShellRoom:
         """
         known = self._hub.journal.read(people_reading.find, person)
         who = known.id if known is not None else self._member(person)
-        if role is None and who in {member.id for member in self.members()}:
-            return None
-        return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, who, role or "member"))
+        return self._do(lambda: membership.take_in(self._hub, SYSTEM, self.id, who, role))
 
     def remove(self, person: str, why: str = "") -> Message:
         """End somebody's membership, by name or id."""

@@ -136,12 +136,13 @@ class Me(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """Somebody with an account. `disabled` is left out where it is not so."""
+    """Somebody with an account. `bot` and `disabled` are left out where it is not so."""
 
     id: str
     name: str
     role: AccountRole
     status: str
+    bot: bool | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 
 

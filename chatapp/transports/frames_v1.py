@@ -62,6 +62,7 @@ class Present(Struct, frozen=True, omit_defaults=True):
     id: str
     name: str
     guest: bool = False
+    bot: bool = False
     status: str = ""
 
 

@@ -31,9 +31,9 @@ from chatapp.transports.hijack import duplicate, take_over
 from chatapp.transports.waiting import ClientGone
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
-# A text in one frame of up to 125 bytes: FIN and opcode 1, the mask bit and the length, four bytes of mask
-# (RFC 6455 section 5.2). 126 and 127 are no lengths: these follow.
-FINAL_TEXT, SHORT_MASKED, SHORT_LONGEST, SHORT_HEAD = 0x81, 0x80, 0x80 | 125, 6
+# The head of a text in one frame: FIN and opcode 1, the mask bit and the length, four bytes of mask (RFC 6455
+# section 5.2). 126 is no length: one from 126 on follows in two bytes; 127 is for what is larger yet.
+FINAL_TEXT, MASKED, LENGTH_FOLLOWS, HEAD, LONGER_HEAD = 0x81, 0x80, 126, 6, 8
 CONTROL_SIZE = 125  # bytes: the largest control frame, RFC 6455 section 5.5
 FULL_SECONDS = 0.1  # between two looks whether a peer that does not read has begun to
 
@@ -61,23 +61,23 @@ class TextProtocol(Protocol):
         # The library takes a ping within a large message for a part of that message: leave room for one.
         super().__init__(Side.SERVER, max_size=max_size + CONTROL_SIZE, logger=log)
         self._max_size = max_size
-        self.takes_short = max_size >= CONTROL_SIZE
+        self.longest_taken = min(max_size, READ_SIZE)
         self._items: list[str | None] = []
         self._partial = bytearray()  # of a message in fragments; bounded by max_size
+        self._begun = b""  # the beginning of a text that will be taken out here
 
     def receive(self, data: bytes) -> list[str | None]:
         """What is complete with `data`: an item for each frame.
 
-        Short texts of one frame, which is what nearly all are, are taken out here, at a fifth of what the
-        library takes for them, as long as they stand whole in `data` behind whole ones. The library gets
-        everything from the first byte on that is anything else, and judges it.
+        Texts of one frame that are not long, which is what nearly all are, are taken out here, at a fifth of
+        what the library takes for them, as long as they stand behind such ones. The library gets everything
+        from the first byte on that is anything else, and judges it.
         """
         items: list[str | None] = []
-        start = 0
-        if self.takes_short and not (self._partial or self._within_frame or self.expect_continuation_frame):
-            start = self._take_short(data, items)
-        if start < len(data):
-            self.receive_data(data[start:])
+        if not (self._partial or self._within_frame or self.expect_continuation_frame):
+            data = self._take_texts(self._begun + data, items)
+        if data:
+            self.receive_data(data)
             self.events_received()
             items += self._items
             self._items = []
@@ -91,20 +91,32 @@ class TextProtocol(Protocol):
         parser: Any = self.parser  # a generator, which may be exchanged for another one
         return getattr(parser.gi_yieldfrom, "__name__", "") != "at_eof"
 
-    def _take_short(self, data: bytes, items: list[str | None]) -> int:
-        """Append the short texts at the beginning of `data`; returns where they end."""
+    def _take_texts(self, data: bytes, items: list[str | None]) -> bytes:
+        """Append the texts at the beginning of `data`; returns what is for the library. The beginning of one
+        more text is kept until its end has come.
+        """
+        self._begun = b""
         start, end = 0, len(data)
-        while end - start >= SHORT_HEAD and data[start] == FINAL_TEXT and self.state is State.OPEN:
-            behind = start + SHORT_HEAD + (data[start + 1] & 0x7F)
-            if not SHORT_MASKED <= data[start + 1] <= SHORT_LONGEST or behind > end:
+        while end - start >= HEAD and data[start] == FINAL_TEXT and self.state is State.OPEN:
+            size, text = data[start + 1] - MASKED, start + HEAD
+            if size == LENGTH_FOLLOWS:
+                size, text = int.from_bytes(data[start + 2 : start + 4]), start + LONGER_HEAD
+                if size < LENGTH_FOLLOWS:
+                    break
+            elif size > LENGTH_FOLLOWS:
                 break
+            if not 0 <= size <= self.longest_taken:
+                break
+            behind = text + size
+            if behind > end:
+                self._begun = data[start:]
+                return b""
             try:
-                text = apply_mask(data[start + SHORT_HEAD : behind], data[start + 2 : start + SHORT_HEAD])
-                items.append(text.decode())
+                items.append(apply_mask(data[text:behind], data[text - 4 : text]).decode())
             except UnicodeDecodeError:
                 break
             start = behind
-        return start
+        return data[start:]
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:

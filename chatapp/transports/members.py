@@ -15,7 +15,9 @@ bp = Blueprint("members", __name__)
 
 
 class Part(Struct, frozen=True):
-    role: Any = "member"
+    """`role`: without one somebody is taken in, and who is in stays what they are."""
+
+    role: Any = None
 
 
 class Muting(Struct, frozen=True):

@@ -147,4 +147,4 @@ def lift(number: int) -> Response:
 
 def _plain(person: Person) -> dict[str, Any]:
     fields = {"id": person.id, "name": person.name, "role": person.role, "status": person.status}
-    return {**fields, "disabled": True} if person.disabled else fields
+    return fields | {mark: True for mark in ("bot", "disabled") if getattr(person, mark)}

@@ -70,6 +70,7 @@ export class Attachments extends EventTarget {
     const why = failed.map(({ name, said: reason }) => `${name}: ${reason}`).join(" ");
     this.#announce(files.length > room ? most : why || said);
     this.#changed();
+    intoSight(failed[0]);
   }
 
   /** Brings back what was uploaded before, and has not gone out. */
@@ -111,6 +112,7 @@ export class Attachments extends EventTarget {
       this.#refuse(item, problem);
     }
     this.#changed();
+    if (item.state === FAILED) intoSight(item);
   }
 
   /** What met no answer, or a server that is busy, waits and is tried again; all else is said. */
@@ -227,6 +229,11 @@ class DropPlace {
 
 function fail(item, said) {
   Object.assign(item, { state: FAILED, said, isFinal: true });
+}
+
+/** The list shows a few at a time: why one cannot go is to be read. */
+function intoSight(item) {
+  item?.row.scrollIntoView({ block: "nearest" });
 }
 
 function bringsFiles({ dataTransfer }) {

@@ -22,11 +22,11 @@ const COMMANDS = {
     ofModerators: true,
     says: _("somebody into the room"),
     needs: _("Say whom: /invite Ada"),
-    does: (room, name) => request(memberPath(room, name), { method: "PUT", json: { role: "member" } }).then(() => null),
+    does: (room, name) => takeIn(room, bare(name)),
   },
   kick: {
     ofModerators: true,
-    says: _("somebody out of the room"),
+    says: _("somebody out, who may come back"),
     needs: _("Say whom: /kick Ada"),
     does: (room, name) => request(roomPath(room, "/kick"), { json: { name: bare(name) } }).then(() => null),
   },
@@ -60,11 +60,14 @@ export async function carryOut(body, room) {
   }
 }
 
+/** They may be in already, and then the server has nothing to tell. */
+async function takeIn(room, name) {
+  const path = roomPath(room, `/members/${encodeURIComponent(name)}`);
+  if (await request(path, { method: "PUT", json: {} })) return null;
+  throw new Problem({ message: _("%(name)s is a member already", { name }) });
+}
+
 /** The name, as it was completed or not. */
 function bare(name) {
   return name.replace(/^@/, "");
-}
-
-function memberPath(room, name) {
-  return roomPath(room, `/members/${encodeURIComponent(bare(name))}`);
 }

@@ -33,7 +33,7 @@ export function messageRow(message, { me, quoted = null, reactions = [] }) {
   fillFace(part("face"), author, { own });
   part("author").textContent = author.name;
   part("guest").hidden = !message.author.guest;
-  part("program").hidden = !message.author.id.startsWith("h"); // a hook: templates/_badge.html has the same rule
+  part("program").hidden = !message.author.bot;
   fillTime(part("head").querySelector("time"), message.at);
   fillWords(part("words"), message, me);
   markMentions(part("words"), message, me?.id);

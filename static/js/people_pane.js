@@ -64,6 +64,7 @@ function rowOf(person) {
   row.querySelector(".says").textContent = person.status ?? "";
   row.querySelector(".says").title = person.status ?? "";
   row.querySelector(".guest").hidden = !person.guest;
+  row.querySelector(".program").hidden = !person.bot;
   row.querySelector(".part").hidden = !people.parts.has(person.id);
   row.querySelector(".part").textContent = PARTS[people.parts.get(person.id)] ?? "";
   return row;

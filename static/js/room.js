@@ -204,7 +204,7 @@ function listenToWriting() {
   menu.addEventListener("reply", ({ detail: message }) => composer.answer(message));
   menu.addEventListener("edit", ({ detail: message }) => composer.edit(message));
   menu.addEventListener("unread", ({ detail: message }) => markUnread(message));
-  menu.addEventListener("change", ({ detail: change }) => outbox.isFull ? announce(FULL) : outbox.add(change));
+  menu.addEventListener("change", ({ detail: change }) => outbox.isFull ? announce(FULL) : act(change));
   menu.addEventListener("said", ({ detail: words }) => announce(words));
   byId("composer").addEventListener("input", () => (byId("command-refused").hidden = true));
 }
@@ -352,13 +352,19 @@ async function say(event) {
     return announce(`${FULL} ${_("Your words stay in the field.")}`);
   }
   const { kind, of, body } = event.detail;
-  if (kind === "edit") return outbox.add(event.detail);
+  if (kind === "edit") return act(event.detail);
   if (of === null && body.startsWith("/")) {
     event.preventDefault();
     if (!isCommanding) await command(body).finally(() => (isCommanding = false));
     return;
   }
   await send(event.detail);
+}
+
+/** About a message. It stays as it is until the server has answered, so who is offline is told that it was heard. */
+function act(change) {
+  outbox.add(change);
+  if (!byId("banner").hidden) announce(_("That is done when you are back"));
 }
 
 async function send(said) {

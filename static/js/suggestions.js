@@ -13,6 +13,7 @@ const BEFORE_ROOM = /(?:^|[\s("'[{])(#([^\n#]{0,80}))$/u;
 const BEFORE_EMOJI = /(?:^|[\s("'[{])(:([\p{L}\p{N}_+-]{2,40}))$/u;
 const BEFORE_COMMAND = /^(\/(\p{L}*))$/u;
 const BEFORE_INVITED = /^\/invite\s+(@?([^\n@]{1,40}))$/iu;
+const BEFORE_SENT_OUT = /^\/kick\s+(@?([^\n@]{1,40}))$/iu;
 const MEMBERS_FRESH = 60_000; // ms for which what was answered is good
 const PEOPLE_FRESH = 5_000; // the same, where it is asked for by letters
 const LOOK_MORE = 1; // letters from which on everybody with an account is asked for
@@ -28,6 +29,7 @@ export function suggestions({ room, me, here, authors, rooms }) {
   return [
     { before: BEFORE_COMMAND, find: (words) => commandsLike(words, moderates()) },
     { before: BEFORE_INVITED, find: (words, isAgain) => people.findOutside(words, isAgain), isLive: true },
+    { before: BEFORE_SENT_OUT, find: (words, isAgain) => people.find(words, isAgain), isLive: true },
     { before: BEFORE_PERSON, find: (words, isAgain) => people.find(words, isAgain), isLive: true },
     { before: BEFORE_ROOM, find: (words) => matching(rooms(), words).map(roomLine), isLive: true },
     { before: BEFORE_EMOJI, find: (words) => findEmoji(words) },

@@ -19,6 +19,7 @@ from tests.factors import Authenticator, Passkey, half_way
 from tests.hostile.routes import routes
 from tests.mail_server import MailServer, said_in
 from tests.people import Member, administrator, first_path, member
+from tests.programs import Program, make_token
 from tests.servers import Server
 
 ADDRESS = "ada@mill.example"
@@ -206,6 +207,12 @@ def furnish(room: int, ada: Member, grace: Person) -> None:
     tell(ada, kind="delete", of=tell(ada, body="gone"))
     tell(ada, kind="edit", of=tell(ada, body="misspelt"), body="spelt")
     tell(grace, body="word " * 700)
+    builds = make_token(ada, bot="Builds")
+    with closing(Program(ada.server, builds["token"])) as bot:
+        bot.say(room, "hello, it is built")
+        bot.read(room, after=-1, wait=0)  # is there for a minute
+    answer = ada.http.put(f"/api/rooms/{room}/members/{builds['person']}", json={"role": "member"})
+    assert answer.status_code == 200, answer.text
     answer = ada.http.patch(f"/api/rooms/{room}", json={"topic": "What comes and goes"})
     assert answer.status_code == 200, answer.text
 

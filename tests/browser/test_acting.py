@@ -251,6 +251,7 @@ def test_what_is_done_offline_is_done_later_in_order_also_after_a_reload(
         ada.page.context.set_offline(True)
         expect(ada.banner).to_be_visible()
         ada.about("hello").get_by_role("button", name="React with 👍").click()
+        expect(ada.page.locator("#said")).to_have_text("That is done when you are back")
         ada.about("one").get_by_role("button", name="Edit").click()
         ada.say("two")
         ada.about("one").get_by_role("button", name="Delete").click()
@@ -321,9 +322,15 @@ def test_without_a_script_the_page_of_a_message_does_it(
         page.get_by_role("button", name="React with 👍").click()
         expect(page).to_have_url(re.compile(f"/chats/{board}/#m{said}$"))
         expect(row(said).locator(".reaction")).to_have_text("👍1")
+        assert grace.http.post(
+            grace.messages(board), json={"kind": "reaction", "body": "🚀", "of": said}
+        ).is_success
         to_its_page(said)
+        # Who reacted, and with what, can be read there, too.
+        expect(page.locator(".one-message .reaction")).to_have_text(["👍1", "🚀1"])
+        expect(page.get_by_title("grace")).to_have_text("🚀1")
         page.get_by_role("button", name="Take 👍 back").click()
-        expect(row(said).locator(".reaction")).to_have_count(0)
+        expect(row(said).locator(".reaction")).to_have_text("🚀1")
         to_its_page(said)
         page.get_by_label("Reply", exact=True).fill("hello to you")
         page.get_by_role("button", name="Reply").click()

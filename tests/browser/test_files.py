@@ -170,6 +170,20 @@ def test_what_is_dropped_or_pasted_is_attached_and_what_cannot_go_says_why(in_ro
     expect(grace.words).to_have_text(["both"])
 
 
+def test_of_many_files_the_one_that_cannot_go_is_in_sight(in_room: OpenPage) -> None:
+    ada = in_room("ada")
+    for refused in ({"empty__bin": b""}, {"large__bin": bytes(LIMIT + 1)}):
+        others = {f"{number}__txt": b"words" for number in range(4)}
+        pick(ada, **others, **refused, **{f"more{number}__txt": b"words" for number in range(4)})
+        why = ada.page.locator("#attached .failed-file .attached-state")
+        expect(why).to_have_count(1)
+        expect(why).to_be_in_viewport(ratio=1)
+        expect(attached(ada)).to_have_count(9)
+        for number in range(9, 0, -1):
+            attached(ada).first.get_by_role("button", name="Remove").click()
+            expect(attached(ada)).to_have_count(number - 1)
+
+
 def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_back(
     in_room: OpenPage,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import closing
+from typing import Any
 
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
@@ -12,9 +13,17 @@ from tests.people import administrator, member
 from tests.servers import Server
 
 PHONE = {"width": 360, "height": 780}
+TABLET = {"viewport": {"width": 820, "height": 1180}, "is_mobile": True, "has_touch": True}
 WIDE = {"width": 1440, "height": 900}
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-Feat"
 LONG_WORD = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 3
+# The middles of a message's first line and of what opens its menu.
+FIRST_LINE_AND_DOTS = """row => {
+    const words = document.createRange();
+    words.selectNodeContents(row.querySelector(".words"));
+    return [words.getClientRects()[0], row.querySelector(".more svg").getBoundingClientRect()]
+        .map(({ top, bottom }) => (top + bottom) / 2);
+}"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -243,18 +252,30 @@ def test_in_a_phone_s_head_the_way_home_stays_beside_a_long_name(person: OpenBro
         assert page.evaluate(SIDEWAYS) == 0
 
 
-def test_at_the_foot_of_the_rooms_one_s_name_is_read_whole_and_leads_to_one_s_account(
-    browser_of: OpenBrowser, server: Server
+def test_on_a_phone_a_message_s_menu_is_level_with_its_first_line_however_many_it_has(
+    in_room: OpenPage,
 ) -> None:
-    with closing(member(server, "Grace")) as grace:  # fourteen letters
-        page = browser_of(grace, viewport={"width": 1280, "height": 800})
-        page.goto("/chats/1/")
-        name = page.locator(".me").get_by_text("Grace")
-        assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
-        box = name.bounding_box()
-        assert box
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_url("**/account/")
+    ada = in_room("ada", viewport=PHONE, is_mobile=True, has_touch=True)
+    ada.say("begins")
+    for body in ("short", "long " * 30):  # without a head, as they go on
+        ada.say(body)
+        row = ada.row(body.strip())
+        expect(row).to_have_attribute("id", re.compile("m"))
+        line, dots = row.evaluate(FIRST_LINE_AND_DOTS)
+        assert abs(line - dots) <= 1, body
+
+
+@pytest.mark.parametrize("screen", [{"viewport": WIDE}, TABLET])
+def test_beside_the_room_ones_own_name_stands_whole_and_leads_to_ones_account(
+    screen: dict[str, Any], browser_of: OpenBrowser, server: Server
+) -> None:
+    with closing(member(server, "A")) as ada:  # ten letters, with what is added to it
+        page = browser_of(ada, **screen)
+    page.goto("/chats/1/")
+    name = page.locator(".me").get_by_text(ada.name, exact=True)
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+    name.click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
 def test_the_time_of_a_long_notice_does_not_stand_on_a_line_of_its_own(

@@ -474,6 +474,7 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     lines, refused = chat.page.get_by_role("option"), chat.page.locator("#command-refused")
     chat.say("/help")
     expect(lines.locator(".name")).to_have_text(["/topic", "/me", "/invite", "/kick", "/help"])
+    expect(lines.filter(has_text="/kick")).to_contain_text("may come back")
     expect(chat.field).to_have_value("")
     chat.field.press("Escape")
     expect(lines).to_have_count(0)
@@ -517,5 +518,36 @@ def test_what_begins_with_a_slash_is_done(ada: Member, grace: Member, room_of: O
     expect(chat.state).to_have_text("Live")
     expect(refused).to_be_hidden()
     here = room_of(grace, board)
-    chat.say(f"/kick @{grace.name}")
+    chat.field.press_sequentially("/kick " + grace.name[:9].lower())
+    expect(lines.locator(".name")).to_have_text([grace.name])
+    chat.field.press("Enter")
+    expect(chat.field).to_have_value(f"/kick @{grace.name} ")
+    chat.field.press("Enter")
     expect(here.page.locator(".ended")).to_be_visible()
+
+
+def test_to_invite_who_is_in_already_is_said_and_leaves_them_what_they_are(
+    ada: Member, grace: Member, room_of: OpenAs
+) -> None:
+    board = ada.make_room()
+    assert (
+        ada.http.put(f"/api/rooms/{board}/members/{grace.id}", json={"role": "moderator"}).status_code == 200
+    )
+    chat = room_of(ada, board)
+    chat.say(f"/invite {grace.name}")
+    expect(chat.page.locator("#command-refused")).to_have_text(f"{grace.name} is a member already")
+    expect(chat.field).to_have_value(f"/invite {grace.name}")
+    expect(chat.notices).to_have_count(1)  # that she became a moderator
+    assert [member["role"] for member in ada.http.get(f"/api/rooms/{board}/members").json()["members"]] == [
+        "owner",
+        "moderator",
+    ]
+
+
+def test_who_moderates_does_not_throw_themselves_out(ada: Member, room_of: OpenAs) -> None:
+    board = ada.make_room()
+    chat = room_of(ada, board)
+    chat.say(f"/kick {ada.name}")
+    expect(chat.page.locator("#command-refused")).to_have_text("That would be yourself")
+    expect(chat.field).to_have_value(f"/kick {ada.name}")
+    expect(chat.page.locator(".ended")).to_have_count(0)

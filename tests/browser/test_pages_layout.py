@@ -44,6 +44,12 @@ def boss(server: Server) -> Member:
     return ada
 
 
+def report_something(server: Server) -> None:
+    with closing(Person(server, "mallory")) as mallory, closing(Person(server, "joan")) as joan:
+        seq = mallory.say(1, "Cheap boats!")["seq"]
+        joan.http.post(f"/api/rooms/1/messages/{seq}/report", json={"why": "spam"}).raise_for_status()
+
+
 @pytest.mark.parametrize("section", ["audit", "bans", "invitations", "tokens"])
 def test_from_the_right_foreign_words_begin_where_their_column_does(
     section: str, browser_of: OpenBrowser, boss: Member
@@ -100,14 +106,13 @@ def test_all_of_a_line_leads_where_its_link_does(browser_of: OpenBrowser, boss: 
     expect(page.get_by_role("heading", name="Passkeys")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/account/", "/guests", "/chats/", "/chats/1/"])
+@pytest.mark.parametrize("path", ["/account/", "/chats/", "/guests"])
 def test_a_hint_stands_below_its_field_and_the_button_beside_it_or_below_both(
     path: str, browser_of: OpenBrowser, person: OpenBrowser, visitor: OpenBrowser, boss: Member
 ) -> None:
-    if path == "/account/":
-        page = browser_of(boss, **WIDE)
-    else:
-        page = person("grace", **WIDE) if path == "/guests" else visitor(**WIDE)
+    page = {"/account/": lambda: browser_of(boss, **WIDE), "/guests": lambda: person("Noor", **WIDE)}.get(
+        path, lambda: visitor(**WIDE)
+    )()
     page.goto(path)
     field, hint, button = parts(page)
     assert field["y"] == button["y"]
@@ -119,12 +124,31 @@ def test_a_hint_stands_below_its_field_and_the_button_beside_it_or_below_both(
 
 
 def parts(page: Page) -> list[dict[str, float]]:
+    form = page.locator("form", has=page.locator("#name"))
     boxes = []
-    for each in ("#name", "#name-hint", "form:has(#name) button"):
-        box = page.locator(each).bounding_box()
+    for each in ("#name", "#name-hint", "button"):
+        box = form.locator(each).bounding_box()
         assert box, each
         boxes.append(dict(box))
     return boxes
+
+
+def test_on_a_phone_the_words_of_all_cards_begin_in_one_line(
+    visitor: OpenBrowser, browser_of: OpenBrowser, boss: Member
+) -> None:
+    report_something(boss.server)
+    for page, path, words in (
+        (visitor(**PHONE), "/chats/", ".card-form .label, .room-card .title"),
+        (browser_of(boss, **PHONE), "/admin/invitations", ".card-form .label, .table tbody th"),
+        (browser_of(boss, **PHONE), "/admin/bans", ".card-form .label, .table tbody th"),
+        (browser_of(boss, **PHONE), "/admin/reports", ".report-head, .report-card .label"),
+        (browser_of(boss, **PHONE), "/account/", ".card-form .label, .line > span"),
+    ):
+        page.goto(path)
+        found = page.locator(words)
+        assert found.count() > 1, path
+        begins = {round(box["x"]) for each in found.all() if (box := each.bounding_box())}
+        assert begins == {37}, path  # the page's 16, the card's edge, and 20
 
 
 def test_the_page_that_is_english_for_everybody_says_so_and_leads_back(visitor: OpenBrowser) -> None:
@@ -145,6 +169,20 @@ def test_on_a_phone_the_sections_are_one_row_with_the_chosen_one_in_view_also_wi
     expect(page.locator(".admin-nav [aria-current]")).to_be_in_viewport(ratio=1)
     tops = {box["y"] for each in page.locator(".admin-nav li").all() if (box := each.bounding_box())}
     assert len(tops) == 1
+
+
+def test_on_a_phone_what_can_be_done_about_a_report_stands_in_even_rows(
+    browser_of: OpenBrowser, boss: Member
+) -> None:
+    report_something(boss.server)
+    page = browser_of(boss, **PHONE)
+    page.goto("/admin/reports")
+    buttons = page.locator(".report-card").first.locator(".ways-in .button").filter(visible=True)
+    expect(buttons).to_have_count(4)
+    boxes = [box for each in buttons.all() if (box := each.bounding_box())]
+    assert {box["height"] for box in boxes} == {44}
+    last = {box["y"]: box["x"] + box["width"] for box in boxes}
+    assert set(last.values()) == {353}  # each row ends where the fields do
 
 
 def test_what_a_form_did_is_said_below_the_heading_in_every_section(

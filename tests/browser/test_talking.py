@@ -1,5 +1,6 @@
 """Two people talk, each in a browser, over each transport."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chatapp.presence import NAMED
+from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.transports import (
     BROKEN_WEBSOCKET,
@@ -19,6 +21,7 @@ from tests.browser.transports import (
 )
 from tests.clients import Person
 from tests.people import administrator
+from tests.programs import Program, make_token
 from tests.servers import Server
 
 
@@ -61,18 +64,42 @@ def test_who_reads_without_a_name_sees_what_is_said(
 
 
 def test_what_a_program_says_is_marked_as_a_guests_words_are(
-    in_room: OpenPage, server: Server, board: int
+    in_room: OpenPage, visitor: OpenBrowser, server: Server, board: int
 ) -> None:
     boss = administrator(server)
     hook = boss.http.post(f"/api/rooms/{board}/hooks", json={"name": f"Ops {board}"}).json()
     ada = in_room("ada")
     httpx.post(hook["url"], json={"text": "deployed"}).raise_for_status()
+    with closing(Program(server, make_token(boss, bot=f"Builds {board}")["token"])) as bot:
+        bot.say(board, "built")
     ada.say("good")
-    ada.shows("deployed", "good")
-    expect(ada.row("deployed").locator(".program")).to_have_text("app")
-    expect(ada.row("deployed").get_by_text("guest", exact=True)).to_be_hidden()
-    expect(ada.row("good").get_by_text("guest", exact=True)).to_be_visible()
-    expect(ada.row("good").locator(".program")).to_be_hidden()
+    ada.shows("deployed", "built", "good")
+    without_script = visitor(java_script_enabled=False)
+    without_script.goto(f"/chats/{board}/")
+    for page in (ada, ChatPage(without_script, board)):
+        for said in ("deployed", "built"):
+            expect(page.row(said).locator(".program")).to_have_text("bot")
+            expect(page.row(said).get_by_text("guest", exact=True)).to_be_hidden()
+        expect(page.row("good").get_by_text("guest", exact=True)).to_be_visible()
+        expect(page.row("good").locator(".program")).to_be_hidden()
+
+
+def test_a_bot_is_marked_among_the_people_while_it_is_here_and_as_a_member_who_is_not(
+    in_room: OpenPage, server: Server, board: int
+) -> None:
+    boss, ada = administrator(server), in_room("ada")
+    made = make_token(boss, bot=f"Builds {board}")
+    ada.page.get_by_role("button", name="People here").click()
+    person = ada.page.locator("a.person", has_text=f"Builds {board}")
+    with closing(Program(server, made["token"])) as bot, closing(bot.socket()) as socket:
+        socket.join(board)
+        expect(ada.page.locator("#people-here").locator(person)).to_have_accessible_name(
+            re.compile(rf"Builds {board}\s*bot")
+        )
+        answer = boss.http.put(f"/api/rooms/{board}/members/{made['person']}", json={"role": "member"})
+        assert answer.status_code == 200, answer.text
+    expect(ada.page.locator("#away").locator(person).locator(".program")).to_have_text("bot")
+    expect(ada.page.locator("#people-here .program")).to_be_hidden()
 
 
 def test_many_messages_in_a_row_stay_in_order_for_both(in_room: OpenPage) -> None:

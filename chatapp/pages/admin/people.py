@@ -105,7 +105,6 @@ def _page(
         error,
         person=found,
         sessions=accounts.sessions(get_hub(), get_identity(), found),
-        bot=get_hub().journal.read(people_reading.is_bot, found.id),
         roles=accounts.ROLES,
         has_factor=get_hub().journal.read(people_reading.has_factor, found.id),
         form=form or {},
