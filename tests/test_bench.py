@@ -4,19 +4,25 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from benchmarks.bench import table
 from benchmarks.bench.__main__ import measure
 from benchmarks.bench.client import CLIENT_LIMIT, Client, Refused, arguments, build, sound
+from benchmarks.bench.machine import CHECKOUT
 from benchmarks.bench.results import Key, Results
 from benchmarks.bench.scenario import Measure, Scenario, text
 from benchmarks.bench.table import Row
+from tests.clients import UNIT, eventually
 
 WEBSOCKETS = {"transport": "websocket", "path": "/", "speak": "websocket", "speak_path": "/"}
 # As much as is needed, however long it takes; what is crooked is so with one of the first four messages, which are
@@ -528,3 +534,24 @@ def test_what_was_not_measured_is_no_success():
 
 def test_a_ratio_is_made_within_a_repetition():
     assert Row("x", [10, 40], [10, 20]).measured == [1.0, 2.0]
+
+
+def test_a_bench_that_is_told_to_end_leaves_no_server_behind(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.bench", "page", "--seconds", "60"]
+    environ = {**os.environ, "BENCH_CACHE": str(tmp_path)}
+    with subprocess.Popen(command, cwd=CHECKOUT, env=environ, stderr=subprocess.PIPE, text=True) as bench:
+        children = Path(f"/proc/{bench.pid}/task/{bench.pid}/children")
+        eventually(lambda: any(map(_is_load_client, children.read_text().split())), "it measures", 3 * UNIT)
+        started = children.read_text().split()
+        bench.send_signal(signal.SIGTERM)
+        _, said = bench.communicate(timeout=60)
+    assert bench.returncode == 130, said
+    assert "broken off" in said
+    assert len(started) >= 2
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+
+
+def _is_load_client(pid: str) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/exe").readlink().name.startswith("load-")  # not the compiler that makes it
+    return False

@@ -10,6 +10,7 @@ Exit status: 0, all floors are met; 1, one is missed; 2, a measurement was refus
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -151,7 +152,14 @@ def read_options() -> argparse.Namespace:
     return options
 
 
+def _break_off(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # Whatever ends us, what we have started is ended first. (A shell's job in the background ignores SIGINT.)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _break_off)
     try:
         sys.exit(main())
     except Unfit as error:
