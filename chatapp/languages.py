@@ -50,8 +50,9 @@ def locale_of(language: str) -> Locale:
 
 
 @cache
-def is_right_to_left(language: str) -> bool:
-    return locale_of(language).character_order == "right-to-left"
+def direction(language: str) -> str:
+    """As `dir` of HTML has it."""
+    return "rtl" if locale_of(language).character_order == "right-to-left" else "ltr"
 
 
 @cache
@@ -141,7 +142,7 @@ def plural_forms(language: str) -> str:
 
 def _placed(language: str, value: object) -> str:
     said = _said(language, value)
-    plain = isinstance(value, Term | Verbatim | int) or not is_right_to_left(language)
+    plain = isinstance(value, Term | Verbatim | int) or direction(language) == "ltr"
     return said if plain else ISOLATE.format(said)
 
 

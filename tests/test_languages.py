@@ -110,6 +110,18 @@ def test_translations_have_the_places_and_the_markup_of_their_sentence(language:
     assert wrong == []
 
 
+def test_samples_in_arabic_letters_run_as_arabic_does() -> None:
+    """Code runs from the left, so that the star of "a word that begins so" would stand before it."""
+    samples = [
+        found
+        for message in catalogues.catalogue("ar")
+        for string in (message.string if isinstance(message.string, tuple) else (message.string,))
+        for found in re.findall(r"(<code[^>]*>)([^<]*[\u0600-\u06ff][^<]*)</code>", string)
+    ]
+    assert len(samples) >= 3
+    assert {tag for tag, _ in samples} == {'<code dir="rtl">'}
+
+
 @each_language
 def test_a_language_has_as_many_forms_of_a_plural_as_it_needs(language: str) -> None:
     catalog = catalogues.catalogue(language)

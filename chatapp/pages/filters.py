@@ -80,10 +80,11 @@ def word(kept: str) -> str:
     return gettext(WORDS.get(kept, kept))
 
 
-def device(kept: str) -> str:
-    """A browser, as security/devices.py has called it."""
+def device(kept: str) -> Markup:
+    """A browser, as security/devices.py has called it. It runs as the page does, not as its own name."""
     browser, on, system = kept.partition(" on ")
-    return gettext("%(browser)s on %(system)s", browser=browser, system=system) if on else gettext(kept)
+    said = gettext("%(browser)s on %(system)s", browser=browser, system=system) if on else gettext(kept)
+    return Markup('<bdi dir="{}">{}</bdi>').format(languages.direction(localized.language()), said)
 
 
 def in_line(message: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ def for_every_page() -> dict[str, Any]:
     language = localized.language()
     return {
         "language": language,
-        "direction": "rtl" if languages.is_right_to_left(language) else "ltr",
+        "direction": languages.direction(language),
         "script_words": "" if language == SOURCE else _address(language),
         "languages": languages.languages(),
         "chosen": localized.chosen(),

@@ -275,6 +275,7 @@ export class Composer extends EventTarget {
 
   #show() {
     const left = this.#limit - this.#length;
+    this.#field.dir = /\p{L}/u.test(this.#field.value) ? "auto" : ""; // else as the page
     this.#button.disabled = !this.#isReady;
     const isNear = left <= this.#limit * NEAR_LIMIT;
     this.#form.classList.toggle("near-limit", isNear);

@@ -8,7 +8,7 @@ import { copyOf } from "./templates.js";
 
 const PARTS = { moderator: _("moderator"), owner: _("owner") };
 const AWAY_SHOWN = 50; // the room's details have all
-const names = new Intl.Collator(LANGUAGE, { sensitivity: "base" });
+const names = new Intl.Collator(LANGUAGE, { sensitivity: "base", numeric: true });
 const byName = (one, other) => names.compare(one.name, other.name);
 
 const hereList = document.getElementById("people-here");

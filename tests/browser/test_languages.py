@@ -16,7 +16,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
 from tests.browser.test_accessibility import PHONE, WIDE, Judge, furnish, sign_in
 from tests.clients import Person
-from tests.people import Member, administrator, first_path
+from tests.people import Member, administrator, first_path, member
 from tests.servers import ROOT, Server
 
 # Sentences with other letters: whoever sees a plain one sees what nobody can translate. Greek, whose times and units
@@ -53,6 +53,7 @@ FOREIGN = """([same, technical]) => {
     return [...found];
 }"""
 NAMES = {"site": "Λιμάνι", "ada": "Άδα", "grace": "Χάρις", "room": "Αποβάθρα"}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 RIGHT_END = """words => {
     const range = document.createRange();
     range.selectNodeContents(words);
@@ -370,6 +371,36 @@ def test_in_arabic_what_is_written_from_the_left_keeps_its_place_and_its_order(
     for empty in page.locator("[dir=auto]:is(input, textarea)").all():
         if empty.input_value() == "":
             assert empty.evaluate("field => getComputedStyle(field).direction") == "rtl"
+
+
+def test_in_arabic_what_has_no_letter_yet_is_written_where_arabic_begins(
+    person: OpenBrowser, board: int
+) -> None:
+    """It jumped to the other side of the field, away from the names that are offered, and back with the first letter."""
+    page = person("ada", locale="ar", viewport=WIDE)
+    page.goto(f"/chats/{board}/")
+    expect(ChatPage(page, board).state).to_have_text(say("ar", "Live"))
+    field = page.locator("#composer textarea")
+    for words, direction in (("@", "rtl"), ("@ada", "ltr"), ("@عمر", "rtl"), ("12:30", "rtl"), ("", "rtl")):
+        field.fill(words)
+        expect(field).to_have_css("direction", direction)
+
+
+def test_in_arabic_a_browser_stands_before_the_system_that_it_runs_on(
+    visitor: OpenBrowser, server: Server
+) -> None:
+    """Its name has Latin letters, and would have the sentence run from the left: "Linux on Firefox"."""
+    with closing(member(server, "Grace")) as grace:
+        page = visitor(locale="ar", viewport=WIDE, user_agent=FIREFOX)
+        page.goto("/sign-in")
+        page.locator("#username").fill(grace.name)
+        page.locator("#password").fill(grace.password)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name=say("ar", "Account"))).to_be_visible()
+        page.goto("/account/")
+        device = page.locator(".line bdi", has_text="Firefox")
+        expect(device).to_contain_text("Linux")
+        expect(device).to_have_css("direction", "rtl")
 
 
 def test_the_menu_of_a_message_stands_at_the_side_where_lines_end(in_room: OpenPage) -> None:

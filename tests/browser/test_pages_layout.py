@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenBrowser
+from tests.browser.test_languages import RIGHT_END
 from tests.clients import Person
 from tests.people import Member, administrator
 from tests.servers import Server
@@ -57,6 +58,28 @@ def test_from_the_right_foreign_words_begin_where_their_column_does(
     page.goto(f"/admin/{section}")
     expect(page.locator(".table :is(th, td) > bdi").first).to_be_visible()
     assert page.evaluate(ADRIFT) == []
+
+
+def test_from_the_right_figures_stand_units_below_units(browser_of: OpenBrowser, boss: Member) -> None:
+    for number in range(10):
+        boss.make_room(f"quay {number}")
+    page = browser_of(boss, locale="ar", **WIDE)
+    page.goto("/admin/rooms")
+    numbers = page.locator(".table td.figure:nth-child(2)")
+    expect(numbers.first).to_be_visible()
+    assert len({len(each) for each in numbers.all_inner_texts()}) > 1
+    assert len({each.evaluate(RIGHT_END) for each in numbers.all()}) == 1
+
+
+def test_from_the_right_what_is_copied_begins_where_its_card_does(
+    browser_of: OpenBrowser, boss: Member
+) -> None:
+    boss.say(1, "ahoy")
+    page = browser_of(boss, locale="ar", **WIDE)
+    page.goto("/chats/1/messages/1/")
+    link = page.locator("#link")
+    expect(link).to_be_visible()
+    assert link.evaluate(RIGHT_END) == page.locator("#link-title").evaluate(RIGHT_END)
 
 
 def test_a_finger_finds_every_way_on(browser_of: OpenBrowser, boss: Member) -> None:

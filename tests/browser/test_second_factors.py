@@ -34,7 +34,7 @@ class Owner:
         self.page.get_by_label("Password").fill(self.person.password)
         self.press("Sign in")
 
-    def says(self, code: str, field: str = "Code") -> None:
+    def says(self, code: str, field: str = "Six-digit code") -> None:
         self.page.get_by_label(field, exact=True).fill(code)
         self.press("Go on")
 

@@ -17,7 +17,8 @@ WIDTHS = {
 SCHEMES = ("light", "dark")
 LOCALES = {"ltr": "en-GB", "rtl": "ar"}
 DIRECTIONS = tuple(LOCALES)
-COMMON, OTHERS = 16, 20  # colours of a picture's palette
+# Colours of a picture's palette: with fewer, faces and emoji are no longer of theirs.
+COMMON, OTHERS = 64, 64
 # A page that nobody looks at reads nothing, so that what is unread stays so.
 UNSEEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
 DRAWN = """() => document.fonts.ready.then(() => Promise.all(
