@@ -60,21 +60,12 @@ export class About extends EventTarget {
   }
 
   async #take() {
-    const pages = await import("./pages.js").catch(() => null);
-    const page = await pages?.pageAt(`/chats/${this.#room}/about/`);
-    if (!page) return;
     const moderated = moderates();
-    for (const id of ["about", "foot-state"]) {
-      const [news, before] = [page.getElementById(id), document.getElementById(id)];
-      if (!news) continue;
-      if (before.querySelector(".ours")?.open) news.querySelector(".ours").open = true;
-      before.replaceWith(news);
-    }
+    const taking = await import("./taking.js").catch(() => null);
+    if (!(await taking?.takeAnew(this.#room))) return;
     this.#show();
     this.dispatchEvent(new Event("change"));
-    if (moderates() === moderated) return;
-    document.getElementById("ways-on").replaceWith(page.getElementById("ways-on"));
-    this.dispatchEvent(new Event("turn"));
+    if (moderates() !== moderated) this.dispatchEvent(new Event("turn"));
   }
 
   #show() {
@@ -86,15 +77,13 @@ export class About extends EventTarget {
     if (until) this.#takeIn(Math.max(0, Date.parse(until) - serverNow()) + SPREAD);
   }
 
-  /** A form that changes what stands here needs no new page; what is refused is shown as without a script. */
+  /** A form that changes what stands here needs no new page. */
   async #submit(event) {
     const form = event.target;
     if (event.defaultPrevented || !form.matches("form[data-live]")) return;
     event.preventDefault();
-    const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
-    if (answer?.type !== "opaqueredirect") return form.submit();
-    form.closest(".message-menu")?.hidePopover();
-    this.#takeIn(0);
+    const taking = await import("./taking.js").catch(() => null);
+    if (!taking) form.submit();
+    else if (await taking.submitted(form)) this.#takeIn(0);
   }
 }
