@@ -158,8 +158,8 @@ static int receive(struct connection *connection)
     return (size_t)got == room && connection->state != CLOSED;
 }
 
-/* Less than this is little: so many are read in the time of a nap. */
-enum { LITTLE = 64, NAP = 50 * 1000 /* ns */ };
+/* Less than this is little. A nap is short beside the milliseconds in which a message comes to a thousand. */
+enum { LITTLE = 512, NAP = 100 * 1000 /* ns */ };
 
 static void gather(int count)
 {
