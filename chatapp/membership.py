@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import UNSET, structs
+from sqlalchemy import Connection
 
 from chatapp import text
 from chatapp.deeds import keep, perform, permitted
@@ -26,14 +27,15 @@ def members(hub: Hub, identity: Identity, room_id: int) -> list[Member]:
 
 def members_of(hub: Hub, room: Room) -> list[Member]:
     """The same, of a room that the asker may read."""
-    found, bots = (
-        hub.journal.read(reading.members, room.id),
-        hub.journal.read(people_reading.bots_in, room.id),
-    )
+    found, bots = hub.journal.read(_members_and_bots, room.id)
     statuses = hub.people.statuses
     return [
         structs.replace(one, status=statuses.get(one.id, ""), bot=one.id in bots or UNSET) for one in found
     ]
+
+
+def _members_and_bots(connection: Connection, room: int) -> tuple[list[Member], set[str]]:
+    return reading.members(connection, room), people_reading.bots_in(connection, room)
 
 
 def join(hub: Hub, identity: Identity, room_id: int) -> Message | None:
@@ -74,8 +76,8 @@ def take_in(
     To take somebody in as a member is `invite`; any other part is given by owners. Without a `part` who is in
     keeps the one that they have.
     """
-    role = part or "member"
-    if role not in RANKS:
+    role = "member" if part is None else part
+    if role not in tuple(RANKS):  # it may be anything that JSON has
         raise BadRequest(
             "There is no part “%(role)s” in a room: %(ranks)s", role=role, ranks=", ".join(RANKS)
         )

@@ -92,8 +92,7 @@ def test_every_page_has_its_pictures_and_the_readme_shows_three() -> None:
     }
     assert {path.name for path in folder.glob("*.png")} == pictures
     assert sorted(re.findall(r'src="([^"]+)"', (folder / "README.md").read_text())) == sorted(pictures)
-    # All of them are cloned with the rest: 18.5 kB each, with as many colours as faces and emoji need.
-    assert sum(path.stat().st_size for path in folder.glob("*.png")) < 18_500 * len(pictures)
+    assert sum(path.stat().st_size for path in folder.glob("*.png")) < 17_800 * len(pictures)
     shown = re.findall(r"docs/screenshots/([\w-]+\.png)", DOCS["README.md"])
     assert len(shown) == 3
     assert set(shown) <= pictures

@@ -149,3 +149,19 @@ def test_a_time_out_is_lifted_by_who_outranks_the_one_it_is_of(
         assert grace.http.post(f"/chats/{room}{button}", headers=PAGE).status_code == 403
         assert [each["id"] for each in grace.http.get(path).json()["sanctions"]] == [imposed["id"]]
         assert boss.http.delete(lift).status_code == 200
+
+
+@pytest.mark.parametrize("part", ["", "king", [], {}, 1, True])
+def test_a_part_that_there_is_not_is_refused_and_everybody_keeps_theirs(
+    part: object, boss: Member, grace: Member
+) -> None:
+    room = boss.make_room()
+    path = f"/api/rooms/{room}/members/{grace.id}"
+    assert boss.http.put(path, json={"role": "moderator"}).status_code == 200
+    assert problem(boss.http.put(path, json={"role": part})) == "bad_request"
+    for none in ({}, {"role": None}):
+        assert boss.http.put(path, json=none).status_code == 204
+    parts = {
+        each["id"]: each["role"] for each in boss.http.get(f"/api/rooms/{room}/members").json()["members"]
+    }
+    assert parts == {boss.id: "owner", grace.id: "moderator"}

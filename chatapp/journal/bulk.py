@@ -34,7 +34,10 @@ _ADVANCE = "UPDATE rooms SET last_seq = ?, last_at = ?, revision = ?, rights = ?
 
 
 def rooms(connection: Connection, numbers: Iterable[int]) -> Iterator[tuple[Any, ...]]:
-    """Of each room that there is: id, last_seq, last_at, revision, closed, rights, slow_seconds."""
+    """Of each room that there is: id, last_seq, last_at, revision, closed, rights, slow_seconds.
+
+    Nobody else moves them until the transaction ends: who writes holds SQLite's one lock (BEGIN IMMEDIATE).
+    """
     for some in _stretches(sorted(numbers)):
         yield from map(tuple, connection.exec_driver_sql(_ROOMS.format(", ".join("?" * len(some))), some))
 

@@ -60,12 +60,12 @@ export class About extends EventTarget {
   }
 
   async #take() {
-    const moderated = moderates();
     const taking = await import("./taking.js").catch(() => null);
-    if (!(await taking?.takeAnew(this.#room))) return;
+    const taken = await taking?.takeAnew(this.#room);
+    if (!taken) return;
     this.#show();
     this.dispatchEvent(new Event("change"));
-    if (moderates() !== moderated) this.dispatchEvent(new Event("turn"));
+    if (taken.turned) this.dispatchEvent(new Event("turn"));
   }
 
   #show() {

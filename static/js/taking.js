@@ -2,19 +2,20 @@
 
 import { pageAt } from "./pages.js";
 
-/** Whether it could be taken. What one may do as a moderator changes with it. */
+const MODERATES = "#foot-state[data-moderates]";
+
+/** `{turned}`: whether who reads here has come to moderate, or does no more; null where it cannot be taken. */
 export async function takeAnew(room) {
   const page = await pageAt(`/chats/${room}/about/`);
-  if (!page) return false;
-  const moderated = "moderates" in document.getElementById("foot-state").dataset;
-  const moderates = "moderates" in (page.getElementById("foot-state")?.dataset ?? {});
-  for (const id of moderates === moderated ? ["about", "foot-state"] : ["about", "foot-state", "ways-on"]) {
+  if (!page) return null;
+  const turned = Boolean(page.querySelector(MODERATES)) !== Boolean(document.querySelector(MODERATES));
+  for (const id of turned ? ["about", "foot-state", "ways-on"] : ["about", "foot-state"]) {
     const [news, before] = [page.getElementById(id), document.getElementById(id)];
     if (!news) continue;
     if (before.querySelector(".ours")?.open) news.querySelector(".ours").open = true;
     before.replaceWith(news);
   }
-  return true;
+  return { turned };
 }
 
 /** Sends `form`; whether that did it. What is refused is shown as without a script. */

@@ -18,7 +18,7 @@ SCHEMES = ("light", "dark")
 LOCALES = {"ltr": "en-GB", "rtl": "ar"}
 DIRECTIONS = tuple(LOCALES)
 # Colours of a picture's palette: with fewer, faces and emoji are no longer of theirs.
-COMMON, OTHERS = 64, 64
+COMMON, OTHERS = 48, 32
 # A page that nobody looks at reads nothing, so that what is unread stays so.
 UNSEEN = 'Object.defineProperty(document, "hidden", { get: () => true });'
 DRAWN = """() => document.fonts.ready.then(() => Promise.all(
