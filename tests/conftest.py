@@ -9,10 +9,13 @@ import pytest
 from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.mail_server import MailServer
+from tests.postgres import Postgres
 from tests.servers import Server
 
 LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
+every_store = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)  # in this process
+on_both_stores = pytest.mark.parametrize("server", ["three_workers", "on_postgres"], indirect=True)
 
 gc.disable()  # until all tests are collected: they are there to stay
 
@@ -47,6 +50,35 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this process's own, which stays: each test has databases of its own."""
+    postgres = Postgres().start()
+    yield postgres
+    postgres.close()
+
+
+@pytest.fixture(scope="session")
+def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with three workers that keeps its messages in PostgreSQL."""
+    folder = tmp_path_factory.mktemp("postgres") / "instance"
+    server = Server(folder, workers=3, database_url=postgres.database()).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the test's own, with tables or without a file yet; `every_store` tries both."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{tmp_path / 'chat.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.database(tables=True)
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture

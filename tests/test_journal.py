@@ -12,11 +12,12 @@ from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal, bulk, reading, statements
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal import Journal, reading, sqlite_bulk, statements
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
 from tests.clients import UNIT
+from tests.conftest import every_store
 
 ADA = Author("g1", "ada", guest=True)
 UNKEEPABLE = (
@@ -27,8 +28,7 @@ UNKEEPABLE = (
 class Keeper:
     """A journal with a room, all that it tells, and how often it has tried to write."""
 
-    def __init__(self, path: Path) -> None:
-        url = f"sqlite:///{path}"
+    def __init__(self, url: str) -> None:
         engine = create_engine(url, **engine_options(url, busy_seconds=1))
         listen(engine)
         models.db.metadata.create_all(engine)
@@ -62,8 +62,8 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    keeper = Keeper(tmp_path / "chat.db")
+def keeper(store: str) -> Iterator[Keeper]:
+    keeper = Keeper(store)
     yield keeper
     assert keeper.journal.finish(UNIT)
 
@@ -72,6 +72,7 @@ def says(room: int, *bodies: str) -> list[Request]:
     return [Post(room, ADA, body, client_id=f"id of {body!r}") for body in bodies]
 
 
+@every_store
 def test_what_is_asked_at_once_is_one_transaction(keeper: Keeper) -> None:
     bodies = [f"word {number}" for number in range(100)]
     answers = keeper.ask(*says(keeper.room, *bodies))
@@ -79,6 +80,7 @@ def test_what_is_asked_at_once_is_one_transaction(keeper: Keeper) -> None:
     assert keeper.tries == len(keeper.commits) == 1
 
 
+@every_store
 @pytest.mark.parametrize("places", [[0], [99], [37], [0, 1, 50, 98, 99], range(100)])
 def test_a_request_that_no_database_would_take_fails_alone(
     places: Any, keeper: Keeper, caplog: pytest.LogCaptureFixture
@@ -99,6 +101,7 @@ def test_a_request_that_no_database_would_take_fails_alone(
     ]
 
 
+@every_store
 def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_one(keeper: Keeper) -> None:
     rooms = [keeper.journal.ask(MakeRoom(f"room {number}")) for number in range(20)]
     asked: list[str] = []
@@ -112,15 +115,17 @@ def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_on
     assert len(asked) == in_one
 
 
+@every_store
 def test_what_was_kept_before_is_found_again_in_a_group_of_any_size_in_its_own_room(keeper: Keeper) -> None:
     other = keeper.journal.ask(MakeRoom("attic"))
-    bodies = [f"word {number}" for number in range(bulk.ASKED_AT_ONCE + 50)]
+    bodies = [f"word {number}" for number in range(sqlite_bulk.ASKED_AT_ONCE + 50)]
     first = keeper.ask(*says(keeper.room, *bodies))
     again = keeper.ask(*says(other, *bodies[:5]), *says(keeper.room, *bodies))
     assert [kept.new for kept in again] == [True] * 5 + [False] * len(bodies)
     assert [kept.message for kept in again[5:]] == [kept.message for kept in first]
 
 
+@every_store
 @pytest.mark.parametrize("said", [1, 3, 6, 7, 9, 20])
 def test_what_a_room_does_not_keep_is_removed_some_at_a_time_until_none_is_left(
     said: int, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +144,7 @@ def test_what_a_room_does_not_keep_is_removed_some_at_a_time_until_none_is_left(
     assert retention.prune(keeper.journal) == 0
 
 
+@every_store
 def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
     other = keeper.journal.ask(MakeRoom("other"))
     keeper.tries = 0

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, insert
 from chatapp import account_rows, models
 from chatapp.errors import BadRequest, Draining, Forbidden, SignIn
 from chatapp.journal import Journal
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.people_requests import (
     ChangeAccount,
     EndSessions,
