@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from tests.servers import Server
 
 LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
-every_store = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)  # in this process
+STORES = ("sqlite", "postgresql")
+in_a_file = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 on_both_stores = pytest.mark.parametrize("server", ["three_workers", "on_postgres"], indirect=True)
 
 gc.disable()  # until all tests are collected: they are there to stay
@@ -69,16 +71,22 @@ def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     server.stop()
 
 
-@pytest.fixture
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database of the test's own, with tables or without a file yet; `every_store` tries both."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield f"sqlite:///{tmp_path / 'chat.db'}"
+@contextmanager
+def stored_in(kind: str, path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a new database: of a file that is not there yet, or of one in PostgreSQL that has its tables."""
+    if kind == "sqlite":
+        yield f"sqlite:///{path / 'chat.db'}"
         return
     postgres: Postgres = request.getfixturevalue("postgres")
-    url = postgres.database(tables=True)
-    yield url
-    postgres.drop(url)
+    with postgres.empty() as url:
+        yield url
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the test's own, one of each kind."""
+    with stored_in(request.param, tmp_path, request) as url:
+        yield url
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ class Postgres:
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
         self._user = next(
-            name for name in ("postgres", "nobody", "") if not name or os.getuid() == 0 and _is_there(name)
+            name for name in ("postgres", "nobody", "") if not name or (os.getuid() == 0 and _is_there(name))
         )
         if self._user:
             shutil.chown(self._folder, self._user)
@@ -83,24 +85,32 @@ class Postgres:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
 
-    def database(self, *, tables: bool = False) -> str:
-        """The URL of a new one, without tables or with all of them."""
+    def database(self) -> str:
+        """The URL of a new one, without any tables."""
         self._made += 1
-        name = f"chat{self._made}"
-        if tables and not self._has("tables"):
+        self._do(f"CREATE DATABASE chat{self._made}")
+        return self.url(f"chat{self._made}")
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The URL of one with all tables, for one at a time; afterwards who is connected is cut off, and it is emptied."""
+        if not self._has("tables"):
             self._do("CREATE DATABASE tables")
             engine = create_engine(self.url("tables"))
             models.db.metadata.create_all(engine)
             engine.dispose()
-        self._do(f"CREATE DATABASE {name} TEMPLATE {'tables' if tables else 'template1'}")
-        return self.url(name)
+        yield self.url("tables")
+        with self.connect(self.url("tables"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE datname = 'tables' AND pid <> pg_backend_pid()"
+            )
+            tables = models.db.metadata.sorted_tables
+            connection.execute(";".join(f"DELETE FROM {table.name}" for table in reversed(tables)))  # type: ignore[arg-type]
+            connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://chat@/{name}?host={self.host}"
-
-    def drop(self, url: str) -> None:
-        """Whoever is connected to it is cut off."""
-        self._do(f"DROP DATABASE {name_in(url)} WITH (FORCE)")
 
     def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
         return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)

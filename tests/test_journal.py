@@ -17,7 +17,7 @@ from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
 from tests.clients import UNIT
-from tests.conftest import every_store
+from tests.conftest import in_a_file
 
 ADA = Author("g1", "ada", guest=True)
 UNKEEPABLE = (
@@ -72,7 +72,6 @@ def says(room: int, *bodies: str) -> list[Request]:
     return [Post(room, ADA, body, client_id=f"id of {body!r}") for body in bodies]
 
 
-@every_store
 def test_what_is_asked_at_once_is_one_transaction(keeper: Keeper) -> None:
     bodies = [f"word {number}" for number in range(100)]
     answers = keeper.ask(*says(keeper.room, *bodies))
@@ -80,7 +79,6 @@ def test_what_is_asked_at_once_is_one_transaction(keeper: Keeper) -> None:
     assert keeper.tries == len(keeper.commits) == 1
 
 
-@every_store
 @pytest.mark.parametrize("places", [[0], [99], [37], [0, 1, 50, 98, 99], range(100)])
 def test_a_request_that_no_database_would_take_fails_alone(
     places: Any, keeper: Keeper, caplog: pytest.LogCaptureFixture
@@ -101,7 +99,6 @@ def test_a_request_that_no_database_would_take_fails_alone(
     ]
 
 
-@every_store
 def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_one(keeper: Keeper) -> None:
     rooms = [keeper.journal.ask(MakeRoom(f"room {number}")) for number in range(20)]
     asked: list[str] = []
@@ -115,7 +112,6 @@ def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_on
     assert len(asked) == in_one
 
 
-@every_store
 def test_what_was_kept_before_is_found_again_in_a_group_of_any_size_in_its_own_room(keeper: Keeper) -> None:
     other = keeper.journal.ask(MakeRoom("attic"))
     bodies = [f"word {number}" for number in range(sqlite_bulk.ASKED_AT_ONCE + 50)]
@@ -125,7 +121,6 @@ def test_what_was_kept_before_is_found_again_in_a_group_of_any_size_in_its_own_r
     assert [kept.message for kept in again[5:]] == [kept.message for kept in first]
 
 
-@every_store
 @pytest.mark.parametrize("said", [1, 3, 6, 7, 9, 20])
 def test_what_a_room_does_not_keep_is_removed_some_at_a_time_until_none_is_left(
     said: int, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
@@ -144,7 +139,6 @@ def test_what_a_room_does_not_keep_is_removed_some_at_a_time_until_none_is_left(
     assert retention.prune(keeper.journal) == 0
 
 
-@every_store
 def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
     other = keeper.journal.ask(MakeRoom("other"))
     keeper.tries = 0
@@ -164,6 +158,7 @@ def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
     assert keeper.tries == 1
 
 
+@in_a_file
 def test_a_fault_of_the_database_fails_the_group_at_once_and_is_over_when_it_is(
     keeper: Keeper, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
