@@ -17,7 +17,9 @@ LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 STORES = ("sqlite", "postgresql")
 in_a_file = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-on_both_stores = pytest.mark.parametrize("server", ["three_workers", "on_postgres"], indirect=True)
+server_of_each_store = pytest.fixture(
+    params=["three_workers", "on_postgres"],
+)(lambda request: request.getfixturevalue(request.param))  # modules have it as their `server`
 
 gc.disable()  # until all tests are collected: they are there to stay
 
