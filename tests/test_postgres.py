@@ -3,18 +3,27 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import Engine, create_engine, insert
 
-from chatapp.journal.postgres_connections import READERS
-from tests.clients import RESUMING, Person, eventually
+from chatapp import account_rows
+from chatapp.journal.databases import engine_options, listen
+from chatapp.journal.postgres_connections import READERS, driver
+from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
+from chatapp.journal.writing import perform
+from chatapp.message import Author
+from tests.clients import RESUMING, UNIT, Person, eventually
 from tests.postgres import Postgres
 from tests.servers import ROOT, Server
 from tests.test_storage_faults import post, refused
 
+ADA = Author("g1", "ada", guest=True)
 PATCHED = """
 import sys
 from gevent import monkey
@@ -67,6 +76,8 @@ def done(answer):
     if not isinstance(answer, (Kept, int)):
         failed.append(repr(answer))
 
+print("ready", flush=True)
+sys.stdin.readline()
 for number in range(60):
     for room in chance.sample(rooms, len(rooms)):
         journal.submit(Post(room, ada, f"word {number}", client_id=f"id {number}"), done)
@@ -87,7 +98,7 @@ def empty(postgres: Postgres) -> Iterator[str]:
 
 def start(program: str, *arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", PATCHED + program, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_everything_goes_on_while_statements_wait_and_no_more_of_them_than_there_are_connections(
@@ -102,19 +113,17 @@ def test_everything_goes_on_while_statements_wait_and_no_more_of_them_than_there
 def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_have_no_gap(
     empty: str, postgres: Postgres
 ) -> None:
-    rooms = ["1", "2", "3", "4"]
-    with postgres.connect(empty) as database:
-        database.execute("INSERT INTO server VALUES (1, 0, false)")
-        for room in rooms:
-            database.execute(
-                "INSERT INTO rooms (id, name, topic, epoch, first_seq, last_seq, last_at, revision, closed, removals, "
-                "created_at, kind, posting, guests, slow_seconds, rights) VALUES "
-                "(%s, 'a room', '', 'e', 1, 0, 0, 1, false, '{}', 1, 'public', 'everyone', true, 0, 1)",
-                [room],
-            )
+    rooms = [str(room) for room in made_rooms(empty, 4)]
     writers = [
         start(WRITES, empty, " ".join(rooms), seed, f"g{number % 2}") for number, seed in enumerate("abcd")
     ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
     for writer in writers:
         said, _ = writer.communicate()
         assert said == "0 []\n"
@@ -133,6 +142,126 @@ def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_ha
         assert count == last == times
         assert texts == ids == 120, "by each of two, though each was sent twice"
     assert turned == []
+
+
+# -- who waits for whom ----------------------------------------------------------------------------------------
+
+
+class Writer:
+    """A transaction of its own, which carries out `requests` in a thread and then waits to be told to commit."""
+
+    def __init__(self, url: str, *requests: Request) -> None:
+        self._engine = engine_of(url)
+        self._requests = requests
+        self._commit = threading.Event()
+        self.written = threading.Event()
+        self.answers: list[Any] = []
+        self.backend = 0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def commit(self) -> list[Any]:
+        assert self.written.wait(UNIT)
+        self._commit.set()
+        self._thread.join(UNIT)
+        return self.answers
+
+    def waits(self, database: "psycopg.Connection[Any]") -> bool:
+        """Whether it waits for somebody's lock."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        return bool(self.backend and database.execute(query, [self.backend]).fetchall())
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection, connection.begin():
+            self.backend = driver(connection).info.backend_pid
+            self.answers, _ = perform(connection, self._requests)
+            self.written.set()
+            self._commit.wait(UNIT)
+
+
+def engine_of(url: str) -> Engine:
+    engine = create_engine(url, **engine_options(url, busy_seconds=60))
+    listen(engine)
+    return engine
+
+
+def made_rooms(url: str, count: int) -> list[int]:
+    with engine_of(url).connect() as connection, connection.begin():
+        connection.execute(insert(account_rows.Server).values(id=1, people=0, begun=False))
+        made, _ = perform(connection, [MakeRoom(f"room {number}") for number in range(count)])
+    return [room for room in made if isinstance(room, int)]
+
+
+def says(room: int, body: str = "hello") -> Post:
+    return Post(room, ADA, body, client_id=body)
+
+
+def tells(room: int) -> Post:
+    return Post(room, ADA, "tells", "notice", effects=(ChangeRoom({"topic": "news"}),))
+
+
+@pytest.fixture
+def watcher(empty: str, postgres: Postgres) -> Iterator["psycopg.Connection[Any]"]:
+    with postgres.connect(empty, autocommit=True) as connection:
+        yield connection
+
+
+def test_who_writes_into_a_room_waits_for_who_has_written_there_and_goes_on_behind_them(
+    empty: str, watcher: "psycopg.Connection[Any]"
+) -> None:
+    (room,) = made_rooms(empty, 1)
+    first = Writer(empty, says(room, "one"), says(room, "both"))
+    assert first.written.wait(UNIT)
+    second = Writer(empty, says(room, "both"), says(room, "two"))
+    eventually(lambda: second.waits(watcher))
+    assert [(kept.message.seq, kept.new) for kept in first.commit()] == [(1, True), (2, True)]
+    assert [(kept.message.seq, kept.new) for kept in second.commit()] == [(2, False), (3, True)]
+
+
+def test_who_writes_into_another_room_waits_for_nobody(empty: str) -> None:
+    one, other = made_rooms(empty, 2)
+    first = Writer(empty, says(one))
+    assert first.written.wait(UNIT)
+    assert [kept.message.seq for kept in Writer(empty, says(other)).commit()] == [1]
+    first.commit()
+
+
+@pytest.mark.parametrize("request_of", [tells, lambda room: MakeRoom("attic")], ids=["a deed", "a new room"])
+def test_what_is_more_than_messages_is_done_alone(
+    request_of: Callable[[int], Request], empty: str, watcher: "psycopg.Connection[Any]"
+) -> None:
+    one, other = made_rooms(empty, 2)
+    first = Writer(empty, says(one))
+    assert first.written.wait(UNIT)
+    alone = Writer(empty, request_of(other))
+    eventually(lambda: alone.waits(watcher))
+    first.commit()
+    assert alone.written.wait(UNIT)
+    behind = Writer(empty, says(one, "behind"))
+    eventually(lambda: behind.waits(watcher))
+    alone.commit()
+    assert [kept.message.seq for kept in behind.commit()] == [2]
+
+
+def test_rooms_are_taken_in_the_order_of_their_ids_so_that_nobody_waits_in_a_circle(
+    empty: str, watcher: "psycopg.Connection[Any]", postgres: Postgres
+) -> None:
+    rooms = made_rooms(empty, 3)
+    watcher.execute(
+        "UPDATE rooms SET topic = 'rewritten' WHERE id = %s", [rooms[0]]
+    )  # it lies behind the others now
+    take = "SELECT FROM rooms WHERE id = %s FOR UPDATE NOWAIT"
+    with postgres.connect(empty) as holder:
+        holder.execute(take, [rooms[1]])
+        writer = Writer(empty, *map(says, reversed(rooms)))
+        eventually(lambda: writer.waits(watcher))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            watcher.execute(take, [rooms[0]])
+        watcher.execute(take, [rooms[2]])
+    assert [kept.message.seq for kept in writer.commit()] == [1, 1, 1]
+
+
+# -- a server that goes and comes back -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
