@@ -77,15 +77,10 @@ def _known() -> list[str]:
 
 
 def _prepare(engine: Engine) -> None:
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
             # A property of the file; readers go on while one process writes.
             connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
-        elif (encoding := connection.scalar(sqlalchemy.text("SHOW server_encoding"))) != "UTF8":
-            raise SetupError(
-                f"the database {_name(engine)} has the encoding {encoding}: make one with createdb -E UTF8 "
-                "-T template0"
-            )
 
 
 @contextmanager

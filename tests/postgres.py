@@ -85,10 +85,10 @@ class Postgres:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
 
-    def database(self) -> str:
+    def database(self, how: str = "") -> str:
         """The URL of a new one, without any tables."""
         self._made += 1
-        self._do(f"CREATE DATABASE chat{self._made}")
+        self._do(f"CREATE DATABASE chat{self._made} {how}")
         return self.url(f"chat{self._made}")
 
     @contextmanager

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -62,6 +63,21 @@ gevent.spawn(others)
 gevent.joinall([gevent.spawn(journal.read, sleeps) for _ in range(12)], raise_error=True)
 print(turns, most)
 """
+# Of as many as there are connections and more, each is given up in another way while its statement waits.
+GIVEN_UP = """
+def sleeps(connection):
+    connection.execute(text("SELECT pg_sleep(60)"))
+
+def impatient():
+    with gevent.Timeout(0.1, False):
+        journal.read(sleeps)
+
+asking = [gevent.spawn(what, *who) for what, *who in [(journal.read, sleeps), (impatient,)] * 3]
+gevent.sleep(0.1)
+for one in asking:
+    one.kill()
+print([journal.read(lambda connection: connection.scalar(text("SELECT 1"))) for _ in range(6)])
+"""
 # Groups of messages into some rooms, in whatever order, each sent by two processes at once, with deeds in between.
 WRITES = """
 import random
@@ -108,6 +124,11 @@ def test_everything_goes_on_while_statements_wait_and_no_more_of_them_than_there
     turns, most = map(int, said.split())
     assert turns > 3 * READERS
     assert most == READERS
+
+
+def test_who_gives_up_waiting_leaves_the_connection_to_others(empty: str) -> None:
+    said, _ = start(GIVEN_UP, empty).communicate()
+    assert said == f"{[1] * 6}\n"
 
 
 def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_have_no_gap(
@@ -259,6 +280,37 @@ def test_rooms_are_taken_in_the_order_of_their_ids_so_that_nobody_waits_in_a_cir
             watcher.execute(take, [rooms[0]])
         watcher.execute(take, [rooms[2]])
     assert [kept.message.seq for kept in writer.commit()] == [1, 1, 1]
+
+
+# -- the beginning ---------------------------------------------------------------------------------------------
+
+
+def test_models_and_migrations_make_the_same_tables_and_the_first_room_is_the_lobby(
+    on_postgres: Server,
+) -> None:
+    checked = on_postgres.flask("db", "check")
+    assert "No new upgrade operations" in checked.stdout + checked.stderr
+    assert on_postgres.ask("SELECT name FROM rooms WHERE id = 1") == [("Lobby",)]
+    assert on_postgres.ask("SELECT count(*) FROM rooms WHERE name = 'Lobby'") == [(1,)]
+
+
+def test_a_server_that_cannot_reach_its_database_says_so_in_one_line_without_the_password(
+    tmp_path: Path,
+) -> None:
+    url = "postgresql+psycopg://chat:secret-word@127.0.0.1:1/chat"
+    done = Server(tmp_path / "instance", database_url=url).flask("room", "list")
+    assert done.returncode == 4
+    (said,) = done.stderr.splitlines()
+    assert "cannot be used" in said
+    assert "refused" in said
+    assert "secret-word" not in said
+
+
+def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    done = Server(tmp_path / "instance", database_url=url).flask("room", "list")
+    assert done.returncode == 4
+    assert "createdb -E UTF8" in done.stderr
 
 
 # -- a server that goes and comes back -------------------------------------------------------------------------

@@ -44,8 +44,9 @@ def code(error: BaseException) -> int:
 
 
 def _state(error: BaseException) -> str:
-    """PostgreSQL's code; "" for an error that is not of one of its answers."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
+    """PostgreSQL's code; "08" where there was no answer at all; "" for an error that is not PostgreSQL's."""
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", "")
+    return "08" if state is None else state
 
 
 def is_of_all(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from gevent.queue import LifoQueue
 from sqlalchemy import URL, Connection, Engine, NullPool, event
 from sqlalchemy.exc import DBAPIError
 
-from chatapp.errors import BadRequest
+from chatapp.errors import BadRequest, SetupError
 
 if TYPE_CHECKING:  # a server on SQLite never loads it
     import psycopg
@@ -53,12 +53,20 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
 
 
 def listen(engine: Engine) -> None:
-    """Set up every connection of `engine`: an ack means "on the disk", and all numbers are of one type."""
+    """Set up every connection of `engine`: an ack means "on the disk", and all numbers are of one type.
 
-    @event.listens_for(engine, "connect")
+    Connecting raises SetupError where the database has not all characters.
+    """
+
+    @event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy reads anything from it
     def _connected(connection: "psycopg.Connection", _record: object) -> None:
         from psycopg.types.numeric import Int8Dumper
 
+        if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+            raise SetupError(
+                f"the database {engine.url.render_as_string()} has the encoding {encoding}: make one with "
+                "createdb -E UTF8 -T template0"
+            )
         # By its value a number would be of one of four types, and each statement be prepared for all of them.
         connection.adapters.register_dumper(int, Int8Dumper)
         # A server may be set to acknowledge what it has not written yet; more than "on" is left as it is.
