@@ -14,10 +14,12 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection
+import msgspec
+from sqlalchemy import Connection, Dialect
 
 from chatapp.journal.bulk import COLUMNS, Opened, messages_at
 from chatapp.journal.postgres_connections import driver
+from chatapp.journal.reading import MESSAGES
 from chatapp.journal.requests import MarkRead, Post, Request
 
 LOCK = 0x63686174  # the name of the lock: "chat"
@@ -36,7 +38,17 @@ JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = want
     AND messages.author_id = wanted.author_id AND messages.client_id IS NOT NULL
 """
 _PEOPLE = "SELECT people FROM server"
-_ADVANCE = "UPDATE rooms SET last_seq = %s, last_at = %s, revision = %s, rights = %s WHERE id = %s"
+# One statement, however many there are: psycopg looks at the socket twice for each.
+_INSERT = """
+INSERT INTO messages ({names}) SELECT {values} FROM json_to_recordset(%s) AS message ({types})
+"""
+_ADVANCE = """
+UPDATE rooms SET last_seq = moved.last_seq, last_at = moved.last_at, revision = moved.revision,
+    rights = moved.rights
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS moved (last_seq, last_at, revision, rights, id)
+WHERE rooms.id = moved.id
+"""
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id = ANY(%s::bigint[])"
 
 
@@ -72,12 +84,13 @@ def together(connection: Connection) -> AbstractContextManager[object]:
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:
     """See Bulk."""
-    driver(connection).cursor().executemany(_insert_into_messages(), rows)
+    told = msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows]).decode()
+    driver(connection).execute(_insert_into_messages(connection.dialect), (told,))
 
 
 def advance(connection: Connection, moved: list[tuple[int, int, int, int, int]]) -> None:
     """See Bulk."""
-    driver(connection).cursor().executemany(_ADVANCE, moved)
+    driver(connection).execute(_ADVANCE, tuple(map(list, zip(*moved, strict=True))))
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
@@ -91,6 +104,12 @@ def _only_keeps(request: Request) -> bool:
 
 
 @cache
-def _insert_into_messages() -> str:
-    columns = ", ".join(f'"{column}"' for column in COLUMNS)
-    return f"INSERT INTO messages ({columns}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # nosec B608
+def _insert_into_messages(dialect: Dialect) -> str:
+    types = {name: MESSAGES.c[name].type.compile(dialect) for name in COLUMNS}
+    # What is JSON is so already, as a text.
+    told = {name: "TEXT" if kind == "JSON" else kind for name, kind in types.items()}
+    return _INSERT.format(
+        names=", ".join(f'"{name}"' for name in COLUMNS),
+        values=", ".join(f'"{name}"::{kind}' for name, kind in types.items()),
+        types=", ".join(f'"{name}" {kind}' for name, kind in told.items()),
+    )
