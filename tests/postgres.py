@@ -51,7 +51,7 @@ class Postgres:
         if self._user:
             shutil.chown(self._folder, self._user)
         self._process: subprocess.Popen[bytes] | None = None
-        self._made = 0
+        self._made, self._lent = 0, False
         data = str(self._folder / "data")
         how = ["-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         subprocess.run([programs() / "initdb", *how], check=True, capture_output=True, **self._as())
@@ -99,7 +99,21 @@ class Postgres:
             engine = create_engine(self.url("tables"))
             models.db.metadata.create_all(engine)
             engine.dispose()
-        yield self.url("tables")
+        assert not self._lent
+        self._lent = True
+        try:
+            yield self.url("tables")
+        finally:
+            self._empty()
+            self._lent = False
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://chat@/{name}?host={self.host}"
+
+    def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
+        return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)
+
+    def _empty(self) -> None:
         with self.connect(self.url("tables"), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
@@ -108,12 +122,6 @@ class Postgres:
             tables = models.db.metadata.sorted_tables
             connection.execute(";".join(f"DELETE FROM {table.name}" for table in reversed(tables)))  # type: ignore[arg-type]
             connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
-
-    def url(self, name: str) -> str:
-        return f"postgresql+psycopg://chat@/{name}?host={self.host}"
-
-    def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
-        return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)
 
     def _answers(self) -> bool:
         assert self._process is not None
