@@ -28,7 +28,7 @@ from chatapp.bus import open_bus
 from chatapp.errors import SetupError
 from chatapp.hub import Hub
 from chatapp.journal import Journal
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.keys import Keys
 from chatapp.models import db
 from chatapp.pages import (

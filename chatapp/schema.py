@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy
@@ -15,6 +17,7 @@ from chatapp.journal.requests import MakeRoom
 from chatapp.journal.writing import perform
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATING = 0x6D696772  # the name of a lock of PostgreSQL's: "migr"
 
 
 def bring_up(app: Flask, engine: Engine) -> None:
@@ -24,23 +27,28 @@ def bring_up(app: Flask, engine: Engine) -> None:
     """
     try:
         _prepare(engine)
-        have, want = _revision(engine), newest()
-        if have == want:
-            return
-        if have is not None and have not in _known():
-            raise SetupError(
-                f"the database {_name(engine)} was written by a newer version (schema {have}, known up to "
-                f"{want}): install that version, or restore the copy that was made before the upgrade"
-            )
-        if have is not None:
-            _copy(engine, f"before-{want}")
-        upgrade(app)
-        if have is None:
-            with engine.connect().execution_options(writes=True) as connection, connection.begin():
-                perform(connection, [MakeRoom("Lobby", "Say hello, ask anything")])
+        with _alone(engine):
+            _bring_up(app, engine)
     except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
+        cause = " ".join(str(getattr(error, "orig", None) or error).split())  # some have several lines
         raise SetupError(f"the database {_name(engine)} cannot be used: {cause}") from None
+
+
+def _bring_up(app: Flask, engine: Engine) -> None:
+    have, want = _revision(engine), newest()
+    if have == want:
+        return
+    if have is not None and have not in _known():
+        raise SetupError(
+            f"the database {_name(engine)} was written by a newer version (schema {have}, known up to "
+            f"{want}): install that version, or restore the copy that was made before the upgrade"
+        )
+    if have is not None:
+        _copy(engine, f"before-{want}")
+    upgrade(app)
+    if have is None:
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
+            perform(connection, [MakeRoom("Lobby", "Say hello, ask anything")])
 
 
 def upgrade(app: Flask) -> None:
@@ -73,6 +81,18 @@ def _prepare(engine: Engine) -> None:
         with engine.connect() as connection:
             # A property of the file; readers go on while one process writes.
             connection.connection.driver_connection.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """No other machine brings the same database up meanwhile. (On this one: instance.setting_up.)"""
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sqlalchemy.text("SET lock_timeout = 0"))
+        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({MIGRATING})"))
+        yield  # who closes a connection gives back what it holds
 
 
 def _revision(engine: Engine) -> str | None:

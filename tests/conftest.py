@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,16 @@ import pytest
 from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.mail_server import MailServer
+from tests.postgres import Postgres
 from tests.servers import Server
 
 LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
+STORES = ("sqlite", "postgresql")
+in_a_file = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+server_of_each_store = pytest.fixture(
+    params=["three_workers", "on_postgres"],
+)(lambda request: request.getfixturevalue(request.param))  # modules have it as their `server`
 
 gc.disable()  # until all tests are collected: they are there to stay
 
@@ -47,6 +54,41 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this process's own, which stays: each test has databases of its own."""
+    postgres = Postgres().start()
+    yield postgres
+    postgres.close()
+
+
+@pytest.fixture(scope="session")
+def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with three workers that keeps its messages in PostgreSQL."""
+    folder = tmp_path_factory.mktemp("postgres") / "instance"
+    server = Server(folder, workers=3, database_url=postgres.database()).start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def stored_in(kind: str, path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a new database: of a file that is not there yet, or of one in PostgreSQL that has its tables."""
+    if kind == "sqlite":
+        yield f"sqlite:///{path / 'chat.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    with postgres.empty() as url:
+        yield url
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the test's own, one of each kind."""
+    with stored_in(request.param, tmp_path, request) as url:
+        yield url
 
 
 @pytest.fixture

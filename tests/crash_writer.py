@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event
 
 from chatapp import models
 from chatapp.journal import Journal
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import Clear, DropRoom, Kept, MakeRoom, MarkRead, Post, Request
 from chatapp.journal.writing import perform
 from chatapp.message import Author

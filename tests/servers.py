@@ -4,19 +4,25 @@ import os
 import queue
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from chatapp.journal.people_reading import USERS
 from tests import zygote
 from tests.console import Console, Done
 from tests.zygote import Born
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
+TABLES = sorted(USERS.metadata.tables)
 START_SECONDS = 90  # on a machine that is busy with other things
 # Tests say much in a short time; the limits have tests of their own.
 GENEROUS = {
@@ -123,6 +129,20 @@ class Server:
         if self._console is None:
             self._console = Console(self.root, self.environ)
         return self._console(*arguments, answer=answer)
+
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """What the database of messages answers; what the statement changes is kept. `?` stands for a value."""
+        url = self.settings.get("CHATAPP_DATABASE_URL", "")
+        if url.startswith("postgresql"):
+            with psycopg.connect(url.replace("+psycopg", "")) as connection:
+                done = connection.execute(statement.replace("?", "%s"), values or None)  # type: ignore[call-overload]
+                return done.fetchall() if done.description else []
+        with closing(sqlite3.connect(self.instance / "chat.db", timeout=30)) as database, database:
+            return database.execute(statement, values).fetchall()
+
+    def dump(self) -> str:
+        """All that the database of messages has, as text."""
+        return "\n".join(str(row) for table in TABLES for row in self.ask(f"SELECT * FROM {table}"))
 
     def _close_console(self) -> None:
         if self._console is not None:

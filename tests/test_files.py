@@ -31,7 +31,7 @@ from chatapp.collection import KEPT_SECONDS, collect
 from chatapp.errors import BadRequest
 from chatapp.files import Admission, keep
 from chatapp.journal import Journal, file_statements
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import Attachment, Clear, DropRoom, KeepFile, MakeRoom, Post, Prune
 from chatapp.message import Author, File
 from chatapp.permissions import SYSTEM

@@ -31,6 +31,7 @@ from chatapp.journal.requests import (
 from chatapp.message import Author
 from chatapp.permissions import Identity, Rights, RoomRole, Verb, may
 from tests.clients import UNIT
+from tests.conftest import STORES, stored_in
 from tests.test_journal import Keeper
 
 ADA = Identity("u1", "ada", "member")
@@ -98,11 +99,12 @@ class Room(Keeper):
         return answers
 
 
-@pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    room = Room(tmp_path_factory.mktemp("in flight") / "chat.db")
-    yield room
-    assert room.journal.finish(UNIT)
+@pytest.fixture(scope="module", params=STORES)
+def journal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with stored_in(request.param, tmp_path_factory.mktemp("in flight"), request) as url:
+        room = Room(url)
+        yield room
+        assert room.journal.finish(UNIT)
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal, bulk, reading, statements
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal import Journal, reading, sqlite_bulk, statements
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
 from tests.clients import UNIT
+from tests.conftest import in_a_file
 
 ADA = Author("g1", "ada", guest=True)
 UNKEEPABLE = (
@@ -27,8 +28,7 @@ UNKEEPABLE = (
 class Keeper:
     """A journal with a room, all that it tells, and how often it has tried to write."""
 
-    def __init__(self, path: Path) -> None:
-        url = f"sqlite:///{path}"
+    def __init__(self, url: str) -> None:
         engine = create_engine(url, **engine_options(url, busy_seconds=1))
         listen(engine)
         models.db.metadata.create_all(engine)
@@ -62,8 +62,8 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    keeper = Keeper(tmp_path / "chat.db")
+def keeper(store: str) -> Iterator[Keeper]:
+    keeper = Keeper(store)
     yield keeper
     assert keeper.journal.finish(UNIT)
 
@@ -114,7 +114,7 @@ def test_messages_of_many_rooms_cost_a_group_no_more_statements_than_those_of_on
 
 def test_what_was_kept_before_is_found_again_in_a_group_of_any_size_in_its_own_room(keeper: Keeper) -> None:
     other = keeper.journal.ask(MakeRoom("attic"))
-    bodies = [f"word {number}" for number in range(bulk.ASKED_AT_ONCE + 50)]
+    bodies = [f"word {number}" for number in range(sqlite_bulk.ASKED_AT_ONCE + 50)]
     first = keeper.ask(*says(keeper.room, *bodies))
     again = keeper.ask(*says(other, *bodies[:5]), *says(keeper.room, *bodies))
     assert [kept.new for kept in again] == [True] * 5 + [False] * len(bodies)
@@ -158,6 +158,7 @@ def test_a_refusal_concerns_its_request_alone(keeper: Keeper) -> None:
     assert keeper.tries == 1
 
 
+@in_a_file
 def test_a_fault_of_the_database_fails_the_group_at_once_and_is_over_when_it_is(
     keeper: Keeper, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from chatapp.accounts import hashed
 from chatapp.auth import FOR_EVERYBODY
 from chatapp.journal import Journal
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import Impose, MakeRoom, Post
 from chatapp.journal.token_requests import MakeToken
 from chatapp.message import Author

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, insert
 from chatapp import account_rows, models
 from chatapp.errors import BadRequest, Draining, Forbidden, SignIn
 from chatapp.journal import Journal
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.people_requests import (
     ChangeAccount,
     EndSessions,
@@ -44,8 +44,7 @@ class Line:
 class House:
     """A journal with a room, and what one process knows of people."""
 
-    def __init__(self, path: object) -> None:
-        url = f"sqlite:///{path}"
+    def __init__(self, url: str) -> None:
         engine = create_engine(url, **engine_options(url, busy_seconds=1))
         listen(engine)
         models.db.metadata.create_all(engine)
@@ -93,8 +92,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: object) -> House:
-    return House(tmp_path / "chat.db")  # type: ignore[operator]
+def house(store: str) -> House:
+    return House(store)
 
 
 def test_what_was_sent_before_a_sign_out_and_is_not_kept_yet_is_refused(house: House) -> None:

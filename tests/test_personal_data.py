@@ -14,9 +14,12 @@ import pytest
 from chatapp import names
 from chatapp.journal.sentences import REPORT_SETTLED, name_in, without_name
 from tests.clients import Person, eventually
+from tests.conftest import server_of_each_store
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import problem
 from tests.servers import ROOT, Server
+
+server = server_of_each_store
 
 
 @pytest.fixture
@@ -40,8 +43,7 @@ def lived(mary: Member, other: Person, secret: str) -> int:
 
 def everything(server: Server) -> str:
     """All that the database holds, as text."""
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        return "\n".join(database.iterdump())
+    return server.dump()
 
 
 def erase(server: Server, who: str, messages: str) -> None:
@@ -146,8 +148,7 @@ ADDRESS = "203.0.113.77"
 
 
 def ask(server: Server, question: str, *values: object) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        return database.execute(question, values).fetchall()
+    return server.ask(question, *values)
 
 
 def in_the_files(server: Server) -> bytes:

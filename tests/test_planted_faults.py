@@ -92,7 +92,7 @@ ONLY_IN_MEMORY = (
     NO_INDEX,
     Change(
         "chatapp/journal/writing.py",
-        "        for row in bulk.sent_with(self._connection, sent):\n",
+        "        for row in opened.sent:\n",
         "        for row in ():\n",
     ),
     Change(
@@ -346,7 +346,13 @@ FAULTS = [
     Planted(
         "fsync left out",
         "calm",
-        (Change("chatapp/journal/connections.py", '"PRAGMA synchronous=FULL"', '"PRAGMA synchronous=OFF"'),),
+        (
+            Change(
+                "chatapp/journal/sqlite_connections.py",
+                '"PRAGMA synchronous=FULL"',
+                '"PRAGMA synchronous=OFF"',
+            ),
+        ),
         ("acknowledged before it was synced",),
     ),
     Planted(

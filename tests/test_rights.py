@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.clients import RESUMING, UNIT, Person, Reader, eventually
+from tests.conftest import server_of_each_store
 from tests.people import member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -20,6 +20,9 @@ from tests.test_shell import Shell
 
 On = Callable[[int, str], str]
 NOWHERE = 999_999_999
+
+
+server = server_of_each_store
 
 
 @pytest.fixture
@@ -448,9 +451,7 @@ def test_retention_removes_what_is_older_than_so_many_days(
     for number in range(4):
         ada.say(board, str(number))
     yesterday = "UPDATE messages SET at = at - 86400000000 - 1000000 WHERE room_id = ? AND seq <= 2"
-    with closing(sqlite3.connect(server.instance / "chat.db", timeout=UNIT)) as database:
-        database.execute(yesterday, (board,))
-        database.commit()
+    server.ask(yesterday, board)
     for days, left in ((2, [1, 2, 3, 4, 5]), (1, [3, 4, 5, 6])):
         on(board, f"keep(days={days})")
         assert server.console("room", "prune").status == 0

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, event
 
 from chatapp import retention
 from chatapp.journal import Journal, reading
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Kept, MakeRoom, Post, Prune
 from chatapp.message import Author
 from tests.clients import UNIT

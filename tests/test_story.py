@@ -11,9 +11,9 @@ from tests.clients import READERS, RESUMING, Person, Reader, WebSocketReader, ev
 from tests.servers import Server
 
 
-@pytest.fixture(params=["one_worker", "three_workers"])
+@pytest.fixture(params=["one_worker", "three_workers", "on_postgres"])
 def server(request: pytest.FixtureRequest) -> Server:
-    """The story is told on both."""
+    """The story is told on all."""
     return request.getfixturevalue(request.param)
 
 

@@ -1,7 +1,6 @@
 """What was deleted can be brought back for a while, by those who may, and is then as it was for everybody."""
 
 import json
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.clients import RESUMING, Person, Reader, eventually
+from tests.conftest import server_of_each_store
 from tests.people import Member, administrator, is_named, member
 from tests.servers import Server
 
@@ -30,10 +30,10 @@ def refusal(who: Person, room: int, of: int) -> str:
 
 def kept_texts(server: Server, room: int) -> list[str]:
     """What deleted texts of a room the database still has."""
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        return [
-            row[0] for row in database.execute("SELECT body FROM deleted_texts WHERE room_id = ?", (room,))
-        ]
+    return [body for (body,) in server.ask("SELECT body FROM deleted_texts WHERE room_id = ?", room)]
+
+
+server = server_of_each_store
 
 
 @pytest.fixture
@@ -155,8 +155,7 @@ def test_the_text_is_kept_no_longer_than_it_can_be_brought_back(new_server: Call
         said = ada.say(board, "secret")["seq"]
         turn(ada, board, "delete", said)
         assert kept_texts(server, board) == ["secret"]
-        with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-            ((until,),) = database.execute("SELECT until FROM deleted_texts").fetchall()
+        ((until,),) = server.ask("SELECT until FROM deleted_texts WHERE room_id = ?", board)
         eventually(lambda: time.time_ns() // 1000 >= until)
         assert refusal(ada, board, said) == "bad_request"
         assert server.console("room", "prune").status == 0
@@ -207,8 +206,7 @@ def test_what_was_deleted_goes_with_its_place(ending: str, server: Server) -> No
         assert kept_texts(server, room) == []
         if ending.startswith("retention"):
             assert refusal(mary, room, said) == "bad_request"
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        assert secret not in "\n".join(database.iterdump())
+    assert secret not in server.dump()
 
 
 def test_what_somebody_said_who_is_erased_with_all_messages_is_in_nothing_that_brought_it_back(
@@ -222,8 +220,7 @@ def test_what_somebody_said_who_is_erased_with_all_messages_is_in_nothing_that_b
         done = server.console("user", "erase", mary.name, "--messages", "remove", "--yes")
         assert done.status == 0, done.err
     assert secret not in json.dumps(owner.read(den, after=0))
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        assert secret not in "\n".join(database.iterdump())
+    assert secret not in server.dump()
 
 
 def test_whom_it_called_is_called_again_under_whatever_name_and_it_counts_again(
@@ -281,8 +278,7 @@ def test_who_is_erased_is_not_called_again_by_what_comes_back(
         done = server.console("user", "erase", mary.name, "--messages", "keep", "--yes")
         assert done.status == 0, done.err
     assert "mentions" not in turn(owner, den, "restore", said)
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        assert [line for line in database.iterdump() if is_named(mary, line)] == []
+    assert [line for line in server.dump().splitlines() if is_named(mary, line)] == []
 
 
 def test_who_brings_something_back_does_not_keep_the_words_of_others_among_theirs(
@@ -344,8 +340,7 @@ def test_a_moderators_deletion_of_what_was_deleted_has_its_whole_time(
     owner: Member, den: int, grace: Person, server: Server
 ) -> None:
     def until() -> int:
-        with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-            ((found,),) = database.execute("SELECT until FROM deleted_texts WHERE room_id = ?", (den,))
+        ((found,),) = server.ask("SELECT until FROM deleted_texts WHERE room_id = ?", den)
         return int(found)
 
     said = grace.say(den, "spam")["seq"]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
-from chatapp.journal.connections import Connections
+from chatapp.journal.databases import bulk_of, connections_of
 from chatapp.journal.requests import Commit, Look, PeopleMoved, Request
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
@@ -44,7 +44,8 @@ class Journal:
     """
 
     def __init__(self, engine: Engine, queue_limit: int, versions: bool = True) -> None:
-        self._connections = Connections(engine)
+        self._connections = connections_of(engine)
+        self._bulk = bulk_of(engine.dialect)
         self._queue_limit, self._versions = queue_limit, versions
         self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()
         self._committer: gevent.Greenlet[[], None] | None = None
@@ -117,7 +118,7 @@ class Journal:
 
     def revisions(self, rooms: Sequence[int]) -> dict[int, int]:
         """The revisions of those of `rooms` that there are."""
-        return self.read(reading.revisions, rooms)
+        return self.read(self._bulk.revisions, rooms)
 
     def version(self) -> int | None:
         """Changes when any process has written to the database; None where only reading can tell."""

@@ -14,6 +14,19 @@ ADVICE = {
     sqlite3.SQLITE_CORRUPT: "it is damaged: stop the server and restore the backup",
     sqlite3.SQLITE_NOTADB: "it is damaged: stop the server and restore the backup",
 }
+# PostgreSQL's (https://www.postgresql.org/docs/current/errcodes-appendix.html), by what they begin with.
+POSTGRES_ADVICE = {
+    "08": "it goes on by itself when the server is there again",
+    "25006": "this server only reads, as a standby does: name the one that writes",
+    "28": "CHATAPP_DATABASE_URL names a user or password that it does not take",
+    "3D000": "CHATAPP_DATABASE_URL names a database that it has not: make it with createdb",
+    "53100": "make room on the server's disk: it goes on by itself",
+    "53300": "raise its max_connections: each worker has up to 5 connections",
+    "55P03": "somebody else holds a lock: it goes on by itself when they let go",
+    "57": "it goes on by itself when the server is there again",
+    "58": "the server's log says more; where its disk heals, it goes on by itself",
+    "XX": "it is damaged: stop the server and restore the backup",
+}
 MANUAL = 'docs/running.md, "When the disk is full, broken or gone"'
 
 
@@ -30,27 +43,42 @@ def code(error: BaseException) -> int:
     return getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
 
 
+def _state(error: BaseException) -> str:
+    """PostgreSQL's code; "08" where there was no answer at all; "" for an error that is not PostgreSQL's."""
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", "")
+    return "08" if state is None else state
+
+
 def is_of_all(error: Exception) -> bool:
     """Whether each request alone would fail as well: the disk is full, the database locked or gone.
 
     Not so where it is damaged: other rooms may lie in pages that are whole.
     """
-    return isinstance(error, OperationalError | sqlite3.OperationalError | Unusable)
+    if isinstance(error, OperationalError | sqlite3.OperationalError | Unusable):
+        return True
+    return _state(error) == "25006"
 
 
 def is_of_database(error: Exception) -> bool:
     """Whether the database is to blame, not what was asked of it."""
-    return is_of_all(error) or code(error) in ADVICE
+    return is_of_all(error) or code(error) in ADVICE or _state(error).startswith("XX")
 
 
 def lasts(error: Exception) -> bool:
     """Whether it stays wrong until somebody stops the server and mends it."""
-    return isinstance(error, DatabaseGone) or code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    if isinstance(error, DatabaseGone) or _state(error).startswith("XX"):
+        return True
+    return code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def explain(error: Exception) -> str:
-    """What happened and what to do. Never what people wrote: SQLAlchemy's own text would carry that."""
+    """What happened and what to do. Never what people wrote: SQLAlchemy's own text would carry that, and of
+    PostgreSQL's all but the first line.
+    """
     orig = error.orig if isinstance(error, DBAPIError) else error
-    said = str(orig) or type(error).__name__
-    advice = ADVICE.get(code(error))
+    said = next(iter(str(orig).splitlines()), "") or type(error).__name__
+    state = _state(error)
+    advice = ADVICE.get(code(error)) or next(
+        (advice for begins, advice in POSTGRES_ADVICE.items() if state.startswith(begins)), None
+    )
     return f"{said}: {advice} ({MANUAL})" if advice else said

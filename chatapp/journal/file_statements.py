@@ -139,7 +139,7 @@ def forget_contents(connection: Connection, digests: Sequence[str]) -> int:
 
 def total(connection: Connection) -> int:
     """Bytes of all that lies in the folder, without thumbnails: also of what no file has any more."""
-    return connection.scalar(select(func.sum(CONTENTS.c.size))) or 0
+    return int(connection.scalar(select(func.sum(CONTENTS.c.size))) or 0)  # PostgreSQL sums to a numeric
 
 
 def _of_none() -> ColumnElement[bool]:

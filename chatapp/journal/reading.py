@@ -1,6 +1,5 @@
 """Questions to the database, each one indexed. All run in the threadpool, on a connection of their own."""
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -83,7 +82,7 @@ def states(connection: Connection) -> list[RoomState]:
 
 _PERSON = bindparam("person", type_=String)
 _CURSOR = bindparam("cursor", type_=BigInteger)
-_ROOM, _MOST = bindparam("room", type_=Integer), bindparam("most", type_=Integer)
+_ROOM, _MOST = bindparam("room", type_=BigInteger), bindparam("most", type_=Integer)
 _READ_UP_TO = func.coalesce(READS.c.seq, 0)
 
 
@@ -343,15 +342,6 @@ def state(connection: Connection, room: int) -> RoomState | None:
     """One room, or None where there is none (any more)."""
     row = connection.execute(_STATE_OF, {"room": room}).first()
     return RoomState(*row) if row else None
-
-
-def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
-    """The revisions of those of `rooms` that there are."""
-    # Straight through the driver: this is asked four times a second, while anybody writes anywhere.
-    return dict(connection.exec_driver_sql(_REVISIONS, (json.dumps(rooms),)).all())
-
-
-_REVISIONS = "SELECT id, revision FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def first_public_room(connection: Connection) -> int | None:

@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Row, insert, select
 from chatapp import permissions
 from chatapp.errors import BadRequest, ChatError, Forbidden, NoSuchRoom, RoomClosed, TooFast
 from chatapp.journal import (
-    bulk,
     file_statements,
     people_reading,
     people_statements,
@@ -27,6 +26,8 @@ from chatapp.journal import (
     statements,
     token_statements,
 )
+from chatapp.journal.bulk import row_of
+from chatapp.journal.databases import bulk_of
 from chatapp.journal.mentioning import Calls
 from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MENTIONS, MESSAGES, message_of
@@ -104,6 +105,7 @@ class _OpenRoom:
 class _Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._bulk = bulk_of(connection.dialect)
         self._rooms: dict[int, _OpenRoom] = {}
         self._rows: list[tuple[object, ...]] = []
         self._mentions: list[dict[str, Any]] = []
@@ -118,20 +120,25 @@ class _Transaction:
         of_no_room = (
             *(MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, EraseOnward, PeopleRequest),
         )
-        self._lock({request.room for request in requests if not isinstance(request, of_no_room)})
-        self._find_known([request for request in requests if isinstance(request, Post)])
+        self._open(requests, {request.room for request in requests if not isinstance(request, of_no_room)})
         answers = [self._answer(request) for request in requests]
-        self._flush()
+        with self._bulk.together(self._connection):
+            self._flush()
+            commits = self._advance()
         moved = [PeopleMoved(self._people_number())] if self._people_moved else []
-        return answers, [*moved, *self._advance(), *self._dropped]
+        return answers, [*moved, *commits, *self._dropped]
 
-    def _lock(self, rooms: Iterable[int]) -> None:
-        self._rooms |= {row[0]: _OpenRoom(*row) for row in bulk.rooms(self._connection, rooms)}
-
-    def _find_known(self, posts: Sequence[Post]) -> None:
+    def _open(self, requests: Sequence[Request], rooms: set[int]) -> None:
+        posts = [request for request in requests if isinstance(request, Post)]
         sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
-        for row in bulk.sent_with(self._connection, sent):
+        opened = self._bulk.open(self._connection, requests, rooms, sent)
+        self._rooms |= {row[0]: _OpenRoom(*row) for row in opened.rooms}
+        for row in opened.sent:
             self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
+        self._people = opened.people
+
+    def _lock(self, rooms: set[int]) -> None:
+        self._rooms |= {row[0]: _OpenRoom(*row) for row in self._bulk.lock(self._connection, rooms)}
 
     def _answer(self, request: Request) -> Answer:
         try:
@@ -436,7 +443,7 @@ class _Transaction:
         )
         if files and not post.restored:
             file_statements.give(self._connection, room.id, room.last_seq, files)
-        self._rows.append(bulk.row_of(message, room.last_at))
+        self._rows.append(row_of(message, room.last_at))
         room.messages.append(message)
         if post.kind in AMENDING:
             self._amend(room, message)
@@ -636,7 +643,7 @@ class _Transaction:
 
     def _flush(self) -> None:
         if self._rows:
-            bulk.insert_messages(self._connection, self._rows)
+            self._bulk.insert_messages(self._connection, self._rows)
             self._rows = []
         if self._mentions:
             self._connection.execute(insert(MENTIONS), self._mentions)
@@ -648,7 +655,7 @@ class _Transaction:
             room.revision += 1
         if touched:
             moved = [(room.last_seq, room.last_at, room.revision, room.rights, room.id) for room in touched]
-            bulk.advance(self._connection, moved)
+            self._bulk.advance(self._connection, moved)
         return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]
 
 

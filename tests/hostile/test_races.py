@@ -4,7 +4,6 @@ the database alone.
 A hundred on an invitation, six on the first administrator's code: test_accounts.py.
 """
 
-import sqlite3
 import uuid
 from contextlib import closing
 
@@ -20,9 +19,10 @@ CROWD = 20
 TRIES = 6  # each on a connection of its own: nearly always in more than one worker
 
 
-@pytest.fixture(scope="module")
-def server(three_workers: Server) -> Server:
-    return three_workers
+@pytest.fixture(scope="module", params=["three_workers", "on_postgres"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Where one writes at a time, and where many do."""
+    return request.getfixturevalue(request.param)
 
 
 def copies(person: Member, count: int = CROWD) -> list[Member]:
@@ -38,9 +38,9 @@ def signed_in(people: list[Member]) -> int:
 
 
 def stored_codes(person: Member) -> int:
-    with closing(sqlite3.connect(person.server.instance / "chat.db")) as database:
-        query = "SELECT json_array_length(mf_recovery_codes) FROM users WHERE person_id = ?"
-        (count,) = database.execute(query, (person.id,)).fetchone()
+    ((count,),) = person.server.ask(
+        "SELECT json_array_length(mf_recovery_codes) FROM users WHERE person_id = ?", person.id
+    )
     return int(count)
 
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -14,9 +16,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False, server_default="public"),
         sa.Column("posting", sa.Text(), nullable=False, server_default="everyone"),
         sa.Column("guests", sa.Boolean(), nullable=False, server_default=sa.true()),
-        sa.Column("slow_seconds", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("keep_days", sa.Integer(), nullable=True),
-        sa.Column("keep_messages", sa.Integer(), nullable=True),
+        sa.Column("slow_seconds", NUMBER, nullable=False, server_default="0"),
+        sa.Column("keep_days", NUMBER, nullable=True),
+        sa.Column("keep_messages", NUMBER, nullable=True),
         sa.Column("rights", sa.BigInteger(), nullable=False, server_default="1"),
         sa.Column("party", sa.Text(), nullable=True),
     ):
@@ -24,7 +26,7 @@ def upgrade() -> None:
     op.create_index("uq_rooms_party", "rooms", ["party"], unique=True)
     op.create_table(
         "members",
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
@@ -36,9 +38,9 @@ def upgrade() -> None:
     op.create_index("ix_members_person_id", "members", ["person_id"])
     op.create_table(
         "sanctions",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=True),
+        sa.Column("room_id", NUMBER, nullable=True),
         sa.Column("person_id", sa.Text(), nullable=True),
         sa.Column("device", sa.Text(), nullable=True),
         sa.Column("network", sa.Text(), nullable=True),
@@ -64,12 +66,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("who_id", sa.Text(), nullable=False),
         sa.Column("who_name", sa.Text(), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=True),
+        sa.Column("room_id", NUMBER, nullable=True),
         sa.Column("whom", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit"),

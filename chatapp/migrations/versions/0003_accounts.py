@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -12,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     server = op.create_table(
         "server",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("people", sa.BigInteger(), nullable=False),
         sa.Column("begun", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_server"),
@@ -20,7 +22,7 @@ def upgrade() -> None:
     op.bulk_insert(server, [{"id": 1, "people": 0, "begun": False}])
     op.create_table(
         "users",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("person_id", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -46,8 +48,8 @@ def upgrade() -> None:
     op.create_index("ix_users_changed", "users", ["changed"])
     op.create_table(
         "passkeys",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("user_id", NUMBER, nullable=False),
         sa.Column("credential_id", sa.LargeBinary(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("sign_count", sa.BigInteger(), nullable=False),
@@ -67,7 +69,7 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", NUMBER, nullable=False),
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
@@ -81,22 +83,22 @@ def upgrade() -> None:
         op.create_index(f"ix_sessions_{column}", "sessions", [column])
     op.create_table(
         "invitations",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("by_id", sa.Text(), nullable=False),
         sa.Column("by_name", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("uses", sa.Integer(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=True),
+        sa.Column("uses", NUMBER, nullable=False),
+        sa.Column("room_id", NUMBER, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_invitations"),
         sa.UniqueConstraint("key", name="uq_invitations_key"),
     )
     op.create_table(
         "reset_links",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", NUMBER, nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_reset_links_user_id"),
         sa.PrimaryKeyConstraint("key", name="pk_reset_links"),

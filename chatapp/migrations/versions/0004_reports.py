@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -12,8 +14,8 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "reports",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("author_id", sa.Text(), nullable=False),
         sa.Column("author_name", sa.Text(), nullable=False),

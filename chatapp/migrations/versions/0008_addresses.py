@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -16,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "address_links",
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", NUMBER, nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_address_links_user_id"),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -12,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "deleted_texts",
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("by_id", sa.Text(), nullable=False),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -13,14 +15,14 @@ def upgrade() -> None:
     op.create_table(
         "files",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=True),
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("width", sa.Integer(), nullable=True),
-        sa.Column("height", sa.Integer(), nullable=True),
+        sa.Column("width", NUMBER, nullable=True),
+        sa.Column("height", NUMBER, nullable=True),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name="fk_files_room_id"),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.models import NUMBER
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
@@ -16,7 +18,7 @@ def upgrade() -> None:
     op.create_table(
         "mentions",
         sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("room_id", sa.Integer(), nullable=False),
+        sa.Column("room_id", NUMBER, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name="fk_mentions_room_id"),
         sa.PrimaryKeyConstraint("person_id", "room_id", "seq", name="pk_mentions"),

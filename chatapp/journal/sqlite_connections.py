@@ -1,4 +1,4 @@
-"""The journal's connections to its database, each used by one native thread at a time.
+"""Connections to a SQLite file, each used by one native thread at a time.
 
 `sqlite3` does not yield to gevent, and a disk can take its time, so every statement runs in gevent's
 threadpool and the hub keeps running. Connections are taken and given back on the hub's side (a gevent
@@ -11,8 +11,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from gevent.lock import BoundedSemaphore
 from gevent.queue import LifoQueue
-from sqlalchemy import Connection, Engine, NullPool, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, NullPool, event
+from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import SetupError
 from chatapp.journal import faults
@@ -27,22 +27,13 @@ READERS = 4
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
-def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
-    """Options for the engine of `url`. No pool: `Connections` keeps what it opens. No message in any log.
-
-    Raises SetupError for a URL that names no file of SQLite's.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
+def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
+    """See connections.py. Raises SetupError for a URL that names no file of SQLite's."""
+    no_file = url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite") or no_file:
         raise SetupError(
-            f"CHATAPP_DATABASE_URL={url!r} is no URL: write sqlite:////path/to/chat.db"
-        ) from None
-    no_file = parsed.database in (None, "", ":memory:") or str(parsed.database).startswith("file:")
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite") or no_file:
-        shown = parsed.render_as_string()
-        raise SetupError(
-            f"CHATAPP_DATABASE_URL={shown}: messages are kept in a file: sqlite:////path/to/chat.db"
+            f"CHATAPP_DATABASE_URL={url.render_as_string()}: messages are kept in a file, "
+            "sqlite:////path/to/chat.db, or in PostgreSQL, postgresql+psycopg://user:password@host/name"
         )
     # Connections move between the threadpool's threads, one at a time.
     connect_args = {"check_same_thread": False, "timeout": busy_seconds}
@@ -50,9 +41,7 @@ def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
 
 
 def listen(engine: Engine) -> None:
-    """Set up every connection of a SQLite `engine`: durable commits, transactions that we begin ourselves."""
-    if engine.dialect.name != "sqlite":
-        return
+    """Set up every connection of `engine`: durable commits, transactions that we begin ourselves."""
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
@@ -68,7 +57,7 @@ def listen(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-class Connections:
+class SqliteConnections:
     """One connection that writes and some that read, all to one and the same file.
 
     One more is never closed. It keeps what the connections share (the index of the write-ahead log) in being:
@@ -158,7 +147,7 @@ class Connections:
 
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect().execution_options(writes=writes)
-        if not writes and self._engine.dialect.name == "sqlite":
+        if not writes:
             # SQLite would fill 2 MB each, by and by, mostly with pages that are read once.
             _driver(connection).execute(f"PRAGMA cache_size=-{READER_CACHE}")
         return connection

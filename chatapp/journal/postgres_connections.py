@@ -1,0 +1,184 @@
+"""Connections to PostgreSQL. psycopg waits as gevent does, once the standard library is patched: no threads.
+
+What one of them is used for has it alone, from its beginning to its commit. One that did not come to a good
+end is closed, whatever state it is in; the next one opens anew.
+"""
+
+import select
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from gevent.queue import LifoQueue
+from sqlalchemy import URL, Connection, Engine, NullPool, event
+from sqlalchemy.exc import DBAPIError
+
+from chatapp.errors import BadRequest, SetupError
+
+if TYPE_CHECKING:  # a server on SQLite never loads it
+    import psycopg
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+# A process that has stopped, or a machine that is gone, may hold rooms' locks: the server ends what it began.
+IDLE_SECONDS = 30
+GONE_SECONDS = 15  # without an answer to any packet
+
+
+def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
+    """See connections.py. What the URL says itself counts."""
+    wanted = {
+        "application_name": "chatapp",
+        "connect_timeout": max(2, busy_seconds),
+        "keepalives_idle": GONE_SECONDS,
+        "keepalives_interval": GONE_SECONDS // 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": GONE_SECONDS * 1000,
+    }
+    timeouts = {
+        "lock_timeout": busy_seconds * 1000,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS * 1000,
+    }
+    own = url.query.get("options", "")
+    options = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
+    connect_args = {name: value for name, value in wanted.items() if name not in url.query}
+    return {
+        "poolclass": NullPool,
+        "hide_parameters": True,
+        "use_native_hstore": False,  # it would be asked for with each connection
+        "isolation_level": "READ COMMITTED",
+        "connect_args": connect_args | {"options": f"{options} {own}".strip()},
+    }
+
+
+def listen(engine: Engine) -> None:
+    """Set up every connection of `engine`: an ack means "on the disk", and all numbers are of one type.
+
+    Connecting raises SetupError where the database has not all characters.
+    """
+
+    @event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy reads anything from it
+    def _connected(connection: "psycopg.Connection", _record: object) -> None:
+        from psycopg.types.numeric import Int8Dumper
+
+        if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+            raise SetupError(
+                f"the database {engine.url.render_as_string()} has the encoding {encoding}: make one with "
+                "createdb -E UTF8 -T template0"
+            )
+        # By its value a number would be of one of four types, and each statement be prepared for all of them.
+        connection.adapters.register_dumper(int, Int8Dumper)
+        # A server may be set to acknowledge what it has not written yet; more than "on" is left as it is.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) "
+            "WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+
+
+class PostgresConnections:
+    """One connection that writes and some that read, all to one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._readers: LifoQueue[Connection | None] = LifoQueue(items=[None] * READERS)
+        self._writer: LifoQueue[Connection | None] = LifoQueue(items=[None])
+
+    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function(connection, …)` in a transaction that sees one state. Switches."""
+        return self._run(self._readers, False, function, *args, **kwargs)
+
+    def write(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`function(connection, …)` in a transaction, committed when this returns. Switches.
+
+        Each statement sees what was committed before it; what must not move meanwhile is locked.
+        """
+        return self._run(self._writer, True, function, *args, **kwargs)
+
+    def version(self) -> int | None:
+        """Nothing that is here without asking the server tells whether anybody has written."""
+        return None
+
+    def close(self) -> None:
+        """Close what is not in use; what is asked later opens anew."""
+        for queue in (self._readers, self._writer):
+            for _ in range(queue.qsize()):
+                connection = queue.get()
+                if connection is not None:
+                    connection.close()
+                queue.put(None)
+
+    def _run(
+        self,
+        queue: "LifoQueue[Connection | None]",
+        writes: bool,
+        function: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        import psycopg
+
+        connection, whole = queue.get(), False
+        try:
+            if connection is not None and _was_left(connection):
+                _end(connection)
+                connection = None
+            if connection is None:
+                connection = self._open(writes)
+            connection.begin()
+            try:
+                answer = function(connection, *args, **kwargs)
+            except (DBAPIError, psycopg.Error):
+                raise
+            except Exception:
+                connection.rollback()
+                whole = True
+                raise
+            connection.commit()
+            whole = True
+            return answer
+        except DBAPIError as error:
+            _refuse_nul(error.orig)
+            raise
+        except psycopg.Error as error:  # of what goes straight through the driver
+            _refuse_nul(error)
+            raise cast(Exception, DBAPIError.instance(None, None, error, psycopg.Error)) from None
+        finally:
+            if not whole and connection is not None:
+                _end(connection)
+                connection = None
+            queue.put(connection)
+
+    def _open(self, writes: bool) -> Connection:
+        connection = self._engine.connect()
+        if writes:
+            return connection
+        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def driver(connection: Connection) -> "psycopg.Connection":
+    """The connection as psycopg has it."""
+    return cast("psycopg.Connection", connection.connection.driver_connection)
+
+
+def _was_left(connection: Connection) -> bool:
+    """Whether the server has ended it while nobody used it: what is read from it unasked is that."""
+    if (mine := driver(connection)).closed:
+        return True
+    look = select.poll()
+    look.register(mine.fileno(), select.POLLIN)
+    return bool(look.poll(0))
+
+
+def _end(connection: Connection) -> None:
+    connection.invalidate()
+    connection.close()
+
+
+def _refuse_nul(error: object) -> None:
+    """Raises BadRequest where somebody asked for what no text of PostgreSQL has: it is nowhere."""
+    if "NUL (0x00)" in str(error):
+        raise BadRequest("There is nothing with such a character") from None

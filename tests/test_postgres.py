@@ -1,0 +1,378 @@
+"""PostgreSQL: many write at once, nobody waits for its answers but who asked, and it may go and come back."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, create_engine, insert
+
+from chatapp import account_rows
+from chatapp.journal.databases import engine_options, listen
+from chatapp.journal.postgres_connections import READERS, driver
+from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
+from chatapp.journal.writing import perform
+from chatapp.message import Author
+from tests.clients import RESUMING, UNIT, Person, eventually
+from tests.postgres import Postgres
+from tests.servers import ROOT, Server
+from tests.test_storage_faults import post, refused
+
+ADA = Author("g1", "ada", guest=True)
+PATCHED = """
+import sys
+from gevent import monkey
+
+monkey.patch_all()
+
+import gevent
+from sqlalchemy import create_engine, text
+
+from chatapp.journal import Journal
+from chatapp.journal.databases import engine_options, listen
+
+url = sys.argv[1]
+engine = create_engine(url, **engine_options(url, 5))
+listen(engine)
+journal = Journal(engine, 1000)
+"""
+# How often everything else had its turn while statements slept, and how many of them did so at once.
+SLEEPS = """
+turns, now, most = 0, 0, 0
+
+def others():
+    global turns
+    while True:
+        turns += 1
+        gevent.sleep(0.001)
+
+def sleeps(connection):
+    global now, most
+    now += 1
+    most = max(most, now)
+    connection.execute(text("SELECT pg_sleep(0.2)"))
+    now -= 1
+
+gevent.spawn(others)
+gevent.joinall([gevent.spawn(journal.read, sleeps) for _ in range(12)], raise_error=True)
+print(turns, most)
+"""
+# Of as many as there are connections and more, each is given up in another way while its statement waits.
+GIVEN_UP = """
+def sleeps(connection):
+    connection.execute(text("SELECT pg_sleep(60)"))
+
+def impatient():
+    with gevent.Timeout(0.1, False):
+        journal.read(sleeps)
+
+asking = [gevent.spawn(what, *who) for what, *who in [(journal.read, sleeps), (impatient,)] * 3]
+gevent.sleep(0.1)
+for one in asking:
+    one.kill()
+print([journal.read(lambda connection: connection.scalar(text("SELECT 1"))) for _ in range(6)])
+"""
+# Groups of messages into some rooms, in whatever order, each sent by two processes at once, with deeds in between.
+WRITES = """
+import random
+from chatapp.journal.requests import ChangeRoom, Kept, Post
+from chatapp.message import Author
+
+rooms, chance = [int(room) for room in sys.argv[2].split()], random.Random(sys.argv[3])
+ada = Author(sys.argv[4], "ada", guest=True)
+failed = []
+
+def done(answer):
+    if not isinstance(answer, (Kept, int)):
+        failed.append(repr(answer))
+
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(60):
+    for room in chance.sample(rooms, len(rooms)):
+        journal.submit(Post(room, ada, f"word {number}", client_id=f"id {number}"), done)
+    if number % 10 == 0:
+        effect = ChangeRoom({"topic": f"about {number}"})
+        journal.submit(Post(chance.choice(rooms), ada, "tells", "notice", effects=(effect,)), done)
+    gevent.sleep(0)
+assert journal.finish(60)
+print(len(failed), failed[:3])
+"""
+
+
+@pytest.fixture
+def empty(postgres: Postgres) -> Iterator[str]:
+    with postgres.empty() as url:
+        yield url
+
+
+def start(program: str, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", PATCHED + program, *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_everything_goes_on_while_statements_wait_and_no_more_of_them_than_there_are_connections(
+    empty: str,
+) -> None:
+    said, _ = start(SLEEPS, empty).communicate()
+    turns, most = map(int, said.split())
+    assert turns > 3 * READERS
+    assert most == READERS
+
+
+def test_who_gives_up_waiting_leaves_the_connection_to_others(empty: str) -> None:
+    said, _ = start(GIVEN_UP, empty).communicate()
+    assert said == f"{[1] * 6}\n"
+
+
+def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_have_no_gap(
+    empty: str, postgres: Postgres
+) -> None:
+    rooms = [str(room) for room in made_rooms(empty, 4)]
+    writers = [
+        start(WRITES, empty, " ".join(rooms), seed, f"g{number % 2}") for number, seed in enumerate("abcd")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        said, _ = writer.communicate()
+        assert said == "0 []\n"
+    with postgres.connect(empty) as database:
+        counted = database.execute(
+            "SELECT rooms.id, last_seq, count(*), min(seq), max(seq), count(DISTINCT at), "
+            "count(client_id), count(DISTINCT (author_id, client_id)) FILTER (WHERE client_id IS NOT NULL) "
+            "FROM rooms JOIN messages ON room_id = rooms.id GROUP BY rooms.id"
+        ).fetchall()
+        turned = database.execute(
+            "SELECT * FROM messages a JOIN messages b USING (room_id) WHERE b.seq = a.seq + 1 AND b.at <= a.at"
+        ).fetchall()
+    assert len(counted) == len(rooms)
+    for _, last, count, least, most, times, texts, ids in counted:
+        assert (least, most) == (1, last)
+        assert count == last == times
+        assert texts == ids == 120, "by each of two, though each was sent twice"
+    assert turned == []
+
+
+# -- who waits for whom ----------------------------------------------------------------------------------------
+
+
+class Writer:
+    """A transaction of its own, which carries out `requests` in a thread and then waits to be told to commit."""
+
+    def __init__(self, url: str, *requests: Request) -> None:
+        self._engine = engine_of(url)
+        self._requests = requests
+        self._commit = threading.Event()
+        self.written = threading.Event()
+        self.answers: list[Any] = []
+        self.backend = 0
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def commit(self) -> list[Any]:
+        assert self.written.wait(UNIT)
+        self._commit.set()
+        self._thread.join(UNIT)
+        return self.answers
+
+    def waits(self, database: "psycopg.Connection[Any]") -> bool:
+        """Whether it waits for somebody's lock."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        return bool(self.backend and database.execute(query, [self.backend]).fetchall())
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection, connection.begin():
+            self.backend = driver(connection).info.backend_pid
+            self.answers, _ = perform(connection, self._requests)
+            self.written.set()
+            self._commit.wait(UNIT)
+
+
+def engine_of(url: str) -> Engine:
+    engine = create_engine(url, **engine_options(url, busy_seconds=60))
+    listen(engine)
+    return engine
+
+
+def made_rooms(url: str, count: int) -> list[int]:
+    with engine_of(url).connect() as connection, connection.begin():
+        connection.execute(insert(account_rows.Server).values(id=1, people=0, begun=False))
+        made, _ = perform(connection, [MakeRoom(f"room {number}") for number in range(count)])
+    return [room for room in made if isinstance(room, int)]
+
+
+def says(room: int, body: str = "hello") -> Post:
+    return Post(room, ADA, body, client_id=body)
+
+
+def tells(room: int) -> Post:
+    return Post(room, ADA, "tells", "notice", effects=(ChangeRoom({"topic": "news"}),))
+
+
+@pytest.fixture
+def watcher(empty: str, postgres: Postgres) -> Iterator["psycopg.Connection[Any]"]:
+    with postgres.connect(empty, autocommit=True) as connection:
+        yield connection
+
+
+def test_who_writes_into_a_room_waits_for_who_has_written_there_and_goes_on_behind_them(
+    empty: str, watcher: "psycopg.Connection[Any]"
+) -> None:
+    (room,) = made_rooms(empty, 1)
+    first = Writer(empty, says(room, "one"), says(room, "both"))
+    assert first.written.wait(UNIT)
+    second = Writer(empty, says(room, "both"), says(room, "two"))
+    eventually(lambda: second.waits(watcher))
+    assert [(kept.message.seq, kept.new) for kept in first.commit()] == [(1, True), (2, True)]
+    assert [(kept.message.seq, kept.new) for kept in second.commit()] == [(2, False), (3, True)]
+
+
+def test_who_writes_into_another_room_waits_for_nobody(empty: str) -> None:
+    one, other = made_rooms(empty, 2)
+    first = Writer(empty, says(one))
+    assert first.written.wait(UNIT)
+    assert [kept.message.seq for kept in Writer(empty, says(other)).commit()] == [1]
+    first.commit()
+
+
+@pytest.mark.parametrize("request_of", [tells, lambda room: MakeRoom("attic")], ids=["a deed", "a new room"])
+def test_what_is_more_than_messages_is_done_alone(
+    request_of: Callable[[int], Request], empty: str, watcher: "psycopg.Connection[Any]"
+) -> None:
+    one, other = made_rooms(empty, 2)
+    first = Writer(empty, says(one))
+    assert first.written.wait(UNIT)
+    alone = Writer(empty, request_of(other))
+    eventually(lambda: alone.waits(watcher))
+    first.commit()
+    assert alone.written.wait(UNIT)
+    behind = Writer(empty, says(one, "behind"))
+    eventually(lambda: behind.waits(watcher))
+    alone.commit()
+    assert [kept.message.seq for kept in behind.commit()] == [2]
+
+
+def test_rooms_are_taken_in_the_order_of_their_ids_so_that_nobody_waits_in_a_circle(
+    empty: str, watcher: "psycopg.Connection[Any]", postgres: Postgres
+) -> None:
+    rooms = made_rooms(empty, 3)
+    watcher.execute(
+        "UPDATE rooms SET topic = 'rewritten' WHERE id = %s", [rooms[0]]
+    )  # it lies behind the others now
+    take = "SELECT FROM rooms WHERE id = %s FOR UPDATE NOWAIT"
+    with postgres.connect(empty) as holder:
+        holder.execute(take, [rooms[1]])
+        writer = Writer(empty, *map(says, reversed(rooms)))
+        eventually(lambda: writer.waits(watcher))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            watcher.execute(take, [rooms[0]])
+        watcher.execute(take, [rooms[2]])
+    assert [kept.message.seq for kept in writer.commit()] == [1, 1, 1]
+
+
+# -- the beginning ---------------------------------------------------------------------------------------------
+
+
+def test_models_and_migrations_make_the_same_tables_and_the_first_room_is_the_lobby(
+    on_postgres: Server,
+) -> None:
+    checked = on_postgres.flask("db", "check")
+    assert "No new upgrade operations" in checked.stdout + checked.stderr
+    assert on_postgres.ask("SELECT name FROM rooms WHERE id = 1") == [("Lobby",)]
+    assert on_postgres.ask("SELECT count(*) FROM rooms WHERE name = 'Lobby'") == [(1,)]
+
+
+def test_a_server_that_cannot_reach_its_database_says_so_in_one_line_without_the_password(
+    tmp_path: Path,
+) -> None:
+    url = "postgresql+psycopg://chat:secret-word@127.0.0.1:1/chat"
+    done = Server(tmp_path / "instance", database_url=url).flask("room", "list")
+    assert done.returncode == 4
+    (said,) = done.stderr.splitlines()
+    assert "cannot be used" in said
+    assert "refused" in said
+    assert "secret-word" not in said
+
+
+def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database("ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    done = Server(tmp_path / "instance", database_url=url).flask("room", "list")
+    assert done.returncode == 4
+    assert "createdb -E UTF8" in done.stderr
+
+
+# -- a server that goes and comes back -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGQUIT], ids=["stopped", "crashed"])
+def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_stay_and_get_all(
+    end: int, new_server: Callable[..., Server]
+) -> None:
+    postgres = Postgres().start()
+    try:
+        server = new_server(workers=2, database_url=postgres.database()).start()
+        ada = Person(server, "ada")
+        board = ada.make_room()
+        readers = [transport(ada, board, after=0) for transport in RESUMING]
+        kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
+        with ThreadPoolExecutor(4) as pool:
+            sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
+            postgres.stop(end)
+            assert refused(post(ada, board, "gone"))
+            postgres.start()
+            kept += [sent.result() for sent in sending]
+        kept.append(until_kept(ada, board, "gone"))
+        kept.append(ada.say(board, "after")["seq"])
+        assert sorted(kept) == list(range(1, len(kept) + 1)), "each once, and no number was lost"
+        for reader in readers:
+            reader.wait_for(len(kept))
+            assert reader.seqs == sorted(kept)
+            assert reader.resets == 0
+            reader.close()
+        ada.close()
+        server.stop()
+    finally:
+        postgres.close()
+
+
+def test_who_sends_first_after_a_restart_of_the_database_notices_nothing(
+    new_server: Callable[..., Server],
+) -> None:
+    postgres = Postgres().start()
+    try:
+        server = new_server(database_url=postgres.database()).start()
+        ada = Person(server, "ada")
+        board = ada.make_room()
+        ada.say(board, "before")
+        postgres.stop()
+        postgres.start()
+        assert post(ada, board, "after").json()["seq"] == 2
+        ada.close()
+        server.stop()
+    finally:
+        postgres.close()
+
+
+def until_kept(person: Person, room: int, body: str) -> int:
+    """Sends as clients do, again and again under one client_id; its number."""
+    answers: list[Any] = []
+
+    def sent() -> bool:
+        answers.append(post(person, room, body))
+        return answers[-1].status_code in (200, 201)
+
+    eventually(sent, "it is kept")
+    seq: int = answers[-1].json()["seq"]
+    return seq
