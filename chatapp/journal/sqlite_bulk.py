@@ -73,7 +73,7 @@ def advance(connection: Connection, moved: list[tuple[int, int, int, int, int]])
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
     """See Bulk."""
-    return dict(driver(connection).execute(_REVISIONS, (json.dumps(rooms),)))
+    return dict(connection.exec_driver_sql(_REVISIONS, (json.dumps(rooms),)).all())
 
 
 def _sent_with(connection: Connection, sent: Collection[tuple[int, str, str]]) -> list[Row[Any]]:
