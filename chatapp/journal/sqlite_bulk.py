@@ -1,5 +1,7 @@
 """The statements of `bulk.Bulk` for SQLite, where who writes holds its one lock (BEGIN IMMEDIATE): nobody
 else moves anything until the transaction ends.
+
+They go to the driver's connection: SQLAlchemy's result alone takes as long as all six statements do.
 """
 
 import json
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, Dialect, Row, insert
 from chatapp.journal.bulk import COLUMNS, Opened, messages_at
 from chatapp.journal.reading import MESSAGES
 from chatapp.journal.requests import Request
+from chatapp.journal.sqlite_connections import driver
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ SELECT messages.room_id, messages.seq FROM wanted
 JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
     AND messages.author_id = wanted.author_id
 """
+_PEOPLE = "SELECT people FROM server"
 _ADVANCE = "UPDATE rooms SET last_seq = ?, last_at = ?, revision = ?, rights = ? WHERE id = ?"
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -42,13 +46,14 @@ def open(
     sent: Collection[tuple[int, str, str]],
 ) -> Opened:
     """See Bulk."""
-    return Opened(lock(connection, rooms), _sent_with(connection, sent), None)
+    (people,) = driver(connection).execute(_PEOPLE).fetchone() or (0,)
+    return Opened(lock(connection, rooms), _sent_with(connection, sent), people)
 
 
 def lock(connection: Connection, rooms: Collection[int]) -> Iterator[tuple[Any, ...]]:
     """See Bulk. They are read as they are asked for."""
     for some in _stretches(sorted(rooms)):
-        yield from map(tuple, connection.exec_driver_sql(_ROOMS.format(", ".join("?" * len(some))), some))
+        yield from driver(connection).execute(_ROOMS.format(", ".join("?" * len(some))), some)
 
 
 def together(connection: Connection) -> nullcontext[None]:
@@ -58,12 +63,12 @@ def together(connection: Connection) -> nullcontext[None]:
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:
     """See Bulk."""
-    connection.exec_driver_sql(_insert_into_messages(connection.dialect), rows)
+    driver(connection).executemany(_insert_into_messages(connection.dialect), rows)
 
 
 def advance(connection: Connection, moved: list[tuple[int, int, int, int, int]]) -> None:
     """See Bulk."""
-    connection.exec_driver_sql(_ADVANCE, moved)
+    driver(connection).executemany(_ADVANCE, moved)
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
@@ -75,7 +80,7 @@ def _sent_with(connection: Connection, sent: Collection[tuple[int, str, str]]) -
     found: list[Row[Any]] = []
     for some in _stretches(sent):
         query = _SENT_WITH.format(", ".join(["(?, ?, ?)"] * len(some)))
-        places = connection.exec_driver_sql(query, tuple(chain.from_iterable(some))).all()
+        places = driver(connection).execute(query, tuple(chain.from_iterable(some))).fetchall()
         found += messages_at(connection, places)  # somebody sends again
     return found
 

@@ -54,7 +54,7 @@ def listen(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         # A writer takes the lock at once: upgrading a read lock later fails without waiting.
         immediate = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        driver(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 class SqliteConnections:
@@ -94,7 +94,7 @@ class SqliteConnections:
         if self._anchor is None:
             return None
         try:
-            return _data_version(_driver(self._anchor))
+            return _data_version(driver(self._anchor))
         except sqlite3.Error:
             return None
 
@@ -149,7 +149,7 @@ class SqliteConnections:
         connection = self._engine.connect().execution_options(writes=writes)
         if not writes:
             # SQLite would fill 2 MB each, by and by, mostly with pages that are read once.
-            _driver(connection).execute(f"PRAGMA cache_size=-{READER_CACHE}")
+            driver(connection).execute(f"PRAGMA cache_size=-{READER_CACHE}")
         return connection
 
     def _hold_open(self) -> None:
@@ -161,10 +161,10 @@ class SqliteConnections:
 
     def _open_anchor(self) -> Connection:
         anchor = self._engine.connect()
-        driver = _driver(anchor)
-        _data_version(driver)  # opens the file
+        below = driver(anchor)
+        _data_version(below)  # opens the file
         self._file.opened()
-        driver.execute("PRAGMA busy_timeout=0")  # from here on it is looked at on the hub's own thread
+        below.execute("PRAGMA busy_timeout=0")  # from here on it is looked at on the hub's own thread
         return anchor
 
     def _empty_log(self, connection: Connection) -> None:
@@ -174,13 +174,14 @@ class SqliteConnections:
         written though it is not on the disk, and a later fsync passes over it: should all processes be killed
         now, the next one would take it for committed, and write behind a hole (docs/design.md).
         """
-        busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        busy, _, _ = driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise Unusable("after an I/O error the log must be emptied first, and another program reads it")
         self._log_distrusted = False
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def driver(connection: Connection) -> sqlite3.Connection:
+    """What SQLAlchemy's connection has below it."""
     return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
