@@ -11,11 +11,13 @@ import gc
 import importlib
 import logging
 import os
+import runpy
 import signal
 import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -113,6 +115,19 @@ def on_starting(server):
         _try_out()
 
 
+def pre_fork(server, worker):
+    """In the master: a place for the worker's figures, on what all of them share."""
+    worker.chatapp_scoreboard = _scoreboard(server)
+    worker.chatapp_place = _scoreboard(server).free(_places(server))
+    if worker.chatapp_place is None:
+        server.log.warning("/metrics leaves this worker out: there are too many")
+
+
+def child_exit(server, worker):
+    """In the master, when a worker is gone: what it has counted stays."""
+    _scoreboard(server).settle(_places(server))
+
+
 def post_fork(server, worker):
     """In the worker, before anything else."""
     gc.disable()  # until it is ready: nearly all that a start makes is there to stay
@@ -125,10 +140,11 @@ def post_worker_init(worker):
     """In the worker, when the application is loaded: let the hub know when the worker has to go."""
     import gevent
 
-    from chatapp import config
+    from chatapp import config, figures
     from chatapp.accepted import Accepted
 
     hub = worker.wsgi.extensions["chatapp"]
+    hub.scoreboard, hub.place, hub.worker = worker.chatapp_scoreboard, worker.chatapp_place, worker.age
     accepted = Accepted(worker, hub)
 
     def drain_when_told():
@@ -143,6 +159,7 @@ def post_worker_init(worker):
             if not hub.heartbeat.connections:
                 break
         accepted.hang_up()
+        figures.tell(hub)
         gevent.spawn_later(worker.cfg.graceful_timeout, leave)
 
     def leave():
@@ -153,6 +170,7 @@ def post_worker_init(worker):
     # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hub.start()
+    gevent.spawn(figures.run, hub)
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
         for name in config.unknown():
@@ -181,6 +199,23 @@ def worker_exit(server, worker):
     if in_worker and not worker.booted and worker.age > server.cfg.workers:
         time.sleep(AGAIN_SECONDS)
         os._exit(1)
+
+
+def _scoreboard(server):
+    """Made once a master: after SIGHUP this file is another one, and the workers are still there."""
+    if not hasattr(server, "chatapp_scoreboard"):
+        server.chatapp_scoreboard = _run_alone("scoreboard.py")["Scoreboard"]()
+    return server.chatapp_scoreboard
+
+
+def _places(server):
+    """Those of the workers that there are; those of a version before have none."""
+    return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
+
+
+def _run_alone(name):
+    """What a file of the application defines that imports nothing of it: this process may not either."""
+    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
 
 
 def _try_out():

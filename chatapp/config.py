@@ -30,6 +30,7 @@ ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})
 
 # Nothing with which it would be more than one word in a header.
 MAIL_ADDRESS = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+METRICS_WORD = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")  # that nobody guesses; RFC 6750 section 2.1
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -116,6 +117,9 @@ class Config:
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )
+    metrics: str = setting(
+        "", "the word with which /metrics is read, as a bearer token; empty: it is not there", secret=True
+    )
     room_idle_seconds: int = setting(60, "seconds that a room without readers stays in memory")
 
     def __post_init__(self) -> None:
@@ -148,6 +152,11 @@ class Config:
             raise SetupError(f"{PREFIX}ROOM_MAKERS={self.room_makers!r}: write one of {', '.join(MAKING)}")
         if self.language not in languages():
             raise SetupError(f"{PREFIX}LANGUAGE={self.language!r}: write one of {', '.join(languages())}")
+        if self.metrics and not METRICS_WORD.fullmatch(self.metrics):
+            raise SetupError(
+                f"{PREFIX}METRICS is too easily guessed, or no word: give at least 16 letters and digits, "
+                "as of openssl rand -hex 16"
+            )
         self._check_mail()
 
     def _check_mail(self) -> None:

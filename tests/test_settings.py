@@ -43,6 +43,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "room_makers": ("members", "members", "members"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
+    "metrics": ("a" * 16, "a" * 16, "a" * 16),
     "mail_from": ("chat@one.example", "chat@one.example", "chat@one.example"),
 }
 # What a setting needs beside it.
@@ -108,7 +109,7 @@ def other(item: Any) -> Any:
         return "ar"
     if item.name in ("origins", "frame_ancestors", "public_url"):
         return "https://three.example"
-    others = {"mail_url": "smtp://three.example:25", "mail_from": "chat@three.example"}
+    others = {"mail_url": "smtp://three.example:25", "mail_from": "chat@three.example", "metrics": "c" * 16}
     return others.get(item.name, "sqlite:////elsewhere")
 
 
