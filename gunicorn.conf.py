@@ -19,6 +19,8 @@ import time
 import traceback
 from pathlib import Path
 
+from gunicorn.glogging import Logger
+
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
 
@@ -40,6 +42,22 @@ secure_scheme_headers = {}
 control_socket_disable = True
 # One line per start, stop and error, no line per request.
 accesslog = None
+
+
+def _run_alone(name):
+    """What a file of the application defines that imports nothing of it: this process may not either."""
+    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
+
+
+class _Log(Logger):
+    """gunicorn's, whose lines are as the application's, which sees to them once more in the workers."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        _run_alone("log_lines.py")["dress"](os.environ.get("CHATAPP_LOG_FORMAT", "").strip())
+
+
+logger_class = _Log
 
 # Imported once, by the master: a worker then starts in half the time, and they share the memory. None of them
 # may keep what gevent replaces in the workers, nor wait while it holds a lock that it made here:
@@ -211,11 +229,6 @@ def _scoreboard(server):
 def _places(server):
     """Those of the workers that there are; those of a version before have none."""
     return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
-
-
-def _run_alone(name):
-    """What a file of the application defines that imports nothing of it: this process may not either."""
-    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
 
 
 def _try_out():

@@ -17,6 +17,7 @@ from limits import RateLimitItem, parse
 
 from chatapp.errors import SetupError, Term
 from chatapp.languages import languages
+from chatapp.log_lines import FORMATS
 from chatapp.permissions import MAKING
 
 PREFIX = "CHATAPP_"
@@ -117,6 +118,7 @@ class Config:
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )
+    log_format: str = setting("text", "how the log is written: text, or json, an object a line")
     metrics: str = setting(
         "", "the word with which /metrics is read, as a bearer token; empty: it is not there", secret=True
     )
@@ -152,6 +154,8 @@ class Config:
             raise SetupError(f"{PREFIX}ROOM_MAKERS={self.room_makers!r}: write one of {', '.join(MAKING)}")
         if self.language not in languages():
             raise SetupError(f"{PREFIX}LANGUAGE={self.language!r}: write one of {', '.join(languages())}")
+        if self.log_format not in FORMATS:
+            raise SetupError(f"{PREFIX}LOG_FORMAT={self.log_format!r}: write one of {', '.join(FORMATS)}")
         if self.metrics and not METRICS_WORD.fullmatch(self.metrics):
             raise SetupError(
                 f"{PREFIX}METRICS is too easily guessed, or no word: give at least 16 letters and digits, "

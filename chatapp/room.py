@@ -252,7 +252,7 @@ class Room:
                 frames, data = batch
                 reader.push(messages, frames, data)
             except Exception:  # it comes back with its cursor; the others are not to miss anything for it
-                log.exception("a reader could not be served")
+                log.exception("a reader could not be served", extra={"request": reader.outlet.request})
                 reader.outlet.abort()
         COUNTS.pushed += len(messages) * len(self.live)  # to those who took it all, and so still are live
 
