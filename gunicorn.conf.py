@@ -160,6 +160,7 @@ def post_worker_init(worker):
 
     from chatapp import config, figures
     from chatapp.accepted import Accepted
+    from chatapp.watch import Watch
 
     hub = worker.wsgi.extensions["chatapp"]
     hub.scoreboard, hub.place, hub.worker = worker.chatapp_scoreboard, worker.chatapp_place, worker.age
@@ -188,6 +189,7 @@ def post_worker_init(worker):
     # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hub.start()
+    gevent.spawn(Watch().start)  # once the hub goes round: what is left of the start is none of its blocks
     gevent.spawn(figures.run, hub)
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all

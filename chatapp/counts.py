@@ -30,6 +30,7 @@ class Counts:
         # Messages that were written to readers: at once, at the pace of their sockets, or as a poll's answer.
         self.pushed = self.caught_up = self.polled = 0
         self.fell_behind = 0  # readers that were live and whose sockets did not take all
+        self.blocked, self.blocked_seconds = 0, 0.0  # how often the hub was, for over 50 ms, and for how long
         self.refusals: Counter[str] = Counter()  # by their code in errors.py
         self.group_sizes = Spread(SIZES)  # requests that were kept in one transaction
         self.commit_seconds = Spread(SECONDS)  # from the turn of a group until it is on the disk

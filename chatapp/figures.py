@@ -48,6 +48,8 @@ def _counters(hub: Hub) -> Figures:
         "deliveries": {"live": COUNTS.pushed, "late": COUNTS.caught_up, "poll": COUNTS.polled},
         "fell_behind": _one(COUNTS.fell_behind),
         "refusals": {**dict.fromkeys(REFUSALS, 0), **COUNTS.refusals},
+        "hub_blocked": _one(COUNTS.blocked),
+        "hub_blocked_seconds": _one(COUNTS.blocked_seconds),
         "messages_kept": _one(hub.journal.kept),
         "quick_polls": _one(hub.quick_polls),
         "journal_group_size": _spread(COUNTS.group_sizes),

@@ -35,6 +35,8 @@ COUNTERS = {
     ),
     "fell_behind": ("Readers that were live and whose sockets did not take all", ""),
     "refusals": ("Refusals by their code, also those that end a connection", "reason"),
+    "hub_blocked": ("How often a worker served nobody for more than 50 ms", ""),
+    "hub_blocked_seconds": ("For how long altogether", ""),
     "messages_kept": ("Messages kept", ""),
     "quick_polls": ("Polls that were answered the short way", ""),
 }
