@@ -11,11 +11,15 @@ import gc
 import importlib
 import logging
 import os
+import runpy
 import signal
 import socket
 import sys
 import time
 import traceback
+from pathlib import Path
+
+from gunicorn.glogging import Logger
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -38,6 +42,22 @@ secure_scheme_headers = {}
 control_socket_disable = True
 # One line per start, stop and error, no line per request.
 accesslog = None
+
+
+def _run_alone(name):
+    """What a file of the application defines that imports nothing of it: this process may not either."""
+    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
+
+
+class _Log(Logger):
+    """gunicorn's, whose lines are as the application's, which sees to them once more in the workers."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        _run_alone("log_lines.py")["dress"](os.environ.get("CHATAPP_LOG_FORMAT", "").strip())
+
+
+logger_class = _Log
 
 # Imported once, by the master: a worker then starts in half the time, and they share the memory. None of them
 # may keep what gevent replaces in the workers, nor wait while it holds a lock that it made here:
@@ -113,6 +133,19 @@ def on_starting(server):
         _try_out()
 
 
+def pre_fork(server, worker):
+    """In the master: a place for the worker's figures, on what all of them share."""
+    worker.chatapp_scoreboard = _scoreboard(server)
+    worker.chatapp_place = _scoreboard(server).free(_places(server))
+    if worker.chatapp_place is None:
+        server.log.warning("/metrics leaves this worker out: there are too many")
+
+
+def child_exit(server, worker):
+    """In the master, when a worker is gone: what it has counted stays."""
+    _scoreboard(server).settle(_places(server))
+
+
 def post_fork(server, worker):
     """In the worker, before anything else."""
     gc.disable()  # until it is ready: nearly all that a start makes is there to stay
@@ -125,10 +158,12 @@ def post_worker_init(worker):
     """In the worker, when the application is loaded: let the hub know when the worker has to go."""
     import gevent
 
-    from chatapp import config
+    from chatapp import config, figures
     from chatapp.accepted import Accepted
+    from chatapp.watch import Watch
 
     hub = worker.wsgi.extensions["chatapp"]
+    hub.scoreboard, hub.place, hub.worker = worker.chatapp_scoreboard, worker.chatapp_place, worker.age
     accepted = Accepted(worker, hub)
 
     def drain_when_told():
@@ -143,6 +178,7 @@ def post_worker_init(worker):
             if not hub.heartbeat.connections:
                 break
         accepted.hang_up()
+        figures.tell(hub)
         gevent.spawn_later(worker.cfg.graceful_timeout, leave)
 
     def leave():
@@ -153,6 +189,8 @@ def post_worker_init(worker):
     # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hub.start()
+    gevent.spawn(Watch().start)  # once the hub goes round: what is left of the start is none of its blocks
+    gevent.spawn(figures.run, hub)
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
         for name in config.unknown():
@@ -181,6 +219,18 @@ def worker_exit(server, worker):
     if in_worker and not worker.booted and worker.age > server.cfg.workers:
         time.sleep(AGAIN_SECONDS)
         os._exit(1)
+
+
+def _scoreboard(server):
+    """Made once a master: after SIGHUP this file is another one, and the workers are still there."""
+    if not hasattr(server, "chatapp_scoreboard"):
+        server.chatapp_scoreboard = _run_alone("scoreboard.py")["Scoreboard"]()
+    return server.chatapp_scoreboard
+
+
+def _places(server):
+    """Those of the workers that there are; those of a version before have none."""
+    return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
 
 
 def _try_out():

@@ -17,6 +17,7 @@ from chatapp import (
     globals,
     instance,
     keys,
+    log_lines,
     mentions,
     schema,
     security,
@@ -131,17 +132,14 @@ def _configure(app: Flask, settings: config.Config) -> None:
     keys = Keys(settings)
     sessions.configure(app, keys)
     app.session_interface = CookieSessions(keys)
-    _log_as_gunicorn_does()
+    _log_as_gunicorn_does(log_lines.dress(settings.log_format))
 
 
-def _log_as_gunicorn_does() -> None:
+def _log_as_gunicorn_does(lines: logging.Formatter) -> None:
     log = logging.getLogger("chatapp")
     if not log.handlers:
-        form = logging.Formatter(
-            "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s", "%Y-%m-%d %H:%M:%S %z"
-        )
         handler = logging.StreamHandler()
-        handler.setFormatter(form)
+        handler.setFormatter(lines)
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False

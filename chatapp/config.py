@@ -17,6 +17,7 @@ from limits import RateLimitItem, parse
 
 from chatapp.errors import SetupError, Term
 from chatapp.languages import languages
+from chatapp.log_lines import FORMATS
 from chatapp.permissions import MAKING
 
 PREFIX = "CHATAPP_"
@@ -30,6 +31,7 @@ ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})
 
 # Nothing with which it would be more than one word in a header.
 MAIL_ADDRESS = re.compile(r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+METRICS_WORD = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")  # that nobody guesses; RFC 6750 section 2.1
 MAIL_PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -126,6 +128,10 @@ class Config:
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )
+    log_format: str = setting("text", "how the log is written: text, or json, an object a line")
+    metrics: str = setting(
+        "", "the word with which /metrics is read, as a bearer token; empty: it is not there", secret=True
+    )
     room_idle_seconds: int = setting(60, "seconds that a room without readers stays in memory")
 
     def __post_init__(self) -> None:
@@ -158,6 +164,13 @@ class Config:
             raise SetupError(f"{PREFIX}ROOM_MAKERS={self.room_makers!r}: write one of {', '.join(MAKING)}")
         if self.language not in languages():
             raise SetupError(f"{PREFIX}LANGUAGE={self.language!r}: write one of {', '.join(languages())}")
+        if self.log_format not in FORMATS:
+            raise SetupError(f"{PREFIX}LOG_FORMAT={self.log_format!r}: write one of {', '.join(FORMATS)}")
+        if self.metrics and not METRICS_WORD.fullmatch(self.metrics):
+            raise SetupError(
+                f"{PREFIX}METRICS is too easily guessed, or no word: give at least 16 letters and digits, "
+                "as of openssl rand -hex 16"
+            )
         self._check_mail()
 
     def _check_mail(self) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from gevent import socket
 
 from chatapp import frames, languages, sockets
+from chatapp.counts import COUNTS
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.hub import Hub
@@ -52,6 +53,10 @@ class Connection:
         if not answers:
             sockets.wait_for_ever(sock)
         hub.heartbeat.add(self)
+
+    @property
+    def transport(self) -> str:
+        return self.encoding.transport
 
     def join(
         self,
@@ -143,6 +148,7 @@ class Connection:
 
     def dismiss(self, error: ChatError) -> None:
         """End from this side, with the close code of `error`."""
+        COUNTS.refusals[error.code] += 1
         reason = (
             ""
             if error.retry_after is None
@@ -175,6 +181,7 @@ class Connection:
         self._absent(subscriber)
         goes_on = isinstance(error, NoSuchRoom) or (self.subscribers and not sent_out)
         if goes_on and self._many_rooms:
+            COUNTS.refusals[error.code] += 1
             self.send_frame("error", frames.error(error, "join", subscriber.room.id, language=self.language))
             self.send_frame("left", frames.left(subscriber.room.id))
         else:

@@ -8,10 +8,11 @@ from chatapp.message import Message, encode, sse_record, text_frame
 class Encoding(Protocol):
     """`message` may be cached; `event` is any other frame, given as its type, its JSON and a cursor.
 
-    `marked`: whether messages have their HTML.
+    `marked`: whether messages have their HTML. `transport`: over which they go, as figures name it.
     """
 
     marked: bool
+    transport: str
 
     def message(self, message: Message, epoch: str) -> bytes: ...
 
@@ -26,6 +27,7 @@ class WebSocketEncoding:
     """chatapp.v1: each frame a text frame of JSON."""
 
     marked = False
+    transport = "websocket"
 
     def message(self, message: Message, epoch: str) -> bytes:
         return message.frame
@@ -54,6 +56,8 @@ class MarkedWebSocketEncoding(WebSocketEncoding):
 class PlainEncoding(WebSocketEncoding):
     """The tutorial's socket: texts as their bare bodies, nothing else."""
 
+    transport = "plain_socket"
+
     def message(self, message: Message, epoch: str) -> bytes:
         return message.plain_frame
 
@@ -67,6 +71,7 @@ class EventStreamEncoding:
     """
 
     marked = False
+    transport = "event_stream"
 
     def message(self, message: Message, epoch: str) -> bytes:
         return message.record(epoch)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Container
 from typing import Protocol
 
@@ -14,9 +15,12 @@ log = logging.getLogger(__name__)
 
 
 class Beating(Protocol):
-    """`subscribers`: the ids of rooms that are followed on it."""
+    """`subscribers`: the ids of rooms that are followed on it. `transport`: see Encoding."""
 
     identity: Identity
+
+    @property
+    def transport(self) -> str: ...
 
     @property
     def subscribers(self) -> Container[int]: ...
@@ -45,6 +49,7 @@ class Heartbeat:
         self._slots: list[set[Beating]] = [set() for _ in range(seconds)]
         self._slot_of: dict[Beating, int] = {}
         self._of: dict[str, set[Beating]] = {}  # by the id of its person, which stays the same
+        self.by_transport: Counter[str] = Counter()
         self._hand = 0
 
     def add(self, connection: Beating) -> None:
@@ -52,12 +57,14 @@ class Heartbeat:
         slot = (self._hand - 1) % self.seconds
         self._slots[slot].add(connection)
         self._slot_of[connection] = slot
+        self.by_transport[connection.transport] += 1
         self._of.setdefault(connection.identity.id, set()).add(connection)
 
     def remove(self, connection: Beating) -> None:
         slot = self._slot_of.pop(connection, None)
         if slot is not None:
             self._slots[slot].discard(connection)
+            self.by_transport[connection.transport] -= 1
             person = connection.identity.id
             self._of[person].discard(connection)
             if not self._of[person]:

@@ -40,6 +40,7 @@ from chatapp.people import Follower as Listener
 from chatapp.people import People
 from chatapp.presence import Presence
 from chatapp.room import Room
+from chatapp.scoreboard import Scoreboard
 from chatapp.search import Follower, SqliteIndex
 from chatapp.turnstile import Turnstile
 from chatapp.uploads import Uploads
@@ -79,6 +80,8 @@ class Hub:
         self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
         self.quick_polls = 0  # since this process started: see transports/again.py
+        # Where its figures are told: gunicorn.conf.py has one for all workers, with a place for each of them.
+        self.scoreboard, self.place, self.worker = Scoreboard(places=2), 1, 1
         self._started = False
         self._presence: gevent.Greenlet[[], None] | None = None
         journal.before_telling = self._make_html

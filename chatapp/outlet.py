@@ -22,6 +22,7 @@ import gevent
 from gevent import socket
 
 from chatapp.errors import ChatError
+from chatapp.log_lines import REQUEST
 from chatapp.sockets import raw
 from chatapp.turnstile import Turnstile
 
@@ -72,6 +73,7 @@ class Outlet:
         self._pump: gevent.Greenlet[[], None] | None = None
         self._closing = False
         self.closed = False
+        self.request = REQUEST.get()  # whose socket it is, for the log
 
     @property
     def unsent(self) -> int:
@@ -172,6 +174,7 @@ class Outlet:
             self._pump = gevent.spawn(self._run)
 
     def _run(self) -> None:
+        REQUEST.set(self.request)
         try:
             while not self.closed:
                 if self._unsent:

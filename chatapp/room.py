@@ -14,6 +14,7 @@ from typing import Protocol
 from gevent.event import Event
 
 from chatapp.backlog import Backlog
+from chatapp.counts import COUNTS
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import REMOVALS_KEPT, Look, RoomState
@@ -251,8 +252,9 @@ class Room:
                 frames, data = batch
                 reader.push(messages, frames, data)
             except Exception:  # it comes back with its cursor; the others are not to miss anything for it
-                log.exception("a reader could not be served")
+                log.exception("a reader could not be served", extra={"request": reader.outlet.request})
                 reader.outlet.abort()
+        COUNTS.pushed += len(messages) * len(self.live)  # to those who took it all, and so still are live
 
     def _expel(self, person: str, seq: int) -> None:
         self.removals.pop(person, None)

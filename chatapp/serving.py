@@ -10,7 +10,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from chatapp import auth, headers, localized
+from chatapp import auth, headers, localized, log_lines
 from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
@@ -52,7 +52,7 @@ def init_app(app: Flask, config: Config) -> None:
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    app.wsgi_app = UnderGunicorn(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = UnderGunicorn(app.wsgi_app, bool(config.trusted_proxies))  # type: ignore[method-assign]
     app.request_class = uploading.Request
     localized.init_app(app)
     app.before_request(_start)
@@ -127,6 +127,7 @@ def _finish(held: Held, response: Response) -> Response:
         response.headers["Allow"] = ", ".join(sorted(response.allow))  # else in the order of a set
     for name, value in headers.of_answer(request, get_hub().config.frame_ancestors).items():
         response.headers.setdefault(name, value)
+    response.headers[log_lines.HEADER] = log_lines.REQUEST.get()
     if getattr(g, "origin_listed", False):
         response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         response.headers.add("Vary", "Origin")
@@ -159,12 +160,15 @@ def _close_afterwards() -> None:
 
 
 class UnderGunicorn:
-    """WSGI middleware: remembers gunicorn's response object, and ends requests whose client has gone."""
+    """WSGI middleware: gives each request its id, remembers gunicorn's response object, and ends requests
+    whose client has gone.
+    """
 
-    def __init__(self, application: Any) -> None:
-        self._application = application
+    def __init__(self, application: Any, proxied: bool) -> None:
+        self._application, self._proxied = application, proxied
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
+        log_lines.begin(environ.get("HTTP_X_REQUEST_ID", "") if self._proxied else "")
         response = getattr(start_response, "__self__", None)
         if hasattr(response, "force_close"):
             environ["chatapp.gunicorn_response"] = response

@@ -13,6 +13,7 @@ Invariants
 import time
 from collections.abc import Callable, Sequence
 
+from chatapp.counts import COUNTS
 from chatapp.encodings import Encoding
 from chatapp.errors import ChatError
 from chatapp.message import Author, Message
@@ -80,6 +81,7 @@ class Subscriber:
 
     def _go_behind(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
         """The socket took only `sent` bytes of `frames`."""
+        before = self.cursor
         for message, frame in zip(messages, frames, strict=True):
             if sent < len(frame):
                 if sent:  # the frame that was cut is completed first, everything after it is read again
@@ -88,10 +90,14 @@ class Subscriber:
                 break
             sent -= len(frame)
             self.cursor = message.seq
+        if self in self.room.live:
+            COUNTS.pushed += self.cursor - before
         self._fall_behind()
 
     def _fall_behind(self) -> None:
-        self.room.live.pop(self, None)
+        if self in self.room.live:
+            del self.room.live[self]
+            COUNTS.fell_behind += 1
         self.outlet.serve(self)
 
     def tell(self, kind: str, data: bytes) -> None:
@@ -113,7 +119,9 @@ class Subscriber:
             return False if self.cursor > cursor else self._skip_to_end()
         self.cursor = messages[0].seq - 1  # retention may have taken what was before
         frames = self._frames(messages)
+        before = self.cursor
         self.push(messages[: len(frames)], frames, b"".join(frames))
+        COUNTS.caught_up += self.cursor - before
         return self._go_live()
 
     def restart(self) -> None:

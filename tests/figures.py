@@ -1,22 +1,36 @@
-"""What a server with one worker says of itself at `/metrics`."""
+"""What a server says of all its workers at `/metrics`."""
 
 import re
 
+import httpx
+
 from tests.raw_socket import nobody_gets
-from tests.servers import Server
+from tests.servers import METRICS, Server
+
+BEARER = {"Authorization": f"Bearer {METRICS}"}
+TOLD = re.compile(r'^chatapp_(\w+?)(?:\{\w+="(.*)"\})? (\S+)$', re.MULTILINE)
 
 
-def figures(server: Server) -> dict[str, int]:
-    """All of its figures, by name."""
-    found = re.findall(r"^chatapp_(\w+)\{.*\} (\d+)", nobody_gets(f"{server.url}/metrics").text, re.MULTILINE)
-    return {name: int(value) for name, value in found}
+def scrape(server: Server) -> httpx.Response:
+    """The answer, as Prometheus gets it."""
+    return nobody_gets(f"{server.url}/metrics", headers=BEARER)
 
 
-def waiting(server: Server) -> int:
+def figures(server: Server) -> dict[str, float]:
+    """All of its figures, by name; where there is a label, by `name/label` as well."""
+    found: dict[str, float] = {}
+    for name, label, value in TOLD.findall(scrape(server).text):
+        found[name] = found.get(name, 0) + float(value)
+        if label:
+            found[f"{name}/{label}"] = float(value)
+    return found
+
+
+def waiting(server: Server) -> float:
     """Requests that wait for news."""
     return figures(server)["waiting_polls"]
 
 
-def quick(server: Server) -> int:
+def quick(server: Server) -> float:
     """Polls that took the short way."""
     return figures(server)["quick_polls_total"]

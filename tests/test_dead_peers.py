@@ -176,7 +176,7 @@ def _wait_for_heartbeats(stream: Stream, count: int) -> None:
     eventually(lambda: heartbeats() >= goal, f"{count} more heartbeats", MORE)
 
 
-def _figures(server: Server) -> dict[str, int]:
+def _figures(server: Server) -> dict[str, float]:
     """What the only worker says of its readers."""
     told = figures(server)
     return {name: told[name] for name in ("connections", "subscriptions", "waiting_polls")}

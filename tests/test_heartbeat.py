@@ -12,7 +12,7 @@ from tests.clients import UNIT
 
 
 class Reader:
-    identity = Identity("u1", "ada", "member")
+    identity, transport = Identity("u1", "ada", "member"), "websocket"
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.beats = 0

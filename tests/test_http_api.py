@@ -589,13 +589,6 @@ def test_the_server_says_that_it_is_alive_and_ready(path: str, server: Server) -
     assert "Set-Cookie" not in answer.headers
 
 
-def test_metrics_are_prometheus_text(server: Server) -> None:
-    answer = nobody_gets(server.url + "/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    assert any(line.startswith("# TYPE ") for line in answer.text.splitlines())
-
-
 def test_a_path_that_there_is_not_is_404_for_programs_and_a_page_for_people(server: Server) -> None:
     assert nobody_gets(server.url + "/api/nothing").headers["Content-Type"] == "application/problem+json"
     page = nobody_gets(server.url + "/nothing", headers={"Accept": "text/html"})

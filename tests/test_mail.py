@@ -385,7 +385,7 @@ def test_whoever_is_asked_about_the_answer_is_the_same_and_only_who_there_is_get
                     "/sign-in/forgotten", data={"who": who}, headers={"Accept": "text/html"}
                 )
                 page = nobody.http.get("/sign-in").text
-            hidden = {"date", "set-cookie"}
+            hidden = {"date", "x-request-id", "set-cookie"}
             headers = {name: value for name, value in answer.headers.items() if name not in hidden}
             return answer.status_code, headers, re.sub(r'(?:value|content)="[^"]*"', "", page)
 

@@ -61,7 +61,11 @@ REFUSED = {*LETTERS.values()}
 STATUSES = {200: "+", 201: "+", 204: "+", 302: "r", 303: "+", 400: "b", 401: "s", 403: "f", 404: "n"}
 # Headers that differ from one answer to the next; those that do in what they say; those that no stream has, whose
 # head we write ourselves.
-EACH_TIME, ITS_OWN, OF_FLASK = {"date", "connection"}, {"content-length", "set-cookie"}, {"server", "vary"}
+EACH_TIME, ITS_OWN, OF_FLASK = (
+    {"date", "connection", "x-request-id"},
+    {"content-length", "set-cookie"},
+    {"server", "vary"},
+)
 # A member whom a deed is about, an owner beside the one who asks, and somebody who only wrote there.
 SUBJECT, BOSS, WRITER = "u900001", "u900002", "u900003"
 LOBBY = 1

@@ -119,8 +119,11 @@ def test_the_third_poll_of_a_connection_takes_the_short_way_and_is_answered_the_
     assert quick(server) == 2
     assert {answer.body for answer in answers} == {answers[0].body}
     assert json.loads(answers[-1].body)["messages"] == said[2:]
-    told = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
+    told = [dict(answer.headers) for answer in answers]
+    dates, ids = ([each.pop(name) for each in told] for name in ("date", "x-request-id"))
     assert all(each == told[0] for each in told)
+    assert all(dates)
+    assert ids[0] != ids[1] == ids[2] == ids[3]  # to the log they are one
 
 
 def test_each_waits_its_whole_time_however_many_of_the_same_connection_waited_before_it(

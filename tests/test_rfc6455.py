@@ -53,6 +53,7 @@ def test_a_handshake_is_accepted_without_any_extension(
     assert status == 101
     protocol = {"sec-websocket-protocol": "chatapp.v1"} if path == "/ws" else {}
     assert headers.pop("date")
+    assert headers.pop("x-request-id")
     assert headers == {
         "upgrade": "websocket", "connection": "Upgrade", "sec-websocket-accept": ACCEPT, **protocol
     }  # fmt: skip

@@ -46,6 +46,8 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "room_makers": ("members", "members", "members"),
     "public_url": ("https://one.example", "https://one.example", "https://one.example"),
     "mail_url": ("smtps://one.example", "smtps://one.example", "smtps://one.example"),
+    "log_format": ("json", "json", "json"),
+    "metrics": ("a" * 16, "a" * 16, "a" * 16),
     "mail_from": ("chat@one.example", "chat@one.example", "chat@one.example"),
 }
 # What a setting needs beside it.
@@ -109,9 +111,11 @@ def other(item: Any) -> Any:
         return "administrators"
     if item.name == "language":
         return "ar"
+    if item.name == "log_format":
+        return "text"
     if item.name in ("origins", "frame_ancestors", "public_url"):
         return "https://three.example"
-    others = {"mail_url": "smtp://three.example:25", "mail_from": "chat@three.example"}
+    others = {"mail_url": "smtp://three.example:25", "mail_from": "chat@three.example", "metrics": "c" * 16}
     return others.get(item.name, "sqlite:////elsewhere")
 
 

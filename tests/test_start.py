@@ -399,7 +399,9 @@ def test_the_log_has_a_line_for_each_start_and_stop_none_for_a_request_and_no_me
 
     assert not [line for line in server.log if "nobody's business" in line]
     up = max(number for number, line in enumerate(quiet) if "browser" in line or "Ready" in line)
-    assert [line for line in quiet[up + 1 :] if "usr1" not in line] == [], "nothing is logged of requests"
+    # The watch may have found that to make pages ready for the first time takes long, while much else runs.
+    others = [line for line in quiet[up + 1 :] if "usr1" not in line and "the hub was blocked" not in line]
+    assert others == [], "nothing is logged of requests"
     for event in (
         "Starting gunicorn",
         "Listening at",

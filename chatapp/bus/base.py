@@ -51,6 +51,11 @@ class Bus(ABC):
             self._sent.clear()
             self._sender = gevent.spawn(self._send_all)
 
+    @property
+    def queued(self) -> int:
+        """How many notices wait to be sent."""
+        return len(self._outgoing)
+
     def flush(self, seconds: float) -> bool:
         """Wait until what was published is out; False if that takes longer."""
         return bool(self._sent.wait(seconds))

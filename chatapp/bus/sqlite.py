@@ -18,6 +18,7 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 
 from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
+from chatapp.counts import COUNTS
 from chatapp.errors import SetupError
 from chatapp.message import Author
 from chatapp.threads import in_thread
@@ -106,11 +107,13 @@ class SqliteBus(Bus):
                 rows = in_thread(partial(_after, listener, seen))  # others have their turn meanwhile
                 if len(rows) == FETCH:
                     version = 0  # there may be more
-                for number, process, payload in rows:
+                now = time.monotonic()
+                for number, process, at, payload in rows:
                     if number != seen + 1:
                         return  # pruned before we came to it
                     seen = number
                     if process != self.process:
+                        COUNTS.bus_seconds.add(now - at)
                         yield payload
         finally:
             listener.close()
@@ -196,9 +199,9 @@ def _newest(connection: sqlite3.Connection) -> int:
     return row[0] if row else 0
 
 
-def _after(connection: sqlite3.Connection, seen: int) -> list[tuple[int, str, bytes]]:
+def _after(connection: sqlite3.Connection, seen: int) -> list[tuple[int, str, float, bytes]]:
     return connection.execute(
-        "SELECT id, process, payload FROM notices WHERE id > ? ORDER BY id LIMIT ?", (seen, FETCH)
+        "SELECT id, process, at, payload FROM notices WHERE id > ? ORDER BY id LIMIT ?", (seen, FETCH)
     ).fetchall()
 
 

@@ -16,6 +16,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 from sqlalchemy import Connection, Engine
 
+from chatapp.counts import COUNTS
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
 from chatapp.journal.databases import bulk_of, connections_of
@@ -145,6 +146,7 @@ class Journal:
         self._idle.set()
 
     def _keep(self, group: Sequence[tuple[Request, Callable[[Answer], None]]]) -> None:
+        started = time.monotonic()
         try:
             answers, commits = self._connections.write(writing.perform, [request for request, _ in group])
         except Exception as error:
@@ -158,6 +160,8 @@ class Journal:
             answers, commits = [NotKept() for _ in group], []
         else:
             self._not_kept.over()
+            COUNTS.group_sizes.add(len(group))
+            COUNTS.commit_seconds.add(time.monotonic() - started)
         self.kept += sum(len(commit.messages) for commit in commits if isinstance(commit, Commit))
         _call(self.before_telling, commits)
         started = time.monotonic()

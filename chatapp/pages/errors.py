@@ -6,6 +6,7 @@ from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from chatapp import localized
+from chatapp.counts import COUNTS
 from chatapp.errors import BadRequest, ChatError, Forbidden, SignIn, Term, TooLong
 from chatapp.globals import get_hub, get_identity
 from chatapp.journal import reading
@@ -67,6 +68,7 @@ def init_app(app: Flask) -> None:
 
 
 def _refused(error: ChatError) -> Response:
+    COUNTS.refusals[error.code] += 1
     if not for_people():
         return json_api.refusal(error)
     if isinstance(error, Forbidden) and get_identity().role == "banned":
@@ -103,6 +105,7 @@ def _http(error: HTTPException) -> Response:
     kind = KNOWN.get(status)
     code = kind.code if kind else error.name.lower().replace(" ", "_")
     title = kind.title if kind else error.name
+    COUNTS.refusals[code] += 1
     if for_people():
         response = _page(status, code, title)
     else:
@@ -116,6 +119,7 @@ def _http(error: HTTPException) -> Response:
 def _fault(error: Exception) -> Response:
     # Not the address itself: there are some with a secret in it, good for who has it.
     log.exception("%s %s failed", request.method, request.url_rule or "of what is no page")
+    COUNTS.refusals["fault"] += 1
     if for_people():
         return _page(500, "fault", FAULT)
     return json_api.problem("fault", 500, FAULT, WAYS_ON["fault"])

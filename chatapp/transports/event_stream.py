@@ -7,7 +7,7 @@ import gevent
 from flask import Blueprint, Response, g, request
 from gevent import socket
 
-from chatapp import access, cursor, frames, headers
+from chatapp import access, cursor, frames, headers, log_lines
 from chatapp.connection import Connection
 from chatapp.encodings import EVENT_STREAM, MARKED_EVENT_STREAM
 from chatapp.errors import BadRequest
@@ -109,6 +109,7 @@ def _head() -> bytes:
         "Cache-Control": "no-store",
         "X-Accel-Buffering": "no",
         "Connection": "close",
+        log_lines.HEADER: log_lines.REQUEST.get(),
         **headers.of_answer(request, get_hub().config.frame_ancestors),
     }
     if g.origin_listed:

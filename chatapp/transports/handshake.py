@@ -25,6 +25,7 @@ from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from chatapp import log_lines
 from chatapp.errors import CLOSE_UNSUPPORTED, BadRequest
 from chatapp.outlet import Outlet
 from chatapp.transports.hijack import duplicate, take_over
@@ -223,6 +224,7 @@ def _accept(request: bytes, subprotocols: list[Subprotocol]) -> bytes:
     response = protocol.accept(events[0])
     if response.status_code != 101:
         raise NoHandshake(response.body.decode().strip())
+    response.headers[log_lines.HEADER] = log_lines.REQUEST.get()
     protocol.send_response(response)
     return b"".join(protocol.data_to_send())
 

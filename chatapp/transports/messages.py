@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from msgspec import Struct
 
 from chatapp import access, auth, cursor, marking, posting
+from chatapp.counts import COUNTS
 from chatapp.errors import BadRequest
 from chatapp.globals import get_hub, get_identity
 from chatapp.hub import Hub
@@ -80,6 +81,7 @@ def _polled(hub: Hub, room: Room, poller: Poller, after: int | None, asked: "_As
         limit=asked.limit,
         html=asked.html,
     )
+    COUNTS.polled += len(found.messages)
     names = hub.people.names_now({message.author.id for message in found.messages})
     return json_api.batch(
         found.messages, found.cursor, found.epoch, names, reset=found.reset, html=asked.html

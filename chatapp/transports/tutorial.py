@@ -12,6 +12,7 @@ from flask_sock import Sock
 
 from chatapp import access, auth, headers, languages, posting
 from chatapp.connection import Connection
+from chatapp.counts import COUNTS
 from chatapp.encodings import PLAIN
 from chatapp.errors import BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
@@ -122,6 +123,7 @@ def _say(connection: Connection, room_id: int, line: str, budget: FrameBudget) -
         with budget:
             posting.post(connection.hub, connection.identity, room_id, Draft(line), "visit")
     except ChatError as refusal:
+        COUNTS.refusals[refusal.code] += 1
         said = languages.refusal(connection.language, refusal)
         connection.outlet.send(text_frame(f"{REFUSED}{said}".encode()))
 
@@ -131,7 +133,10 @@ def _next(hub: Hub, room: Room, since: float, poller: Poller, wait: float) -> by
     if poller.identity.known:
         hub.presence.polled(room.id, Author.of(poller.identity))
     message = _next_text(hub, room, since, poller, wait)
-    return b"" if message is None else _said(message.microseconds / 1_000_000, message.body)
+    if message is None:
+        return b""
+    COUNTS.polled += 1
+    return _said(message.microseconds / 1_000_000, message.body)
 
 
 def _next_text(hub: Hub, room: Room, since: float, poller: Poller, wait: float) -> Message | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from chatapp import access, auth, cursor, frames, posting
 from chatapp.connection import Connection
+from chatapp.counts import COUNTS
 from chatapp.encodings import MARKED_WEBSOCKET, WEBSOCKET
 from chatapp.errors import CLOSE_NOT_JSON, BadRequest, ChatError
 from chatapp.globals import get_hub, get_identity
@@ -157,6 +158,7 @@ class Session:
             self._hub.typing(subscriber.room, subscriber.author)
 
     def _refuse(self, refusal: ChatError, kind: object, room: object, client_id: object) -> None:
+        COUNTS.refusals[refusal.code] += 1
         re = kind[:ECHO_LIMIT] if isinstance(kind, str) else None
         self._connection.send_frame(
             "error", frames.error(refusal, re, _plain(room), _plain(client_id), self._connection.language)
