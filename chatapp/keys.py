@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from chatapp.config import Config
 from chatapp.errors import SetupError
 
-NAME, FACTORS = "secret_key", "factor_key"
+NAMES = NAME, FACTORS = "secret_key", "factor_key"
 LEAST = 32  # characters
 
 
@@ -82,12 +82,12 @@ def factor_key(config: Config) -> str:
 
 def kept(config: Config) -> dict[str, tuple[str, ...]]:
     """What stands in the files of keys that there are, by their names. Raises SetupError."""
-    return {name: _read(config.path(name)) for name in (NAME, FACTORS) if os.path.exists(config.path(name))}
+    return {name: _read(config.path(name)) for name in NAMES if os.path.exists(config.path(name))}
 
 
 def put(config: Config, files: Mapping[str, Sequence[str]]) -> None:
     """Have those files of keys say what `kept` found somewhere. Within `setting_up`."""
-    for name in (NAME, FACTORS):
+    for name in NAMES:
         if name in files:
             _write(config.path(name), list(files[name]))
 

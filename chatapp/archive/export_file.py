@@ -78,8 +78,7 @@ class Writer:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._hash, self._lines = file, hashlib.sha256(), 0
-        at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        self.write([Begin(FORMAT, schema.newest(), VERSION, at)])
+        self.write([Begin(FORMAT, schema.newest(), VERSION, now())])
 
     def write(self, lines: list[Any]) -> None:
         """Add `lines`, as JSON; bytes become base64."""
@@ -93,6 +92,11 @@ class Writer:
         self._file.write(_encoder.encode_lines([End(self._lines, self._hash.hexdigest())]))
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def now() -> str:
+    """The time, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def check(path: str) -> None:

@@ -3,14 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp.archive import exporting, importing
+from chatapp.archive import backup as backups
+from chatapp.archive import exporting, importing, restoring
 from chatapp.archive.errors import Refused
+from chatapp.cli.commands import confirm, yes
 from chatapp.config import Config
 from chatapp.errors import SetupError
 from chatapp.globals import get_hub
@@ -18,6 +21,7 @@ from chatapp.models import db
 from chatapp.uploads import Uploads
 
 data = AppGroup("data", help="Move what the server keeps to another one, and back it up.")
+COUNTED = ("rooms", "messages", "users", "files")
 LOST = "{} of the files were lost or damaged before, among them {}: what named them is there without them"
 
 
@@ -39,6 +43,46 @@ def take_in(file: str) -> None:
         lost = importing.take_in(*_here(), file, progress)
     _warn(lost)
     click.echo(f"Took in {file}")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(file_okay=False))
+def backup(folder: str) -> None:
+    """Copy database, files and keys into FOLDER: also while the server runs. It has all secrets in it."""
+    with _refusals():
+        lost = backups.back_up(*_here(), folder, progress)
+    _warn(lost)
+    click.echo(f"Backed up into {folder}")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--anyway", is_flag=True, help="Also what is not whole.")
+@yes
+def restore(folder: Path, anyway: bool, yes: bool) -> None:
+    """Put a backup in the place of what is here, which is kept beside it. The server must not run."""
+    confirm(f"Put the backup {folder} in the place of what is here?", yes)
+    config, engine, _ = _here()
+    with _refusals():
+        kept = restoring.restore(config, engine, folder, anyway, progress)
+    for path in kept:
+        click.echo(f"What was there is now {path}")
+    click.echo(f"Restored {folder}")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def verify(folder: Path) -> None:
+    """Try out a backup without touching what is here; the exit status is 1 if anything is wrong with it."""
+    with _refusals():
+        found, wrong = restoring.verify(folder, progress)
+    counts = ", ".join(f"{found.rows.get(name, 0)} {name}" for name in COUNTED)
+    click.echo(f"Of {found.at}, schema {found.schema}: {counts}")
+    for each in wrong:
+        click.echo(each, err=True)
+    if wrong:
+        raise click.ClickException(f"{folder} is not whole")
+    click.echo("It is whole: no number is missing in any room, no file, and nothing was changed.")
 
 
 @contextmanager
