@@ -48,10 +48,14 @@ class Keepings:
             connection.execute(insert(ROOMS), {c.name: value(c, 9) for c in ROOMS.columns})
             connection.execute(delete(ROOMS).where(ROOMS.c.id == 9))
         for n in range(1, ROWS + 1):
-            path = Path(self.uploads.content(digest(n)))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content(n))
+            self.put_content(n)
         return self
+
+    def put_content(self, n: int) -> None:
+        """Lay what is in file `n` into the folder of uploads."""
+        path = Path(self.uploads.content(digest(n)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content(n))
 
     @property
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:

@@ -70,6 +70,7 @@ def back_up(config: Config, engine: Engine, uploads: Uploads, folder: str, progr
         lost = lost & named | copy_contents(uploads, copies, named, progress)
         for each in keys.kept(config):
             copy(config.path(each), made / each)
+        (made / MANIFEST).touch(0o600)
         (made / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(_manifest(made))))
         sync(made / MANIFEST)
         sync_folders(made)
@@ -98,7 +99,7 @@ def manifest(folder: Path) -> Manifest:
 
 
 def _manifest(folder: Path) -> Manifest:
-    files = {path.name: digest_of(path) or "" for path in folder.iterdir() if path.is_file()}
+    files = {name: digest for name in (DATABASE, *keys.NAMES) if (digest := digest_of(folder / name))}
     with opened(folder / DATABASE) as database:
         rows = {
             str(table.name): database.execute(f"SELECT count(*) FROM {table.name}").fetchone()[0]  # nosec B608  # names of ours

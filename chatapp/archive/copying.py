@@ -64,7 +64,8 @@ def copy_contents(source: Uploads, target: Uploads, digests: Collection[str], pr
 def copy(source: str | Path, target: Path) -> str:
     """Copy a file to where none is; its SHA-256."""
     with open(source, "rb") as here:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (target.parent.parent, target.parent):  # a folder's parents would be open to all
+            folder.mkdir(mode=0o700, exist_ok=True)
         with open(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as there:
             shutil.copyfileobj(here, there)
             there.flush()

@@ -1,5 +1,6 @@
 """Putting a backup into the place of what a server has, and trying out whether that would go well."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -60,12 +61,12 @@ def restore(config: Config, engine: Engine, folder: Path, anyway: bool, progress
             for place in places:
                 _remove(place + STAGED)  # of a try that was killed
             wrong, digests = _restore_database(folder, found, Path(database + STAGED))
-            for name in keys.NAMES:
-                if (
-                    name in found.files
-                    and copy(folder / name, Path(config.path(name) + STAGED)) != found.files[name]
-                ):
-                    wrong.append(_otherwise(name))
+            os.mkdir(uploads + STAGED, 0o700)
+            wrong += [
+                _otherwise(name)
+                for name in keys.NAMES
+                if name in found.files and not _restore_key(folder, found, config.path(name))
+            ]
             contents, copies = Uploads(str(folder / UPLOADS)), Uploads(uploads + STAGED)
             wrong += map(_lost, copy_contents(contents, copies, digests, progress))
             if wrong and not anyway:
@@ -77,6 +78,14 @@ def restore(config: Config, engine: Engine, folder: Path, anyway: bool, progress
         finally:
             for place in places:
                 _remove(place + STAGED)
+
+
+def _restore_key(folder: Path, found: Manifest, place: str) -> bool:
+    name = os.path.basename(place)
+    try:
+        return copy(folder / name, Path(place + STAGED)) == found.files[name]
+    except FileNotFoundError:
+        return False
 
 
 def _restore_database(folder: Path, found: Manifest, target: Path) -> tuple[list[str], set[str]]:
@@ -121,11 +130,15 @@ def _exchange(places: list[str]) -> list[str]:
 
     def move(source: str, target: str) -> None:
         if os.path.lexists(source):
+            if os.path.lexists(target):  # of a restore within the same second
+                raise FileExistsError(errno.EEXIST, "is there already", target)
             os.rename(source, target)
             moved.append((source, target))
 
     try:
         for place in places:
+            if not os.path.lexists(place + STAGED):
+                continue  # a key that the backup has lost: the one that is here stays
             for each in (place, *(place + end for end in BESIDE)):
                 move(each, each + stamp)
             move(place + STAGED, place)
