@@ -23,7 +23,7 @@ def bring_up(app: Flask, engine: Engine) -> None:
     Raises SetupError for a database that cannot be opened, that is not ours or is newer than this program.
     """
     try:
-        prepare(engine)
+        _prepare(engine)
         have, want = _revision(engine), newest()
         if have == want:
             return
@@ -68,8 +68,7 @@ def _known() -> list[str]:
     return sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
-def prepare(engine: Engine) -> None:
-    """Have a SQLite database keep its log beside it."""
+def _prepare(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             # A property of the file; readers go on while one process writes.

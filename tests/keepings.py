@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Boolean, Column, Engine, Integer, LargeBinary, delete, insert, select
 
-from chatapp import config, keys, schema
-from chatapp.archive.tables import ROOMS, TABLES
+from chatapp import config, keys
+from chatapp.archive.tables import ROOMS, TABLES, alone
 from chatapp.config import Config
 from chatapp.journal.connections import engine_options, listen
 from chatapp.uploads import Uploads
@@ -29,8 +29,8 @@ class Keepings:
         options = engine_options(self.config.database_url, busy_seconds=5)
         self.engine: Engine = sqlalchemy.create_engine(self.config.database_url, **options)
         listen(self.engine)
-        TABLES[0].metadata.create_all(self.engine)
-        schema.prepare(self.engine)
+        with alone(self.engine):
+            TABLES[0].metadata.create_all(self.engine)
         self.uploads = Uploads(self.config.path("uploads"))
         keys.Keys(self.config)
         keys.factor_key(self.config)

@@ -1,23 +1,21 @@
 """Taking in an export: all of it or nothing, by an empty database."""
 
 from base64 import b64decode
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 
 from sqlalchemy import Connection, Engine, LargeBinary, delete, insert
 
-from chatapp import instance, keys, schema
+from chatapp import instance, keys
 from chatapp.archive import export_file
 from chatapp.archive.errors import Progress, Refused
 from chatapp.archive.export_file import Body, FileBegins, Key, TableBegins
-from chatapp.archive.tables import TABLES, check_alone, check_empty, file_of, give_after, named
+from chatapp.archive.tables import TABLES, alone, check_empty, expect_much, give_after, named
 from chatapp.config import Config
 from chatapp.uploads import Uploads
 
 ROWS = 2000  # at once
 LARGEST = 1 << 62  # bytes of a file: who sent it was held to a limit then
-CACHE = 64 * 1024  # KiB of pages that SQLite keeps: it changes its indexes all over
 
 
 def take_in(config: Config, engine: Engine, uploads: Uploads, path: str, progress: Progress) -> list[str]:
@@ -29,11 +27,12 @@ def take_in(config: Config, engine: Engine, uploads: Uploads, path: str, progres
     in the folder. Where the process is killed the database is as it was; what is in the folder by then is of
     no row, and is collected within two hours of the next start.
     """
-    with instance.setting_up(config), _alone(engine):  # a server that is started meanwhile waits
+    with instance.setting_up(config), alone(engine):  # a server that is started meanwhile waits
         export_file.check(path)
         before, new = keys.kept(config), list[str]()
         try:
             with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                expect_much(connection)
                 check_empty(connection)
                 for table in reversed(TABLES):
                     connection.execute(delete(table))
@@ -45,25 +44,11 @@ def take_in(config: Config, engine: Engine, uploads: Uploads, path: str, progres
             raise
 
 
-@contextmanager
-def _alone(engine: Engine) -> Iterator[None]:
-    if engine.dialect.name != "sqlite":
-        yield
-        return
-    check_alone(file_of(engine))
-    try:
-        yield
-    finally:
-        schema.prepare(engine)
-
-
 def _fill(
     connection: Connection, uploads: Uploads, path: str, new: list[str], progress: Progress
 ) -> dict[str, list[str]]:
     """Returns the keys, and notes in `new` which contents were not in the folder."""
     found: dict[str, list[str]] = {}
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE}")
     for head, body in export_file.sections(path):
         if isinstance(head, Key):
             found[head.name] = head.keys

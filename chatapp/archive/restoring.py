@@ -15,7 +15,7 @@ from chatapp import instance, keys
 from chatapp.archive.backup import DATABASE, UPLOADS, Manifest, manifest
 from chatapp.archive.copying import copy, copy_contents, digest_of, named_in, opened, sync, sync_folders
 from chatapp.archive.errors import Progress, Refused
-from chatapp.archive.tables import check_alone, file_of
+from chatapp.archive.tables import alone, file_of
 from chatapp.config import Config
 from chatapp.journal.statements import new_epoch
 from chatapp.uploads import Uploads
@@ -53,8 +53,7 @@ def restore(config: Config, engine: Engine, folder: Path, anyway: bool, progress
     than the backup has start over. `anyway`: also what is not whole.
     """
     database, uploads = file_of(engine), config.path(UPLOADS)
-    with instance.setting_up(config):  # a server that is started meanwhile waits
-        check_alone(database)
+    with instance.setting_up(config), alone(engine):  # a server that is started meanwhile waits
         found = manifest(folder)
         places = [uploads, *(config.path(name) for name in keys.NAMES if name in found.files), database]
         try:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import cast
 
 from sqlalchemy import Column, Connection, Engine, Table, func, select, text
@@ -13,6 +13,8 @@ from chatapp.archive.errors import Refused
 SERVER = cast(Table, account_rows.Server.__table__)
 ROOMS = cast(Table, models.Room.__table__)
 FILES = cast(Table, models.File.__table__)
+
+CACHE = 64 * 1024  # KiB of pages that SQLite keeps while tables are filled: it changes its indexes all over
 
 TABLES: list[Table] = models.db.metadata.sorted_tables
 
@@ -34,20 +36,55 @@ def file_of(engine: Engine) -> str:
     return engine.url.database
 
 
-def check_alone(path: str) -> None:
-    """Raises Refused where another process has the SQLite database open: each holds a lock as long as it has.
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Raises Refused where anybody else has the database open."""
+    if engine.dialect.name == "sqlite":
+        with _alone_with_file(file_of(engine)):
+            yield
+        return
+    with engine.connect() as connection:
+        others = connection.scalar(_OTHERS)
+    if others:
+        raise Refused("the database is in use: stop the server, and what else is connected to it, first")
+    yield
 
-    Afterwards its file is all of it: SQLite has moved the write-ahead log into it. Where that fails otherwise
+
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@contextmanager
+def _alone_with_file(path: str) -> Iterator[None]:
+    """Each process holds a lock as long as it has the database open.
+
+    Meanwhile its file is all of it: SQLite has moved the write-ahead log into it. Where that fails otherwise
     (it is damaged) nothing is said: whoever asks is about to put another one in its place.
     """
-    database = sqlite3.connect(path, timeout=1)
     try:
-        database.execute("PRAGMA journal_mode=DELETE")
+        _set_journal(path, "DELETE")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
             raise Refused(f"{path} is in use: stop the server, and what else has it open, first") from None
+    try:
+        yield
     finally:
-        database.close()
+        with suppress(sqlite3.DatabaseError):
+            _set_journal(path, "WAL")
+
+
+def _set_journal(path: str, mode: str) -> None:
+    with closing(sqlite3.connect(path, timeout=1)) as database:
+        database.execute(f"PRAGMA journal_mode={mode}")
+
+
+def expect_much(connection: Connection) -> None:
+    """Have a transaction last as long, and take as much memory, as filling all tables does."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE}")
+    else:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def check_empty(connection: Connection) -> None:
@@ -97,10 +134,10 @@ def give_after(connection: Connection, table: Table, number: int) -> None:
             insert = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)")
             connection.execute(insert, {"name": table.name, "seq": number})
     else:
-        sequence = func.pg_get_serial_sequence(table.name, column.name)
-        connection.execute(select(func.setval(sequence, number)))
+        connection.execute(_COUNT_ON, {"table": table.name, "column": column.name, "number": number})
 
 
+_COUNT_ON = text("SELECT setval(CAST(pg_get_serial_sequence(:table, :column) AS regclass), :number)")
 _COUNTED = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
 
 
