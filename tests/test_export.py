@@ -244,20 +244,18 @@ def test_nothing_is_taken_in_where_there_is_something_already(full: Keepings, fi
 
 
 def test_an_import_that_fails_at_its_end_leaves_nothing_behind_but_what_was_there(
-    full: Keepings, empty: Keepings, file: Path
+    full: Keepings, empty: Keepings, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
     there = Path(empty.uploads.content(digest(2)))
     there.parent.mkdir(parents=True)
     there.write_bytes(Path(full.uploads.content(digest(2))).read_bytes())
     rows, files = empty.rows, empty.files
-
-    def progress(name: str, parts: int):
-        if name == "tokens":  # the disk is full, say
-            raise OSError(28, "No space left on device")
-        return silent(name, parts)
-
-    with pytest.raises(OSError, match="No space"):
-        importing.take_in(*empty.here, str(file), progress)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(importing, "named", fail)  # the last that is asked before the commit
+        take_in(empty, file)
     assert (empty.rows, empty.files) == (rows, files)
     assert take_in(empty, file) == []
     assert empty.rows == full.rows
