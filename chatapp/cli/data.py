@@ -28,7 +28,10 @@ LOST = "{} of the files were lost or damaged before, among them {}: what named t
 @data.command("export")
 @click.argument("file", type=click.Path(dir_okay=False))
 def export(file: str) -> None:
-    """Write all that there is into FILE: also while the server runs. It has all secrets in it."""
+    """Write all that there is into one file.
+
+    Also while the server runs. Whoever has FILE has all secrets that are kept.
+    """
     with _refusals():
         lost = exporting.export(*_here(), file, progress)
     _warn(lost)
@@ -38,7 +41,10 @@ def export(file: str) -> None:
 @data.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 def take_in(file: str) -> None:
-    """Take in what `flask data export` wrote, into an empty database. The server must not run."""
+    """Take in an export, with an empty database.
+
+    All of it or nothing. The server must not run.
+    """
     with _refusals():
         lost = importing.take_in(*_here(), file, progress)
     _warn(lost)
@@ -48,7 +54,10 @@ def take_in(file: str) -> None:
 @data.command()
 @click.argument("folder", type=click.Path(file_okay=False))
 def backup(folder: str) -> None:
-    """Copy database, files and keys into FOLDER: also while the server runs. It has all secrets in it."""
+    """Copy database, files and keys.
+
+    Also while the server runs. Whoever has FOLDER, which is made, has all secrets that are kept.
+    """
     with _refusals():
         lost = backups.back_up(*_here(), folder, progress)
     _warn(lost)
@@ -60,7 +69,10 @@ def backup(folder: str) -> None:
 @click.option("--anyway", is_flag=True, help="Also what is not whole.")
 @yes
 def restore(folder: Path, anyway: bool, yes: bool) -> None:
-    """Put a backup in the place of what is here, which is kept beside it. The server must not run."""
+    """Put a backup in the place of what is here.
+
+    That is kept beside it. Every reader starts over. The server must not run.
+    """
     confirm(f"Put the backup {folder} in the place of what is here?", yes)
     config, engine, _ = _here()
     with _refusals():
@@ -73,7 +85,10 @@ def restore(folder: Path, anyway: bool, yes: bool) -> None:
 @data.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def verify(folder: Path) -> None:
-    """Try out a backup without touching what is here; the exit status is 1 if anything is wrong with it."""
+    """Look whether a backup is whole.
+
+    Restores it into a temporary folder. The exit status is 1 if anything is wrong with it.
+    """
     with _refusals():
         found, wrong = restoring.verify(folder, progress)
     counts = ", ".join(f"{found.rows.get(name, 0)} {name}" for name in COUNTED)
