@@ -145,7 +145,7 @@ def _exchange(places: list[str]) -> list[str]:
         for source, target in reversed(moved):
             os.rename(target, source)
         raise
-    for folder in {os.path.dirname(place) for place in places}:
+    for folder in {os.path.dirname(os.path.abspath(place)) for place in places}:
         sync(folder)
     return [target for _, target in moved if target.endswith(stamp)]
 
