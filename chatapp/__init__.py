@@ -197,6 +197,7 @@ def _open_doors(app: Flask) -> None:
     app.cli.add_command(cli.user)
     app.cli.add_command(cli.audit)
     app.cli.add_command(cli.token)
+    app.cli.add_command(cli.data)
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

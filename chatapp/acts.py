@@ -70,6 +70,7 @@ ACTS = (
     Term("made a public room"),
     Term("made a private room"),
     Term("cleared the room"),
+    Term("had everybody read the room anew"),
     Term("deleted the room"),
     Term("made an account: %(name)s (member)"),
     Term("made an account: %(name)s (administrator)"),

@@ -14,7 +14,17 @@ from chatapp import access, text
 from chatapp.deeds import deed, keep, perform, permitted
 from chatapp.errors import BadRequest, Forbidden, Term
 from chatapp.hub import Hub
-from chatapp.journal.requests import Act, ChangeRoom, Clear, Deeds, DropRoom, MakeRoom, Post, SetMember
+from chatapp.journal.requests import (
+    Act,
+    ChangeRoom,
+    Clear,
+    Deeds,
+    DropRoom,
+    MakeRoom,
+    Post,
+    RenewLog,
+    SetMember,
+)
 from chatapp.message import DAY_SECONDS, Author, Message
 from chatapp.permissions import MAKING, SYSTEM, Identity, Posting, RoomKind, check
 from chatapp.room import Room
@@ -195,6 +205,13 @@ def clear(hub: Hub, identity: Identity, room_id: int) -> None:
     hub.limiter.message(identity)
     act = Act("cleared the room", room.name)
     hub.journal.ask(Clear(room.id, Author.of(identity), act, identity, room.rights.number))
+
+
+def renew_log(hub: Hub, room_id: int) -> None:
+    """Have every reader start over: the database may lack what they have seen. From a terminal only."""
+    room = permitted(hub, SYSTEM, room_id, "manage")
+    act = Act("had everybody read the room anew", room.name)
+    hub.journal.ask(RenewLog(room.id, Author.of(SYSTEM), act))
 
 
 def drop(hub: Hub, identity: Identity, room_id: int) -> None:

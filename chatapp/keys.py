@@ -6,11 +6,12 @@ anything, so that `flask keys rotate` is in force everywhere when it returns.
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 
 from chatapp.config import Config
 from chatapp.errors import SetupError
 
-NAME, FACTORS = "secret_key", "factor_key"
+NAMES = NAME, FACTORS = "secret_key", "factor_key"
 LEAST = 32  # characters
 
 
@@ -77,6 +78,18 @@ def factor_key(config: Config) -> str:
         raise SetupError(
             f"{path} cannot be read ({error.strerror}): make it readable for this user"
         ) from None
+
+
+def kept(config: Config) -> dict[str, tuple[str, ...]]:
+    """What stands in the files of keys that there are, by their names. Raises SetupError."""
+    return {name: _read(config.path(name)) for name in NAMES if os.path.exists(config.path(name))}
+
+
+def put(config: Config, files: Mapping[str, Sequence[str]]) -> None:
+    """Have those files of keys say what `kept` found somewhere. Within `setting_up`."""
+    for name in NAMES:
+        if name in files:
+            _write(config.path(name), list(files[name]))
 
 
 def _read(path: str) -> tuple[str, ...]:

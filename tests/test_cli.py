@@ -222,6 +222,29 @@ def test_clear_removes_the_messages_and_resets_the_readers(
     reader.expect(lambda frame: frame.get("seq") == 4)
 
 
+def test_new_epoch_has_every_reader_start_over_with_the_same_messages(
+    room: Command, which: str, number: int, reader: Socket, ada: Person
+) -> None:
+    before = ada.read(number, after=0)
+    assert room("new-epoch", which).out == "A new epoch: 1 room\n"
+    reset = reader.expect(lambda frame: frame["type"] == "reset")
+    after = ada.read(number, after=0)
+    assert reset["epoch"] == after["epoch"] != before["epoch"]
+    assert after["messages"] == before["messages"]
+    assert ada.say(number, "and on it goes")["seq"] == 4
+    assert "system had everybody read the room anew" in room("audit", number).out
+
+
+@only_one_worker
+def test_new_epoch_is_of_one_room_or_of_all(room: Command, number: int, ada: Person) -> None:
+    before = {each["id"]: each["epoch"] for each in room("list", "--json").json}
+    assert room("new-epoch").status == room("new-epoch", number, "--all").status == 2
+    assert room("new-epoch", "--all").status == 0
+    after = {each["id"]: each["epoch"] for each in room("list", "--json").json}
+    assert after.keys() == before.keys()
+    assert [each for each in after if after[each] == before[each]] == []
+
+
 def test_kick_sends_somebody_out_who_may_come_back(
     room: Command, which: str, number: int, reader: Socket, grace: Person
 ) -> None:

@@ -148,6 +148,20 @@ def clear(which: str, yes: bool, as_json: bool) -> None:
     done_with(found.clear(), as_json, "Cleared")
 
 
+@room.command("new-epoch")
+@click.argument("which", metavar="ROOM", required=False)
+@click.option("--all", "every", is_flag=True, help="Of all rooms.")
+@refusals
+def new_epoch(which: str | None, every: bool) -> None:
+    """Have every reader of a room start over: where the database lost what they may have seen."""
+    if every == (which is not None):
+        raise click.UsageError("Name a room, or give --all.")
+    found = shell.rooms() if which is None else [find(which)]
+    for each in found:
+        each.new_epoch()
+    click.echo(f"A new epoch: {len(found)} room{'' if len(found) == 1 else 's'}")
+
+
 @room.command()
 @which
 @click.argument("name")

@@ -312,6 +312,14 @@ class Clear(Struct, frozen=True):
     rights: int = 0
 
 
+class RenewLog(Struct, frozen=True):
+    """Give a room's log a new epoch: every reader starts over, with what the database has now."""
+
+    room: int
+    by: Author = SYSTEM_AUTHOR
+    act: Act | None = None
+
+
 class MakeRoom(Struct, frozen=True):
     """`members`: (person, name, role) of those who are in it from the beginning. `party`: of a direct room;
     where there is one of that party already, it is the answer. `identity` and `verb`: as of PeopleRequest.
@@ -456,6 +464,7 @@ Request = (
     | Report
     | Settle
     | Clear
+    | RenewLog
     | MakeRoom
     | DropRoom
     | MarkRead

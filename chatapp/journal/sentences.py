@@ -34,7 +34,9 @@ _SENTENCES = [
     )
 ]
 # What has whom it is about (a room, what an invitation is for) in the place of a person.
-_ABOUT_NOBODY = re.compile(r"made a \w+ room|cleared the room|deleted the room|made invitation \d+ for \d+")
+_ABOUT_NOBODY = re.compile(
+    r"made a \w+ room|(cleared|deleted) the room|had everybody read the room anew|made invitation \d+ for \d+"
+)
 
 
 def name_in(said: str) -> str | None:

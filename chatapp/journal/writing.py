@@ -56,6 +56,7 @@ from chatapp.journal.requests import (
     PeopleRequest,
     Post,
     Prune,
+    RenewLog,
     Report,
     Request,
     Restored,
@@ -153,6 +154,8 @@ class _Transaction:
                     return self._settle(self._room(request.room), request)
                 case Clear():
                     return self._clear(self._room(request.room), request)
+                case RenewLog():
+                    return self._renew_log(self._room(request.room), request)
                 case MakeRoom():
                     return self._make_room(request)
                 case DropRoom():
@@ -566,6 +569,12 @@ class _Transaction:
         room.changed = True
         return room.last_seq
 
+    def _renew_log(self, room: _OpenRoom, request: RenewLog) -> int:
+        self._note(request, room.id)
+        statements.change_room(self._connection, room.id, {"epoch": statements.new_epoch()})
+        room.changed = True
+        return room.last_seq
+
     def _make_room(self, request: MakeRoom) -> int:
         self._permit_on_server(request.identity, request.verb)
         if request.party and (there := statements.room_of_party(self._connection, request.party)):
@@ -604,7 +613,7 @@ class _Transaction:
             return statements.turn_read_back(self._connection, request.person, request.room, seq)
         return statements.advance_read(self._connection, request.person, request.room, seq)
 
-    def _note(self, request: MakeRoom | Clear | DropRoom, room: int) -> None:
+    def _note(self, request: MakeRoom | Clear | RenewLog | DropRoom, room: int) -> None:
         if request.act is not None:
             statements.note(self._connection, request.by, request.act, room, now())
 

@@ -32,6 +32,7 @@ room.rename(name)        give it another name
 room.topic = "…"         give it another topic ("" removes it)
 room.close(), .open()    make it read-only, and writable again
 room.clear()             remove all messages for good
+room.new_epoch()         have every reader start over: where the database lost what they may have seen
 room.delete(seq)         delete one message (a number, or a message of history())
 room.restore(seq)        bring back one that a moderator deleted within the last hour (CHATAPP_UNDO_SECONDS)
 room.kick(name)          send somebody out; they may come back
@@ -132,6 +133,11 @@ class ShellRoom:
     def clear(self) -> "ShellRoom":
         """Remove all messages for good; every reader starts over. Numbers go on."""
         self._do(lambda: administration.clear(self._hub, SYSTEM, self.id))
+        return self
+
+    def new_epoch(self) -> "ShellRoom":
+        """Have every reader start over: after a database lost what they may have seen."""
+        self._do(lambda: administration.renew_log(self._hub, self.id))
         return self
 
     def delete(self, message: "Message | int", why: str = "") -> Message:
