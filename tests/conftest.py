@@ -38,7 +38,7 @@ def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one worker, shared by the whole suite: a test makes rooms of its own."""
     server = Server(tmp_path_factory.mktemp("one") / "instance").start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The same with three workers on one database."""
     server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def post() -> Iterator[MailServer]:
     """A mail server, which keeps what it is given."""
     server = MailServer().start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture

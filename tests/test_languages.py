@@ -33,7 +33,7 @@ each_language = pytest.mark.parametrize("language", catalogues.languages())
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("languages") / "instance").start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture

@@ -763,7 +763,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
     yield world
     for one in made.values():
         one.close()
-        one.server.stop()
+        one.server.kill()
 
 
 @pytest.mark.parametrize("heading", tables())
