@@ -828,6 +828,21 @@ METHODS = ["DELETE", "PUT", "PATCH", "POST", "GET"]
 NOT_THERE = {"/sign-in/rescue"}  # for anybody: see chatapp/security
 ADMINISTRATORS = {"administrator", "administrator_in"}
 NOT_VALID = {"bad_token", "token_expired"}
+# The others differ from these only by their part in a room that they may know of.
+ASK_OF_EACH = {
+    "anonymous",
+    "bad_token",
+    "visitor",
+    "guest",
+    "banned",
+    "stranger",
+    "member",
+    "banned_here",
+    "owner",
+    "administrator",
+    "token_read",
+    "token_expired",
+}
 
 
 @pytest.mark.parametrize("heading", ["private", "private-without-guests"])
@@ -852,8 +867,8 @@ def test_what_an_address_takes_is_told_alike_to_everybody_who_may_know_of_it_and
                 if not right or any(each != answers[0] for each in answers):
                     yield column, f"{method} {rule}", answers
 
-    with ThreadPoolExecutor(len(world.people)) as pool:
-        wrong = pool.map(lambda column: list(ask(column)), world.people)
+    with ThreadPoolExecutor(len(ASK_OF_EACH)) as pool:
+        wrong = pool.map(lambda column: list(ask(column)), ASK_OF_EACH & world.people.keys())
         assert [one for found in wrong for one in found] == []
 
 

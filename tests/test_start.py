@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
 from tests import zygote
 from tests.clients import Person, eventually
+from tests.raw_socket import nobody_gets
 from tests.servers import BIN, ROOT, Server
 
 
@@ -336,7 +336,7 @@ def started(copied: Path) -> Iterator[Callable[..., Server]]:
 def log_so_far(server: Server) -> list[str]:
     """All that `server` logged until it answered a request that comes now."""
     before = len(server.log)
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert nobody_gets(f"{server.url}/healthz").status_code == 200
     os.kill(server.pid, signal.SIGUSR1)  # the master says that it heard this, and reopens its log files
     eventually(lambda: any("Handling signal: usr1" in line for line in server.log[before:]))
     return list(server.log)
@@ -415,5 +415,5 @@ def test_the_log_has_a_line_for_each_start_and_stop_none_for_a_request_and_no_me
 
 
 def test_the_health_of_a_started_server_can_be_asked_for(server: Server) -> None:
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
-    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert nobody_gets(f"{server.url}/healthz").status_code == 200
+    assert nobody_gets(f"{server.url}/readyz").status_code == 200
