@@ -74,7 +74,7 @@ def post() -> Iterator[MailServer]:
     """A mail server, which keeps what it is given."""
     server = MailServer().start()
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture
