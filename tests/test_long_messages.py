@@ -14,7 +14,8 @@ from tests.clients import Person
 from tests.servers import Server
 
 LENGTH = 4_000  # characters of a message
-COUNT = 60  # messages: more than a page has; half of them grow, more than an answer has
+COUNT = 60  # messages: more than a page has
+LARGE = 40  # of them grow: more than an answer has
 ROOM_FOR_ALL = (
     3 * marking.ANSWER_BYTES
 )  # a page: its messages twice, for eyes and for the script, and all else
@@ -48,7 +49,7 @@ def said(request: pytest.FixtureRequest, loud: Server) -> Iterator[tuple[Person,
     with closing(Person(loud, "ada")) as ada:
         room = ada.make_room()
         ada.read(room)  # who is here can be called
-        ada.say_all(room, [*["hi"] * (COUNT // 2), *[HOSTILE[request.param]] * (COUNT // 2)])
+        ada.say_all(room, [*["hi"] * (COUNT - LARGE), *[HOSTILE[request.param]] * LARGE])
         yield ada, room
 
 
