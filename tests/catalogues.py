@@ -5,7 +5,9 @@
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
 from babel.messages.catalog import Catalog
@@ -50,13 +52,20 @@ msgstr ""
 def template() -> Catalog:
     """All that is said, without a translation."""
     catalog = Catalog(charset="utf-8")
-    for path, method in sorted(_sources()):
-        # newstyle gettext of templates and ours have the same places; Babel finds them by itself.
-        for line, said, comments, context in extract_from_file(
-            method, ROOT / path, KEYWORDS, ("For translators:",), OPTIONS
-        ):
-            catalog.add(said, locations=[(path, line)], auto_comments=comments, context=context)
+    for path, line, said, comments, context in _found():
+        catalog.add(said, locations=[(path, line)], auto_comments=comments, context=context)
     return catalog
+
+
+@cache
+def _found() -> list[tuple[str, int, Any, list[str], str | None]]:
+    """Where what is said, once for all languages."""
+    # newstyle gettext of templates and ours have the same places; Babel finds them by itself.
+    return [
+        (path, *found)
+        for path, method in sorted(_sources())
+        for found in extract_from_file(method, ROOT / path, KEYWORDS, ("For translators:",), OPTIONS)
+    ]
 
 
 def languages() -> list[str]:

@@ -4,8 +4,8 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from typing import Any
 
 import httpx
@@ -54,6 +54,13 @@ class Person:
         )
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
+
+    def say_all(self, room: int, bodies: Sequence[str]) -> None:
+        """One after the other through one socket: a small part of the work of as many requests."""
+        with closing(self.socket()) as socket:
+            for body in bodies:
+                socket.send({"type": "send", "room": room, "body": body})
+            eventually(lambda: len(socket.of("ack")) == len(bodies), "all are kept")
 
     def read(self, room: int, **query: Any) -> dict[str, Any]:
         answer = self.http.get(self.messages(room), params=query)

@@ -45,7 +45,7 @@ def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one worker, shared by the whole suite: a test makes rooms of its own."""
     server = Server(tmp_path_factory.mktemp("one") / "instance").start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The same with three workers on one database."""
     server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")

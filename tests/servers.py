@@ -156,8 +156,8 @@ class Server:
         return zygote.run(self.root, [str(BIN / "flask"), *arguments], self.environ, input)
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
-        if self.under is None and "LD_PRELOAD" not in self.environ:
-            return zygote.start(self.root, command, self.environ)
+        if self.under is None:
+            return zygote.start(self.root, command, self.environ, preload=self.settings.get("LD_PRELOAD", ""))
         return subprocess.Popen(
             [*(self.under or ()), *command],
             cwd=self.root,

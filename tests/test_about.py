@@ -52,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With all that the page has a word about."""
     server = Server(tmp_path_factory.mktemp("about") / "instance", undo_seconds="7200", **MAIL).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 def test_the_version_is_the_program_s_and_the_protocol_is_what_its_sockets_speak(

@@ -132,10 +132,11 @@ def test_an_invitation_may_lead_into_a_private_room(server: Server) -> None:
     assert problem(joan.http.get(f"/api/rooms/{room}/messages")) == "no_such_room"
 
 
-@pytest.mark.parametrize(("sign_up", "status"), [("open", 303), ("invitation", 403), ("closed", 403)])
+@pytest.mark.parametrize(("sign_up", "status"), [("open", 303), ("closed", 403)])
 def test_who_may_make_an_account_is_a_setting(
     sign_up: str, status: int, new_server: Callable[..., Server]
 ) -> None:
+    """As it is by itself, by invitation, the matrix has it (POST /sign-up)."""
     server = new_server(sign_up=sign_up).start()
     path = administrator(server).invite()
     assert Member(server, "grace").sign_up("/sign-up").status_code == status

@@ -66,15 +66,19 @@ class Office(House):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        self.boss, self.ada, self.grace = (self.called(name) for name in ("boss", "ada", "grace"))
+        self.asked: list[Any] = []
+
+    def furnish(self) -> None:
+        super().furnish()
         for name in ("boss", "ada"):
             self.journal.ask(SignUp(name, uniquifier=name, role="administrator"))
-        self.boss, self.ada = self.called("boss"), self.called("ada")
-        self.grace = self.sign_up("grace", "grace's session")
-        self.journal.ask(OpenSession("ada's session", self.ada.id, "Firefox", "127.0.0.1"))
-        parts = (SetMember(self.ada.id, "ada", "owner"), SetMember(self.grace.id, "grace", "member"))
-        gone = SetMember(self.boss.id, "boss", None)  # who owned it, as the first administrator
+        boss, ada = self.called("boss"), self.called("ada")
+        grace = self.sign_up("grace", "grace's session")
+        self.journal.ask(OpenSession("ada's session", ada.id, "Firefox", "127.0.0.1"))
+        parts = (SetMember(ada.id, "ada", "owner"), SetMember(grace.id, "grace", "member"))
+        gone = SetMember(boss.id, "boss", None)  # who owned it, as the first administrator
         self.journal.ask(Post(self.room, BOSS, "done", "notice", effects=(*parts, gone)))
-        self.asked: list[Any] = []
 
     def called(self, name: str) -> Person:
         found = self.journal.read(people_reading.person_called, name)

@@ -170,10 +170,10 @@ def test_without_heartbeats_nginx_would_cut_them(forgotten: Nginx, idle: Callabl
 def test_who_talks_and_reads_through_nginx_loses_nothing_by_a_restart(new_nginx: NewNginx) -> None:
     nginx = new_nginx(workers=2, patience=90, trusted_proxies="1")
     crowd = Crowd(nginx)  # type: ignore[arg-type]
-    crowd.wait_for(30)
+    crowd.wait_for(10)
     assert nginx.server.stop() == 0
     nginx.server.start(*PATIENT)
-    crowd.wait_for(30)
+    crowd.wait_for(10)
     crowd.fall_silent(1006)  # nginx may cut a socket that is just sending before it has passed the goodbye on
     crowd.check()
     crowd.leave()

@@ -4,13 +4,13 @@ import re
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from flask import Flask, request
 
 from chatapp import compression
 from tests.clients import Person
 from tests.people import member
+from tests.raw_socket import nobody_gets
 from tests.servers import ROOT, Server
 
 STATIC = Path(ROOT, "static")
@@ -20,12 +20,12 @@ STATIC = Path(ROOT, "static")
 @pytest.mark.parametrize("file", ["js/room.js", "css/base.css"])
 def test_what_is_static_is_compressed_and_is_the_file(coding: str, file: str, one_worker: Server) -> None:
     for _ in range(2):  # made, and remembered
-        answer = httpx.get(f"{one_worker.url}/static/{file}", headers={"Accept-Encoding": coding})
+        answer = nobody_gets(f"{one_worker.url}/static/{file}", headers={"Accept-Encoding": coding})
         assert answer.headers["Content-Encoding"] == coding
         assert "Accept-Encoding" in answer.headers["Vary"]
         assert answer.content == (STATIC / file).read_bytes()
         assert int(answer.headers["Content-Length"]) < len(answer.content) / 2
-    again = httpx.get(
+    again = nobody_gets(
         f"{one_worker.url}/static/{file}",
         headers={"Accept-Encoding": coding, "If-None-Match": answer.headers["ETag"]},
     )
@@ -44,7 +44,7 @@ def test_a_file_is_compressed_once_however_its_address_is_spelled(spelled: str) 
 
 
 def test_who_takes_no_compression_gets_the_file_as_it_is(one_worker: Server) -> None:
-    answer = httpx.get(f"{one_worker.url}/static/js/room.js", headers={"Accept-Encoding": "identity"})
+    answer = nobody_gets(f"{one_worker.url}/static/js/room.js", headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in answer.headers
     assert answer.content == (STATIC / "js/room.js").read_bytes()
 
@@ -63,7 +63,7 @@ def linked(person: Person, room: int, kind: str) -> list[str]:
 
 def size(server: Server, paths: list[str], coding: str) -> int:
     """In bytes, as they go out."""
-    answers = [httpx.get(server.url + path, headers={"Accept-Encoding": coding}) for path in paths]
+    answers = [nobody_gets(server.url + path, headers={"Accept-Encoding": coding}) for path in paths]
     return sum(int(answer.headers["Content-Length"]) for answer in answers)
 
 

@@ -159,7 +159,7 @@ def writers(database: Path, history: History) -> Iterator[Writers]:
     writers.close()
 
 
-@pytest.mark.parametrize("part", [0, 1, *(pytest.param(part, marks=pytest.mark.long) for part in (2, 3))])
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in (1, 2, 3))])
 def test_what_a_writer_was_told_is_kept_whenever_it_is_killed(
     part: int, writers: Writers, database: Path, history: History
 ) -> None:

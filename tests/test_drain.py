@@ -163,9 +163,7 @@ PACE_SECONDS = 0.02  # leaves the machine to the others, and something in flight
 HOWS = ["SIGTERM", "SIGINT", "SIGHUP", "--max-requests"]
 
 
-@pytest.mark.parametrize(
-    "how", [HOWS[0], *(pytest.param(how, marks=pytest.mark.long) for how in HOWS[1:3]), HOWS[3]]
-)
+@pytest.mark.parametrize("how", [HOWS[0], *(pytest.param(how, marks=pytest.mark.long) for how in HOWS[1:])])
 def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_unanswered(
     how: str, new_server: Callable[..., Server]
 ) -> None:
@@ -173,7 +171,7 @@ def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_
     server = new_server(workers=2).start(*PATIENT, *more)
     old = set(server.worker_pids)
     crowd = Crowd(server)
-    crowd.wait_for(30)
+    crowd.wait_for(10)
     if how in ("SIGTERM", "SIGINT"):
         assert server.stop(signal.Signals[how]) == 0
         server.start(*PATIENT)
@@ -182,7 +180,7 @@ def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_
     eventually(
         lambda: len(now := set(server.worker_pids)) == 2 and not now & old, "both are replaced", 6 * UNIT
     )
-    crowd.wait_for(30)
+    crowd.wait_for(10)
     crowd.fall_silent()
     crowd.check()
     crowd.leave()
@@ -292,6 +290,7 @@ class Poster(Talker):
             cookies=ada.http.cookies,
             headers={"Origin": ada.server.url},
             timeout=3 * UNIT,
+            verify=False,
         ) as http:
             while not self.crowd.enough:
                 self._say(http, uuid.uuid4().hex)
@@ -373,7 +372,7 @@ class HttpFollower:
 
     def _run(self) -> None:
         cookies = self._person.http.cookies
-        with httpx.Client(base_url=self._person.server.url, cookies=cookies, timeout=2) as http:
+        with httpx.Client(base_url=self._person.server.url, cookies=cookies, timeout=2, verify=False) as http:
             while not self._stopping:
                 try:
                     self._read(http, self.seqs[-1] if self.seqs else 0)

@@ -35,6 +35,7 @@ from tests.test_people import BOSS
 SECRET = "swordfish"
 ALIAS = "x1"
 UNDO = 3600
+JOAN = Author("u99", "joan")
 
 
 STEPS = [1, pytest.param(3, marks=pytest.mark.long), 500]  # each alone, some together, all at once
@@ -53,10 +54,11 @@ def office(store: str, request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 def rooms(office: Office) -> list[int]:
     """Three in which grace has said something, and was called."""
     made = [office.room, *(office.journal.ask(MakeRoom(name)) for name in ("den", "attic"))]
+    said = []
+    for number in range(2):
+        said += [(f"{SECRET} {number}", who(office)), (f"@grace, what is it about number {number}?", JOAN)]
     for room in made:
-        for number in range(4):
-            say(office, room, f"{SECRET} {number}", who(office))
-            say(office, room, f"@grace, what is it about number {number}?")
+        office.ask_together(*(post(room, *words) for words in said))
         say(office, room, f"{SECRET}, I said", who(office), kind="edit", of=log(office, room)[-2].seq)
     return made
 
@@ -65,11 +67,12 @@ def who(office: Office) -> Author:
     return Author(office.grace.id, "grace")
 
 
-def say(
-    office: Office, room: int, body: str = "", author: Author = Author("u99", "joan"), **what: object
-) -> Message:
-    post = Post(room, author, body, identity=SYSTEM, any_author=True, undo_seconds=UNDO, **what)  # type: ignore[arg-type]
-    kept: Message = office.journal.ask(post).message
+def post(room: int, body: str = "", author: Author = JOAN, **what: object) -> Post:
+    return Post(room, author, body, identity=SYSTEM, any_author=True, undo_seconds=UNDO, **what)  # type: ignore[arg-type]
+
+
+def say(office: Office, room: int, *words: Any, **what: object) -> Message:
+    kept: Message = office.journal.ask(post(room, *words, **what)).message
     return kept
 
 

@@ -164,10 +164,7 @@ def test_a_cursor_may_be_given_as_number_or_as_id_and_the_browsers_own_wins(
 
 
 def test_a_stream_without_a_cursor_brings_the_last_fifty(ada: Person, board: int, follow: Opener) -> None:
-    with closing(ada.socket()) as socket:
-        for number in range(60):
-            socket.send({"type": "send", "room": board, "body": f"word {number}"})
-        eventually(lambda: len(socket.of("ack")) == 60)
+    ada.say_all(board, [f"word {number}" for number in range(60)])
     stream = follow(ada, board)
     eventually(lambda: _seqs(stream) == list(range(11, 61)))
 

@@ -125,7 +125,7 @@ KINDS: dict[str, tuple[bytes, str, bool]] = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("files") / "instance", workers=2, file_limit=str(LIMIT)).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests.programs import Program, make_token
 from tests.servers import Server
 
 FAST = "100000 per 1 second"
-EXAMPLES = 5  # of each operation, in each mode
+EXAMPLES = 3  # of each operation, in each mode
 WAITING = {"event_stream.stream", "tutorial.poll"}  # they wait for news: tried elsewhere
 CHECKS = (
     schemathesis.checks.not_a_server_error,

@@ -30,10 +30,7 @@ def said(ada: Person, board: int) -> Callable[[int], list[dict[str, Any]]]:
     """Has ada say `count` things on the board, as fast as a socket takes them."""
 
     def say(count: int) -> list[dict[str, Any]]:
-        with closing(ada.socket()) as socket:
-            for number in range(count):
-                socket.send({"type": "send", "room": board, "body": f"word {number + 1}"})
-            eventually(lambda: len(socket.of("ack")) == count)
+        ada.say_all(board, [f"word {number + 1}" for number in range(count)])
         return ada.read(board, after=0)["messages"]
 
     return say
@@ -459,8 +456,7 @@ def test_an_edit_is_a_message_that_live_readers_get(
 
 
 def test_the_forms_of_a_message_lead_back_to_it_in_its_room(ada: Person, board: int) -> None:
-    for number in range(60):
-        ada.say(board, f"{number}")
+    ada.say_all(board, [f"{number}" for number in range(60)])
     forms = (
         (f"/chats/{board}/messages/{60}/reaction", {"body": "👍"}, "#m60"),
         (f"/chats/{board}/messages/{60}/reply", {"body": "indeed"}, "#m60"),

@@ -20,6 +20,7 @@ from tests import catalogues
 from tests.clients import Person
 from tests.mail_server import MailServer, link_in, said_in
 from tests.people import Member, administrator, member
+from tests.raw_socket import nobody_gets
 from tests.servers import ROOT, Server
 
 HTML = {"Accept": "text/html"}
@@ -33,7 +34,7 @@ each_language = pytest.mark.parametrize("language", catalogues.languages())
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("languages") / "instance").start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def another(tmp_path: Path) -> Iterator[Callable[[str, str], Server]]:
 
 
 def page(server: Server, path: str = "/chats/", **headers: str) -> httpx.Response:
-    return httpx.get(server.url + path, headers={**HTML, **headers})
+    return nobody_gets(server.url + path, headers={**HTML, **headers})
 
 
 def language_of(answer: httpx.Response) -> str:
@@ -497,7 +498,7 @@ def test_one_file_adds_a_language(another: Callable[[str, str], Server]) -> None
     assert ">Français</option>" in answer.text
     found = re.search(r'data-words="(/languages/fr\.[0-9a-f]+\.js)"', answer.text)
     assert found
-    module = httpx.get(server.url + found[1])
+    module = nobody_gets(server.url + found[1])
     assert module.headers["Content-Type"].startswith("text/javascript")
     assert '"%(num)s new":["%(num)s nouveau","%(num)s nouveaux"]' in module.text
     assert "Number((n > 1))" in module.text
@@ -511,10 +512,10 @@ def test_the_words_of_scripts_are_one_small_file_that_browsers_keep(server: Serv
     for language in ("de", "ar"):
         found = re.search(r'data-words="([^"]+)"', page(server, **{"Accept-Language": language}).text)
         assert found
-        answer = httpx.get(server.url + found[1], headers={"Accept-Encoding": "gzip"})
+        answer = nobody_gets(server.url + found[1], headers={"Accept-Encoding": "gzip"})
         assert int(answer.headers["Content-Length"]) < 5_000
         assert "immutable" in answer.headers["Cache-Control"]
         assert "Set-Cookie" not in answer.headers
-        assert httpx.get(f"{server.url}/languages/{language}.{'0' * 12}.js").status_code == 404
-        assert httpx.get(f"{server.url}/languages/tlh.000000000000.js").status_code == 404
+        assert nobody_gets(f"{server.url}/languages/{language}.{'0' * 12}.js").status_code == 404
+        assert nobody_gets(f"{server.url}/languages/tlh.000000000000.js").status_code == 404
     assert set(languages()) == {"ar", "de", "en"}

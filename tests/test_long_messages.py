@@ -15,6 +15,7 @@ from tests.servers import Server
 
 LENGTH = 4_000  # characters of a message
 COUNT = 60  # messages: more than a page has
+LARGE = 40  # of them grow: more than an answer has
 ROOM_FOR_ALL = (
     3 * marking.ANSWER_BYTES
 )  # a page: its messages twice, for eyes and for the script, and all else
@@ -39,17 +40,16 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     limits = {"rate_messages": "100000 per 1 seconds", "rate_guests": "1000 per 1 seconds"}
     server = Server(tmp_path_factory.mktemp("loud") / "instance", **limits).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="module", params=HOSTILE)
 def said(request: pytest.FixtureRequest, loud: Server) -> Iterator[tuple[Person, int]]:
-    """Somebody, and a room in which the same was said again and again."""
+    """Somebody, and a room in which at last the same was said again and again."""
     with closing(Person(loud, "ada")) as ada:
         room = ada.make_room()
         ada.read(room)  # who is here can be called
-        for _ in range(COUNT):
-            ada.say(room, HOSTILE[request.param])
+        ada.say_all(room, [*["hi"] * (COUNT - LARGE), *[HOSTILE[request.param]] * LARGE])
         yield ada, room
 
 

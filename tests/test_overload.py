@@ -78,7 +78,7 @@ def test_those_who_connect_and_say_nothing_make_room_for_those_who_do(
     ada = Person(server, "ada")
     with closing(ada.socket()) as socket, closing(Person(server)) as nobody:
         socket.join(1)
-        poll = httpx.Client(base_url=server.url, timeout=70)
+        poll = httpx.Client(base_url=server.url, timeout=70, verify=False)
         waiting = threading.Thread(target=lambda: poll.get(ada.messages(1), params={"after": 0, "wait": 55}))
         waiting.start()
         silent = []
@@ -157,7 +157,7 @@ def test_large_answers_that_are_not_taken_are_bounded_for_each_address_and_given
         raw.request("GET", f"{ada.messages(board)}?after=0")
         assert raw.sock.recv(1)
     assert problem(nobody_gets(page)) == "too_fast"
-    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as elsewhere:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2", verify=False)) as elsewhere:
         assert elsewhere.get(page).status_code == 200
     assert ada.read(board, after=-1)["messages"] == []  # what is small is nobody's trouble
     eventually(lambda: nobody_gets(page).status_code == 200, "they are given up", 3 * UNIT)
@@ -315,7 +315,7 @@ def test_who_sends_polls_without_waiting_for_answers_holds_up_nobody(
         for thread in threads:
             thread.start()
         assert answered.wait(UNIT)
-        for number in range(20):
+        for number in range(5):
             ada.say(1, f"{number}")
             assert nobody_gets(f"{server.url}/healthz").status_code == 200
         assert all(thread.is_alive() for thread in threads), "it goes on all the time"

@@ -8,17 +8,17 @@ import socket
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
 from tests import zygote
 from tests.clients import Person, eventually
+from tests.raw_socket import nobody_gets
 from tests.servers import BIN, ROOT, Server
 
 
@@ -44,31 +44,33 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-# For root every file can be written to, unless it lays that down.
-AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+# For root every file can be written to, unless it lays that down: what it may (capset(2)) without overriding the
+# permissions of files, 1, or of reading them, 2. Then what it was to start.
+LAID_DOWN = """
+import ctypes, os, runpy, sys
+
+if os.getuid() == 0:
+    libc = ctypes.CDLL(None)
+    version_3, may = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(version_3, may) == 0
+    for effective_or_permitted in (0, 1):
+        may[effective_or_permitted] &= ~(1 << 1 | 1 << 2)
+    assert libc.capset(version_3, may) == 0
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
-def attempt(server: Server, command: str, *arguments: str, under: Sequence[str] = ()) -> tuple[int, str]:
+def attempt(server: Server, command: str, *arguments: str, as_anybody: bool = False) -> tuple[int, str]:
     """Start what cannot start: its exit status and all that it said."""
     if command == "gunicorn":
         bind = [] if "-b" in arguments else ["-b", "127.0.0.1:0"]
         line = ["gunicorn", "-k", "gevent", "wsgi:app", "-w", str(server.workers), *bind, *arguments]
     else:
         line = ["flask", "room", "list"]
-    if not under:
-        forked = zygote.run(ROOT, [str(BIN / line[0]), *line[1:]], server.environ, together=True)
-        return forked.returncode, forked.stdout
-    done = subprocess.run(
-        [*under, str(BIN / line[0]), *line[1:]],
-        cwd=ROOT,
-        env=server.environ,
-        input="",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout
+    line = [str(BIN / line[0]), *line[1:]]
+    forked = zygote.run(ROOT, ["-c", *line, LAID_DOWN] if as_anybody else line, server.environ, together=True)
+    return forked.returncode, forked.stdout
 
 
 def the_one_line(said: str) -> str:
@@ -243,7 +245,7 @@ def test_an_instance_folder_that_is_a_file_is_one_line_that_says_so(command: str
 @pytest.mark.parametrize("name", ["chat.db", "bus.db", "setup.lock", "secret_key"])
 def test_a_file_of_the_instance_that_this_user_may_not_write_is_named(name: str, copied: Path) -> None:
     (copied / name).chmod(0o000 if name == "secret_key" else 0o400)
-    status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
+    status, said = attempt(Server(copied), "flask room", as_anybody=True)
     assert status != 0
     assert str(copied / name) in the_one_line(said)
 
@@ -254,7 +256,7 @@ def test_what_only_searches_and_files_write_is_looked_at_on_start_as_well(name: 
     path.parent.mkdir(exist_ok=True)
     path.mkdir() if name.endswith("/") else path.touch()
     path.chmod(0o500 if name.endswith("/") else 0o400)
-    status, said = attempt(Server(copied), "flask room", under=AS_ANYBODY)
+    status, said = attempt(Server(copied), "flask room", as_anybody=True)
     assert status != 0
     assert f"{path} cannot be written to" in the_one_line(said)
 
@@ -334,7 +336,7 @@ def started(copied: Path) -> Iterator[Callable[..., Server]]:
 def log_so_far(server: Server) -> list[str]:
     """All that `server` logged until it answered a request that comes now."""
     before = len(server.log)
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert nobody_gets(f"{server.url}/healthz").status_code == 200
     os.kill(server.pid, signal.SIGUSR1)  # the master says that it heard this, and reopens its log files
     eventually(lambda: any("Handling signal: usr1" in line for line in server.log[before:]))
     return list(server.log)
@@ -415,5 +417,5 @@ def test_the_log_has_a_line_for_each_start_and_stop_none_for_a_request_and_no_me
 
 
 def test_the_health_of_a_started_server_can_be_asked_for(server: Server) -> None:
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
-    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert nobody_gets(f"{server.url}/healthz").status_code == 200
+    assert nobody_gets(f"{server.url}/readyz").status_code == 200

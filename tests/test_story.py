@@ -56,8 +56,7 @@ def test_a_reader_who_was_away_gets_what_was_said_meanwhile_once_in_order_over_a
 def test_a_reader_without_a_cursor_gets_the_last_fifty(
     transport: type[Reader], ada: Person, board: int
 ) -> None:
-    for number in range(60):
-        ada.say(board, f"word {number}")
+    ada.say_all(board, [f"word {number}" for number in range(60)])
     reader = transport(ada, board)
     reader.wait_for(50)
     reader.close()
@@ -66,10 +65,7 @@ def test_a_reader_without_a_cursor_gets_the_last_fifty(
 
 @every_resuming
 def test_a_cursor_far_back_is_served_from_the_log(transport: type[Reader], ada: Person, board: int) -> None:
-    with Sockets(ada) as socket:
-        for number in range(700):  # more than the backlog holds
-            socket.send({"type": "send", "room": board, "body": f"word {number}"})
-        eventually(lambda: len(socket.of("ack")) == 700)
+    ada.say_all(board, [f"word {number}" for number in range(700)])  # more than the backlog holds
     reader = transport(ada, board, after=3)
     reader.wait_for(697)
     reader.close()
@@ -81,8 +77,7 @@ def test_a_cursor_far_back_is_served_from_the_log(transport: type[Reader], ada: 
 def test_a_cursor_that_the_room_cannot_have_gets_a_reset(
     transport: type[Reader], after: int, epoch: str | None, ada: Person, board: int
 ) -> None:
-    for number in range(60):
-        ada.say(board, f"word {number}")
+    ada.say_all(board, [f"word {number}" for number in range(60)])
     reader = transport(ada, board, after=after, epoch=epoch)
     reader.wait_for(50)
     reader.close()
@@ -174,20 +169,18 @@ class Sockets:
         self._socket.close()
 
 
-def test_fifteen_hundred_messages_in_a_burst_are_read_one_by_one_through_lastupdate(
+def test_six_hundred_messages_in_a_burst_are_read_one_by_one_through_lastupdate(
     server: Server, ada: Person, board: int
 ) -> None:
-    with Sockets(ada) as socket:
-        for number in range(1500):
-            socket.send({"type": "send", "room": board, "body": str(number)})
-        eventually(lambda: len(socket.of("ack")) == 1500, "all are kept")
+    said = [str(number) for number in range(600)]  # more than the backlog holds
+    ada.say_all(board, said)
     read, last = [], 0.0
-    with httpx.Client(base_url=server.url) as http:
-        while len(read) < 1500:
+    with httpx.Client(base_url=server.url, verify=False) as http:
+        while len(read) < 600:
             answer = http.get(f"/chats/{board}/http", params={"lastupdate": repr(last)}).json()
             read.append(answer["data"])
             last = answer["timestamp"]
-    assert read == [str(number) for number in range(1500)]
+    assert read == said
 
 
 def test_senders_on_all_workers_are_numbered_without_a_gap(server: Server, ada: Person, board: int) -> None:
@@ -233,7 +226,9 @@ def test_a_client_id_is_remembered_across_a_restart_and_in_every_worker(
     answers = []
     for _ in range(6):  # new connections reach either worker
         ada.http.close()
-        ada.http = httpx.Client(base_url=server.url, cookies=ada.http.cookies, headers={"Origin": server.url})
+        ada.http = httpx.Client(
+            base_url=server.url, cookies=ada.http.cookies, headers={"Origin": server.url}, verify=False
+        )
         answers.append(ada.http.post(ada.messages(board), json={"body": "once", "client_id": "one"}))
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["seq"] for answer in answers} == {first["seq"]}

@@ -123,8 +123,7 @@ def test_no_lastupdate_means_zero(query: dict[str, str], ada: Person, board: int
 
 def test_a_timestamp_is_the_messages_time_and_the_next_requests_cursor(ada: Person, board: int) -> None:
     before = time.time()
-    for number in range(30):
-        ada.say(board, f"word {number}")
+    ada.say_all(board, [f"word {number}" for number in range(30)])
     read, last = [], 0.0
     for _ in range(30):
         answer = _poll(ada, board, last)
@@ -178,10 +177,7 @@ def test_deleted_texts_edits_reactions_and_notices_are_not_served_and_edited_tex
 
 
 def test_a_text_beyond_memory_is_served_from_the_log(ada: Person, board: int) -> None:
-    with closing(ada.socket()) as socket:
-        for number in range(600):
-            socket.send({"type": "send", "room": board, "body": str(number)})
-        eventually(lambda: len(socket.of("ack")) == 600)
+    ada.say_all(board, [str(number) for number in range(600)])
     first = _poll(ada, board, 0)
     assert first["data"] == "0"
     assert _poll(ada, board, first["timestamp"])["data"] == "1"

@@ -77,6 +77,7 @@ def fresh(person: Person) -> httpx.Client:
         cookies=person.http.cookies,
         headers={"Origin": person.server.url},
         timeout=70,
+        verify=False,
     )
 
 
@@ -321,7 +322,7 @@ def test_a_deletion_whose_notice_was_lost_ends_every_reader(
     poll: list[httpx.Response] = []
     with (
         fresh(ada) as http,
-        httpx.Client(base_url=ada.server.url, cookies=ada.http.cookies, timeout=UNIT) as other,
+        httpx.Client(base_url=ada.server.url, cookies=ada.http.cookies, timeout=UNIT, verify=False) as other,
     ):
         waiting = threading.Thread(
             target=lambda: poll.append(http.get(ada.messages(board), params={"after": 0, "wait": 30}))

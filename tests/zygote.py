@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 SECONDS = 60  # for a command
 # For each request: a process that waits for the server, and the server itself, which goes on below the loop.
 PROGRAM = """
-import gc, importlib.metadata, json, os, runpy, signal, socket, sys
+import ctypes, gc, importlib.metadata, json, os, runpy, signal, socket, sys
 
 # gevent asks for them 25 times at each start, and each time the files of all packages would be read.
 importlib.metadata.entry_points = importlib.metadata.entry_points().select
@@ -30,7 +30,7 @@ import gunicorn.app.wsgiapp, gunicorn.workers.ggevent
 for name in runpy.run_path("gunicorn.conf.py")["LIBRARIES"]:
     importlib.import_module(name)
 gc.freeze()
-control = socket.socket(fileno=int(sys.argv[1]))
+control, preloaded = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
 control.setblocking(True)  # who made it may have gevent, whose sockets are not
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True:
@@ -57,6 +57,8 @@ sys.argv, folder, environ = json.loads(asked)
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
+if preloaded:
+    ctypes.CDLL(preloaded).map_control()
 if sys.argv[0] == "-c":
     exec(sys.argv.pop(), {"__name__": "__main__"})
 else:
@@ -91,12 +93,15 @@ class Born:
 
 
 @functools.cache
-def _control() -> socket.socket:
-    """A request goes in here. The process at its other end ends when ours does."""
+def _control(preload: str) -> socket.socket:
+    """A request goes in here. The process at its other end ends when ours does; `preload`: its library, if any."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(its.fileno())], cwd=ROOT, pass_fds=[its.fileno()]
+            [sys.executable, "-c", PROGRAM, str(its.fileno()), preload],
+            cwd=ROOT,
+            env={**os.environ, "LD_PRELOAD": preload} if preload else None,
+            pass_fds=[its.fileno()],
         )
     return ours
 
@@ -109,15 +114,17 @@ def start(
     stdin: int = 0,
     stdout: int | None = None,
     stderr: int | None = None,
+    preload: str = "",
 ) -> Born:
     """Start `command` in the folder `root`, a checkout, with files for what it reads and says.
 
+    With `preload` it has that library of faults (tests/faults), as if it were preloaded into it alone.
     Without `stdout` what it says can be read from the answer's, and without `stderr` what it says there as well.
     """
     ended, status = os.pipe()
     out, said = (None, stdout) if stdout is not None else os.pipe()
     asked = json.dumps([command, str(root), dict(environ)]).encode()
-    socket.send_fds(_control(), [asked], [stdin, said, said if stderr is None else stderr, status])
+    socket.send_fds(_control(preload), [asked], [stdin, said, said if stderr is None else stderr, status])
     os.close(status)
     if out is not None:
         os.close(said)

@@ -40,7 +40,8 @@ static struct control *control;
 static char folder[4096];
 static size_t folder_length;
 
-__attribute__((constructor)) static void map_control(void) {
+/* At the start of a program; tests/zygote.py has each process that it forks call it, with its own environment. */
+__attribute__((constructor)) void map_control(void) {
     const char *where = getenv("FAULTS_FOLDER"), *path = getenv("FAULTS_CONTROL");
     if (!where || !path)
         return;
