@@ -4,6 +4,18 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.clients import eventually
 
+# Has the page ask whether its line is alive, and closes the socket over which it asks, if it is one.
+CLOSE_SOCKET = """() => new Promise((done) => {
+    const { send } = WebSocket.prototype;
+    let asks = null;
+    WebSocket.prototype.send = function () { asks = this };
+    dispatchEvent(new Event("offline"));
+    WebSocket.prototype.send = send;
+    if (!asks) return done();
+    asks.addEventListener("close", done);
+    asks.close();
+})"""
+
 
 class ChatPage:
     def __init__(self, page: Page, room: int) -> None:
@@ -57,6 +69,14 @@ class ChatPage:
         self.state.click()
         expect(self.page.locator("#details-title")).to_have_text(f"Live over {transport}")
         self.state.click()
+
+    def go_offline(self) -> None:
+        """Without a socket: as long as one is open, the browser keeps a processor busy with having no network.
+
+        (That a page notices by itself that its socket is dead: test_unsent.py.)
+        """
+        self.page.evaluate(CLOSE_SOCKET)
+        self.page.context.set_offline(True)
 
     def scroll_to_top(self) -> None:
         self.log.evaluate("log => { log.scrollTop = -log.scrollHeight }")

@@ -1,7 +1,7 @@
 """Every page is for everybody: axe finds nothing wrong with it, it fits a window of 320 px, the focus stays."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,13 +33,15 @@ ALL: dict[str, Any] = {
 }
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # What no theme changes is looked at once for each width.
-THEMES: tuple[tuple[dict[str, int], str, str, dict[str, Any]], ...] = (
+Theme = tuple[dict[str, int], str, str, dict[str, Any]]
+THEMES: tuple[Theme, ...] = (
     (WIDE, "light", "no-preference", ALL),
     (WIDE, "dark", "no-preference", COLOURS),
     (WIDE, "dark", "more", COLOURS),
     (PHONE, "dark", "no-preference", ALL),
     (PHONE, "light", "more", COLOURS),
 )
+WIDTHS = tuple(theme for theme in THEMES if theme[-1] is ALL)
 FIND = """async ([part, options]) => {
     const found = await axe.run(part, { ...options, resultTypes: ["violations"], preload: false });
     return found.violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary: why }) =>
@@ -112,6 +114,7 @@ class Judge:
 
     page: Page
     found: list[str] = field(default_factory=list)
+    themes: Sequence[Theme] = THEMES
     addresses: set[str] = field(default_factory=set)  # of the pages that were looked at
 
     def look(self, name: str, part: str = ":root", again: Callable[[], None] = lambda: None) -> None:
@@ -120,7 +123,7 @@ class Judge:
         self.addresses.add(urlsplit(self.page.url).path)
         self.page.evaluate("self.axe ?? 0") or self.page.evaluate(AXE_SCRIPT)
         width = WIDE
-        for viewport, scheme, contrast, rules in THEMES:
+        for viewport, scheme, contrast, rules in self.themes:
             if viewport != width:
                 self.page.set_viewport_size(viewport)
                 width = viewport
@@ -342,7 +345,7 @@ def test_axe_finds_nothing_in_a_room_whatever_is_open_or_has_happened_there(
     opens("somebody who is here", "#person-menu", of_grace)
     page.evaluate("document.getElementById('people').hidePopover()")
     opens("connection", "#details", chat.state.click)
-    page.context.set_offline(True)
+    chat.go_offline()
     expect(chat.banner).to_be_visible()
     chat.say("later")
     judge.look("offline")

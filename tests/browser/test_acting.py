@@ -210,7 +210,7 @@ def test_without_a_line_nothing_is_marked_unread_and_that_is_said(in_room: OpenP
     ada, grace = in_room("ada"), in_room("grace")
     grace.say("hello")
     ada.shows("hello")
-    ada.page.context.set_offline(True)
+    ada.go_offline()
     expect(ada.banner).to_be_visible()
     ada.about("hello").get_by_role("button", name="Mark unread from here").click()
     expect(ada.page.locator("#said")).to_have_text("Not done: there is no connection to the server right now")
@@ -248,7 +248,7 @@ def test_what_is_done_offline_is_done_later_in_order_also_after_a_reload(
         ada = in_room("ada", path=path)
         ada.say("one")
         ada.shows("hello", "one")
-        ada.page.context.set_offline(True)
+        ada.go_offline()
         expect(ada.banner).to_be_visible()
         ada.about("hello").get_by_role("button", name="React with 👍").click()
         expect(ada.page.locator("#said")).to_have_text("That is done when you are back")
@@ -357,7 +357,7 @@ def test_what_came_back_while_one_was_away_says_what_it_said_last(
         said = grace.say(board, "one")["seq"]
         ada = in_room("ada")
         ada.shows("one")
-        ada.page.context.set_offline(True)
+        ada.go_offline()
         expect(ada.state).to_have_text("Connecting")
         for change in ({"kind": "edit", "body": "two"}, {"kind": "delete"}, {"kind": "restore"}):
             grace.http.post(grace.messages(board), json={"of": said, **change}).raise_for_status()

@@ -1,7 +1,7 @@
 """What lasts until a time goes by the server's clock, also in a browser whose own is a day off."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -39,14 +39,21 @@ def test_a_deletion_can_be_undone_where_the_clock_is_off(clock: int, in_room: Op
     ada.shows("hello")
 
 
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which a deletion can be undone for a second."""
+    server = Server(tmp_path_factory.mktemp("hasty") / "instance", undo_seconds="1").start()
+    yield server
+    server.kill()
+
+
 @off
 def test_what_can_be_undone_no_more_is_not_offered_where_the_clock_is_off(
-    clock: int, new_server: Callable[..., Server], person: OpenBrowser
+    clock: int, hasty: Server, person: OpenBrowser
 ) -> None:
-    server = new_server(undo_seconds="1").start()
-    maker = Person(server, "mallory")
-    board = maker.make_room("board")
-    page = person("ada", server)
+    with closing(Person(hasty, "mallory")) as maker:
+        board = maker.make_room("board")
+    page = person("ada", hasty)
     page.add_init_script(OFF % clock)
     page.goto(f"/chats/{board}/")
     ada = ChatPage(page, board)

@@ -188,7 +188,7 @@ def test_a_message_waits_for_its_files_and_goes_out_with_them_when_the_line_is_b
     in_room: OpenPage,
 ) -> None:
     ada, grace = in_room("ada"), in_room("grace")
-    ada.page.context.set_offline(True)
+    ada.go_offline()
     pick(ada, one__txt=b"1", two__txt=b"2")
     expect(states(ada)).to_have_text(["Not uploaded: goes on when you are online"] * 2)
     ada.say("with both")

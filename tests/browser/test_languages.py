@@ -14,7 +14,7 @@ from chatapp.languages import FILE, say
 from tests import catalogues
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser, OpenPage
-from tests.browser.test_accessibility import PHONE, WIDE, Judge, furnish, sign_in
+from tests.browser.test_accessibility import PHONE, WIDE, WIDTHS, Judge, furnish, sign_in
 from tests.clients import Person
 from tests.people import Member, administrator, first_path, member
 from tests.servers import ROOT, Server
@@ -233,7 +233,7 @@ def test_no_script_says_anything_that_cannot_be_translated(visitor: OpenBrowser,
         reader.look("refused")
         grace.http.post(f"/api/rooms/{room}/typing", json={})
         ada.http.post(f"/api/rooms/{room}/sanctions", json={"kind": "kick", "person": grace.id, "seconds": 0})
-        page.context.set_offline(True)
+        ChatPage(page, room).go_offline()
         expect(page.locator("#banner")).to_be_visible()
         field.fill("αργότερα")
         field.press("Enter")
@@ -325,7 +325,8 @@ def test_axe_finds_nothing_in_arabic_and_all_of_it_fits(visitor: OpenBrowser, se
     with closing(Person(server, "grace")) as grace:
         room = ada.make_room("harbour")
         furnish(room, ada, grace)
-        judge = Judge(visitor(viewport=WIDE, reduced_motion="reduce", locale="ar"))
+        # No colour depends on the language.
+        judge = Judge(visitor(viewport=WIDE, reduced_motion="reduce", locale="ar"), themes=WIDTHS)
         page = judge.page
         judge.visit("/chats/", "/sign-in", "/about")
         sign_in(page, ada)
@@ -351,7 +352,7 @@ def test_in_arabic_what_is_written_from_the_left_keeps_its_place_and_its_order(
     page.goto(f"/chats/{board}/")
     ada = ChatPage(page, board)
     expect(ada.state).to_have_text(say("ar", "Live"))
-    page.context.set_offline(True)
+    ada.go_offline()
     field = page.locator("#composer textarea")
     field.fill("Thursday stands, then.")
     field.press("Enter")

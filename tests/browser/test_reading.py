@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.chat_page import ChatPage, HeldRequests
 from tests.browser.conftest import OpenPage
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.servers import Server
 
 PAGE = 50  # messages that a page begins with
@@ -15,10 +15,12 @@ PAGE = 50  # messages that a page begins with
 
 def tell(server: Server, room: int, count: int, name: str = "grace") -> None:
     """`count` messages that are there before anybody looks: "1", "2" …"""
-    person = Person(server, name)
-    for number in range(1, count + 1):
-        person.say(room, f"{number}")
-    person.close()
+    with closing(Person(server, name)) as person, closing(person.socket()) as socket:
+        socket.join(room)
+        for number in range(1, count + 1):
+            body = f"{number}"
+            socket.send({"type": "send", "room": room, "body": body, "client_id": f"told {number}"})
+        eventually(lambda: len(socket.of("ack")) == count, "all are kept")
 
 
 def top_of(chat: ChatPage, body: str) -> float:

@@ -104,7 +104,7 @@ def test_a_refused_message_says_why_and_can_be_sent_again_from_any_tab(
     in_room: OpenPage, server: Server
 ) -> None:
     first, grace = in_room("ada"), in_room("grace")
-    first.page.context.set_offline(True)
+    first.go_offline()
     expect(first.banner).to_be_visible()
     first.say("too late")
     administer(server, "close", str(first.room))

@@ -66,7 +66,7 @@ def test_what_another_tab_has_sent_does_not_wait_here_for_ever_nor_outlive_the_l
 @pytest.mark.parametrize(
     ("tabs", "path", "script"),
     [
-        pytest.param(10, LONG_POLL, "", id="ten that poll"),
+        pytest.param(7, LONG_POLL, "", id="seven that poll"),
         pytest.param(7, "/chats/{}/", BROKEN_WEBSOCKET, id="seven with streams", marks=pytest.mark.long),
     ],
 )

@@ -131,20 +131,17 @@ def test_the_head_counts_and_the_panel_names_who_is_here(in_room: OpenPage) -> N
     expect(ada.page.locator(".people-button .people-count")).to_have_text("1")
 
 
-def test_another_room_counts_at_the_side_what_is_said_there(
-    in_room: OpenPage, new_server: Callable[..., Server]
-) -> None:
-    server = new_server().start()
-    mallory = Person(server, "mallory")
-    board, lobby = mallory.make_room("board"), mallory.make_room("lobby")
-    ada, grace = in_room("ada", board, at=server), in_room("grace", lobby, at=server)
+def test_another_room_counts_at_the_side_what_is_said_there(in_room: OpenPage, server: Server) -> None:
+    with closing(Person(server, "mallory")) as mallory:
+        lobby = mallory.make_room("lobby")
+    grace = in_room("grace", lobby)
+    ada = in_room("ada")  # of many rooms a page follows those where somebody is
     count = ada.page.locator(f'#rooms [data-room="{lobby}"] .unread-number')
     expect(count).to_be_hidden()
     grace.say("over here")
     expect(count).to_have_text("1")
     grace.say("anybody?")
     expect(count).to_have_text("2")
-    mallory.close()
 
 
 def test_what_is_unread_at_the_side_and_in_the_title_are_texts_of_others_that_are_still_there(

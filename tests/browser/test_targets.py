@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import OpenBrowser
 from tests.browser.test_accessibility import BELL, furnish
 from tests.clients import Person
@@ -87,7 +88,7 @@ def test_a_finger_meets_whatever_can_be_pressed_in_a_room(
     page.locator("#composer textarea").press_sequentially("@gr")
     expect(page.locator("#completions")).to_be_visible()
     found["completions"] = missed(page, "#completions")
-    page.context.set_offline(True)
+    ChatPage(page, room).go_offline()
     expect(page.locator("#banner")).to_be_visible()
     found["offline"] = missed(page, "#banner")
     page.context.set_offline(False)

@@ -45,9 +45,9 @@ class Judge:
 
     def check(self, page: Page, strangers: str = STRANGERS) -> None:
         """Nothing ran on `page`, and nothing is there that somebody else made."""
-        expect(page.locator(strangers)).to_have_count(0)
+        expect(page.locator(strangers), page.url).to_have_count(0)
         page.evaluate("() => new Promise(done => setTimeout(done))")  # what was put in has had its turn
-        assert self.ran == []
+        assert self.ran == [], page.url
 
 
 @pytest.fixture
