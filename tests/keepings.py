@@ -12,18 +12,20 @@ from sqlalchemy import Boolean, Column, Engine, Integer, LargeBinary, delete, in
 from chatapp import config, keys
 from chatapp.archive.tables import ROOMS, TABLES, alone
 from chatapp.config import Config
-from chatapp.journal.connections import engine_options, listen
+from chatapp.journal.databases import engine_options, listen
 from chatapp.uploads import Uploads
 
 ROWS = 3
 
 
 class Keepings:
-    """The instance folder `folder`. What is in it fills every column, some with nothing where that may be."""
+    """The instance folder `folder`, with a database in it or at `url`. What is in it fills every column, some
+    with nothing where that may be.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
-        self.config: Config = config.load(str(folder), {})
+        self.config: Config = config.load(str(folder), {"CHATAPP_DATABASE_URL": url} if url else {})
         folder.mkdir(mode=0o700)
         self.database = folder / "chat.db"
         options = engine_options(self.config.database_url, busy_seconds=5)

@@ -18,6 +18,7 @@ from chatapp.archive.tables import FILES, TABLES
 from tests.clients import LongPollReader, Person
 from tests.keepings import ROWS, Keepings, digest, silent, value
 from tests.people import member
+from tests.postgres import Postgres
 from tests.servers import Server
 
 
@@ -145,6 +146,15 @@ def test_a_backup_is_for_its_owner_only(folder: Path) -> None:
     modes = {path.stat().st_mode & 0o077 for path in [folder, *folder.rglob("*")]}
     assert modes == {0}
     assert sorted(path.name for path in folder.parent.iterdir()) == ["monday"]
+
+
+def test_postgresql_is_not_backed_up_so(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.empty() as url:
+        keepings = Keepings(tmp_path / "other", url)
+        with pytest.raises(Refused, match="for PostgreSQL see"):
+            backup.back_up(*keepings.here, str(tmp_path / "monday"), silent)
+        with pytest.raises(Refused, match="for PostgreSQL see"):
+            restore(keepings, tmp_path)
 
 
 def test_a_folder_that_is_there_is_never_written_into(full: Keepings, folder: Path) -> None:

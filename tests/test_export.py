@@ -19,6 +19,7 @@ from chatapp.archive.tables import FILES
 from tests.clients import LongPollReader, Person
 from tests.keepings import Keepings, digest, silent
 from tests.people import administrator, member
+from tests.postgres import Postgres
 from tests.servers import Server
 
 
@@ -62,9 +63,10 @@ def take_in(empty: Keepings, file: Path) -> list[str]:
 
 
 def test_people_go_on_at_the_new_server_as_if_nothing_had_happened(
-    new_server: Callable[..., Server], tmp_path: Path
+    new_server: Callable[..., Server], postgres: Postgres, tmp_path: Path
 ) -> None:
-    old, new, file = new_server().start(), new_server(), tmp_path / "all.jsonl"
+    old, new = new_server().start(), new_server(database_url=postgres.database())
+    file = tmp_path / "all.jsonl"
     ada, grace = Person(old, "ada"), member(old, "grace")
     room = ada.make_room()
     ada.say(room, "to be cleared")
@@ -101,17 +103,21 @@ def test_people_go_on_at_the_new_server_as_if_nothing_had_happened(
 
     refused = new.flask("data", "import", str(file))
     assert refused.returncode == 1
-    assert re.fullmatch(r"Error: .* is in use: stop the server, .*\n", refused.stderr)
+    assert re.fullmatch(r"Error: the database is in use: stop the server, .*\n", refused.stderr)
 
 
-def test_every_table_and_file_and_the_keys_come_across_as_they_were(
-    full: Keepings, empty: Keepings, file: Path
+def test_every_table_and_file_and_the_keys_come_across_as_they_were_and_back_again(
+    full: Keepings, empty: Keepings, file: Path, store: str, tmp_path: Path
 ) -> None:
     assert min(map(len, full.rows.values())) == 3
-    assert take_in(empty, file) == []
+    other, again = Keepings(tmp_path / "other", store), tmp_path / "again.jsonl"
+    assert take_in(other, file) == []
+    assert other.rows == full.rows
+    assert other.files == full.files
+    assert exporting.export(*other.here, str(again), silent) == []
+    assert take_in(empty, again) == []
     assert empty.rows == full.rows
-    assert empty.files == full.files
-    assert empty.next_room() == full.next_room() == 10
+    assert empty.next_room() == other.next_room() == full.next_room() == 10
     with closing(sqlite3.connect(empty.database)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
@@ -270,6 +276,16 @@ def test_an_export_that_fails_leaves_no_file(full: Keepings, tmp_path: Path) -> 
     with pytest.raises(OSError, match="No space"):
         exporting.export(*full.here, str(tmp_path / "out" / "all"), progress)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_nothing_is_taken_in_by_postgresql_while_something_is_connected(
+    postgres: Postgres, file: Path, tmp_path: Path
+) -> None:
+    with postgres.empty() as url:
+        empty = Keepings(tmp_path / "other", url)
+        with closing(postgres.connect(url)), pytest.raises(Refused, match="is in use"):
+            take_in(empty, file)
+        assert take_in(empty, file) == []
 
 
 def test_nothing_is_taken_in_while_something_has_the_database_open(empty: Keepings, file: Path) -> None:
