@@ -140,13 +140,19 @@ def test_a_fault_on_a_socket_is_one_line_with_the_id_of_its_handshake(written: S
     assert "planted, with a\nline break" in told["exception"]
 
 
+def blocked(server: Server, how: str) -> list[dict[str, Any]]:
+    return lines(
+        server, lambda line: f"the hub {how} for" in line["message"] and "dreadful (" in line["message"]
+    )
+
+
 def test_what_blocks_a_worker_is_named_with_its_stack_and_counted(written: Server) -> None:
     before = figures(written)
     with closing(Person(written, "ada")) as ada, closing(ada.socket()) as line:
         line.send("block")
-        still = eventually(lambda: lines(written, lambda line: "and still is" in line["message"]))
+        still = eventually(lambda: blocked(written, "has been blocked"))
         (written.instance.parent / "enough").touch()
-        over = eventually(lambda: lines(written, lambda line: "the hub was blocked for" in line["message"]))
+        over = eventually(lambda: blocked(written, "was blocked"))
     for [told] in (still, over):
         assert re.search(
             r"dreadful \(.*planted\.py:\d+\) < planted \(.* < \w+ \(transports/conversation\.py",
