@@ -229,7 +229,7 @@ FAULTS = [
                 "            if not notice.changed:\n                self.bus.publish(notice)\n        for",
             ),
             Change(
-                "chatapp/journal/reading.py",
+                "chatapp/journal/sqlite_bulk.py",
                 "SELECT id, revision FROM rooms WHERE",
                 "SELECT id, last_seq FROM rooms WHERE",
             ),

@@ -23,6 +23,7 @@ from tests.clients import RESUMING, UNIT, Person, eventually
 from tests.postgres import Postgres
 from tests.servers import ROOT, Server
 from tests.test_storage_faults import post, refused
+from tests.test_workers import one_on_each_worker
 
 ADA = Author("g1", "ada", guest=True)
 PATCHED = """
@@ -325,8 +326,15 @@ def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_s
         server = new_server(workers=2, database_url=postgres.database()).start()
         ada = Person(server, "ada")
         board = ada.make_room()
+        everywhere = one_on_each_worker(
+            ada
+        )  # whichever is asked for the room while the database is gone has it
+        for socket in everywhere:
+            socket.join(board)
         readers = [transport(ada, board, after=0) for transport in RESUMING]
         kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
+        for reader in readers:
+            reader.wait_for(len(kept))
         with ThreadPoolExecutor(4) as pool:
             sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
             postgres.stop(end)
@@ -341,6 +349,9 @@ def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_s
             assert reader.seqs == sorted(kept)
             assert reader.resets == 0
             reader.close()
+        for socket in everywhere:
+            socket.expect(lambda frame: frame.get("seq") == len(kept))
+            socket.close()
         ada.close()
         server.stop()
     finally:
