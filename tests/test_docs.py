@@ -46,7 +46,8 @@ def test_every_route_is_in_the_protocol(routes: list[str]) -> None:
 
 
 def test_every_route_is_tried_by_a_test(routes: list[str]) -> None:
-    tried = re.sub(r"\{[^{}\n]*\}", "1", TESTS)
+    spelled = TESTS.replace("{CHAT}", test_matrix.CHAT).replace("{ROOM}", test_matrix.ROOM)
+    tried = re.sub(r"\{[^{}\n]*\}", "1", spelled)
     assert [path for path in routes if re.sub(r"<\w+>", "1", path) not in tried] == []
 
 

@@ -500,10 +500,9 @@ ROOM_DOORS: dict[str, Callable[[Cell], str]] = {
     "POST /chats/N/reports/<int:number>": over_http(
         "POST", f"{CHAT}/reports/{NO_NUMBER}", data={"outcome": "dismissed"}
     ),
-    **{
-        f"GET /chats/N/{page}": over_http("GET", f"{CHAT}/{page.replace('<int:seq>', '1')}")
-        for page in ("details/", "about/", "messages/<int:seq>/")
-    },
+    "GET /chats/N/details/": over_http("GET", f"{CHAT}/details/"),
+    "GET /chats/N/about/": over_http("GET", f"{CHAT}/about/"),
+    "GET /chats/N/messages/<int:seq>/": over_http("GET", f"{CHAT}/messages/1/"),
     "POST /chats/N/messages/<int:seq>/reaction": over_http(
         "POST", f"{CHAT}/messages/1/reaction", data={"body": "👍"}
     ),
