@@ -1,6 +1,7 @@
-"""How fast one identity, and one address, may go. Rates are the `limits` library's, and what counts them is one
-of its storages; its strategy is not asked, which takes four times as long to compare two numbers, twice for
-each message.
+"""How fast one identity, and one address, may go.
+
+Rates are the `limits` library's, and what counts is one of its storages. Its strategy is not asked: it takes
+four times as long to compare two numbers as to count, twice for each message.
 """
 
 import time
