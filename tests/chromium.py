@@ -16,9 +16,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Each process more is work for every page that comes.
-    "--in-process-gpu",
-    "--enable-features=NetworkServiceInProcess2",
     # A page that a test hands over itself has no address, and might not open a socket to this machine.
     "--disable-features=LocalNetworkAccessChecks",
 ]
