@@ -61,7 +61,7 @@ def name_of(code: CodeType) -> str:
 def test_the_way_of_a_message_is_what_the_docs_say_and_can_be_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = Keeper(tmp_path / "chat.db")
+    keeper = Keeper(f"sqlite:///{tmp_path / 'chat.db'}")
     hub = Hub(Config(instance_path=str(tmp_path)), keeper.journal, SilentBus())  # type: ignore[arg-type]
     hub.people.number = 0  # nobody has ever changed
     number = hub.journal.ask(MakeRoom("board"))
@@ -74,7 +74,7 @@ def test_the_way_of_a_message_is_what_the_docs_say_and_can_be_read_at_once(
 
     with monkeypatch.context() as one_greenlet, ours, theirs:  # and one thread: no other is traced
         one_greenlet.setattr(gevent, "spawn", lambda work: work())
-        one_greenlet.setattr("chatapp.journal.connections.in_thread", lambda job: job())
+        one_greenlet.setattr("chatapp.journal.sqlite_connections.in_thread", lambda job: job())
         say("first")  # finds all that is kept for the next one
         ran = lines_run(lambda: say("second"))
         assert theirs.recv(4096).endswith(b'"client_id":"second"}')
