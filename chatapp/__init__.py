@@ -102,7 +102,9 @@ def create_app() -> Flask:
         factor_key = keys.factor_key(settings)
         bus = open_bus(settings.bus_url)
         bus.prepare()
-    app.extensions[globals.EXTENSION] = Hub(settings, Journal(engine, settings.queue_limit), bus)
+    app.extensions[globals.EXTENSION] = Hub(
+        settings, Journal(engine, settings.queue_limit, settings.quick_looks), bus
+    )
     serving.init_app(app, settings)
     compression.init_app(app)
     security.init_app(app, settings, factor_key)
@@ -122,6 +124,7 @@ def _configure(app: Flask, settings: config.Config) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # a page may stay open for weeks; the token ends with the cookie
         SOCK_SERVER_OPTIONS={
             "max_size": settings.frame_limit,
+            "quick": settings.quick_frames,
             "subprotocols": {"/ws": [websocket.SUBPROTOCOL]},
         },
     )

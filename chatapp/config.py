@@ -113,6 +113,16 @@ class Config:
     quick_polls: bool = setting(
         True, "whether the next poll of a connection, if it is the last one again, takes a shorter way"
     )
+    quick_frames: bool = setting(
+        True, "whether texts from a WebSocket, if they are not long, are read without the library for them"
+    )
+    quick_sends: bool = setting(
+        True,
+        "whether readers are sent what is new at once, and only those who lag get it by their own greenlet",
+    )
+    quick_looks: bool = setting(
+        True, "whether the database is read anew only once something was written to it"
+    )
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )

@@ -43,7 +43,7 @@ class Connection:
         self.language = language
         self._sock = sock
         self._many_rooms, self._answers = many_rooms, answers
-        self.outlet = Outlet(sock, hub.config.unsent_limit)
+        self.outlet = Outlet(sock, hub.config.unsent_limit, hub.config.quick_sends)
         self.subscribers: dict[int, Subscriber] = {}
         self._present: set[int] = set()  # rooms in which this connection makes the person present
         self.heard = time.monotonic()

@@ -83,7 +83,8 @@ class Hub:
         self._presence: gevent.Greenlet[[], None] | None = None
         journal.before_telling = self._make_html
         journal.on_commit = self._committed
-        journal.answering = gathered
+        if config.quick_sends:
+            journal.answering = gathered
 
     # -- life --------------------------------------------------------------------------------------
 

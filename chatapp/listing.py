@@ -102,9 +102,9 @@ def beside(hub: Hub, identity: Identity, room_id: int) -> tuple[list[ListedRoom]
 
 def one(hub: Hub, identity: Identity, room_id: int) -> ListedRoom:
     """One of them. Raises NoSuchRoom."""
-    for room in rooms(hub, identity):
-        if room.state.id == room_id:
-            return room
+    found = hub.journal.read(reading.listed, identity.id, _counted(identity), room_id)
+    for room in _seen(hub, identity, found, {}):
+        return room
     raise NoSuchRoom()
 
 

@@ -57,12 +57,14 @@ class Late(Protocol):
 
 
 class Outlet:
-    """`limit`: unsent bytes beyond which nothing that can be done without is accepted any more."""
+    """`limit`: unsent bytes beyond which nothing that can be done without is accepted any more. `direct`:
+    whether the socket is written to by whoever has something for it; otherwise only by the pump.
+    """
 
-    def __init__(self, sock: socket.socket, limit: int) -> None:
+    def __init__(self, sock: socket.socket, limit: int, direct: bool = True) -> None:
         self._sock = sock
         self._raw = raw(sock)
-        self._send_now = self._raw.send
+        self._send_now = self._raw.send if direct else self._send_by_pump
         self._limit = limit
         self._unsent = bytearray()
         self._gathered = b""
@@ -200,6 +202,11 @@ class Outlet:
                 done = False
             if not done:
                 self.serve(reader)
+
+    def _send_by_pump(self, data: bytes | bytearray) -> int:
+        if gevent.getcurrent() is not self._pump:
+            raise BlockingIOError  # as a socket does that is full: all the rest is what follows from that
+        return self._raw.send(data)
 
     def _flush(self) -> None:
         try:

@@ -12,10 +12,11 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.bench import table
+from benchmarks.bench import flamegraph, flames, table
 from benchmarks.bench.__main__ import measure
 from benchmarks.bench.client import CLIENT_LIMIT, Client, Refused, arguments, build, sound
 from benchmarks.bench.machine import CHECKOUT
@@ -496,6 +497,41 @@ def test_a_repetition_that_one_of_both_has_not_is_in_no_ratio(tmp_path):
     results.add(Key("two", "theirs", 0), {"rate": 1.0})
     (told,) = scenario.rows(results)
     assert told.measured == [2.0]
+
+
+# -- pictures
+
+
+def test_a_flame_graph_has_what_took_time_as_wide_as_its_share_and_nobody_who_waited():
+    folded = "\n".join(
+        [
+            "0x1 (?);greenlet::run (x.cpp:1);run (core.so);Room._push (chatapp/room.py:7);send (libc.so.6) 600",
+            "0x2 (?);run (core.so);Room._push (chatapp/room.py:9) 200",
+            "run (core.so);<genexpr> (json/x.py:1) 199",
+            "run (core.so);rare (x.py:1) 1",
+            "get (queue.py:1);PyThread_acquire_lock_timed (libpython3.11.so) 5000",
+        ]
+    )
+    picture = ElementTree.fromstring(flamegraph.draw(folded, "Fan-out & more"))
+    boxes = {
+        box.findtext("{*}title"): float(box.find("{*}rect").get("width")) for box in picture.findall("{*}g")
+    }
+    assert boxes == {
+        "all: 100.0%": 1199.5,
+        "run (core.so): 100.0%": 1199.5,
+        "Room._push (chatapp/room.py): 80.0%": 959.5,
+        "send (libc.so.6): 60.0%": 719.5,
+        "<genexpr> (json/x.py): 19.9%": 238.3,
+    }
+    assert picture.findtext("{*}text") == "Fan-out & more, 1,000 samples"
+
+
+def test_each_load_that_is_drawn_has_its_picture_in_the_docs_which_is_small():
+    pictures = {path.stem: path.stat().st_size for path in (CHECKOUT / "docs" / "flames").glob("*.svg")}
+    assert pictures.keys() == flames.PICTURES.keys()
+    assert max(pictures.values()) < 150_000
+    shown = (CHECKOUT / "docs" / "performance.md").read_text()
+    assert [name for name in pictures if f"](flames/{name}.svg)" not in shown] == []
 
 
 # -- the table

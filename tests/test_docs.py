@@ -14,6 +14,7 @@ from tests import test_matrix
 from tests.screenshots.camera import DIRECTIONS, SCHEMES, WIDTHS
 from tests.screenshots.scenes import SCENES
 from tests.servers import ROOT, Server
+from tests.torture.run import NO_FAST_PATHS
 
 DOCS = {
     path.name: path.read_text()
@@ -105,15 +106,33 @@ def test_what_security_md_names_as_a_test_is_one() -> None:
     assert [name for name in named if name.rpartition("/")[2] not in found] == []
 
 
-def test_what_features_md_names_as_a_proof_is_a_test() -> None:
-    named = re.findall(r"`(test_\w+)(\.py)?`", DOCS["features.md"])
+def not_there(text: str) -> list[str]:
+    """The tests that `text` names and that there are not."""
     files = {path.stem for path in Path(ROOT, "tests").rglob("test_*.py")}
     tests = set(re.findall(r"^def (test_\w+)\(", TESTS, re.MULTILINE))
-    assert len(named) > 50
-    assert [name for name, ending in named if name not in (files if ending else tests)] == []
+    named = re.findall(r"`(test_\w+)(\.py)?`", text)
+    return [name for name, ending in named if name not in (files if ending else tests)]
+
+
+def test_what_features_md_names_as_a_proof_is_a_test() -> None:
+    assert DOCS["features.md"].count("`test_") > 50
+    assert not_there(DOCS["features.md"]) == []
     rows = re.findall(r"^\| ([^|]+) \| y \|.*\| (.*?) ?\|$", DOCS["features.md"], re.MULTILINE)
     assert len(rows) > 50
     assert [what for what, proof in rows if "`" not in proof and proof != "the same"] == []
+
+
+def test_every_fast_path_names_its_switch_a_test_that_it_is_taken_and_one_of_the_way_back() -> None:
+    section = DOCS["design.md"].partition("\n## Fast paths\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)[1:]
+    assert len(rows) > 10
+    assert not_there(section) == []
+    for path, switch, taken, back in rows:
+        assert "`" in switch or switch.startswith(("the same", "none: ")), path
+        assert "`test_" in taken, path
+        nothing_else = back == "none" and switch == "none: there is no other way"
+        assert "`test_" in back or back == "in the same test" or nothing_else, path
+    assert set(re.findall(r"`CHATAPP_(\w+)`", section)) == {name.upper() for name in NO_FAST_PATHS}
 
 
 def test_the_counts_of_the_hostile_suite_and_of_the_matrix_are_true() -> None:

@@ -113,6 +113,25 @@ def test_a_long_message_is_shown_whole(ada: Person, grace: Person, board: int) -
         assert row(reader.http, board, seq).count("word ") == 700
 
 
+def test_a_row_that_was_kept_is_the_one_that_would_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATAPP_INSTANCE_PATH", str(tmp_path))
+    message = {"seq": 1, "kind": "text", "room": 1, "author": {"id": "u1", "name": "ada"}, "body": "hello"}
+    row = Row({**message, "at": "2026-11-23T09:00:00.123456Z"}, True, True, None, [], "")
+
+    def made() -> str:
+        return fragments.log_rows([row], None, moderates=False, restorable=(), undo=0, token="")
+
+    with create_app().test_request_context("/"):
+        rows, before = [made(), made()], fragments._row.cache_info()
+        assert before.hits > 0
+        monkeypatch.setattr(fragments, "ROW_LIMIT", 0)
+        assert [made(), made()] == rows
+        assert fragments._row.cache_info() == before, "neither kept nor looked for"
+    assert rows[0] == rows[1]
+
+
 def test_who_moderates_sees_tools_on_what_was_deleted_and_others_none(server: Server, grace: Person) -> None:
     with ExitStack() as stack:
         owner = stack.enter_context(closing(member(server, "owner")))

@@ -68,6 +68,38 @@ def outlet(pair: tuple[CountedSocket, socket.socket], monkeypatch: pytest.Monkey
     return Outlet(pair[0], LIMIT)  # type: ignore[arg-type]
 
 
+def test_what_there_is_for_a_reader_leaves_at_once_and_without_a_greenlet_of_its_own(
+    outlet: Outlet, pair: tuple[CountedSocket, socket.socket]
+) -> None:
+    outlet.send(b"one ")
+    assert outlet.offer(b"two") == len(b"two")
+    assert pair[0].sent == [b"one ", b"two"]
+    assert outlet._pump is None
+
+
+def test_where_nobody_else_may_write_it_leaves_by_that_greenlet_whole_and_in_order(
+    pair: tuple[CountedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.outlet.raw", lambda sock: sock)
+    outlet, log = Outlet(pair[0], LIMIT, direct=False), Log(left=3)  # type: ignore[arg-type]
+    log.outlet = outlet
+    assert outlet.offer(b"message") == 0
+    outlet.send(b"one ")
+    with gathered():
+        outlet.send(b"two ")
+    outlet.serve(log)
+    assert pair[0].sent == []
+    with gevent.Timeout(UNIT):
+        while log.left:
+            gevent.sleep(0)
+    outlet.close(b"farewell")
+    received = b""
+    with gevent.Timeout(UNIT):
+        while data := pair[1].recv(LIMIT):
+            received += data
+    assert received == b"one two " + b"x" * 3072 + b"farewell"
+
+
 def test_what_is_gathered_leaves_in_one_call_behind_what_was_sent_before(
     outlet: Outlet, pair: tuple[CountedSocket, socket.socket]
 ) -> None:

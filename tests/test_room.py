@@ -271,6 +271,21 @@ def test_a_room_that_is_up_to_date_asks_the_database_only_once_something_was_wri
     assert room.last == 3
     hub.sync(room)
     assert looks == [0, 0, 2]
+    journal.version = lambda: None  # type: ignore[method-assign, assignment, return-value]
+    hub.sync(room)
+    hub.sync(room)
+    assert looks == [0, 0, 2, 3, 3], "where that is not told, it asks each time"
+
+
+def test_a_batch_is_encoded_and_joined_once_for_all_who_are_live() -> None:
+    _, room, journal = hub_and_room(500)
+    readers = [mock.Mock(encoding=WEBSOCKET) for _ in range(3)]
+    room.live.update(dict.fromkeys(readers))
+    room.deliver(journal.commit(2).messages)
+    frames, data = readers[0].push.call_args[0][1:]
+    assert data == b"".join(frames)
+    assert all(reader.push.call_args[0][1] is frames for reader in readers)
+    assert all(reader.push.call_args[0][2] is data for reader in readers)
 
 
 # -- answers that come late, or not at all -------------------------------------------------------------------

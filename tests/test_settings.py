@@ -25,6 +25,9 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "guests": ("no", False, False),
     "guest_files": ("yes", True, True),
     "quick_polls": ("no", False, False),
+    "quick_frames": ("no", False, False),
+    "quick_sends": ("no", False, False),
+    "quick_looks": ("no", False, False),
     "guest_code": ("sesame", "sesame", "sesame"),
     "origins": (
         "https://one.example/, http://two.example:8000",

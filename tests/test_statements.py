@@ -167,3 +167,16 @@ def test_of_many_rooms_only_those_that_are_live_are_looked_at(engine: Engine, jo
     with closing(sqlite3.connect(str(engine.url.database))) as database:
         steps = database.execute(f"EXPLAIN QUERY PLAN {statement}", [json.dumps(rooms)]).fetchall()
     assert "SEARCH rooms USING INTEGER PRIMARY KEY (rowid=?)" in [step[3] for step in steps]
+
+
+def test_who_asks_for_one_room_has_no_other_looked_at(engine: Engine, journal: Journal) -> None:
+    rooms = [journal.ask(MakeRoom(f"room {number}")) for number in range(10)]
+    asked: list[tuple[str, object]] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    found = journal.read(reading.listed, "u1", 99, rooms[3])
+    assert [each.state.id for each in found] == [rooms[3]]
+    assert journal.read(reading.listed, "u1", 99, 999) == []
+    statement, parameters = next(each for each in asked if "FROM rooms" in each[0])
+    with closing(sqlite3.connect(str(engine.url.database))) as database:
+        steps = database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+    assert "SEARCH rooms USING INTEGER PRIMARY KEY (rowid=?)" in [step[3] for step in steps]

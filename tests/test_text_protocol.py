@@ -13,9 +13,7 @@ Seen = tuple[list[str | None], bytes, str]
 
 def what_comes(pieces: list[bytes], takes_texts: bool) -> Seen:
     """The items, what is answered and the state of a protocol that reads `pieces`."""
-    protocol = TextProtocol(LIMIT)
-    if not takes_texts:
-        protocol.longest_taken = -1
+    protocol = TextProtocol(LIMIT, takes_texts)
     items = [item for piece in pieces for item in protocol.receive(piece)]
     return items, b"".join(protocol.data_to_send()), protocol.state.name
 

@@ -1,6 +1,7 @@
-"""Ten seconds of the torture with everything let loose, on another seed each time.
+"""Ten seconds of the torture with everything let loose, on another seed each time: with one worker or three, with
+the fast paths or without.
 
-`bin/torture --seed N --workers N --seconds 10` repeats a run; tests/README.md says what a seed repeats.
+`bin/torture --seed N --workers N --seconds 10`, as it is printed, repeats a run; tests/README.md says what a seed repeats.
 """
 
 import subprocess
@@ -19,6 +20,7 @@ def test_no_promise_is_broken_whatever_breaks() -> None:
     seed = random_seed()
     workers = 3 if seed % 2 else 1
     plan = ["--seconds", "10", "--workers", str(workers), "--seed", str(seed)]
+    plan += ["--no-fast-paths"] if seed // 2 % 2 else []
     print("bin/torture", *plan)
     run = subprocess.run(
         [sys.executable, "-m", "tests.torture", *plan],

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bench import installing, machine, quick, scenarios, table
+from benchmarks.bench import flames, installing, machine, quick, scenarios, table
 from benchmarks.bench.client import Client, Refused, build
 from benchmarks.bench.machine import CHECKOUT, Unfit
 from benchmarks.bench.results import Key, Results
@@ -91,6 +91,9 @@ def main() -> int:
     client = Client(build(CACHE), client_core)
     if options.quick:
         return quickly(Bench(CACHE, core, client), load, options.store)
+    if options.flames:
+        flames.make(Bench(CACHE, core, client, timed=False), options.flames)
+        return 0
     everybody = options.scenarios == ["all"] or options.everybody
     bench = Bench(CACHE, core, client, options.seconds, options.warmup, everybody)
     names = [each.name for each in scenarios.ALL] if options.scenarios == ["all"] else options.scenarios
@@ -140,6 +143,12 @@ def read_options() -> argparse.Namespace:
         "--results", type=Path, help="the file of what was measured (.bench/results/NAME.jsonl)"
     )
     parser.add_argument("--plot", type=Path, help="where growth draws its curves, as SVG")
+    parser.add_argument(
+        "--flames",
+        type=Path,
+        metavar="FOLDER",
+        help="instead: where the worker's time goes, a flame graph each into FOLDER (3 minutes)",
+    )
     options = parser.parse_args()
     known = {each.name for each in scenarios.ALL}
     unknown = [name for name in options.scenarios if name not in known]
@@ -147,6 +156,8 @@ def read_options() -> argparse.Namespace:
         parser.error(f"there is no scenario {unknown[0]}; there are {', '.join(sorted(known))}, or all")
     if (options.store and not options.quick) or (options.quick and options.scenarios):
         parser.error("--quick names no scenarios, and --store goes with it")
+    if options.flames and (options.quick or options.scenarios):
+        parser.error("--flames goes alone")
     if options.repetitions is not None and options.repetitions < 1:
         parser.error("--repetitions is at least 1")
     return options

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
-from chatapp.journal.databases import bulk_of, connections_of
+from chatapp.journal.databases import BULK, connections_of
 from chatapp.journal.requests import Commit, Look, PeopleMoved, Request
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
@@ -40,12 +40,13 @@ log = logging.getLogger(__name__)
 class Journal:
     """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch, but
     `before_telling`, called before it, may. `answering`: entered while the answers of a group are given.
+    `versions`: whether `version` tells when the database was not written to.
     """
 
-    def __init__(self, engine: Engine, queue_limit: int) -> None:
+    def __init__(self, engine: Engine, queue_limit: int, versions: bool = True) -> None:
         self._connections = connections_of(engine)
-        self._bulk = bulk_of(engine.dialect)
-        self._queue_limit = queue_limit
+        self._bulk = BULK[engine.dialect.name]
+        self._queue_limit, self._versions = queue_limit, versions
         self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()
         self._committer: gevent.Greenlet[[], None] | None = None
         self._idle = Event()
@@ -121,7 +122,7 @@ class Journal:
 
     def version(self) -> int | None:
         """Changes when any process has written to the database; None where only reading can tell."""
-        return self._connections.version()
+        return self._connections.version() if self._versions else None
 
     def finish(self, seconds: float) -> bool:
         """Take no more requests and wait until all that were taken are answered; False if it took longer."""

@@ -138,6 +138,7 @@ _LISTED = (
     .where((ROOMS.c.kind == "public") | MEMBERS.c.role.is_not(None))
     .order_by(ROOMS.c.id)
 )
+_LISTED_ALONE = _LISTED.where(ROOMS.c.id == _ROOM)
 _FIRST_UNREAD = (
     select(_COLUMNS.seq)
     .join(READS, (READS.c.room_id == _COLUMNS.room_id) & (READS.c.person_id == _PERSON))
@@ -160,14 +161,16 @@ _PARTIES = (
 )
 
 
-def listed(connection: Connection, person: str, most: int) -> list[Listed]:
-    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person.
+def listed(connection: Connection, person: str, most: int, only: int | None = None) -> list[Listed]:
+    """The rooms that are public or that `person` ("": nobody) is in, by id, as they concern that person; of
+    them `only` one, where that is given.
 
     Of what is unread of a room at most `most` are counted, as of its `last_seq`.
     """
     banned, others = bans(connection), parties(connection, person)
     found = []
-    rows = connection.execute(_LISTED, {"person": person, "most": most})
+    query = _LISTED if only is None else _LISTED_ALONE
+    rows = connection.execute(query, {"person": person, "most": most, "room": only})
     for *columns, role, muted, notify, unread, calls in rows:
         state = RoomState(*columns)
         members = {} if role is None else {person: role}

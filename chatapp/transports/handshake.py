@@ -52,16 +52,18 @@ class NoHandshake(BadRequest):
 class TextProtocol(Protocol):
     """`websockets`' protocol, with one item for each frame received: a text message, or None.
 
-    `max_size`: bytes of a message. The connection ends with 1003 for binary messages, 1007 for what is not
-    UTF-8 and 1009 for what is too large, and does so right there: nothing behind it is read any more, not
-    even a ping in the same read (RFC 6455 section 7.1.7).
+    `max_size`: bytes of a message. `quick`: whether texts that are not long are taken out here.
+
+    The connection ends with 1003 for binary messages, 1007 for what is not UTF-8 and 1009 for what is too
+    large, and does so right there: nothing behind it is read any more, not even a ping in the same read (RFC
+    6455 section 7.1.7).
     """
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int, quick: bool = True) -> None:
         # The library takes a ping within a large message for a part of that message: leave room for one.
         super().__init__(Side.SERVER, max_size=max_size + CONTROL_SIZE, logger=log)
         self._max_size = max_size
-        self.longest_taken = min(max_size, READ_SIZE)
+        self._longest_taken = min(max_size, READ_SIZE) if quick else -1
         self._items: list[str | None] = []
         self._partial = bytearray()  # of a message in fragments; bounded by max_size
         self._begun = b""  # the beginning of a text that will be taken out here
@@ -105,7 +107,7 @@ class TextProtocol(Protocol):
                     break
             elif size > LENGTH_FOLLOWS:
                 break
-            if not 0 <= size <= self.longest_taken:
+            if not 0 <= size <= self._longest_taken:
                 break
             behind = text + size
             if behind > end:
@@ -142,12 +144,19 @@ class TextProtocol(Protocol):
 class WebSocketServer:
     """Accepts the handshake of `environ`; flask-sock makes one for each request of its routes.
 
-    `subprotocols`: what is spoken here by path; None where the path speaks none.
+    `subprotocols`: what is spoken here by path; None where the path speaks none. `quick`: whether texts that
+    are not long are read without the library.
     """
 
     mode = "gunicorn"  # flask-sock: the response must be over without gunicorn writing one
 
-    def __init__(self, environ: dict[str, Any], max_size: int, subprotocols: dict[str, list[str]]) -> None:
+    def __init__(
+        self,
+        environ: dict[str, Any],
+        max_size: int,
+        subprotocols: dict[str, list[str]],
+        quick: bool = True,
+    ) -> None:
         self.socket: socket.socket = environ["gunicorn.socket"]
         offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
         accepted = _accept(_request_bytes(environ), offered)
@@ -155,7 +164,7 @@ class WebSocketServer:
             self.socket.sendall(accepted)
         except OSError:
             raise ClientGone from None
-        self._protocol = TextProtocol(max_size)
+        self._protocol = TextProtocol(max_size, quick)
         self._failed = False
 
     def go_on(self, serve: Callable[[], None]) -> None:

@@ -55,6 +55,7 @@ class Session:
         self._connection = Connection(
             hub, server.socket, identity, WEBSOCKET, many_rooms=True, language=language
         )
+        self._quick = hub.config.quick_frames
         self._budget = FrameBudget(hub.limiter.frames)
         self._reads = Reads(hub, lambda: self._connection.identity)
         self._connection.turned_back = self._reads.turned_back
@@ -80,7 +81,7 @@ class Session:
 
     def _hear(self, text: str) -> None:
         try:
-            frame: object = frame_of(text) or msgspec.json.decode(text)
+            frame: object = (self._quick and frame_of(text)) or msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             self._server.fail(CLOSE_NOT_JSON)
             return

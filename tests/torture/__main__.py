@@ -10,7 +10,7 @@ from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from tests.servers import ROOT  # noqa: E402
-from tests.torture.run import DEEDS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
+from tests.torture.run import DEEDS, NO_FAST_PATHS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
 
 SHOWN = 20  # violations of one rule that are told in full
 
@@ -70,6 +70,9 @@ def read_plan() -> Plan:
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the server, as backlog=1"
     )
+    parser.add_argument(
+        "--no-fast-paths", action="store_true", help="every fast path that has a switch is off"
+    )
     given = parser.parse_args()
     if given.seconds <= 0 or min(given.workers) < 1:
         parser.error("--seconds is more than 0, --workers at least 1")
@@ -83,7 +86,10 @@ def read_plan() -> Plan:
         stay=given.stay,
         patience=given.patience,
         code=given.code.resolve(),
-        settings=dict(pair.split("=", 1) for pair in given.set),
+        settings={
+            **(NO_FAST_PATHS if given.no_fast_paths else {}),
+            **dict(pair.split("=", 1) for pair in given.set),
+        },
     )
 
 

@@ -54,6 +54,8 @@ SETTINGS = {
     "backlog": "20",  # far less than a reader misses: most who come back are served from the journal
     "room_idle_seconds": "2",
 }
+# Every fast path that has a switch (docs/design.md) is off.
+NO_FAST_PATHS = dict.fromkeys(("quick_frames", "quick_looks", "quick_polls", "quick_sends"), "no")
 
 
 @dataclass
