@@ -92,7 +92,7 @@ ONLY_IN_MEMORY = (
     NO_INDEX,
     Change(
         "chatapp/journal/writing.py",
-        "        for row in opened.sent:\n",
+        "        for row in known:\n",
         "        for row in ():\n",
     ),
     Change(

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from chatapp.counts import COUNTS
 from chatapp.errors import ChatError, Draining, NotKept, TooFast
 from chatapp.journal import faults, reading, writing
-from chatapp.journal.databases import bulk_of, connections_of
+from chatapp.journal.databases import BULK, connections_of
 from chatapp.journal.requests import Commit, Look, PeopleMoved, Request
 from chatapp.journal.writing import Answer
 from chatapp.message import Message
@@ -46,7 +46,7 @@ class Journal:
 
     def __init__(self, engine: Engine, queue_limit: int, versions: bool = True) -> None:
         self._connections = connections_of(engine)
-        self._bulk = bulk_of(engine.dialect)
+        self._bulk = BULK[engine.dialect.name]
         self._queue_limit, self._versions = queue_limit, versions
         self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()
         self._committer: gevent.Greenlet[[], None] | None = None

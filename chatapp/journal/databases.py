@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from chatapp.errors import SetupError
@@ -12,6 +12,9 @@ from chatapp.journal.bulk import Bulk
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# By the dialect's name: what is asked and written straight through the driver.
+BULK: dict[str, Bulk] = {"sqlite": sqlite_bulk, "postgresql": postgres_bulk}
 
 
 class Connections(Protocol):
@@ -40,9 +43,8 @@ def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise SetupError(
-            f"CHATAPP_DATABASE_URL={url!r} is no URL: write sqlite:////path/to/chat.db"
-        ) from None
+        # It is not shown: with a slip in it, it may have a password all the same.
+        raise SetupError("CHATAPP_DATABASE_URL is no URL: write sqlite:////path/to/chat.db") from None
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):
         return postgres_connections.engine_options(parsed, busy_seconds)
     return sqlite_connections.engine_options(parsed, busy_seconds)
@@ -50,7 +52,7 @@ def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
 
 def listen(engine: Engine) -> None:
     """Set up every connection that `engine` makes."""
-    if _is_postgres(engine.dialect):
+    if _is_postgres(engine):
         postgres_connections.listen(engine)
     else:
         sqlite_connections.listen(engine)
@@ -58,15 +60,10 @@ def listen(engine: Engine) -> None:
 
 def connections_of(engine: Engine) -> Connections:
     """Connections to the database of `engine`."""
-    if _is_postgres(engine.dialect):
+    if _is_postgres(engine):
         return postgres_connections.PostgresConnections(engine)
     return sqlite_connections.SqliteConnections(engine)
 
 
-def bulk_of(dialect: Dialect) -> Bulk:
-    """What is asked and written straight through the driver."""
-    return postgres_bulk if _is_postgres(dialect) else sqlite_bulk
-
-
-def _is_postgres(dialect: Dialect) -> bool:
-    return dialect.name == "postgresql"
+def _is_postgres(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"

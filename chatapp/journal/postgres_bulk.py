@@ -65,9 +65,10 @@ def open(
         locked = mine.execute(_ROOMS, (sorted(rooms),)) if rooms else None
         known = mine.execute(_SENT_WITH, tuple(map(list, zip(*sent, strict=True)))) if sent else None
         people = mine.execute(_PEOPLE)
+    places = [] if known is None else known.fetchall()
     return Opened(
         [] if locked is None else locked.fetchall(),
-        [] if known is None else messages_at(connection, known.fetchall()),
+        messages_at(connection, places) if places else [],
         (people.fetchone() or (0,))[0],
     )
 

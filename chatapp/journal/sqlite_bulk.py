@@ -81,7 +81,8 @@ def _sent_with(connection: Connection, sent: Collection[tuple[int, str, str]]) -
     for some in _stretches(sent):
         query = _SENT_WITH.format(", ".join(["(?, ?, ?)"] * len(some)))
         places = driver(connection).execute(query, tuple(chain.from_iterable(some))).fetchall()
-        found += messages_at(connection, places)  # somebody sends again
+        if places:  # somebody sends again
+            found += messages_at(connection, places)
     return found
 
 

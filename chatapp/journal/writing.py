@@ -27,7 +27,7 @@ from chatapp.journal import (
     token_statements,
 )
 from chatapp.journal.bulk import row_of
-from chatapp.journal.databases import bulk_of
+from chatapp.journal.databases import BULK
 from chatapp.journal.mentioning import Calls
 from chatapp.journal.people_requests import Erase, Person, SignUp
 from chatapp.journal.reading import MENTIONS, MESSAGES, message_of
@@ -106,7 +106,7 @@ class _OpenRoom:
 class _Transaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._bulk = bulk_of(connection.dialect)
+        self._bulk = BULK[connection.dialect.name]
         self._rooms: dict[int, _OpenRoom] = {}
         self._rows: list[tuple[object, ...]] = []
         self._mentions: list[dict[str, Any]] = []
@@ -121,22 +121,19 @@ class _Transaction:
         of_no_room = (
             *(MakeRoom, NoteGuest, ForgetDeleted, CollectFiles, ForgetContents, EraseOnward, PeopleRequest),
         )
-        self._open(requests, {request.room for request in requests if not isinstance(request, of_no_room)})
+        rooms = {request.room for request in requests if not isinstance(request, of_no_room)}
+        posts = [request for request in requests if isinstance(request, Post)]
+        sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
+        locked, known, self._people = self._bulk.open(self._connection, requests, rooms, sent)
+        self._rooms |= {row[0]: _OpenRoom(*row) for row in locked}
+        for row in known:
+            self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
         answers = [self._answer(request) for request in requests]
         with self._bulk.together(self._connection):
             self._flush()
             commits = self._advance()
         moved = [PeopleMoved(self._people_number())] if self._people_moved else []
         return answers, [*moved, *commits, *self._dropped]
-
-    def _open(self, requests: Sequence[Request], rooms: set[int]) -> None:
-        posts = [request for request in requests if isinstance(request, Post)]
-        sent = {(post.room, post.client_id, post.author.id) for post in posts if post.client_id is not None}
-        opened = self._bulk.open(self._connection, requests, rooms, sent)
-        self._rooms |= {row[0]: _OpenRoom(*row) for row in opened.rooms}
-        for row in opened.sent:
-            self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
-        self._people = opened.people
 
     def _lock(self, rooms: set[int]) -> None:
         self._rooms |= {row[0]: _OpenRoom(*row) for row in self._bulk.lock(self._connection, rooms)}
