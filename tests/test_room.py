@@ -372,6 +372,7 @@ class NarrowOutlet(Outlet):
         self._limit = 65_536
         self._closing = self.closed = False
         self.broken = False
+        self.request = ""
         self.room_for = 0
         self.written = bytearray()
         self._send_now = self._take  # type: ignore[assignment]

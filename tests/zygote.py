@@ -15,7 +15,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, cast
+
+from gevent import monkey
+from gevent.fileobject import FileObject
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60  # for a command
@@ -128,7 +131,14 @@ def start(
     os.close(status)
     if out is not None:
         os.close(said)
-    return Born(None if out is None else os.fdopen(out), os.fdopen(ended, "rb", buffering=0))
+    return Born(None if out is None else _open(out), os.fdopen(ended, "rb", buffering=0))
+
+
+def _open(descriptor: int) -> IO[str]:
+    """To be read by a thread; where gevent has made greenlets of threads, by one that lets the others go on."""
+    if monkey.is_module_patched("threading"):
+        return cast(IO[str], FileObject(descriptor, "r"))
+    return os.fdopen(descriptor)
 
 
 def run(
