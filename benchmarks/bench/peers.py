@@ -4,6 +4,7 @@ Each in its best configuration that we know of, with nothing that it does not ne
 """
 
 import os
+import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -90,7 +91,8 @@ class Nchan(Peer):
             module=self._module, folder=folder, port=port, files=FILES, buffer=self.buffer
         )
         (folder / "nginx.conf").write_text(filled)
-        return [self._nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        nginx = [self._nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+        return [sys.executable, str(self.home / "no_delay.py"), str(port), *nginx]
 
     def by_websocket(self, tag: str) -> Words:
         return {"transport": "websocket", "path": f"/sub?id={tag}"}
