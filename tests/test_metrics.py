@@ -92,7 +92,9 @@ def test_a_reader_that_reads_slowly_is_late_and_gets_the_rest_at_its_own_pace(
         writer.expect(lambda frame: frame["type"] == "message" and frame["seq"] == said)
         assert more(before, server, "fell_behind_total") == {"fell_behind_total": 1}
         live = more(before, server, "deliveries_total/live")["deliveries_total/live"]
-        assert said <= live <= 2 * said  # the last one, of which it took a part, is the one that it is late by
+        assert (
+            said <= live <= 2 * said
+        )  # the last one, of which it took a part, is the one that it is late by
         slow.texts_until(f'"seq":{said},')
         everything = {"deliveries_total": 2 * said, "deliveries_total/late": 2 * said - live}
         eventually(lambda: more(before, server, *everything) == everything, "each message came to both")

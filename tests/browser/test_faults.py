@@ -99,7 +99,9 @@ def test_what_is_sent_and_left_in_one_breath_is_kept_once(
 
 
 def send_and_reload(chat: ChatPage, word: str) -> None:
-    expect(chat.state).to_have_text("Live")  # else the form sends it, as without a script, and the reload ends that
+    expect(chat.state).to_have_text(
+        "Live"
+    )  # else the form sends it, as without a script, and the reload ends that
     chat.field.fill(word)
     with chat.page.expect_event("load"):
         chat.field.evaluate("field => { field.form.requestSubmit(); location.reload(); }")
