@@ -1,9 +1,9 @@
 """Start nginx with a listening socket whose connections do not wait for acknowledgements (TCP_NODELAY).
 
-nchan has no setting for it. Without it the second of two small messages waits until the first is acknowledged,
+nchan has no setting for it. Without it the second of two small messages waits until the first is acknowledged
 and is then sent by the kernel where that arrives: on the load client's core, which is at its limit before
-nchan is. `python no_delay.py PORT NGINX [ARGUMENT …]`; nginx takes over what the variable NGINX names, as after
-an upgrade.
+nchan is. `python no_delay.py PORT NGINX [ARGUMENT …]`; nginx takes over what the variable NGINX names, as it
+does after an upgrade.
 """
 
 import os
