@@ -79,7 +79,6 @@ class Hub:
         self.uploads = Uploads(config.path("uploads"))
         self.decoding = BoundedSemaphore(1)  # of pictures: each may take a processor, and 300 MB
         self.draining = Event()
-        self.quick_polls = 0  # since this process started: see transports/again.py
         # Where its figures are told: gunicorn.conf.py has one for all workers, with a place for each of them.
         self.scoreboard, self.place, self.worker = Scoreboard(places=2), 1, 1
         self._started = False

@@ -188,6 +188,11 @@ class RawSocket:
         before, end, self._buffer = self._buffer.partition(end)
         return before + end
 
+    def wait_for_anything(self) -> None:
+        """Return when there is something that was not taken yet: it may have come with what was."""
+        if not self._buffer:
+            self._more()
+
     def wait_for_end(self) -> bytes:
         """Whatever comes until the server hangs up."""
         try:

@@ -1,38 +1,17 @@
 """Which databases there are, and what each of them has of its own: its connections, and its bulk."""
 
-from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from chatapp.errors import SetupError
 from chatapp.journal import postgres_bulk, postgres_connections, sqlite_bulk, sqlite_connections
 from chatapp.journal.bulk import Bulk
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from chatapp.journal.connections import Connections
 
 # By the dialect's name: what is asked and written straight through the driver.
 BULK: dict[str, Bulk] = {"sqlite": sqlite_bulk, "postgresql": postgres_bulk}
-
-
-class Connections(Protocol):
-    """A bounded number of connections; all of it switches but `version`, and the hub goes on meanwhile."""
-
-    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(connection, …)` in a transaction that sees one state."""
-
-    def write(
-        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """`function(connection, …)` in a transaction that writes, committed when this returns."""
-
-    def version(self) -> int | None:
-        """Changes when anybody has written. Never switches; None where only reading can tell."""
-
-    def close(self) -> None:
-        """Close what is not in use; what is asked later opens anew."""
 
 
 def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:

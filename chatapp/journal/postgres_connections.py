@@ -8,11 +8,11 @@ import select
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from gevent.queue import LifoQueue
 from sqlalchemy import URL, Connection, Engine, NullPool, event
 from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import BadRequest, SetupError
+from chatapp.journal.connections import Connections, Place
 
 if TYPE_CHECKING:  # a server on SQLite never loads it
     import psycopg
@@ -20,14 +20,13 @@ if TYPE_CHECKING:  # a server on SQLite never loads it
 P = ParamSpec("P")
 T = TypeVar("T")
 
-READERS = 4
 # A process that has stopped, or a machine that is gone, may hold rooms' locks: the server ends what it began.
 IDLE_SECONDS = 30
 GONE_SECONDS = 15  # without an answer to any packet
 
 
 def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
-    """See connections.py. What the URL says itself counts."""
+    """See databases.py. What the URL says itself counts."""
     wanted = {
         "application_name": "chatapp",
         "connect_timeout": max(2, busy_seconds),
@@ -77,43 +76,18 @@ def listen(engine: Engine) -> None:
         connection.commit()
 
 
-class PostgresConnections:
-    """One connection that writes and some that read, all to one database."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._readers: LifoQueue[Connection | None] = LifoQueue(items=[None] * READERS)
-        self._writer: LifoQueue[Connection | None] = LifoQueue(items=[None])
-
-    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(connection, …)` in a transaction that sees one state. Switches."""
-        return self._run(self._readers, False, function, *args, **kwargs)
-
-    def write(
-        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """`function(connection, …)` in a transaction, committed when this returns. Switches.
-
-        Each statement sees what was committed before it; what must not move meanwhile is locked.
-        """
-        return self._run(self._writer, True, function, *args, **kwargs)
+class PostgresConnections(Connections):
+    """All to one server. Of one that writes each statement sees what was committed before it: what must not
+    move meanwhile is locked.
+    """
 
     def version(self) -> int | None:
         """Nothing that is here without asking the server tells whether anybody has written."""
         return None
 
-    def close(self) -> None:
-        """Close what is not in use; what is asked later opens anew."""
-        for queue in (self._readers, self._writer):
-            for _ in range(queue.qsize()):
-                connection = queue.get()
-                if connection is not None:
-                    connection.close()
-                queue.put(None)
-
     def _run(
         self,
-        queue: "LifoQueue[Connection | None]",
+        place: Place,
         writes: bool,
         function: Callable[Concatenate[Connection, P], T],
         *args: P.args,
@@ -121,7 +95,7 @@ class PostgresConnections:
     ) -> T:
         import psycopg
 
-        connection, whole = queue.get(), False
+        connection, whole = place.get(), False
         try:
             if connection is not None and _was_left(connection):
                 _end(connection)
@@ -150,7 +124,7 @@ class PostgresConnections:
             if not whole and connection is not None:
                 _end(connection)
                 connection = None
-            queue.put(connection)
+            place.put(connection)
 
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect()

@@ -1,8 +1,7 @@
 """Connections to a SQLite file, each used by one native thread at a time.
 
 `sqlite3` does not yield to gevent, and a disk can take its time, so every statement runs in gevent's
-threadpool and the hub keeps running. Connections are taken and given back on the hub's side (a gevent
-queue): no lock is ever shared between native threads.
+threadpool and the hub keeps running. No lock is ever shared between native threads.
 """
 
 import sqlite3
@@ -10,12 +9,12 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from gevent.lock import BoundedSemaphore
-from gevent.queue import LifoQueue
 from sqlalchemy import URL, Connection, Engine, NullPool, event
 from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import SetupError
 from chatapp.journal import faults
+from chatapp.journal.connections import Connections, Place
 from chatapp.journal.database_file import DatabaseFile
 from chatapp.journal.faults import Unusable
 from chatapp.threads import in_thread
@@ -23,12 +22,11 @@ from chatapp.threads import in_thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
-READERS = 4
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
 def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
-    """See connections.py. Raises SetupError for a URL that names no file of SQLite's."""
+    """See databases.py. Raises SetupError for a URL that names no file of SQLite's."""
     no_file = url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
     if url.drivername not in ("sqlite", "sqlite+pysqlite") or no_file:
         raise SetupError(
@@ -57,34 +55,20 @@ def listen(engine: Engine) -> None:
         driver(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-class SqliteConnections:
-    """One connection that writes and some that read, all to one and the same file.
+class SqliteConnections(Connections):
+    """All to one and the same file. Raise DatabaseGone where it is not there any more, also where it went
+    meanwhile: what was committed is lost with it.
 
     One more is never closed. It keeps what the connections share (the index of the write-ahead log) in being:
     on a full disk it could not be made anew, and nothing could be read.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._readers: LifoQueue[Connection | None] = LifoQueue(items=[None] * READERS)
-        self._writer: LifoQueue[Connection | None] = LifoQueue(items=[None])
+        super().__init__(engine)
         self._file = DatabaseFile(engine.url.database or "")
         self._anchor: Connection | None = None
         self._opening = BoundedSemaphore(1)
         self._log_distrusted = False
-
-    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(connection, …)` in a transaction that sees one state. Switches. Raises DatabaseGone."""
-        return self._run(self._readers, False, function, *args, **kwargs)
-
-    def write(
-        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """`function(connection, …)` in a transaction with the write lock, committed when this returns.
-
-        Raises DatabaseGone, also where the file went meanwhile: what was committed is lost with it.
-        """
-        return self._run(self._writer, True, function, *args, **kwargs)
 
     def version(self) -> int | None:
         """SQLite's data_version: changes when another connection has written. 6 µs, no lock, no switch.
@@ -98,25 +82,16 @@ class SqliteConnections:
         except sqlite3.Error:
             return None
 
-    def close(self) -> None:
-        """Close what is not in use; what is asked later opens anew."""
-        for queue in (self._readers, self._writer):
-            for _ in range(queue.qsize()):
-                connection = queue.get()
-                if connection is not None:
-                    connection.close()
-                queue.put(None)
-
     def _run(
         self,
-        queue: "LifoQueue[Connection | None]",
+        place: Place,
         writes: bool,
         function: Callable[Concatenate[Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
         self._hold_open()
-        kept: Connection | None = queue.get()
+        kept: Connection | None = place.get()
 
         def job() -> T:
             nonlocal kept
@@ -143,7 +118,7 @@ class SqliteConnections:
         try:
             return in_thread(job)
         finally:
-            queue.put(kept)
+            place.put(kept)
 
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect().execution_options(writes=writes)

@@ -23,6 +23,7 @@ from gevent import socket
 from gunicorn.util import http_date
 from msgspec import Struct
 
+from chatapp.counts import COUNTS
 from chatapp.hub import Hub
 from chatapp.keys import Keys
 from chatapp.sockets import has_unread, receive_now, receive_within, send_all
@@ -121,7 +122,7 @@ class Again:
                 unreader.unread(head)
                 setattr(unreader, HEAD, head if _is_one(head) else b"")
                 return
-            self._hub.quick_polls += 1
+            COUNTS.quick_polls += 1
             send_all(client, headers(body) + body)
 
     def _next_head(self, client: socket.socket) -> bytes | None:

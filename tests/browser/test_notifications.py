@@ -26,6 +26,11 @@ KEPT = """
     };
 """
 TITLES = "told.map(({ title, body }) => `${title}: ${body}`)"
+# Whether the newest number that was told, or was not to be, is that one, and nobody is just about to tell it.
+DECIDED = """async ([key, seq]) => {
+    const { held, pending } = await navigator.locks.query();
+    return localStorage.getItem(key) === `${seq}` && ![...held, ...pending].some(({ name }) => name === "chatapp.notify");
+}"""
 NO_LOCKS = "async () => { const { held, pending } = await navigator.locks.query(); return !held.length && !pending.length }"
 
 
@@ -117,11 +122,12 @@ def test_of_a_room_that_is_in_view_nothing_is_told_and_of_others_neither(
     attic = grace.make_room("attic")
     tabs[0].hide(False)
     eventually(lambda: not tabs[1].page.evaluate(f"({NO_LOCKS})()"), "it counts as in front")
-    grace.say(tabs[0].room, f"@{ada.name}, here")
-    grace.say(attic, f"@{ada.name}, there")
+    said = {room: grace.say(room, f"@{ada.name}, look")["seq"] for room in (tabs[0].room, attic)}
     for tab in tabs:
-        expect(tab.words.filter(has_text="here")).to_have_count(1)
+        expect(tab.words.filter(has_text="look")).to_have_count(1)
         expect(tab.page.locator(f'.room-links [data-room="{attic}"] .count.for-me')).to_be_visible()
+    for room, seq in said.items():  # of the attic a page asks what was said before it decides
+        tabs[0].page.wait_for_function(DECIDED, arg=[f"chatapp.told.{ada.id}.{room}", seq])
     tabs[0].hide()
     tabs[0].page.wait_for_function(NO_LOCKS)
     assert told(tabs) == []
