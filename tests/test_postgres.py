@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert
 
 from chatapp import account_rows
-from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.connections import READERS
+from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.postgres_connections import driver
 from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
 from chatapp.journal.writing import perform
