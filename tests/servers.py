@@ -2,7 +2,6 @@
 
 import os
 import queue
-import re
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +16,7 @@ import psycopg
 
 from chatapp.journal.people_reading import USERS
 from tests import zygote
+from tests.addresses import free_port
 from tests.console import Console, Done
 from tests.zygote import Born
 
@@ -46,7 +46,7 @@ class Server:
         self.root = ROOT  # the checkout that is served
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
-        self.port = 0
+        self.port = 0  # until it starts for the first time
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
         self._process: subprocess.Popen[str] | Born | None = None
@@ -84,6 +84,7 @@ class Server:
 
     def start(self, *arguments: str) -> "Server":
         command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        self.port = self.port or free_port()
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = self._run([*command, *bind, *arguments])
         heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
@@ -172,8 +173,6 @@ class Server:
         booted = 0
         for line in process.stdout:
             self.log.append(line)
-            if found := re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", line):
-                self.port = int(found[1])
             booted += "Ready" in line
             if booted == self.workers and "Ready" in line:
                 heard.put(True)
