@@ -46,7 +46,9 @@ accesslog = None
 
 def _run_alone(name):
     """What a file of the application defines that imports nothing of it: this process may not either."""
-    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
+    home = Path(__file__).parent
+    package = home / "chatapp" if (home / "chatapp").is_dir() else home.parent / "chatapp"  # see command.py
+    return runpy.run_path(str(package / name))
 
 
 class _Log(Logger):
@@ -130,7 +132,7 @@ def on_starting(server):
     gc.freeze()  # or each worker's first collection would write to all the pages that they share
     if server.cfg.workers > 1:
         # One worker says by itself what is wrong with the installation; several would all say it.
-        _try_out()
+        _try_out(server.app.app_uri.partition(":")[0])
 
 
 def pre_fork(server, worker):
@@ -233,14 +235,14 @@ def _places(server):
     return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
 
 
-def _try_out():
+def _try_out(module):
     """Load the application in a process of its own, and end with its status where it does not load."""
     child = os.fork()
     if not child:
         status = 1
         try:
             sys.path.insert(0, os.getcwd())
-            importlib.import_module("wsgi")
+            importlib.import_module(module)
             status = 0
         except SystemExit as ending:
             status = ending.code if isinstance(ending.code, int) else 1

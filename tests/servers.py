@@ -44,6 +44,7 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
+        self.program = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app"]
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
         self.port = 0  # until it starts for the first time
@@ -83,7 +84,7 @@ class Server:
         return [int(child) for child in children]
 
     def start(self, *arguments: str) -> "Server":
-        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        command = [*self.program, "-w", str(self.workers)]
         self.port = self.port or free_port()
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = self._run([*command, *bind, *arguments])
