@@ -19,6 +19,7 @@ import time
 import traceback
 from pathlib import Path
 
+from gunicorn import systemd
 from gunicorn.glogging import Logger
 
 worker_class = "gevent"
@@ -135,8 +136,28 @@ def on_starting(server):
         _try_out(server.app.app_uri.partition(":")[0])
 
 
+def pre_exec(server):
+    """After SIGUSR2, in what becomes the new master: the program's own file says which Python it has by now.
+
+    A symbolic link on the way to it may lead to another version than the one that runs (docs/running.md).
+    """
+    if os.access(os.path.join(server.START_CTX["cwd"], sys.argv[0]), os.X_OK):
+        server.START_CTX.update({0: sys.argv[0], "args": sys.argv})
+
+
+def when_ready(server):
+    """In the master, before its workers: where it is to follow an older one, the last of them will know it by
+    the pipe, from which each of the others has taken a byte.
+    """
+    if server.master_pid:
+        server.chatapp_others, into = os.pipe()
+        os.write(into, b"." * (server.num_workers - 1))
+        os.close(into)
+
+
 def pre_fork(server, worker):
     """In the master: a place for the worker's figures, on what all of them share."""
+    worker.chatapp_others = getattr(server, "chatapp_others", None)  # none of a master of a version before
     worker.chatapp_scoreboard = _scoreboard(server)
     worker.chatapp_place = _scoreboard(server).free(_places(server))
     if worker.chatapp_place is None:
@@ -205,6 +226,9 @@ def post_worker_init(worker):
     gc.freeze()  # what the application consists of need not be looked at again
     gc.enable()
     worker.log.info("Ready")
+    # gunicorn has that name there until the older master is gone.
+    if worker.chatapp_others and "GUNICORN_PID" in os.environ and not os.read(worker.chatapp_others, 1):
+        _take_over(worker)
 
 
 def worker_int(worker):
@@ -221,6 +245,14 @@ def worker_exit(server, worker):
     if in_worker and not worker.booted and worker.age > server.cfg.workers:
         time.sleep(AGAIN_SECONDS)
         os._exit(1)
+
+
+def _take_over(worker):
+    """All workers of this master serve: the older one, which started it, may go; systemd goes by this one."""
+    systemd.sd_notify(f"MAINPID={worker.ppid}", worker.log)
+    worker.log.info("The older server may go")
+    with contextlib.suppress(ProcessLookupError):  # it is gone
+        os.kill(int(os.environ["GUNICORN_PID"]), signal.SIGTERM)
 
 
 def _scoreboard(server):
