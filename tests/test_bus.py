@@ -227,6 +227,24 @@ def test_flush_waits_until_what_was_told_is_out(join: Join) -> None:
 # -- faults --------------------------------------------------------------------------------------------
 
 
+def test_what_is_told_right_after_something_else_goes_out_together_and_what_comes_alone_at_once(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = join().bus
+    sent: list[int] = []
+    monkeypatch.setattr(bus, "_send", lambda payloads: sent.append(len(payloads)))
+    monkeypatch.setattr(type(bus), "pace", UNIT)
+    bus.publish(Typing(1, ADA))
+    gevent.sleep(0)
+    assert sent == [1], "no turn later"
+    monkeypatch.setattr(type(bus), "pace", 0.1)
+    for room in (2, 3, 4):
+        bus.publish(Typing(room, ADA))
+        gevent.sleep(0)
+    assert bus.flush(UNIT)
+    assert sent == [1, 3]
+
+
 def test_who_may_have_missed_notices_is_told_so_and_hears_the_next(join: Join, broker: Any) -> None:
     ada, grace = join(), join()
     before = grace.gaps

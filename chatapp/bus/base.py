@@ -1,7 +1,9 @@
 """What every bus does: notices to the other processes, and leases that say who is present."""
 
 import logging
+import math
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -35,10 +37,15 @@ class Lease(Struct, frozen=True):
 class Bus(ABC):
     """`publish` never waits: one greenlet sends what has queued up. Faults are logged and outlived."""
 
+    # Seconds from the end of one sending to the next: what is published meanwhile goes out together. A notice
+    # that comes alone waits for nothing.
+    pace = 0.0
+
     def __init__(self) -> None:
         self.process = secrets.token_hex(8)
         self._outgoing: deque[bytes] = deque(maxlen=QUEUE_LIMIT)
         self._sender: gevent.Greenlet[[], None] | None = None
+        self._sent_at = -math.inf
         self._sent = Event()
         self._sent.set()
         self._unsent = Trouble(log, "notices are not sent, the sweep makes up for them")
@@ -83,6 +90,8 @@ class Bus(ABC):
     def _send_all(self) -> None:
         # Between the last look at the queue and `_sender = None` nothing switches.
         while self._outgoing:
+            if (early := self._sent_at + self.pace - time.monotonic()) > 0:
+                gevent.sleep(early)
             payloads = list(self._outgoing)
             self._outgoing.clear()
             try:
@@ -91,6 +100,7 @@ class Bus(ABC):
                 self._unsent.tell(str(error), len(payloads))
             else:
                 self._unsent.over()
+            self._sent_at = time.monotonic()
         self._sender = None
         self._sent.set()
 

@@ -54,6 +54,8 @@ _author = msgspec.json.Decoder(Author)
 class SqliteBus(Bus):
     """`path`: the file, made on first use."""
 
+    pace = LOOK_SECONDS / 5  # each sending is a transaction and two changes of threads
+
     def __init__(self, path: str) -> None:
         super().__init__()
         self._path = path
