@@ -115,6 +115,9 @@ class Config:
     quick_polls: bool = setting(
         True, "whether the next poll of a connection, if it is the last one again, takes a shorter way"
     )
+    quick_handshakes: bool = setting(
+        True, "whether a WebSocket’s handshake, if it is a plain one, takes a shorter way"
+    )
     quick_frames: bool = setting(
         True, "whether texts from a WebSocket, if they are not long, are read without the library for them"
     )

@@ -39,6 +39,7 @@ COUNTERS = {
     "hub_blocked_seconds": ("For how long altogether", ""),
     "messages_kept": ("Messages kept", ""),
     "quick_polls": ("Polls that were answered the short way", ""),
+    "quick_handshakes": ("WebSockets that were opened the short way", ""),
 }
 HISTOGRAMS = {
     "journal_group_size": "Requests that were kept in one transaction",
