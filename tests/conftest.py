@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import PostgresBroker
 from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.mail_server import MailServer
@@ -71,6 +72,12 @@ def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     server = Server(folder, workers=3, database_url=postgres.database()).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_broker(postgres: Postgres) -> PostgresBroker:
+    """A bus of PostgreSQL's."""
+    return PostgresBroker(postgres)
 
 
 @contextmanager
