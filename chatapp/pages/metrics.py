@@ -43,7 +43,7 @@ COUNTERS = {
 HISTOGRAMS = {
     "journal_group_size": "Requests that were kept in one transaction",
     "journal_commit_seconds": "From the turn of a group until it was on the disk",
-    "bus_lag_seconds": "From a notice’s sending in one worker until another one, or on a bus of several machines itself, had it",
+    "bus_lag_seconds": "From a notice’s sending until it was heard",
 }
 
 
