@@ -1,4 +1,4 @@
-"""What is behind the buses, and what can go wrong with it: a file, PostgreSQL."""
+"""What is behind the buses, and what can go wrong with it: a file, PostgreSQL, Redis."""
 
 import os
 import signal
@@ -11,13 +11,17 @@ from typing import Any
 
 import gevent.select
 import gevent.selectors
+import gevent.socket
 import psycopg.waiting
 import pytest
+import redis._parsers.hiredis
+import redis.connection
 
 from tests.clients import UNIT
 from tests.postgres import Postgres, name_in
+from tests.redis_server import RedisServer
 
-BROKERS = ("sqlite", "postgresql")
+BROKERS = ("sqlite", "postgresql", "redis")
 
 
 class SqliteBroker:
@@ -91,6 +95,35 @@ class PostgresBroker:
             return done.fetchall() if done.description else []
 
 
+class RedisBroker:
+    """A server of its own."""
+
+    def __init__(self, redis: RedisServer) -> None:
+        self._redis = redis
+        self.url = redis.url
+
+    def lose_notices(self) -> None:
+        """Have everybody who listens cut off."""
+        self._redis.do("CLIENT", "KILL", "TYPE", "pubsub")
+
+    def hang(self) -> Callable[[], None]:
+        """Nobody gets an answer until what is returned is called."""
+        return stopped([self._redis.pid])
+
+    def cut_off_slow(self, size: int) -> None:
+        """Have those cut off for whom more than `size` bytes wait."""
+        self._redis.do("CONFIG", "SET", "client-output-buffer-limit", f"pubsub {size} 0 0")
+
+    def go(self) -> None:
+        """All is lost."""
+        self._redis.kill()
+
+    def come_back(self) -> None:
+        self._redis.start()
+
+    shut, open = go, come_back
+
+
 def stopped(pids: list[int]) -> Callable[[], None]:
     """Have these processes stand still until what is returned is called."""
 
@@ -111,6 +144,8 @@ def yielding() -> Iterator[None]:
         patch.setattr(psycopg.waiting, "wait", psycopg.waiting.wait_poll)
         patch.setattr(psycopg.waiting, "select", gevent.select)
         patch.setattr(psycopg.waiting, "selectors", gevent.selectors)
+        patch.setattr(redis.connection, "socket", gevent.socket)
+        patch.setattr(redis._parsers.hiredis, "select", gevent.select)
         yield
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from chatapp.bus import (
     Bus,
@@ -54,6 +55,8 @@ class Process:
         self.knocks = self.gaps = 0
         self.cannot_handle: Notice | None = None
         self.ending = False
+        self.held_up = Event()  # what it hears is handled as long as this is set
+        self.held_up.set()
         self.listener = gevent.spawn(self.bus.listen, self._hear, self._gap)
 
     def publish(self, *notices: Notice) -> None:
@@ -68,6 +71,7 @@ class Process:
         if isinstance(notice, PresenceChanged) and notice.room < 0:
             self.knocks += 1
         else:
+            self.held_up.wait()
             self.heard.append(notice)
 
     def _gap(self) -> None:
@@ -354,6 +358,25 @@ def test_how_long_a_notice_takes_is_told_by_who_sent_it_whose_clock_it_is(
     soon(lambda: sum(COUNTS.bus_seconds.counts) >= 2)
 
 
+@pytest.mark.parametrize("broker", ["redis"], indirect=True)
+def test_who_is_so_slow_that_the_server_cuts_them_off_is_told_of_it_and_hears_what_comes_after_that(
+    join: Join, broker: Any
+) -> None:
+    ada, grace = join(), join()
+    before = grace.gaps
+    grace.held_up.clear()
+    broker.cut_off_slow(100_000)
+    for seq in range(300):  # several times what is cut off, and what the kernel holds besides
+        ada.publish(committed(seq, "x" * 20_000))
+        ada.bus.flush(UNIT)
+    broker.cut_off_slow(0)
+    grace.held_up.set()
+    soon(lambda: grace.gaps > before)
+    ada.publish(committed(1000))
+    soon(lambda: committed(1000) in grace.heard)
+    assert len(grace.heard) < 300
+
+
 # -- leases --------------------------------------------------------------------------------------------
 
 
@@ -501,6 +524,10 @@ def test_a_damaged_file_is_reported_and_telling_never_fails(
         "sqlite://",
         "sqlite:///",
         "postgresql://chat:secret@host/name?colour=green",
+        "redis://:secret@host/name",
+        "redis://:secret@host:port/1",
+        "redis://:secret@host/?colour=green",
+        "unix:///socket?db=secret",
         "postgresql+psycopg://chat:sec:ret@[host/name",
     ],
 )

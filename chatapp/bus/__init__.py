@@ -45,7 +45,11 @@ def open_bus(url: str) -> Bus:
         from chatapp.bus.postgres import PostgresBus
 
         return PostgresBus(url)
+    if scheme in ("redis", "rediss", "unix"):
+        from chatapp.bus.redis import RedisBus
+
+        return RedisBus(url)
     raise SetupError(
-        "CHATAPP_BUS_URL: there is no such bus; write sqlite:////path/to/bus.db or "
+        "CHATAPP_BUS_URL: there is no such bus; write sqlite:////path/to/bus.db, redis://host:6379/0 or "
         "postgresql+psycopg://user:password@host/name"
     )

@@ -25,11 +25,16 @@ ANSWER_SECONDS = 3  # and have to hear it; any other answer of the server takes 
 AGAIN_SECONDS = 1  # between two tries to reach a server that is not there
 HEAD = 4  # bytes at most before each notice in an envelope: msgpack's bin of up to 64 KiB
 COVER = 40  # and of the envelope itself
+MOST = 250  # notices in one, behind which others have their turn
 
 C = TypeVar("C", bound="Closing")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class NoAnswer(Exception):
+    """In time. No OSError, as TimeoutError is: drivers would take it for one of their own."""
 
 
 class Closing(Protocol):
@@ -97,7 +102,7 @@ class NetworkBus(Bus, Generic[C]):
                 if not ear.wait(LOOK_SECONDS):
                     self._send([])
                     if not ear.wait(ANSWER_SECONDS):
-                        raise TimeoutError("nothing is heard, not even of ourselves")
+                        raise NoAnswer("nothing is heard, not even of ourselves")
                 for envelope in ear.read():
                     yield from self._opened(envelope)
                     gevent.sleep(0)  # where many have come, others have their turn in between
@@ -109,7 +114,8 @@ class NetworkBus(Bus, Generic[C]):
         some: list[bytes] = []
         size = COVER
         for payload in payloads:
-            if some and size + HEAD + len(payload) > self.largest + COVER + HEAD:
+            full = size + HEAD + len(payload) > self.largest + COVER + HEAD
+            if some and (full or len(some) == MOST):
                 yield some
                 some, size = [], COVER
             some.append(payload)
@@ -144,7 +150,7 @@ class NetworkBus(Bus, Generic[C]):
                     return job(self._connection)
             except BaseException as error:
                 self._hang_up()  # whatever state it is in
-                if not reached or isinstance(error, (TimeoutError, *self.gone)):
+                if not reached or isinstance(error, (NoAnswer, *self.gone)):
                     self._fault, self._again_at = str(error), time.monotonic() + AGAIN_SECONDS
                 raise
 
@@ -174,5 +180,5 @@ class NetworkBus(Bus, Generic[C]):
         """Give up all leases of this process."""
 
 
-def _no_answer() -> TimeoutError:
-    return TimeoutError(f"no answer within {ANSWER_SECONDS} s")
+def _no_answer() -> NoAnswer:
+    return NoAnswer(f"no answer within {ANSWER_SECONDS} s")
