@@ -123,6 +123,13 @@ class RedisBroker:
 
     shut, open = go, come_back
 
+    def forget(self) -> None:
+        self._redis.do("FLUSHALL")
+
+    @property
+    def has_nothing(self) -> bool:
+        return self._redis.do("DBSIZE") == 0
+
 
 def stopped(pids: list[int]) -> Callable[[], None]:
     """Have these processes stand still until what is returned is called."""
