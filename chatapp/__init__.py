@@ -78,7 +78,8 @@ __all__ = ["SetupError", "__version__", "create_app"]
 
 __version__ = VERSION
 
-ROOT = Path(__file__).parent.parent
+_BESIDE = Path(__file__).parent.parent
+INSTALLED = _BESIDE / "chatapp_home"  # command.py says what it is; in a checkout there is none
 
 
 def create_app() -> Flask:
@@ -86,11 +87,13 @@ def create_app() -> Flask:
 
     `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
     """
-    settings = config.load(str(ROOT / "instance"))
+    installed = INSTALLED.is_dir()
+    home = INSTALLED if installed else _BESIDE
+    settings = config.load(str((Path.cwd() if installed else home) / "instance"))
     app = Flask(
         __name__,
-        template_folder="../templates",
-        static_folder="../static",
+        template_folder=str(home / "templates"),
+        static_folder=str(home / "static"),
         instance_path=settings.instance_path,
     )
     with instance.setting_up(settings):

@@ -55,7 +55,9 @@ class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
     instance_path: str = setting(
-        "", "folder of the database, the secret key and config.py", found=Term("instance in the checkout")
+        "",
+        "folder of the database, the secret key and config.py",
+        found=Term("instance in the checkout, or in the current folder"),
     )
     database_url: str = setting(
         "",

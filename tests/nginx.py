@@ -1,7 +1,6 @@
-"""nginx with the configuration of docs/running.md, in front of a server."""
+"""nginx with deploy/nginx.conf, in front of a server."""
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from tests.clients import UNIT, eventually
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-DOCUMENTED = re.findall(r"```nginx\n(.*?)```", Path(ROOT, "docs", "running.md").read_text(), re.S)[0]
+DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
 
 
