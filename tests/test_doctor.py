@@ -17,6 +17,7 @@ import pytest
 from chatapp import config
 from chatapp.doctor import clock, disk, examine, folder, libraries, postgres
 from chatapp.doctor.finding import Finding
+from chatapp.doctor.visit import arrival
 from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.mail_server import SETTINGS, MailServer
@@ -24,6 +25,7 @@ from tests.nginx import MAP, NGINX, Program, block
 from tests.postgres import Postgres, programs
 from tests.servers import Server
 
+DAY = 86_400  # seconds
 HEARTBEAT, SHORT, LONG = (
     3,
     2,
@@ -71,6 +73,8 @@ PROXIES: dict[str, tuple[dict[str, str], str]] = {
         {"location / {": "return 301 https://chat.example; location / {"},
         "flask doctor --url https://chat.example",
     ),
+    "cookie-without-tls": ({"gzip off;": "gzip off; proxy_cookie_flags ~ nosecure;"}, "proxy_cookie_flags"),
+    "refused": ({"gzip off;": "gzip off; deny all;"}, "no deny"),
     "not-reached": ({"proxy_pass ": "proxy_pass http://127.0.0.1:1; #"}, "proxy_pass http://127.0.0.1:8000;"),
 }
 
@@ -173,9 +177,10 @@ def test_a_server_that_believes_a_proxy_and_has_none_in_front_is_found(proxies: 
     assert names(proxies.visit_at(proxies.server.url)) == ["client-believed"]
 
 
-@NEEDS_NGINX
-def test_a_server_without_a_proxy_has_nothing_wrong(proxies: Proxies, one_worker: Server) -> None:
-    assert proxies.visit_at(one_worker.url, server=one_worker) == []
+def test_without_a_proxy_nothing_is_wrong_but_an_address_in_mails_that_is_another(one_worker: Server) -> None:
+    public = Server(one_worker.instance, public_url="https://chat.example", files_total="1000000")
+    done = public.flask("doctor", "--json", "--url", one_worker.url, "--patience", "0")
+    assert (done.returncode, names(findings(done.stdout))) == (0, ["other-public-url"])
 
 
 @NEEDS_NGINX
@@ -192,6 +197,14 @@ def test_the_visit_leaves_nothing_behind_but_lines_of_the_audit_log(proxies: Pro
     assert proxies.visit("sane") == []
     assert kept() == before
     assert "[flask doctor]" in proxies.server.console("audit").out
+
+
+def test_a_certificate_that_nobody_renews_is_found() -> None:
+    assert named(arrival.judge_certificate(begins=0, ends=90 * DAY, now=80 * DAY)) == []
+    assert named(arrival.judge_certificate(begins=0, ends=90 * DAY, now=82 * DAY)) == ["certificate-ends"]
+    assert (
+        named(arrival.judge_certificate(begins=0, ends=6 * DAY, now=5 * DAY)) == []
+    )  # there are some for a week
 
 
 def test_what_is_no_address_is_refused(installation: Server) -> None:

@@ -11,7 +11,7 @@ from chatapp.doctor.finding import Findings, error, warning
 
 LEAST_FREE = 1_000_000_000  # bytes: for messages, the search index, and a copy of the database at an upgrade
 SYNCS = 9
-SLOW_SECONDS = 0.05  # a disk that spins takes 10 ms
+SLOW_SECONDS = 0.1  # a disk that spins takes 10 ms
 # Where locks or shared memory hold on one machine only, if at all.
 NETWORK = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs"),

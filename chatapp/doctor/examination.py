@@ -75,7 +75,7 @@ def examine(environ: Mapping[str, str] = os.environ, proc: Path = PROC) -> Exami
 
 def _look_inside(done: Examination, config: Config, environ: Mapping[str, str], proc: Path) -> None:
     running = servers.running(config, proc)
-    workers = sum(each.workers for each in running) or int(environ.get("WEB_CONCURRENCY") or 1)
+    workers = sum(each.workers for each in running) or _by_default(environ)
     done.of += f" ({', '.join(map(_told, running)) or 'no server of this user runs on it'})"
     done.look("instance folder", folder.examine(config))
     done.look("keys", secret_keys.examine(config))
@@ -95,6 +95,12 @@ def _look_at_database(done: Examination, config: Config, workers: int) -> None:
     elif os.path.exists(path):
         engine = sqlite.open_file(path, config.busy_seconds)
         done.look("database, clock", database.examine(engine, config, workers))
+
+
+def _by_default(environ: Mapping[str, str]) -> int:
+    """How many workers gunicorn starts where nobody says so."""
+    given = environ.get("WEB_CONCURRENCY", "")
+    return int(given) if given.isdecimal() else 1
 
 
 def _told(server: servers.Running) -> str:

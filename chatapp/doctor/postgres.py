@@ -53,7 +53,7 @@ def facts(engine: Engine) -> Facts:
         names = setting("synchronous_standby_names")
         machines = connection.scalars(
             text(
-                "SELECT DISTINCT coalesce(host(client_addr), '') FROM pg_stat_activity "
+                "SELECT DISTINCT coalesce(host(client_addr), '127.0.0.1') FROM pg_stat_activity "
                 "WHERE application_name = 'chatapp' AND datname = current_database() "
                 "AND pid <> pg_backend_pid()"
             )

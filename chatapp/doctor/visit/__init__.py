@@ -3,6 +3,8 @@
 It runs beside the server and makes a private room and a bot of its own, which are gone again when it leaves.
 """
 
+import http.client
+
 from chatapp.doctor.finding import Findings, warning
 from chatapp.doctor.visit import arrival, bodies, privacy, trust, ways
 from chatapp.doctor.visit.address import Address, Unreached
@@ -41,3 +43,5 @@ def visit(hub: Hub, url: str, patience: float | None) -> Findings:
                 yield from ways.examine(address, lodger, wait)
     except Unreached as fault:
         yield cut_off([fault.how]) if fault.timed_out else not_reached(address, str(fault))
+    except (OSError, http.client.HTTPException) as fault:
+        yield not_reached(address, str(fault) or type(fault).__name__)

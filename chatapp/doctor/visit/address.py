@@ -4,7 +4,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from chatapp.log_lines import HEADER
 
 TIMED_OUT = 504  # a proxy has waited in vain for the server
 SECONDS = 15  # for an answer that waits for nothing
+EXPECT_SECONDS = 5
 JSON = {"Content-Type": "application/json"}
 
 
@@ -83,14 +84,16 @@ class Address:
             yield connection.getresponse()
 
     def expect(self, method: str, path: str, fields: Mapping[str, str]) -> int:
-        """The status of what is answered to the head of a request, before its body; 100: it may come."""
-        with closing(self.connect(SECONDS)) as connection:
+        """The status of what is answered to the head of a request, before its body; 0: there is no answer."""
+        with closing(self.connect(EXPECT_SECONDS)) as connection:
             connection.putrequest(method, path)
             for name, value in {"Expect": "100-continue", "Connection": "close", **fields}.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            with connection.sock.makefile("rb") as answer:
-                return int(answer.readline(1000).split()[1])
+            with connection.sock.makefile("rb") as answer, suppress(TimeoutError):
+                _, status, *_ = answer.readline(1000).split() or (b"", b"0")
+                return int(status)
+        return 0
 
     def connect(self, seconds: float | None) -> http.client.HTTPConnection:
         if self.trust is None:

@@ -38,6 +38,8 @@ def examine(address: Address) -> Findings:
         yield _redirected(address, answer.head.get("location", ""))
     elif answer.status == TIMED_OUT:
         yield cut_off([PATH])
+    elif answer.status in (401, 403):
+        yield refused([f"{PATH} ({answer.status})"])
     elif (answer.status, answer.body) != (200, ALIVE):
         yield not_reached(address, f"{PATH} is answered {answer.status}, and not by this server")
     elif not address.tls and not address.here:
@@ -92,6 +94,21 @@ def cut_off(what: list[str]) -> Finding:
     )
 
 
+def refused(what: list[str]) -> Finding:
+    """`what`: over which transports, or to which request, and with which status."""
+    return error(
+        "refused",
+        f"one is not let in: {', '.join(what)}",
+        "who comes so does not come in",
+        "401, 403: the proxy asks for a password, keeps addresses out, or takes Authorization away. nginx: "
+        "no "
+        "auth_basic, no deny, no proxy_set_header Authorization; Caddy: no basic_auth, no header_up "
+        "-Authorization. "
+        "429: a rate of the proxy's, or of the server's (CHATAPP_RATE_CONNECTIONS). 502: the proxy's "
+        "error.log",
+    )
+
+
 def _nearly_over(address: Address) -> Findings:
     if not address.tls:
         return
@@ -100,11 +117,14 @@ def _nearly_over(address: Address) -> Findings:
         shown: Any = connection.sock
         certificate = shown.getpeercert()
     begins, ends = (ssl.cert_time_to_seconds(certificate[name]) for name in ("notBefore", "notAfter"))
-    left = ends - time.time()
-    if left < NEARLY_OVER * (ends - begins):
+    yield from judge_certificate(begins, ends, time.time())
+
+
+def judge_certificate(begins: float, ends: float, now: float) -> Findings:
+    if ends - now < NEARLY_OVER * (ends - begins):
         yield warning(
             "certificate-ends",
-            f"the certificate of {address.netloc} ends in {left / 3600:.0f} h",
+            f"the certificate ends in {(ends - now) / 3600:.0f} h",
             "nobody comes in from then on",
             "certbot renew, and see why it was not renewed: systemctl list-timers. Caddy renews by itself: "
             "its log",

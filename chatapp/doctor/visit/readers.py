@@ -18,6 +18,7 @@ from chatapp.transports.lines import GREETING
 from chatapp.transports.websocket import SUBPROTOCOL
 
 GZIP = 31  # what zlib calls it
+CLOSE_SECONDS = 1  # for a goodbye
 
 
 class Reader(ABC):
@@ -83,6 +84,7 @@ class Socket(Reader):
             additional_headers=self._lodger.fields,
             compression=None,
             ping_interval=None,
+            close_timeout=CLOSE_SECONDS,
             proxy=None,
             legacy=True,
         )

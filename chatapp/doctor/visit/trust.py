@@ -26,7 +26,9 @@ def examine(hub: Hub, address: Address, lodger: Lodger) -> Findings:
         )
     elif not _accepted(address, lodger, address.origin):
         plain = address.origin.replace("https:", "http:")
-        yield from _no_scheme() if address.tls and _accepted(address, lodger, plain) else _no_host(address)
+        yield from (
+            _no_scheme(trusted) if address.tls and _accepted(address, lodger, plain) else _no_host(address)
+        )
     elif not _accepted(address, lodger, address.origin, LIES):
         yield from _gullible("X-Forwarded-Host", "$http_host")
     elif hub.config.guests:
@@ -53,15 +55,16 @@ def _refused(answer: Answer) -> bool:
     return False
 
 
-def _no_scheme() -> Findings:
+def _no_scheme(trusted: int) -> Findings:
     yield error(
         "scheme-not-forwarded",
         "the server is not told that people come over TLS",
         "pages may not write (403: that came from a page of another site), and cookies go over plain HTTP, "
         "too",
         "nginx: proxy_set_header X-Forwarded-Proto $scheme; Caddy: no header_up X-Forwarded-Proto of its "
-        "own, and "
-        "behind another proxy trusted_proxies static private_ranges in the global option servers",
+        "own, and behind another proxy trusted_proxies static private_ranges in the global option servers. "
+        "And "
+        f"CHATAPP_TRUSTED_PROXIES, which is {trusted}, is to be the number of proxies in front",
     )
 
 

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from chatapp.doctor.finding import Findings, error
 from chatapp.doctor.visit import readers
 from chatapp.doctor.visit.address import TIMED_OUT, Address, Answer, Unreached
-from chatapp.doctor.visit.arrival import cut_off
+from chatapp.doctor.visit.arrival import cut_off, refused
 from chatapp.doctor.visit.lodging import Lodger
 from chatapp.doctor.visit.readers import EventStream, Reader, Socket
 
@@ -84,8 +84,8 @@ def _deaf(among: Sequence[Reader], said: Sequence[str]) -> list[Reader]:
 
 
 def _refusals(everybody: Sequence[Reader]) -> Findings:
-    refused = [reader for reader in everybody if reader.refused and reader.refused != str(TIMED_OUT)]
-    no_upgrade = [each for each in refused if isinstance(each, Socket) and each.refused in NO_UPGRADE]
+    not_in = [reader for reader in everybody if reader.refused and reader.refused != str(TIMED_OUT)]
+    no_upgrade = [each for each in not_in if isinstance(each, Socket) and each.refused in NO_UPGRADE]
     if no_upgrade:
         yield error(
             "no-upgrade",
@@ -97,17 +97,9 @@ def _refusals(everybody: Sequence[Reader]) -> Findings:
             "Upgrade, and "
             "versions 1.1 in reverse_proxy's transport http",
         )
-    others = [each for each in refused if each not in no_upgrade]
+    others = [each for each in not_in if each not in no_upgrade]
     if others:
-        yield error(
-            "refused",
-            f"one is not let in: {', '.join(map(_answered, others))}",
-            "who reads so does not come in",
-            "401, 403: the proxy asks for a password, or takes Authorization away. nginx: no auth_basic; "
-            "Caddy: no "
-            "basic_auth. 429: a rate of the proxy's or the server's (CHATAPP_RATE_CONNECTIONS). 502: its "
-            "error.log",
-        )
+        yield refused(list(map(_answered, others)))
 
 
 def _answered(reader: Reader) -> str:
