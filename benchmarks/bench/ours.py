@@ -97,7 +97,7 @@ def serve_several(cores: tuple[int, ...], count: int, **settings: str) -> Iterat
     """`count` of them, each with one worker, a port and a master of its own, on one instance folder."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-instance-")))
-        servers = [Chat(folder, cores, **settings) for _ in range(count)]
+        servers = [Chat(folder, cores, 1, **settings) for _ in range(count)]
         for server in servers:
             server.person, server.cookie = servers[0].person, servers[0].cookie
             stack.enter_context(running(server))

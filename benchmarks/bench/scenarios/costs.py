@@ -7,15 +7,16 @@ by `servers`.
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from benchmarks.bench import ours
+from benchmarks.bench import ours, postgres
 from benchmarks.bench.client import Result
 from benchmarks.bench.results import Results
 from benchmarks.bench.scenario import Bench, Lane, Measure, Scenario, tag
 from benchmarks.bench.scenarios import page
+from benchmarks.bench.servers import cpu_s, with_children
 from benchmarks.bench.table import Row
 from chatapp.bus import LEASE_SECONDS, Lease, open_bus
 from chatapp.journal import SWEEP_SECONDS
@@ -39,6 +40,7 @@ FIGURES = {  # lane: what is said of it, its unit
     **{f"delivery {batch}": (f"a delivery, {batch} in flight", "µs") for batch in BATCHES},
     "connect": ("a connection, handshake to `joined`", "µs"),
     "memory": ("an idle connection", "KB"),
+    "server": ("a server with nobody on it", "KB"),
     "waiting": ("an idle connection, each second", "µs"),
     "alone": ("a server with nobody on it, each second", "µs"),
     "heard": ("a notice that concerns nobody on the server, two at a look", "µs"),
@@ -47,6 +49,14 @@ FIGURES = {  # lane: what is said of it, its unit
     "poll": ("a long poll, one message each", "µs"),
     "page": ("a room page", "µs"),
     "look": ("one room in one look at the revisions", "µs"),
+    **{
+        f"postgres, {name}{whose}": (f"{what} on PostgreSQL, {who}", "µs")
+        for name, what in (
+            *((f"message {batch}", f"a message kept, {batch} in flight") for batch in BATCHES),
+            ("look", "one room in one look at the revisions"),
+        )
+        for whose, who in (("", "the server"), (", database", "the database"))
+    },
     "lease": ("a lease written to the bus", "µs"),
     "telling": ("one person, where a room is told who is there", "µs"),
 }
@@ -67,6 +77,7 @@ class Costs(Scenario):
             "notices": self._notices,
             "answers": self._answers,
             "looks": self._looks,
+            "postgres": self._postgres,
             "presence": self._presence,
         }
 
@@ -95,6 +106,7 @@ class Costs(Scenario):
         return {
             "connect": MICRO * (came - before) / CROWD,
             "memory": (held - memory) / CROWD,
+            "server": memory - READERS * (held - memory) / CROWD,
             "waiting": MICRO * waiting / (CROWD + READERS),  # with the server's own, which `alone` has
         }
 
@@ -147,6 +159,38 @@ class Costs(Scenario):
 
         return {"look": MICRO * (spent(ROOMS) - spent(1)) * SWEEP_SECONDS / (ROOMS - 1)}
 
+    def _postgres(self) -> Result:
+        """The same message and look on PostgreSQL: what it costs the server, and what the database."""
+        found: Result = {}
+        with (
+            postgres.serve() as database,
+            ours.serve((self.bench.core,), CHATAPP_DATABASE_URL=database.url) as server,
+        ):
+
+            def spent() -> tuple[float, float]:
+                return server.cpu_s, cpu_s(with_children(database.pid))
+
+            def between(before: tuple[float, float], per: float) -> list[float]:
+                return [MICRO * (now - then) / per for now, then in zip(spent(), before, strict=True)]
+
+            def note(name: str, costs: Iterable[float]) -> None:
+                found[f"postgres, {name}"], found[f"postgres, {name}, database"] = costs
+
+            for batch in BATCHES:
+                before, words = spent(), {"speakers": 1, "in_flight": batch, "warmup": 0.0}
+                result = self.bench.load(server, ours.speaking(server, tag()), words)
+                note(f"message {batch}", between(before, float(result["messages"])))
+            first = server.new_rooms(ROOMS)
+            looking = []
+            for rooms in (1, ROOMS):
+                with self._holding(server, ROOMS, rooms=rooms, first_room=first):
+                    before = spent()
+                    time.sleep(WAIT_SECONDS)
+                    looking.append(between(before, (ROOMS - 1) * WAIT_SECONDS / SWEEP_SECONDS))
+            one, all_of_them = looking
+            note("look", (more - less for more, less in zip(all_of_them, one, strict=True)))
+        return found
+
     def _presence(self) -> Result:
         """Here: PEOPLE hold leases in another process, in one room, and one more comes, TELLINGS times."""
         with tempfile.TemporaryDirectory() as folder:
@@ -181,11 +225,12 @@ class Costs(Scenario):
 
     def rows(self, results: Results) -> list[Row]:
         lane_of = {
-            **dict.fromkeys(("connect", "memory", "waiting"), "crowd"),
+            **dict.fromkeys(("connect", "memory", "server", "waiting"), "crowd"),
             **dict.fromkeys(("alone", "heard", "shown", "crowded"), "notices"),
             **dict.fromkeys(("poll", "page"), "answers"),
             **dict.fromkeys(("lease", "telling"), "presence"),
             "look": "looks",
+            **{name: "postgres" for name in FIGURES if name.startswith("postgres")},
         }
         return [
             self.row(results, what, Measure(lane_of.get(name, "messages"), (name,)), unit=unit, fewer=True)
