@@ -19,6 +19,7 @@ from benchmarks.bench.scenarios import page
 from benchmarks.bench.servers import cpu_s, with_children
 from benchmarks.bench.table import Row
 from chatapp.bus import LEASE_SECONDS, Lease, open_bus
+from chatapp.bus.sqlite import LOOK_SECONDS
 from chatapp.journal import SWEEP_SECONDS
 from chatapp.message import Author
 from chatapp.presence import Presence
@@ -27,7 +28,8 @@ READERS = 1000  # who hear a message; polls
 BATCHES = (1, 4, 64)  # messages in flight
 CROWD = 3000  # who come, and then only wait
 WAIT_SECONDS = 25.0  # between two heartbeats of a connection
-RATE = 200  # messages a second, each a notice of its own: two for each look of the bus
+RATE = 200  # messages a second, each a notice of its own
+AT_A_LOOK = RATE * LOOK_SECONDS  # notices that the bus finds
 SPEAKERS = 64  # each into a room of its own with one message in flight: as many notices as messages
 ROOMS = 1000  # followed by one reader each
 SPARSE_RATE = 20  # messages a second: each look at the revisions finds that something was written
@@ -35,7 +37,7 @@ PEOPLE = 10_000  # in one room
 TELLINGS = 5
 MICRO = 1e6
 
-FIGURES = {  # lane: what is said of it, its unit
+FIGURES = {  # what is said of it, its unit
     **{f"message {batch}": (f"a message kept, {batch} in flight", "µs") for batch in BATCHES},
     **{f"delivery {batch}": (f"a delivery, {batch} in flight", "µs") for batch in BATCHES},
     "connect": ("a connection, handshake to `joined`", "µs"),
@@ -59,6 +61,15 @@ FIGURES = {  # lane: what is said of it, its unit
     },
     "lease": ("a lease written to the bus", "µs"),
     "telling": ("one person, where a room is told who is there", "µs"),
+}
+LANE_OF = {  # figure: where it is measured
+    **dict.fromkeys(FIGURES, "messages"),
+    **dict.fromkeys(("connect", "memory", "server", "waiting"), "crowd"),
+    **dict.fromkeys(("alone", "heard", "shown", "crowded"), "notices"),
+    **dict.fromkeys(("poll", "page"), "answers"),
+    **dict.fromkeys(("lease", "telling"), "presence"),
+    "look": "looks",
+    **{name: "postgres" for name in FIGURES if name.startswith("postgres")},
 }
 
 
@@ -224,16 +235,8 @@ class Costs(Scenario):
             yield
 
     def rows(self, results: Results) -> list[Row]:
-        lane_of = {
-            **dict.fromkeys(("connect", "memory", "server", "waiting"), "crowd"),
-            **dict.fromkeys(("alone", "heard", "shown", "crowded"), "notices"),
-            **dict.fromkeys(("poll", "page"), "answers"),
-            **dict.fromkeys(("lease", "telling"), "presence"),
-            "look": "looks",
-            **{name: "postgres" for name in FIGURES if name.startswith("postgres")},
-        }
         return [
-            self.row(results, what, Measure(lane_of.get(name, "messages"), (name,)), unit=unit, fewer=True)
+            self.row(results, what, Measure(LANE_OF[name], (name,)), unit=unit, fewer=True)
             for name, (what, unit) in FIGURES.items()
         ]
 
