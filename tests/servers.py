@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -167,11 +168,11 @@ class Server:
             assert time.monotonic() < deadline, "the master has not noticed"
             time.sleep(0.01)
 
-    def console(self, *arguments: object, answer: str = "") -> Done:
+    def console(self, *arguments: object, answer: str = "", environ: Mapping[str, str] | None = None) -> Done:
         """Carry out `flask …` beside the running server, in a process that is kept for the next command."""
         if self._console is None:
             self._console = Console(self.root, self.environ)
-        return self._console(*arguments, answer=answer)
+        return self._console(*arguments, answer=answer, environ=environ)
 
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database of messages answers; what the statement changes is kept. `?` stands for a value."""
