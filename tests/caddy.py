@@ -25,12 +25,10 @@ class Caddy:
         configuration = folder / "Caddyfile"
         configuration.write_text(self._configuration(folder))
         self._said = folder / "caddy.log"
+        own = {"CHAT_SERVER": server.host, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+        command = [str(CADDY), "run", "--config", str(configuration), "--adapter", "caddyfile"]
         with self._said.open("w") as said:
-            self._process = subprocess.Popen(
-                [str(CADDY), "run", "--config", str(configuration), "--adapter", "caddyfile"],
-                env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-                stderr=said,
-            )
+            self._process = subprocess.Popen(command, env={**os.environ, **own}, stderr=said)
         eventually(self._up, "Caddy is up")
 
     @property
