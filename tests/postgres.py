@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from chatapp import account_rows, models
 from tests.clients import eventually
@@ -27,6 +27,7 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "200",
 }
+STANDBY = "standby"
 assert account_rows  # its tables are made, too
 
 
@@ -40,9 +41,13 @@ def programs() -> Path:
 
 
 class Postgres:
-    """A server that can be stopped and started again, and makes databases."""
+    """A server that can be stopped and started again, and makes databases. `settings`: beside or in place of SETTINGS.
 
-    def __init__(self) -> None:
+    `of`: it is a copy of that one, its standby, which takes over when it is told to.
+    """
+
+    def __init__(self, of: "Postgres | None" = None, **settings: str) -> None:
+        self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
         self._user = next(
@@ -52,20 +57,33 @@ class Postgres:
             shutil.chown(self._folder, self._user)
         self._process: subprocess.Popen[bytes] | None = None
         self._made, self._lent = 0, False
-        data = str(self._folder / "data")
-        how = ["-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        subprocess.run([programs() / "initdb", *how], check=True, capture_output=True, **self._as())
+        if of is not None:
+            self.follow(of)
+            return
+        how = ["-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._do_with(programs() / "initdb", "-D", self._data, *how)
 
     @property
     def host(self) -> str:
         return str(self._folder)
 
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes, the one that starts the others first."""
+        assert self._process is not None
+        pid = self._process.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
     def start(self) -> "Postgres":
-        settings = {**SETTINGS, "unix_socket_directories": self.host}
+        settings = {**self._settings, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [programs() / "postgres", "-D", self._folder / "data", *options],
+                [programs() / "postgres", "-D", self._data, *options],
                 stdout=log,
                 stderr=log,
                 preexec_fn=_end_with_parent,
@@ -80,10 +98,58 @@ class Postgres:
         self._process.send_signal(number)
         self._process.wait(60)
 
+    def kill(self) -> None:
+        """All of it at once, as if its machine had lost its power."""
+        for number in (
+            signal.SIGSTOP,
+            signal.SIGKILL,
+        ):  # nobody does anything more when the first of them is gone
+            for pid in self.pids:
+                os.kill(pid, number)
+        assert self._process is not None
+        self._process.wait(60)
+
     def close(self) -> None:
         """For good."""
-        self.stop(signal.SIGQUIT)
+        if self._process is not None and self._process.poll() is None:
+            self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
+
+    # -- a standby -------------------------------------------------------------------------------------------
+
+    def follow(self, primary: "Postgres") -> None:
+        """Whatever this one was: from now on it is a copy of `primary`, and has all that is acknowledged there."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        # As docs/running.md has it.
+        where = f"host={primary.host} user=chat application_name={STANDBY}"
+        how = [
+            "--write-recovery-conf",
+            "--create-slot",
+            f"--slot={STANDBY}",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]
+        primary._do("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+        self._do_with(programs() / "pg_basebackup", "-D", self._data, "-d", where, *how)
+        self.start()
+        primary._set("synchronous_standby_names", STANDBY)
+
+    def promote(self) -> None:
+        """It takes over: its primary is no more."""
+        self._set("synchronous_standby_names", "")
+        self._do("SELECT pg_promote()")
+
+    def has_standby(self) -> bool:
+        """Whether another one follows, and has all that there is now."""
+        caught_up = (
+            "SELECT 1 FROM pg_stat_replication "
+            "WHERE sync_state = 'sync' AND state = 'streaming' AND flush_lsn >= pg_current_wal_flush_lsn()"
+        )
+        return bool(self._do(caught_up))
+
+    def _set(self, name: str, value: str) -> None:
+        self._do(f"ALTER SYSTEM SET {name} = '{value}'")
+        self._do("SELECT pg_reload_conf()")
 
     def database(self, how: str = "") -> str:
         """The URL of a new one, without any tables."""
@@ -140,6 +206,9 @@ class Postgres:
         with psycopg.connect(host=self.host, user="chat", dbname="postgres", autocommit=True) as connection:
             return connection.execute(statement, values or None).rowcount  # type: ignore[arg-type]
 
+    def _do_with(self, *command: object) -> None:
+        subprocess.run([*map(str, command)], check=True, capture_output=True, **self._as())
+
     def _as(self) -> dict[str, Any]:
         if not self._user:
             return {}
@@ -153,7 +222,7 @@ class Postgres:
 
 def name_in(url: str) -> str:
     """The database that `url` names."""
-    return url.partition("@/")[2].partition("?")[0]
+    return str(make_url(url).database)
 
 
 def _is_there(user: str) -> bool:

@@ -42,7 +42,8 @@ class Server:
 
     def __init__(self, instance: Path, workers: int = 1, **settings: str) -> None:
         self.instance, self.workers = instance, workers
-        self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
+        self.settings = dict(GENEROUS)
+        self.configure(**settings)
         self.root = ROOT  # the checkout that is served
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
@@ -81,6 +82,10 @@ class Server:
         """The process ids of the workers that run now."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(child) for child in children]
+
+    def configure(self, **settings: str) -> None:
+        """Set some otherwise, from its next start on."""
+        self.settings |= {f"CHATAPP_{name.upper()}": value for name, value in settings.items()}
 
     def start(self, *arguments: str) -> "Server":
         command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
 from chatapp.journal.writing import perform
 from chatapp.message import Author
 from tests.clients import RESUMING, UNIT, Person, eventually
-from tests.postgres import Postgres
+from tests.postgres import Postgres, name_in
 from tests.servers import ROOT, Server
 from tests.test_storage_faults import post, refused
 from tests.test_workers import one_on_each_worker
@@ -322,41 +323,61 @@ def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgre
 def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_stay_and_get_all(
     end: int, new_server: Callable[..., Server]
 ) -> None:
-    postgres = Postgres().start()
-    try:
-        server = new_server(workers=2, database_url=postgres.database()).start()
-        ada = Person(server, "ada")
-        board = ada.make_room()
-        everywhere = one_on_each_worker(
-            ada
-        )  # whichever is asked for the room while the database is gone has it
-        for socket in everywhere:
-            socket.join(board)
-        readers = [transport(ada, board, after=0) for transport in RESUMING]
-        kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
-        for reader in readers:
-            reader.wait_for(len(kept))
-        with ThreadPoolExecutor(4) as pool:
-            sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
-            postgres.stop(end)
-            assert refused(post(ada, board, "gone"))
-            postgres.start()
-            kept += [sent.result() for sent in sending]
-        kept.append(until_kept(ada, board, "gone"))
-        kept.append(ada.say(board, "after")["seq"])
-        assert sorted(kept) == list(range(1, len(kept) + 1)), "each once, and no number was lost"
-        for reader in readers:
-            reader.wait_for(len(kept))
-            assert reader.seqs == sorted(kept)
-            assert reader.resets == 0
-            reader.close()
-        for socket in everywhere:
-            socket.expect(lambda frame: frame.get("seq") == len(kept))
-            socket.close()
-        ada.close()
-        server.stop()
-    finally:
-        postgres.close()
+    with closing(Postgres().start()) as postgres:
+        server = new_server(workers=2, database_url=postgres.database())
+        stay_and_get_all(server, away=lambda: postgres.stop(end), back=postgres.start)
+
+
+@pytest.mark.parametrize("clients", ["know both", "know an address that moves"])
+def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_readers_stay_and_get_all(
+    clients: str, new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+        address = tmp_path / "address"
+        address.symlink_to(primary.host)
+        hosts = f"{primary.host},{standby.host}" if clients == "know both" else address
+        name = name_in(primary.database())
+        url = f"postgresql+psycopg://chat@/{name}?host={hosts}&target_session_attrs=read-write"
+
+        def take_over() -> None:
+            standby.promote()
+            address.unlink()
+            address.symlink_to(standby.host)
+
+        stay_and_get_all(new_server(workers=2, database_url=url), away=primary.kill, back=take_over)
+
+
+def stay_and_get_all(server: Server, away: Callable[[], object], back: Callable[[], object]) -> None:
+    """Around `away` and `back` people send and read, on each worker and over every transport."""
+    server.start()
+    ada = Person(server, "ada")
+    board = ada.make_room()
+    everywhere = one_on_each_worker(ada)  # whichever is asked for the room while the database is gone has it
+    for socket in everywhere:
+        socket.join(board)
+    readers = [transport(ada, board, after=0) for transport in RESUMING]
+    kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
+    for reader in readers:
+        reader.wait_for(len(kept))
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
+        away()
+        assert refused(post(ada, board, "gone"))
+        back()
+        kept += [sent.result() for sent in sending]
+    kept.append(until_kept(ada, board, "gone"))
+    kept.append(ada.say(board, "after")["seq"])
+    assert sorted(kept) == list(range(1, len(kept) + 1)), "each once, and no number was lost"
+    for reader in readers:
+        reader.wait_for(len(kept))
+        assert reader.seqs == sorted(kept)
+        assert reader.resets == 0
+        reader.close()
+    for socket in everywhere:
+        socket.expect(lambda frame: frame.get("seq") == len(kept))
+        socket.close()
+    ada.close()
+    server.stop()
 
 
 def test_who_sends_first_after_a_restart_of_the_database_notices_nothing(

@@ -3,7 +3,6 @@
 import http.client
 import json
 import random
-import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,10 +16,12 @@ from tests.faults import Faults
 from tests.people import administrator
 from tests.servers import ROOT, Server
 from tests.torture.checker import Violation, check
-from tests.torture.history import History, Log, Row, Wait
-from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Store, Troublemaker
+from tests.torture.databases import ChatFile, Database, PostgresDatabase
+from tests.torture.history import History, Wait
+from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
+from tests.torture.stores import FileStore, PostgresStore
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
@@ -40,14 +41,19 @@ SPELL = 20.0  # seconds for each reader to get what there is, when all trouble i
 SYNC = 20  # milliseconds that each sync takes longer: what is shown before it is seen long before it is kept
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
-TROUBLE: dict[str, type[Troublemaker]] = {
-    "processes": Processes,
-    "network": Network,
-    "store": Store,
-    "administrator": Administrator,
-    "doorkeeper": Doorkeeper,
+# By what they are called, and where messages are kept.
+TROUBLE: dict[str, dict[str, type[Troublemaker]]] = {
+    kind: {
+        "processes": Processes,
+        "network": Network,
+        "store": store,
+        "administrator": Administrator,
+        "doorkeeper": Doorkeeper,
+    }
+    for kind, store in {"sqlite": FileStore, "postgresql": PostgresStore}.items()
 }
-DEEDS = {deed for maker in TROUBLE.values() for deed in maker.deeds}
+GROUPS = tuple(TROUBLE["sqlite"])
+DEEDS = {deed for makers in TROUBLE.values() for maker in makers.values() for deed in maker.deeds}
 SETTINGS = {
     "heartbeat": "2",
     "busy_seconds": "1",
@@ -64,17 +70,19 @@ class Plan:
     `patience` anew). `workers`: a phase of the run for each. `trouble`: which of TROUBLE, or of DEEDS alone, are let loose;
     `pace`: with how much of the usual pauses. `stay`: seconds that a reader stays with one transport, at most.
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
-    `code`: the checkout that is served. `settings`: of the server, beside SETTINGS."""
+    `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
+    messages, "sqlite" or "postgresql"."""
 
     seed: int
     seconds: float = 60
     least: int = 0
     workers: tuple[int, ...] = (1, 3)
-    trouble: tuple[str, ...] = tuple(TROUBLE)
+    trouble: tuple[str, ...] = GROUPS
     pace: float = 1
     stay: float = 15
     patience: float = 60
     code: Path = ROOT
+    database: str = "sqlite"
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,15 +104,23 @@ class _Run:
         self.history = History()
         self.disk = Faults(instance)
         self.disk.slow_down("chat.db", SYNC)
+        self.database: Database = PostgresDatabase() if plan.database == "postgresql" else ChatFile(instance)
         self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
         self.server.root = plan.code
         self.server.settings.update(self.disk.environ)
         self.proxy = Proxy(lambda: ("127.0.0.1", self.server.port))
         proxy = self.proxy
         self.world = World(plan.seed, proxy.address, proxy.narrow, plan.stay, self.history, self._look)
-        self._database: sqlite3.Connection | None = None
 
     def carry_out(self) -> Result:
+        try:
+            return self._carry_out()
+        finally:
+            self.database.close()
+
+    def _carry_out(self) -> Result:
+        self.database.start()
+        self.server.configure(**self.database.settings)
         self.server.start()
         try:
             self._set_the_scene()
@@ -125,8 +141,7 @@ class _Run:
             self.proxy.stop()
             self.disk.clear()
             self.server.kill()
-        violations = check(self.history)
-        return Result(self.history, violations + self._integrity())
+        return Result(self.history, check(self.history) + self.database.damage())
 
     # -- the scene -------------------------------------------------------------------------------------------
 
@@ -235,7 +250,9 @@ class _Run:
         return http.ask(method, f"/api/rooms{path}", body)
 
     def _probe_syncs(self) -> None:
-        """While nothing else happens: an acknowledged message has made the database reach the disk."""
+        """While nothing else happens: an acknowledged message has made the database reach the disk, if it is ours."""
+        if self.plan.database != "sqlite":
+            return
         prober = Poster(self.world, self._guest("prober"), self.lobby, 0)
         for _ in range(SYNC_PROBES):
             before = self.disk.syncs
@@ -307,20 +324,25 @@ class _Run:
         make: dict[str, Callable[[], Troublemaker]] = {
             "processes": lambda: Processes(self.history, seed, self.server),
             "network": lambda: Network(self.history, seed, self.server, self.proxy),
-            "store": lambda: Store(self.history, seed, self.server, self.disk),
+            "store": lambda: self._store(seed),
             "administrator": lambda: Administrator(
-                self.history, seed, self.server, self.yard, (self.hall, self.mallory)
+                self.history, seed, self.server, self.database, self.yard, (self.hall, self.mallory)
             ),
             "doorkeeper": lambda: Doorkeeper(
-                self.history, seed, self.server, self.den, self.owner, self.strollers
+                self.history, seed, self.server, self.database, self.den, self.owner, self.strollers
             ),
         }
         makers = []
-        for name, maker in TROUBLE.items():
+        for name, maker in TROUBLE[self.plan.database].items():
             deeds = maker.deeds if name in self.plan.trouble else self.plan.trouble
             if set(deeds) & set(maker.deeds):
                 makers.append(make[name]().only(deeds, self.plan.pace))
         return makers
+
+    def _store(self, seed: int) -> Troublemaker:
+        if isinstance(self.database, PostgresDatabase):
+            return PostgresStore(self.history, seed, self.server, self.disk, self.database)
+        return FileStore(self.history, seed, self.server, self.disk)
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -342,7 +364,7 @@ class _Run:
                 greenlet.get()
         gevent.killall(reading)  # they wait for what does not come any more
         self.server.stop()
-        self.history.logs = _logs(self.server.instance)
+        self.history.logs = self.database.logs()
 
     def _wait_for_readers(self) -> None:
         deadline = now() + self.plan.patience
@@ -367,27 +389,15 @@ class _Run:
 
     def _look(self, room: int) -> int:
         """The room's last number on the disk, as another process sees it."""
-        return int(self._ask("SELECT last_seq FROM rooms WHERE id = ?", room))
+        return int(self.database.value("SELECT last_seq FROM rooms WHERE id = ?", room))
 
     def _newest(self, room: int) -> int:
         """The newest message that is there; 0 where the room was cleared and nothing was said since."""
-        return int(self._ask("SELECT coalesce(max(seq), 0) FROM messages WHERE room_id = ?", room))
+        return int(self.database.value("SELECT coalesce(max(seq), 0) FROM messages WHERE room_id = ?", room))
 
     def _texts(self, room: int) -> int:
-        return int(self._ask("SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'", room))
-
-    def _ask(self, query: str, room: int) -> Any:
-        if self._database is None:
-            self._database = sqlite3.connect(self.server.instance / "chat.db", timeout=30)
-        return self._database.execute(query, (room,)).fetchone()[0]
-
-    def _integrity(self) -> list[Violation]:
-        with sqlite3.connect(self.server.instance / "chat.db") as database:
-            said = [row[0] for row in database.execute("PRAGMA integrity_check")]
-            orphans = database.execute("PRAGMA foreign_key_check").fetchall()
-        database.close()
-        found = [Violation("database damaged", line) for line in said if line != "ok"]
-        return found + [Violation("orphaned rows", str(orphan)) for orphan in orphans]
+        query = "SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'"
+        return int(self.database.value(query, room))
 
 
 def _become(server: Server, name: str) -> tuple[int, Any, str]:
@@ -399,26 +409,6 @@ def _become(server: Server, name: str) -> tuple[int, Any, str]:
     said = json.loads(answer.read())
     connection.close()
     return answer.status, said, (answer.getheader("Set-Cookie") or "").partition(";")[0]
-
-
-def _logs(instance: Path) -> list[Log]:
-    database = sqlite3.connect(instance / "chat.db")
-    query = (
-        "SELECT seq, kind, author_id, client_id, body, at, deleted_at IS NOT NULL, edited_at IS NOT NULL "
-        "FROM messages WHERE room_id = ? ORDER BY seq"
-    )
-    rooms = database.execute("SELECT id, first_seq, last_seq FROM rooms").fetchall()
-    logs = [
-        Log(
-            room,
-            first,
-            last,
-            [Row(*row[:6], bool(row[6]), bool(row[7])) for row in database.execute(query, (room,))],
-        )
-        for room, first, last in rooms
-    ]
-    database.close()
-    return logs
 
 
 def random_seed() -> int:

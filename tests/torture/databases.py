@@ -1,0 +1,131 @@
+"""The database of a run, seen from outside: what servers are told of it, what it has, whether it is whole."""
+
+import sqlite3
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gevent
+import psycopg
+
+from tests.postgres import Postgres, name_in, programs
+from tests.torture.checker import Violation
+from tests.torture.history import Log, Row
+
+AWAY = 120.0  # seconds for which a database may be away
+AGAIN = 0.05  # seconds until it is asked again
+COMMIT_DELAY = 20_000  # microseconds, as for the other one: see run.SYNC
+# The tests' servers trust the disk with nothing; here what is acknowledged is on it, and late.
+DURABLE = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "autovacuum": "on",
+    "commit_delay": str(COMMIT_DELAY),
+    "commit_siblings": "0",
+}
+
+
+class Database(ABC):
+    """`settings`: of the servers that use it. Queries have `?` for their values."""
+
+    settings: dict[str, str]
+
+    @abstractmethod
+    def start(self) -> None:
+        """Before any server."""
+
+    @abstractmethod
+    def rows(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        """What is kept, as another process sees it. While the database is away this waits."""
+
+    @abstractmethod
+    def damage(self) -> list[Violation]:
+        """What is wrong with it as a whole, when everything is over."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Nobody uses it any more."""
+
+    def value(self, query: str, *values: object) -> Any:
+        """The first of the first row."""
+        return self.rows(query, *values)[0][0]
+
+    def logs(self) -> list[Log]:
+        """All rooms with their messages."""
+        query = (
+            "SELECT seq, kind, author_id, client_id, body, at, deleted_at IS NOT NULL, edited_at IS NOT NULL "
+            "FROM messages WHERE room_id = ? ORDER BY seq"
+        )
+        return [
+            Log(
+                room,
+                first,
+                last,
+                [Row(*row[:6], bool(row[6]), bool(row[7])) for row in self.rows(query, room)],
+            )
+            for room, first, last in self.rows("SELECT id, first_seq, last_seq FROM rooms")
+        ]
+
+
+class ChatFile(Database):
+    """chat.db in `instance`."""
+
+    def __init__(self, instance: Path) -> None:
+        self.settings = {}
+        self.path = instance / "chat.db"
+        self._open: sqlite3.Connection | None = None
+
+    def start(self) -> None:
+        """A server makes it."""
+
+    def rows(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        if self._open is None:
+            self._open = sqlite3.connect(self.path, timeout=30)
+        return self._open.execute(query, values).fetchall()
+
+    def damage(self) -> list[Violation]:
+        said = [row[0] for row in self.rows("PRAGMA integrity_check")]
+        found = [Violation("database damaged", line) for line in said if line != "ok"]
+        orphans = self.rows("PRAGMA foreign_key_check")
+        return found + [Violation("orphaned rows", str(orphan)) for orphan in orphans]
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+
+
+class PostgresDatabase(Database):
+    """One in a PostgreSQL of the run's own."""
+
+    def __init__(self) -> None:
+        self.server = Postgres(**DURABLE)
+        self._open: psycopg.Connection[Any] | None = None
+
+    def start(self) -> None:
+        self.url = self.server.start().database()
+        self.settings = {"database_url": self.url}
+
+    def rows(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        with gevent.Timeout(AWAY, RuntimeError("PostgreSQL does not come back")):
+            while True:
+                try:
+                    if self._open is None or self._open.closed:
+                        self._open = self.server.connect(self.url, autocommit=True)
+                    return self._open.execute(query.replace("?", "%s"), values or None).fetchall()  # type: ignore[arg-type]
+                except psycopg.OperationalError:
+                    gevent.sleep(AGAIN)
+
+    def damage(self) -> list[Violation]:
+        """By its own program: each index has all of its table, and no others."""
+        name = ["-h", self.server.host, "-U", "chat", "-d", name_in(self.url)]
+        command = [programs() / "pg_amcheck", *name, "--install-missing", "--heapallindexed"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        said = (done.stdout + done.stderr).splitlines() if done.returncode else []
+        return [Violation("database damaged", line) for line in said]
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+        self.server.close()

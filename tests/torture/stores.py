@@ -1,0 +1,177 @@
+"""Trouble with what keeps: the database, the bus, the disk under them, and the clock."""
+
+import signal
+import sqlite3
+from contextlib import suppress
+
+import gevent
+import psycopg
+
+from tests.faults import Faults
+from tests.postgres import Postgres
+from tests.servers import Server
+from tests.torture.databases import PostgresDatabase
+from tests.torture.history import History
+from tests.torture.nemesis import Troublemaker, tell
+from tests.torture.wire import now
+
+
+class Store(Troublemaker):
+    """Locks the bus from outside, fills and breaks the disk under it, sets the clock: wherever messages are kept."""
+
+    deeds: tuple[str, ...] = ("lock_bus", "break_bus", "set_clock")
+    pause = 3.0
+
+    def __init__(self, history: History, seed: int, server: Server, disk: Faults) -> None:
+        super().__init__(history, seed)
+        self._server, self._disk = server, disk
+
+    def lock_bus(self) -> None:
+        """Hold the bus's write lock for a while."""
+        self._lock("bus.db")
+
+    def break_bus(self) -> None:
+        """The disk under the bus alone is full, fails, or can only be read, for a while: nobody is told of anything,
+        and all has to be found."""
+        self._break("bus.db")
+        self.history.count("disk full or broken under bus.db")
+
+    def set_clock(self) -> None:
+        """The servers' clock jumps an hour ahead or back, or to what it should be."""
+        self._disk.set_clock(self.chance.choice((-3600, 0, 3600)))
+        self.history.count("clock set")
+
+    def heal(self) -> None:
+        self._disk.clear()
+
+    def _break(self, name: str) -> None:
+        self._disk.set(name, self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync", "EROFS")))
+        self._for_a_while(0.3, 3)
+        self._disk.set(name, None)
+
+    def _lock(self, name: str) -> None:
+        lock = sqlite3.connect(self._server.instance / name, timeout=0, isolation_level=None)
+        try:
+            if self._locked(lock):
+                self.history.count(f"{name} locked from outside")
+                self._for_a_while(0.2, 4)
+        finally:
+            lock.close()
+
+    def _for_a_while(self, shortest: float, longest: float) -> None:
+        """Mostly about a second."""
+        gevent.sleep(self.chance.uniform(shortest, self.chance.choice((1, longest))))
+
+    @staticmethod
+    def _locked(lock: sqlite3.Connection) -> bool:
+        """Take the write lock between two commits of the server's; sqlite3 itself would wait without yielding."""
+        deadline = now() + 5
+        while now() < deadline:
+            try:
+                lock.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError:
+                gevent.sleep(0.002)
+        return False
+
+
+class FileStore(Store):
+    """The same with the file that has the messages."""
+
+    deeds = ("lock_database", "lock_bus", "break_disk", "break_bus", "set_clock")
+
+    def lock_database(self) -> None:
+        """Hold the database's write lock for a while."""
+        self._lock("chat.db")
+
+    def break_disk(self) -> None:
+        """The disk under the database is full, fails, or can only be read, for a while."""
+        self._break("chat.db")
+        self.history.count("disk full or broken")
+
+
+class PostgresStore(Store):
+    """PostgreSQL ends, crashes, hangs, cuts its clients off, or somebody holds a lock in it."""
+
+    deeds = (
+        *Store.deeds,
+        "stop_database",
+        "crash_database",
+        *["crash_backend"] * 2,
+        *["end_backends"] * 3,
+        *["lock_rooms"] * 2,
+        *["freeze_database"] * 2,
+    )
+
+    def __init__(
+        self, history: History, seed: int, server: Server, disk: Faults, database: PostgresDatabase
+    ) -> None:
+        super().__init__(history, seed, server, disk)
+        self._database = database
+        self._frozen: list[int] = []
+
+    @property
+    def _postgres(self) -> Postgres:
+        return self._database.server
+
+    def stop_database(self) -> None:
+        """It ends in good order, and comes back."""
+        self._restart(signal.SIGINT)
+        self.history.count("databases stopped")
+
+    def crash_database(self) -> None:
+        """It ends as if it had crashed, comes back, and recovers."""
+        self._restart(signal.SIGQUIT)
+        self.history.count("databases crashed")
+
+    def crash_backend(self) -> None:
+        """One process of it is killed: it throws all clients out, and recovers."""
+        if backends := self._backends():
+            tell(self.chance.choice(backends), signal.SIGKILL)
+            self.history.count("processes of the database killed")
+
+    def end_backends(self) -> None:
+        """Some clients are cut off by an administrator, whatever they are at."""
+        backends = self._backends()
+        for pid in self.chance.sample(backends, min(len(backends), self.chance.randrange(1, 5))):
+            tell(pid, signal.SIGTERM)  # which is what pg_terminate_backend() does
+            self.history.count("connections to the database ended")
+
+    def lock_rooms(self) -> None:
+        """Somebody holds the rooms' table: nobody else may even read it."""
+        with suppress(psycopg.OperationalError), self._postgres.connect(self._database.url) as connection:
+            connection.execute("SET lock_timeout = '5s'")
+            connection.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
+            self.history.count("rooms locked in the database")
+            self._for_a_while(0.2, 4)
+            connection.rollback()
+
+    def freeze_database(self) -> None:
+        """It stands still for a while, all of it."""
+        self._frozen = self._postgres.pids
+        for pid in self._frozen:
+            tell(pid, signal.SIGSTOP)
+        self.history.count("databases frozen for a while")
+        self._for_a_while(0.5, 6)
+        self._thaw()
+
+    def heal(self) -> None:
+        super().heal()
+        self._thaw()
+
+    def _thaw(self) -> None:
+        for pid in self._frozen:
+            tell(pid, signal.SIGCONT)
+        self._frozen = []
+
+    def _restart(self, number: int) -> None:
+        self._postgres.stop(number)
+        self._for_a_while(0, 3)
+        self._postgres.start()
+
+    def _backends(self) -> list[int]:
+        """The processes that serve the servers' connections."""
+        with suppress(psycopg.OperationalError), self._postgres.connect(self._database.url) as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'chatapp' ORDER BY pid"
+            return [pid for (pid,) in connection.execute(query).fetchall()]
+        return []
