@@ -134,9 +134,13 @@ class Postgres:
         self.start()
         primary._set("synchronous_standby_names", STANDBY)
 
+    def do_without_standby(self) -> None:
+        """What is acknowledged from now on may be here alone, as where a standby is asynchronous."""
+        self._set("synchronous_standby_names", "")
+
     def promote(self) -> None:
         """It takes over: its primary is no more."""
-        self._set("synchronous_standby_names", "")
+        self.do_without_standby()
         self._do("SELECT pg_promote()")
 
     def has_standby(self) -> bool:
@@ -177,6 +181,7 @@ class Postgres:
         return f"postgresql+psycopg://chat@/{name}?host={self.host}"
 
     def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
+        """To the database of that `url`, or name."""
         return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)
 
     def _empty(self) -> None:
@@ -222,7 +227,7 @@ class Postgres:
 
 def name_in(url: str) -> str:
     """The database that `url` names."""
-    return str(make_url(url).database)
+    return str(make_url(url).database) if "://" in url else url
 
 
 def _is_there(user: str) -> bool:

@@ -336,8 +336,7 @@ def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_
         address = tmp_path / "address"
         address.symlink_to(primary.host)
         hosts = f"{primary.host},{standby.host}" if clients == "know both" else address
-        name = name_in(primary.database())
-        url = f"postgresql+psycopg://chat@/{name}?host={hosts}&target_session_attrs=read-write"
+        url = url_of(primary.database(), f"{hosts}")
 
         def take_over() -> None:
             standby.promote()
@@ -345,6 +344,36 @@ def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_
             address.symlink_to(standby.host)
 
         stay_and_get_all(new_server(workers=2, database_url=url), away=primary.kill, back=take_over)
+
+
+def test_when_an_asynchronous_standby_has_taken_over_a_new_epoch_has_readers_start_over_with_what_it_has(
+    new_server: Callable[..., Server],
+) -> None:
+    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+        url = url_of(primary.database(), f"{primary.host},{standby.host}")
+        server = new_server(workers=2, database_url=url).start()
+        ada = Person(server, "ada")
+        board = ada.make_room()
+        readers = [transport(ada, board, after=0) for transport in RESUMING]
+        both = [ada.say(board, f"on both {number}")["seq"] for number in range(2)]
+        eventually(primary.has_standby)
+        primary.do_without_standby()
+        standby.stop()
+        lost = [ada.say(board, f"lost {number}")["seq"] for number in range(5)]
+        for reader in readers:
+            reader.wait_for(len(both + lost))
+        primary.kill()
+        standby.start()
+        standby.promote()
+        assert server.console("room", "new-epoch", "--all").status == 0
+        assert until_kept(ada, board, "after") == lost[0], "the number is given to another message"
+        for reader in readers:
+            eventually(lambda reader=reader: reader.seqs == [*both, lost[0]], "it has started over")
+            assert reader.resets == 1
+            assert reader.bodies[-1] == "after"
+            reader.close()
+        ada.close()
+        server.stop()
 
 
 def stay_and_get_all(server: Server, away: Callable[[], object], back: Callable[[], object]) -> None:
@@ -396,6 +425,12 @@ def test_who_sends_first_after_a_restart_of_the_database_notices_nothing(
         server.stop()
     finally:
         postgres.close()
+
+
+def url_of(database: str, hosts: str) -> str:
+    """As docs/running.md has it: whichever of `hosts` writes."""
+    name = name_in(database)
+    return f"postgresql+psycopg://chat@/{name}?host={hosts}&target_session_attrs=read-write"
 
 
 def until_kept(person: Person, room: int, body: str) -> int:

@@ -97,29 +97,41 @@ class ChatFile(Database):
 
 
 class PostgresDatabase(Database):
-    """One in a PostgreSQL of the run's own."""
+    """One in a PostgreSQL of the run's own, with a synchronous standby; `primary` is the one that writes now."""
 
     def __init__(self) -> None:
-        self.server = Postgres(**DURABLE)
+        self.primary = Postgres(**DURABLE)
         self._open: psycopg.Connection[Any] | None = None
 
     def start(self) -> None:
-        self.url = self.server.start().database()
-        self.settings = {"database_url": self.url}
+        self.name = name_in(self.primary.start().database())
+        self.standby = Postgres(self.primary)
+        hosts = f"{self.primary.host},{self.standby.host}"
+        url = f"postgresql+psycopg://chat@/{self.name}?host={hosts}&target_session_attrs=read-write"
+        self.settings = {"database_url": url}
+
+    def swap(self) -> None:
+        """The standby takes over. Nobody has the place of the primary, which is no more, until `standby` follows."""
+        self.standby.promote()
+        self.primary, self.standby = self.standby, self.primary
+
+    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+        """To the one that writes, as an administrator."""
+        return self.primary.connect(self.name, **options)
 
     def rows(self, query: str, *values: object) -> Sequence[tuple[Any, ...]]:
         with gevent.Timeout(AWAY, RuntimeError("PostgreSQL does not come back")):
             while True:
                 try:
                     if self._open is None or self._open.closed:
-                        self._open = self.server.connect(self.url, autocommit=True)
+                        self._open = self.connect(autocommit=True)
                     return self._open.execute(query.replace("?", "%s"), values or None).fetchall()  # type: ignore[arg-type]
                 except psycopg.OperationalError:
                     gevent.sleep(AGAIN)
 
     def damage(self) -> list[Violation]:
         """By its own program: each index has all of its table, and no others."""
-        name = ["-h", self.server.host, "-U", "chat", "-d", name_in(self.url)]
+        name = ["-h", self.primary.host, "-U", "chat", "-d", self.name]
         command = [programs() / "pg_amcheck", *name, "--install-missing", "--heapallindexed"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         said = (done.stdout + done.stderr).splitlines() if done.returncode else []
@@ -128,4 +140,5 @@ class PostgresDatabase(Database):
     def close(self) -> None:
         if self._open is not None:
             self._open.close()
-        self.server.close()
+        self.primary.close()
+        self.standby.close()

@@ -15,6 +15,8 @@ from tests.torture.history import History
 from tests.torture.nemesis import Troublemaker, tell
 from tests.torture.wire import now
 
+STANDBY_LIMIT = 60.0  # seconds until it follows again
+
 
 class Store(Troublemaker):
     """Locks the bus from outside, fills and breaks the disk under it, sets the clock: wherever messages are kept."""
@@ -101,6 +103,8 @@ class PostgresStore(Store):
         *["end_backends"] * 3,
         *["lock_rooms"] * 2,
         *["freeze_database"] * 2,
+        "freeze_standby",
+        *["fail_over"] * 2,
     )
 
     def __init__(
@@ -109,10 +113,6 @@ class PostgresStore(Store):
         super().__init__(history, seed, server, disk)
         self._database = database
         self._frozen: list[int] = []
-
-    @property
-    def _postgres(self) -> Postgres:
-        return self._database.server
 
     def stop_database(self) -> None:
         """It ends in good order, and comes back."""
@@ -139,7 +139,7 @@ class PostgresStore(Store):
 
     def lock_rooms(self) -> None:
         """Somebody holds the rooms' table: nobody else may even read it."""
-        with suppress(psycopg.OperationalError), self._postgres.connect(self._database.url) as connection:
+        with suppress(psycopg.OperationalError), self._database.connect() as connection:
             connection.execute("SET lock_timeout = '5s'")
             connection.execute("LOCK TABLE rooms IN ACCESS EXCLUSIVE MODE")
             self.history.count("rooms locked in the database")
@@ -148,15 +148,43 @@ class PostgresStore(Store):
 
     def freeze_database(self) -> None:
         """It stands still for a while, all of it."""
-        self._frozen = self._postgres.pids
-        for pid in self._frozen:
-            tell(pid, signal.SIGSTOP)
+        self._freeze(self._database.primary)
         self.history.count("databases frozen for a while")
-        self._for_a_while(0.5, 6)
-        self._thaw()
+
+    def freeze_standby(self) -> None:
+        """The same with the one that has to have what is acknowledged."""
+        self._freeze(self._database.standby)
+        self.history.count("standbys frozen for a while")
+
+    def fail_over(self) -> None:
+        """The primary is no more, its standby takes over, and gets a standby of its own.
+
+        It is one fault, not two: what was committed while the standby was away it has got by then.
+        """
+        self._wait_for_standby()
+        self._database.primary.kill()
+        self._for_a_while(0, 3)
+        self._database.swap()
+        self.history.count("standbys that took over")
+        self._for_a_while(0, 1)
+        self._database.standby.follow(self._database.primary)
 
     def heal(self) -> None:
         super().heal()
+        self._thaw()
+
+    def _wait_for_standby(self) -> None:
+        deadline = now() + STANDBY_LIMIT
+        while not self._database.primary.has_standby():
+            if now() > deadline:
+                raise RuntimeError("the standby does not follow any more")
+            gevent.sleep(0.05)
+
+    def _freeze(self, postgres: Postgres) -> None:
+        self._frozen = postgres.pids
+        for pid in self._frozen:
+            tell(pid, signal.SIGSTOP)
+        self._for_a_while(0.5, 6)
         self._thaw()
 
     def _thaw(self) -> None:
@@ -165,13 +193,13 @@ class PostgresStore(Store):
         self._frozen = []
 
     def _restart(self, number: int) -> None:
-        self._postgres.stop(number)
+        self._database.primary.stop(number)
         self._for_a_while(0, 3)
-        self._postgres.start()
+        self._database.primary.start()
 
     def _backends(self) -> list[int]:
         """The processes that serve the servers' connections."""
-        with suppress(psycopg.OperationalError), self._postgres.connect(self._database.url) as connection:
+        with suppress(psycopg.OperationalError), self._database.connect() as connection:
             query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'chatapp' ORDER BY pid"
             return [pid for (pid,) in connection.execute(query).fetchall()]
         return []
