@@ -1,6 +1,5 @@
 """PostgreSQL from the distribution's programs, in a temporary folder, reached by a socket in it: nobody else's."""
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -17,8 +16,9 @@ from sqlalchemy import create_engine, make_url
 
 from chatapp import account_rows, models
 from tests.clients import eventually
+from tests.far_machine import FarMachine
 
-PR_SET_PDEATHSIG = 1
+NETWORKS = "198.18.0.0/15"  # see far_machine.py
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -43,10 +43,14 @@ def programs() -> Path:
 class Postgres:
     """A server that can be stopped and started again, and makes databases. `settings`: beside or in place of SETTINGS.
 
-    `of`: it is a copy of that one, its standby, which takes over when it is told to.
+    `of`: it is a copy of that one, its standby, which takes over when it is told to. `machine`: where it runs; then
+    it can be reached over the network, too.
     """
 
-    def __init__(self, of: "Postgres | None" = None, **settings: str) -> None:
+    def __init__(
+        self, of: "Postgres | None" = None, machine: FarMachine | None = None, **settings: str
+    ) -> None:
+        self.machine = machine
         self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
@@ -61,7 +65,10 @@ class Postgres:
             self.follow(of)
             return
         how = ["-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        self._do_with(programs() / "initdb", "-D", self._data, *how)
+        self._run("initdb", "-D", self._data, *how)
+        if self.machine:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("".join(f"host {what} all {NETWORKS} trust\n" for what in ("all", "replication")))
 
     @property
     def host(self) -> str:
@@ -79,16 +86,12 @@ class Postgres:
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
     def start(self) -> "Postgres":
-        settings = {**self._settings, "unix_socket_directories": self.host}
+        reached = {"listen_addresses": "*"} if self.machine else {}
+        settings = {**self._settings, **reached, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [programs() / "postgres", "-D", self._data, *options],
-                stdout=log,
-                stderr=log,
-                preexec_fn=_end_with_parent,
-                **self._as(),
-            )
+            command = [*self._as("--pdeathsig", "QUIT"), programs() / "postgres", "-D", self._data, *options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.host)
         eventually(self._answers, "PostgreSQL has started", 60)
         return self
 
@@ -121,7 +124,8 @@ class Postgres:
         """Whatever this one was: from now on it is a copy of `primary`, and has all that is acknowledged there."""
         shutil.rmtree(self._data, ignore_errors=True)
         # As docs/running.md has it.
-        where = f"host={primary.host} user=chat application_name={STANDBY}"
+        there = primary.machine.own if primary.machine else primary.host
+        where = f"host={there} user=chat application_name={STANDBY}"
         how = [
             "--write-recovery-conf",
             "--create-slot",
@@ -130,7 +134,7 @@ class Postgres:
             "--no-sync",
         ]
         primary._do("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
-        self._do_with(programs() / "pg_basebackup", "-D", self._data, "-d", where, *how)
+        self._run("pg_basebackup", "-D", self._data, "-d", where, *how)
         self.start()
         primary._set("synchronous_standby_names", STANDBY)
 
@@ -211,18 +215,16 @@ class Postgres:
         with psycopg.connect(host=self.host, user="chat", dbname="postgres", autocommit=True) as connection:
             return connection.execute(statement, values or None).rowcount  # type: ignore[arg-type]
 
-    def _do_with(self, *command: object) -> None:
-        subprocess.run([*map(str, command)], check=True, capture_output=True, **self._as())
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._as(), programs() / program, *arguments]
+        subprocess.run([*map(str, command)], check=True, capture_output=True, cwd=self.host)
 
-    def _as(self) -> dict[str, Any]:
-        if not self._user:
-            return {}
-        return {
-            "user": self._user,
-            "group": pwd.getpwnam(self._user).pw_gid,
-            "extra_groups": [],
-            "cwd": self.host,
-        }
+    def _as(self, *how: str) -> list[str]:
+        """In front of a command: whose it is, and where."""
+        group = str(pwd.getpwnam(self._user).pw_gid) if self._user else ""
+        user = ["--reuid", self._user, "--regid", group, "--clear-groups"] if self._user else []
+        there = ["nsenter", f"--net={self.machine.network}"] if self.machine else []
+        return [*there, "setpriv", *user, *how]
 
 
 def name_in(url: str) -> str:
@@ -236,7 +238,3 @@ def _is_there(user: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

@@ -45,6 +45,8 @@ class Server:
         self.settings = dict(GENEROUS)
         self.configure(**settings)
         self.root = ROOT  # the checkout that is served
+        self.address = "127.0.0.1"  # at which it listens, in the network namespace of that file, if any
+        self.network = ""
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
         self.port = 0  # until it starts for the first time
@@ -55,7 +57,7 @@ class Server:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -90,7 +92,7 @@ class Server:
     def start(self, *arguments: str) -> "Server":
         command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
         self.port = self.port or free_port()
-        bind = ["-b", f"127.0.0.1:{self.port}"]
+        bind = ["-b", self.host]
         self._process = self._run([*command, *bind, *arguments])
         heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
         threading.Thread(target=self._read_log, args=(self._process, heard), daemon=True).start()
@@ -163,7 +165,8 @@ class Server:
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
         if self.under is None:
-            return zygote.start(self.root, command, self.environ, preload=self.settings.get("LD_PRELOAD", ""))
+            preload = self.settings.get("LD_PRELOAD", "")
+            return zygote.start(self.root, command, self.environ, preload=preload, network=self.network)
         return subprocess.Popen(
             [*(self.under or ()), *command],
             cwd=self.root,
