@@ -10,7 +10,7 @@ from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from tests.servers import ROOT  # noqa: E402
-from tests.torture.run import DEEDS, GROUPS, NO_FAST_PATHS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
+from tests.torture.run import DEEDS, NO_FAST_PATHS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
 
 SHOWN = 20  # violations of one rule that are told in full
 
@@ -52,10 +52,10 @@ def read_plan() -> Plan:
     parser.add_argument(
         "--trouble",
         nargs="*",
-        choices=[*GROUPS, *sorted(DEEDS)],
-        default=list(GROUPS),
+        choices=[*TROUBLE, *sorted(DEEDS)],
+        default=list(TROUBLE),
         metavar="WHAT",
-        help=f"what is let loose: {', '.join(GROUPS)} (all of them), or single deeds: {', '.join(sorted(DEEDS))}",
+        help=f"what is let loose: {', '.join(TROUBLE)} (all of them), or single deeds: {', '.join(sorted(DEEDS))}",
     )
     parser.add_argument(
         "--pace", type=float, default=1, help="0.5: with half the pauses between two deeds (1)"
@@ -67,7 +67,10 @@ def read_plan() -> Plan:
         "--patience", type=float, default=60, help="seconds until what has not come by then is lost (60)"
     )
     parser.add_argument(
-        "--database", choices=list(TROUBLE), default="sqlite", help="where messages are kept (sqlite)"
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where messages are kept (sqlite)",
     )
     parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to serve (this one)")
     parser.add_argument(

@@ -10,6 +10,7 @@ import random
 import signal
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from subprocess import CompletedProcess
 from typing import Any
 
 import gevent
@@ -50,6 +51,10 @@ class Troublemaker:
 
     def heal(self) -> None:
         """Let everything work again."""
+
+    def _for_a_while(self, shortest: float, longest: float) -> None:
+        """Wait, mostly about a second."""
+        gevent.sleep(self.chance.uniform(shortest, self.chance.choice((1, longest))))
 
     def _later(self, shortest: float, longest: float, action: object, *arguments: object) -> None:
         gevent.spawn_later(self.chance.uniform(shortest, longest), action, *arguments)
@@ -147,9 +152,9 @@ class Network(Troublemaker):
     deeds = (*["cut"] * 4, *["slow_down"] * 2, "flood")
     pause = 0.4
 
-    def __init__(self, history: History, seed: int, server: Server, proxy: Proxy) -> None:
+    def __init__(self, history: History, seed: int, address: tuple[str, int], proxy: Proxy) -> None:
         super().__init__(history, seed)
-        self._server, self._proxy = server, proxy
+        self._address, self._proxy = address, proxy
 
     def cut(self) -> None:
         """Cut some connections, each in one of the ways in which that happens."""
@@ -183,7 +188,7 @@ class Network(Troublemaker):
         self.history.count("floods of garbage")
         for _ in range(self.chance.randrange(5, 40)):
             with suppress(OSError):
-                sock = socket.create_connection(("127.0.0.1", self._server.port), timeout=1)
+                sock = socket.create_connection(self._address, timeout=1)
                 self._later(0, 2, sock.close)
                 sock.sendall(self._garbage())
 
@@ -212,18 +217,18 @@ class Administrator(Troublemaker):
         self,
         history: History,
         seed: int,
-        server: Server,
+        servers: Sequence[Server],
         database: Database,
         cleared: int,
         removed: tuple[int, Person],
     ) -> None:
         super().__init__(history, seed)
-        self._server, self._database = server, database
+        self._servers, self._database = servers, database
         self._cleared, self._removed = cleared, removed
 
     def clear(self) -> None:
         before = self._log()
-        self._server.flask("room", "clear", str(self._cleared), "--yes")
+        self._flask("room", "clear", str(self._cleared), "--yes")
         first, epoch = self._log()
         if (first, epoch) != before:  # whatever the command said: it may have been cut off behind the commit
             self.history.clears.append(Clear(self._cleared, first - 1, epoch))
@@ -232,11 +237,14 @@ class Administrator(Troublemaker):
     def remove(self) -> None:
         room, person = self._removed
         begun = now()
-        done = self._server.flask("room", "kick", str(room), person.name)
+        done = self._flask("room", "kick", str(room), person.name)
         if done.returncode == 0:
             newest = "SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice'"
             self.history.removals.append(Removal(room, person.id, self._database.value(newest, room), begun))
             self.history.count("people removed")
+
+    def _flask(self, *arguments: str) -> CompletedProcess[str]:
+        return self.chance.choice(self._servers).flask(*arguments)
 
     def _log(self) -> tuple[int, str]:
         ((first, epoch),) = self._database.rows(
@@ -260,14 +268,14 @@ class Doorkeeper(Troublemaker):
         self,
         history: History,
         seed: int,
-        server: Server,
+        address: tuple[str, int],
         database: Database,
         room: int,
         owner: Person,
         members: Sequence[Person],
     ) -> None:
         super().__init__(history, seed)
-        self._server, self._database, self._seed, self._room = server, database, seed, room
+        self._address, self._database, self._seed, self._room = address, database, seed, room
         self._owner, self._members = owner, members
 
     def run(self, until: float) -> None:
@@ -316,10 +324,10 @@ class Doorkeeper(Troublemaker):
 
     def _ask(self, who: Person, method: str, path: str, body: Any, answers: Collection[int]) -> Any:
         """What the server says, when it says one of `answers`."""
-        address, deadline = ("127.0.0.1", self._server.port), now() + START_LIMIT
+        deadline = now() + START_LIMIT
         said: object = None
         while now() < deadline:
-            http = Http(address, who.cookie, fresh=True)
+            http = Http(self._address, who.cookie, fresh=True)
             try:
                 status, answer = http.ask(method, f"/api/rooms/{self._room}{path}", body, ANSWER_LIMIT)
                 if status in answers:

@@ -5,23 +5,22 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gevent
 
-from tests.faults import Faults
 from tests.people import administrator
-from tests.servers import ROOT, Server
+from tests.servers import ROOT
 from tests.torture.checker import Violation, check
-from tests.torture.databases import ChatFile, Database, PostgresDatabase
+from tests.torture.databases import ChatFile
 from tests.torture.history import History, Wait
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
-from tests.torture.stores import FileStore, PostgresStore
+from tests.torture.sites import OneMachine, Site
+from tests.torture.stores import FileStore, PostgresStore, Store
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
@@ -38,28 +37,17 @@ from tests.torture.writers import (
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
 SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
-SYNC = 20  # milliseconds that each sync takes longer: what is shown before it is seen long before it is kept
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
-# By what they are called, and where messages are kept.
-TROUBLE: dict[str, dict[str, type[Troublemaker]]] = {
-    kind: {
-        "processes": Processes,
-        "network": Network,
-        "store": store,
-        "administrator": Administrator,
-        "doorkeeper": Doorkeeper,
-    }
-    for kind, store in {"sqlite": FileStore, "postgresql": PostgresStore}.items()
+# By what they are called; which of them there are is up to what is tortured.
+TROUBLE: dict[str, list[type[Troublemaker]]] = {
+    "processes": [Processes],
+    "network": [Network],
+    "store": [Store, FileStore, PostgresStore],
+    "administrator": [Administrator],
+    "doorkeeper": [Doorkeeper],
 }
-GROUPS = tuple(TROUBLE["sqlite"])
-DEEDS = {deed for makers in TROUBLE.values() for maker in makers.values() for deed in maker.deeds}
-SETTINGS = {
-    "heartbeat": "2",
-    "busy_seconds": "1",
-    "backlog": "20",  # far less than a reader misses: most who come back are served from the journal
-    "room_idle_seconds": "2",
-}
+DEEDS = {deed for makers in TROUBLE.values() for maker in makers for deed in maker.deeds}
 # Every fast path that has a switch (docs/design.md) is off.
 NO_FAST_PATHS = dict.fromkeys(("quick_frames", "quick_looks", "quick_polls", "quick_sends"), "no")
 
@@ -77,7 +65,7 @@ class Plan:
     seconds: float = 60
     least: int = 0
     workers: tuple[int, ...] = (1, 3)
-    trouble: tuple[str, ...] = GROUPS
+    trouble: tuple[str, ...] = tuple(TROUBLE)
     pace: float = 1
     stay: float = 15
     patience: float = 60
@@ -95,33 +83,31 @@ class Result:
 def run(plan: Plan) -> Result:
     """Carry out `plan`. Raises RuntimeError where a server does not start."""
     with tempfile.TemporaryDirectory(prefix="chat-torture-") as folder:
-        return _Run(plan, Path(folder) / "instance").carry_out()
+        return _Run(plan, _site(plan, Path(folder))).carry_out()
+
+
+def _site(plan: Plan, folder: Path) -> Site:
+    postgres = plan.database == "postgresql"
+    return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
 
 class _Run:
-    def __init__(self, plan: Plan, instance: Path) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, site: Site) -> None:
+        self.plan, self.site, self.database = plan, site, site.database
         self.history = History()
-        self.disk = Faults(instance)
-        self.disk.slow_down("chat.db", SYNC)
-        self.database: Database = PostgresDatabase() if plan.database == "postgresql" else ChatFile(instance)
-        self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
-        self.server.root = plan.code
-        self.server.settings.update(self.disk.environ)
-        self.proxy = Proxy(lambda: ("127.0.0.1", self.server.port))
-        proxy = self.proxy
+        self.proxy = proxy = Proxy(lambda: site.address)
         self.world = World(plan.seed, proxy.address, proxy.narrow, plan.stay, self.history, self._look)
 
     def carry_out(self) -> Result:
         try:
-            return self._carry_out()
+            self.site.start()
+            self._carry_out()
+            return Result(self.history, check(self.history) + self.database.damage())
         finally:
-            self.database.close()
+            self.proxy.stop()
+            self.site.close()
 
-    def _carry_out(self) -> Result:
-        self.database.start()
-        self.server.configure(**self.database.settings)
-        self.server.start()
+    def _carry_out(self) -> None:
         try:
             self._set_the_scene()
             self._probe_syncs()
@@ -129,19 +115,13 @@ class _Run:
             self._wait_until_all_are_in()
             for number, workers in enumerate(self.plan.workers):
                 if number:
-                    self.server.stop()
-                    self.server.workers = workers
-                    self.server.start()
-                self._phase(self.plan.seconds / len(self.plan.workers))
+                    self.site.restart(workers)
+                self._phase(self.plan.seconds / len(self.plan.workers), workers)
             self._finish(clients)
         except BaseException:
-            print("".join(self.server.log[-LOG_LINES:]), file=sys.stderr)  # why the server is no more
+            for server in self.site.servers:  # why there is one no more
+                print("".join(server.log[-LOG_LINES:]), file=sys.stderr)
             raise
-        finally:
-            self.proxy.stop()
-            self.disk.clear()
-            self.server.kill()
-        return Result(self.history, check(self.history) + self.database.damage())
 
     # -- the scene -------------------------------------------------------------------------------------------
 
@@ -220,13 +200,13 @@ class _Run:
         ]
 
     def _guest(self, name: str) -> Person:
-        status, answer, cookie = _become(self.server, name)
+        status, answer, cookie = _become(self.site, name)
         assert status == 201, answer
         return Person(name, answer["id"], cookie)
 
     def _sign_up(self) -> Person:
         """Somebody with an account."""
-        owner = administrator(self.server)
+        owner = administrator(self.site.servers[0])
         cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in owner.http.cookies.jar)
         owner.close()
         return Person(owner.name, owner.id, cookie)
@@ -246,18 +226,19 @@ class _Run:
         return room
 
     def _ask_as(self, who: Person, method: str, path: str, body: Any) -> tuple[int, Any]:
-        http = Http(("127.0.0.1", self.server.port), who.cookie, fresh=True)
+        http = Http(self.site.address, who.cookie, fresh=True)
         return http.ask(method, f"/api/rooms{path}", body)
 
     def _probe_syncs(self) -> None:
         """While nothing else happens: an acknowledged message has made the database reach the disk, if it is ours."""
-        if self.plan.database != "sqlite":
+        if not isinstance(self.database, ChatFile):
             return
+        (disk,) = self.site.disks
         prober = Poster(self.world, self._guest("prober"), self.lobby, 0)
         for _ in range(SYNC_PROBES):
-            before = self.disk.syncs
+            before = disk.syncs
             prober.write()
-            self.history.unsynced += self.disk.syncs == before
+            self.history.unsynced += disk.syncs == before
         prober.close()
 
     def _wait_until_all_are_in(self) -> None:
@@ -268,9 +249,9 @@ class _Run:
 
     # -- trouble ---------------------------------------------------------------------------------------------
 
-    def _phase(self, seconds: float) -> None:
+    def _phase(self, seconds: float, workers: int) -> None:
         until = now() + seconds
-        makers = self._troublemakers()
+        makers = self._troublemakers(self.plan.seed + workers)
         gevent.joinall([gevent.spawn(maker.run, until) for maker in makers], raise_error=True)
         gevent.sleep(max(0, until - now()))
         enough, deadline = self._said() + self.plan.least, now() + self.plan.patience
@@ -319,30 +300,26 @@ class _Run:
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
 
-    def _troublemakers(self) -> list[Troublemaker]:
-        seed = self.plan.seed + self.server.workers
-        make: dict[str, Callable[[], Troublemaker]] = {
-            "processes": lambda: Processes(self.history, seed, self.server),
-            "network": lambda: Network(self.history, seed, self.server, self.proxy),
-            "store": lambda: self._store(seed),
-            "administrator": lambda: Administrator(
-                self.history, seed, self.server, self.database, self.yard, (self.hall, self.mallory)
-            ),
-            "doorkeeper": lambda: Doorkeeper(
-                self.history, seed, self.server, self.database, self.den, self.owner, self.strollers
-            ),
+    def _troublemakers(self, seed: int) -> list[Troublemaker]:
+        site, history = self.site, self.history
+        people = {
+            "network": [Network(history, seed, site.address, self.proxy)],
+            "administrator": [
+                Administrator(
+                    history, seed, site.servers, self.database, self.yard, (self.hall, self.mallory)
+                )
+            ],
+            "doorkeeper": [
+                Doorkeeper(history, seed, site.address, self.database, self.den, self.owner, self.strollers)
+            ],
         }
-        makers = []
-        for name, maker in TROUBLE[self.plan.database].items():
-            deeds = maker.deeds if name in self.plan.trouble else self.plan.trouble
-            if set(deeds) & set(maker.deeds):
-                makers.append(make[name]().only(deeds, self.plan.pace))
-        return makers
-
-    def _store(self, seed: int) -> Troublemaker:
-        if isinstance(self.database, PostgresDatabase):
-            return PostgresStore(self.history, seed, self.server, self.disk, self.database)
-        return FileStore(self.history, seed, self.server, self.disk)
+        let_loose = []
+        for group, makers in [*site.trouble(history, seed).items(), *people.items()]:
+            for maker in makers:
+                deeds = maker.deeds if group in self.plan.trouble else self.plan.trouble
+                if set(deeds) & set(maker.deeds):
+                    let_loose.append(maker.only(deeds, self.plan.pace))
+        return let_loose
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -363,7 +340,7 @@ class _Run:
             if greenlet.ready() and not greenlet.successful():
                 greenlet.get()
         gevent.killall(reading)  # they wait for what does not come any more
-        self.server.stop()
+        self.site.stop()
         self.history.logs = self.database.logs()
 
     def _wait_for_readers(self) -> None:
@@ -400,10 +377,11 @@ class _Run:
         return int(self.database.value(query, room))
 
 
-def _become(server: Server, name: str) -> tuple[int, Any, str]:
+def _become(site: Site, name: str) -> tuple[int, Any, str]:
     """Status, answer and cookie of `POST /guests`."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    fields = {"Content-Type": "application/json", "Origin": server.url}
+    connection = http.client.HTTPConnection(*site.address, timeout=30)
+    origin = "http://{}:{}".format(*site.address)
+    fields = {"Content-Type": "application/json", "Origin": origin}
     connection.request("POST", "/guests", json.dumps({"name": name}), fields)
     answer = connection.getresponse()
     said = json.loads(answer.read())

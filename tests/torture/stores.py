@@ -60,10 +60,6 @@ class Store(Troublemaker):
         finally:
             lock.close()
 
-    def _for_a_while(self, shortest: float, longest: float) -> None:
-        """Mostly about a second."""
-        gevent.sleep(self.chance.uniform(shortest, self.chance.choice((1, longest))))
-
     @staticmethod
     def _locked(lock: sqlite3.Connection) -> bool:
         """Take the write lock between two commits of the server's; sqlite3 itself would wait without yielding."""
@@ -92,11 +88,10 @@ class FileStore(Store):
         self.history.count("disk full or broken")
 
 
-class PostgresStore(Store):
-    """PostgreSQL ends, crashes, hangs, cuts its clients off, or somebody holds a lock in it."""
+class PostgresStore(Troublemaker):
+    """PostgreSQL ends, crashes, hangs, cuts its clients off, has its standby take over, or somebody holds a lock in it."""
 
     deeds = (
-        *Store.deeds,
         "stop_database",
         "crash_database",
         *["crash_backend"] * 2,
@@ -106,11 +101,10 @@ class PostgresStore(Store):
         "freeze_standby",
         *["fail_over"] * 2,
     )
+    pause = 4.0
 
-    def __init__(
-        self, history: History, seed: int, server: Server, disk: Faults, database: PostgresDatabase
-    ) -> None:
-        super().__init__(history, seed, server, disk)
+    def __init__(self, history: History, seed: int, database: PostgresDatabase) -> None:
+        super().__init__(history, seed)
         self._database = database
         self._frozen: list[int] = []
 
@@ -170,7 +164,6 @@ class PostgresStore(Store):
         self._database.standby.follow(self._database.primary)
 
     def heal(self) -> None:
-        super().heal()
         self._thaw()
 
     def _wait_for_standby(self) -> None:
