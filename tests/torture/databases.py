@@ -3,13 +3,14 @@
 import sqlite3
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 import psycopg
 
+from tests.far_machine import FarMachine
 from tests.postgres import Postgres, name_in, programs
 from tests.torture.checker import Violation
 from tests.torture.history import Log, Row
@@ -17,6 +18,7 @@ from tests.torture.history import Log, Row
 AWAY = 120.0  # seconds for which a database may be away
 AGAIN = 0.05  # seconds until it is asked again
 COMMIT_DELAY = 20_000  # microseconds, as for the other one: see run.SYNC
+DATABASE = "198.19.0.1"  # an address that moves to whichever database writes
 # The tests' servers trust the disk with nothing; here what is acknowledged is on it, and late.
 DURABLE = {
     "fsync": "on",
@@ -24,6 +26,10 @@ DURABLE = {
     "autovacuum": "on",
     "commit_delay": str(COMMIT_DELAY),
     "commit_siblings": "0",
+    # Who has lost the other one finds out, and is there again soon.
+    "wal_sender_timeout": "5s",
+    "wal_receiver_timeout": "5s",
+    "wal_retrieve_retry_interval": "500ms",
 }
 
 
@@ -97,16 +103,25 @@ class ChatFile(Database):
 
 
 class PostgresDatabase(Database):
-    """One in a PostgreSQL of the run's own, with a synchronous standby; `primary` is the one that writes now."""
+    """One in a PostgreSQL of the run's own, with a synchronous standby; `primary` is the one that writes now.
 
-    def __init__(self) -> None:
-        self.primary = Postgres(**DURABLE)
+    `machines`: of both, where they have their own; then `move` lets DATABASE be the address of another one.
+    """
+
+    def __init__(
+        self,
+        machines: Sequence[FarMachine] = (),
+        move: Callable[[FarMachine], None] | None = None,
+    ) -> None:
+        self._machines, self._move = machines, move
+        self.primary = Postgres(machine=machines[0] if machines else None, **DURABLE)
         self._open: psycopg.Connection[Any] | None = None
 
     def start(self) -> None:
         self.name = name_in(self.primary.start().database())
-        self.standby = Postgres(self.primary)
-        hosts = f"{self.primary.host},{self.standby.host}"
+        self.standby = Postgres(self.primary, self._machines[1] if self._machines else None)
+        hosts = DATABASE if self._machines else f"{self.primary.host},{self.standby.host}"
+        self._tell_where_it_is()
         url = f"postgresql+psycopg://chat@/{self.name}?host={hosts}&target_session_attrs=read-write"
         self.settings = {"database_url": url}
 
@@ -114,6 +129,11 @@ class PostgresDatabase(Database):
         """The standby takes over. Nobody has the place of the primary, which is no more, until `standby` follows."""
         self.standby.promote()
         self.primary, self.standby = self.standby, self.primary
+        self._tell_where_it_is()
+
+    def _tell_where_it_is(self) -> None:
+        if self._move and self.primary.machine:
+            self._move(self.primary.machine)
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
         """To the one that writes, as an administrator."""

@@ -14,6 +14,7 @@ import gevent
 from tests.people import administrator
 from tests.servers import ROOT
 from tests.torture.checker import Violation, check
+from tests.torture.cluster import Cluster, Front, OneOfMany, Partitions, checkout
 from tests.torture.databases import ChatFile
 from tests.torture.history import History, Wait
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
@@ -41,8 +42,8 @@ SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
 # By what they are called; which of them there are is up to what is tortured.
 TROUBLE: dict[str, list[type[Troublemaker]]] = {
-    "processes": [Processes],
-    "network": [Network],
+    "processes": [Processes, OneOfMany, Front],
+    "network": [Network, Partitions],
     "store": [Store, FileStore, PostgresStore],
     "administrator": [Administrator],
     "doorkeeper": [Doorkeeper],
@@ -59,7 +60,8 @@ class Plan:
     `pace`: with how much of the usual pauses. `stay`: seconds that a reader stays with one transport, at most.
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
     `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
-    messages, "sqlite" or "postgresql"."""
+    messages, "sqlite" or "postgresql". `cluster`: on several machines, whatever that says, whose servers also are of
+    earlier `versions`."""
 
     seed: int
     seconds: float = 60
@@ -71,6 +73,8 @@ class Plan:
     patience: float = 60
     code: Path = ROOT
     database: str = "sqlite"
+    cluster: bool = False
+    versions: tuple[str, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -87,6 +91,9 @@ def run(plan: Plan) -> Result:
 
 
 def _site(plan: Plan, folder: Path) -> Site:
+    if plan.cluster:
+        earlier = [checkout(revision, folder / "earlier") for revision in plan.versions]
+        return Cluster(folder, [plan.code, *earlier], plan.workers[0], plan.settings)
     postgres = plan.database == "postgresql"
     return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
