@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.pool import Group
 
 from tests.people import administrator
 from tests.servers import ROOT
@@ -102,6 +103,7 @@ class _Run:
     def __init__(self, plan: Plan, site: Site) -> None:
         self.plan, self.site, self.database = plan, site, site.database
         self.history = History()
+        self.running = Group()  # who would go on when the run is given up
         self.proxy = proxy = Proxy(lambda: site.address)
         self.world = World(plan.seed, proxy.address, proxy.narrow, plan.stay, self.history, self._look)
 
@@ -118,7 +120,7 @@ class _Run:
         try:
             self._set_the_scene()
             self._probe_syncs()
-            clients = [gevent.spawn(client.run) for client in [*self.writers, *self.readers]]
+            clients = [self.running.spawn(client.run) for client in [*self.writers, *self.readers]]
             self._wait_until_all_are_in()
             for number, workers in enumerate(self.plan.workers):
                 if number:
@@ -128,6 +130,7 @@ class _Run:
         except BaseException:
             for server in self.site.servers:  # why there is one no more
                 print("".join(server.log[-LOG_LINES:]), file=sys.stderr)
+            self.running.kill()
             raise
 
     # -- the scene -------------------------------------------------------------------------------------------
@@ -259,7 +262,7 @@ class _Run:
     def _phase(self, seconds: float, workers: int) -> None:
         until = now() + seconds
         makers = self._troublemakers(self.plan.seed + workers)
-        gevent.joinall([gevent.spawn(maker.run, until) for maker in makers], raise_error=True)
+        gevent.joinall([self.running.spawn(maker.run, until) for maker in makers], raise_error=True)
         gevent.sleep(max(0, until - now()))
         enough, deadline = self._said() + self.plan.least, now() + self.plan.patience
         while self._said() < enough and now() < deadline:
