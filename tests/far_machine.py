@@ -46,6 +46,11 @@ class FarMachine:
         """The file of its network namespace."""
         return f"/run/netns/{self.name}"
 
+    @property
+    def under(self) -> list[str]:
+        """In front of a command that is to run there."""
+        return ["nsenter", f"--net={self.network}"]
+
     def open(self, server: Server) -> RawSocket:
         """A connection from there to `server`."""
         return _FarSocket(self, server)

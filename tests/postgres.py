@@ -81,9 +81,14 @@ class Postgres:
     @property
     def pids(self) -> list[int]:
         """Of all its processes, the one that starts the others first."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+    @property
+    def pid(self) -> int:
+        """Of the process whose children serve."""
         assert self._process is not None
-        pid = self._process.pid
-        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+        return self._process.pid
 
     def start(self) -> "Postgres":
         reached = {"listen_addresses": "*"} if self.machine else {}
@@ -182,6 +187,8 @@ class Postgres:
             self._lent = False
 
     def url(self, name: str) -> str:
+        if self.machine:
+            return f"postgresql+psycopg://chat@{self.machine.own}/{name}"
         return f"postgresql+psycopg://chat@/{name}?host={self.host}"
 
     def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
@@ -223,7 +230,7 @@ class Postgres:
         """In front of a command: whose it is, and where."""
         group = str(pwd.getpwnam(self._user).pw_gid) if self._user else ""
         user = ["--reuid", self._user, "--regid", group, "--clear-groups"] if self._user else []
-        there = ["nsenter", f"--net={self.machine.network}"] if self.machine else []
+        there = self.machine.under if self.machine else []
         return [*there, "setpriv", *user, *how]
 
 

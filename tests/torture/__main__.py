@@ -78,7 +78,7 @@ def read_plan() -> Plan:
     parser.add_argument(
         "--cluster",
         action="store_true",
-        help="three servers, nginx and PostgreSQL with a standby, each on a machine of its own; --workers (2) of each",
+        help="three servers, nginx, a bus and PostgreSQL with a standby, each on a machine of its own; --workers (2) of each",
     )
     parser.add_argument(
         "--versions",
@@ -87,6 +87,9 @@ def read_plan() -> Plan:
         metavar="REVISION",
         help="of a cluster, servers change to and fro between this version and these: by default the first and the "
         "newest tag",
+    )
+    parser.add_argument(
+        "--bus", choices=["redis", "postgresql"], default="redis", help="the bus of a cluster (redis)"
     )
     parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to serve (this one)")
     parser.add_argument(
@@ -111,6 +114,7 @@ def read_plan() -> Plan:
         code=given.code.resolve(),
         database=given.database,
         cluster=given.cluster,
+        bus=given.bus,
         versions=tuple(earlier_versions() if given.versions is None else given.versions),
         settings={
             **(NO_FAST_PATHS if given.no_fast_paths else {}),

@@ -1,18 +1,22 @@
 """Several machines: three servers behind nginx, PostgreSQL with its standby, each on a machine of its own."""
 
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from chatapp.keys import NAMES as KEYS
+from tests.addresses import free_port
 from tests.far_machine import FarMachine, ip, machines
-from tests.nginx import Nginx
+from tests.nginx import Program, in_front
+from tests.postgres import Postgres
+from tests.redis_server import RedisServer
 from tests.servers import ROOT, Server
 from tests.torture.databases import DATABASE, PostgresDatabase
 from tests.torture.history import History
-from tests.torture.nemesis import Processes, Troublemaker
+from tests.torture.nemesis import Processes, Troublemaker, tell
 from tests.torture.sites import Site, Trouble
 from tests.torture.stores import PostgresStore, Store
 
@@ -50,6 +54,7 @@ class Partitions(Troublemaker):
 
     deeds = (
         *["part_from_database"] * 3,
+        *["part_from_bus"] * 2,
         *["part_from_front"] * 2,
         "part_standby",
     )
@@ -64,6 +69,10 @@ class Partitions(Troublemaker):
     def part_from_database(self) -> None:
         """A server and the database."""
         self._part("database")
+
+    def part_from_bus(self) -> None:
+        """A server and the bus."""
+        self._part("bus")
 
     def part_from_front(self) -> None:
         """A server and nginx."""
@@ -94,7 +103,7 @@ class Front(Troublemaker):
     deeds = ("kill_front",)
     pause = 15.0
 
-    def __init__(self, history: History, seed: int, nginx: Nginx) -> None:
+    def __init__(self, history: History, seed: int, nginx: Program) -> None:
         super().__init__(history, seed)
         self._nginx = nginx
 
@@ -105,43 +114,79 @@ class Front(Troublemaker):
         self.history.count("proxies killed")
 
 
+class Bus(Troublemaker):
+    """The bus is killed, and has forgotten everything when it comes back; or it stands still."""
+
+    deeds = ("kill_bus", "freeze_bus")
+    pause = 8.0
+
+    def __init__(self, history: History, seed: int, bus: RedisServer | Postgres) -> None:
+        super().__init__(history, seed)
+        self._bus = bus
+
+    def kill_bus(self) -> None:
+        self._bus.kill()
+        self._for_a_while(0, 5)
+        self._bus.start()
+        self.history.count("buses killed")
+
+    def freeze_bus(self) -> None:
+        frozen = self._bus.pids
+        for pid in frozen:
+            tell(pid, signal.SIGSTOP)
+        self._for_a_while(0.5, 8)
+        for pid in frozen:
+            tell(pid, signal.SIGCONT)
+        self.history.count("buses frozen for a while")
+
+
 class OneOfMany(Processes):
     """The same as with a server that is alone, more seldom; and it changes its version, up and down."""
 
     deeds = (*Processes.deeds, *["change_version"] * 3)
     pause = Processes.pause * SERVERS
 
-    def __init__(self, history: History, seed: int, server: Server, versions: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        history: History,
+        seed: int,
+        server: Server,
+        versions: Sequence[Path],
+        become: Callable[[Server, Path], None],
+    ) -> None:
         super().__init__(history, seed, server)
-        self._versions = versions
+        self._versions, self._become = versions, become
 
     def change_version(self) -> None:
         """It ends in good order, and another version starts on what it leaves."""
         self.heal()
         self._server.stop()
         others = [version for version in self._versions if version != self._server.root]
-        self._server.root = self.chance.choice(others or self._versions)
+        self._become(self._server, self.chance.choice(others or self._versions))
         self.history.count("upgrades and downgrades")
         self._start()
 
 
 class Cluster(Site):
-    """Each server starts as one of `versions`, which are checkouts. Raises NoMachines."""
+    """Each server starts as one of `versions`, which are checkouts. `bus`: "redis" or "postgresql". Raises NoMachines."""
 
     database: PostgresDatabase
 
     def __init__(
-        self, folder: Path, versions: Sequence[Path], workers: int, settings: Mapping[str, str]
+        self, folder: Path, versions: Sequence[Path], bus: str, workers: int, settings: Mapping[str, str]
     ) -> None:
         self.servers, self.disks = [], []
+        self._port = free_port()
         self._folder, self._versions, self._stack = folder, versions, ExitStack()
-        self._machines = self._stack.enter_context(machines(SERVERS + 3))
+        self._machines = self._stack.enter_context(machines(SERVERS + 4))
         self._router = Router()
-        *served, primary, standby, self._front = self._machines
+        *served, primary, standby, beside, self._front = self._machines
         for machine in (primary, standby):
             ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
         self.database = PostgresDatabase((primary, standby), self._router.move)
+        self._bus = RedisServer(beside) if bus == "redis" else Postgres(machine=beside)
         self._links = {
+            "bus": [(machine.own, beside.own) for machine in served],
             "database": [(machine.own, DATABASE) for machine in served],
             "front": [(machine.own, self._front.own) for machine in served],
             "standby": [(primary.own, standby.own)],
@@ -152,40 +197,52 @@ class Cluster(Site):
             server.address, server.network = machine.own, machine.network
             server.configure(trusted_proxies="1")
 
+    def _become(self, server: Server, code: Path) -> None:
+        """The `server` that starts next is that version. Before there were other buses, each machine had its own."""
+        server.root = code
+        if (code / "chatapp/bus/network.py").exists():
+            server.configure(bus_url=self._bus_url)
+        else:
+            server.settings.pop("CHATAPP_BUS_URL", None)
+
     @property
     def address(self) -> tuple[str, int]:
-        return self._front.own, self._nginx.port
+        return self._front.own, self._port
 
     def start(self) -> None:
         self.database.start()
-        first, *others = self.servers
+        self._bus.start()
+        self._bus_url = self._bus.url if isinstance(self._bus, RedisServer) else self._bus.database()
+        first = self.servers[0]
         for server in self.servers:
             server.configure(**self.database.settings)
+            self._become(server, server.root)
             if server is not first:
                 self._share(first.instance, server.instance)
             server.start()
         folder = self._folder / "nginx"
         folder.mkdir()
-        self._nginx = Nginx(first, folder, PATIENCE, others, self._front)
+        self._nginx = in_front(self._front, self._port, self.servers, folder, PATIENCE)
 
     def close(self) -> None:
         try:
             super().close()
             self._nginx.kill()
+            self._bus.close()
         finally:
             self._stack.close()
 
     def trouble(self, history: History, seed: int) -> Trouble:
         processes, stores = list[Troublemaker](), list[Troublemaker]()
         for number, (server, disk) in enumerate(zip(self.servers, self.disks, strict=True)):
-            processes.append(OneOfMany(history, seed + 100 * number, server, self._versions))
+            processes.append(OneOfMany(history, seed + 100 * number, server, self._versions, self._become))
             store = Store(history, seed + 100 * number, server, disk)
-            store.pause *= SERVERS
+            store.deeds, store.pause = ("set_clock",), store.pause * SERVERS
             stores.append(store)
         return {
             "processes": [*processes, Front(history, seed, self._nginx)],
             "network": [Partitions(history, seed, self._router, self._links)],
-            "store": [*stores, PostgresStore(history, seed, self.database)],
+            "store": [*stores, PostgresStore(history, seed, self.database), Bus(history, seed, self._bus)],
         }
 
     @staticmethod

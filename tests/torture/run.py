@@ -15,7 +15,7 @@ from gevent.pool import Group
 from tests.people import administrator
 from tests.servers import ROOT
 from tests.torture.checker import Violation, check
-from tests.torture.cluster import Cluster, Front, OneOfMany, Partitions, checkout
+from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions, checkout
 from tests.torture.databases import ChatFile
 from tests.torture.history import History, Wait
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
@@ -45,13 +45,15 @@ LOG_LINES = 60  # of the server's log, where a run comes to no end
 TROUBLE: dict[str, list[type[Troublemaker]]] = {
     "processes": [Processes, OneOfMany, Front],
     "network": [Network, Partitions],
-    "store": [Store, FileStore, PostgresStore],
+    "store": [Store, FileStore, PostgresStore, Bus],
     "administrator": [Administrator],
     "doorkeeper": [Doorkeeper],
 }
 DEEDS = {deed for makers in TROUBLE.values() for maker in makers for deed in maker.deeds}
 # Every fast path that has a switch (docs/design.md) is off.
-NO_FAST_PATHS = dict.fromkeys(("quick_frames", "quick_looks", "quick_polls", "quick_sends"), "no")
+NO_FAST_PATHS = dict.fromkeys(
+    ("quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
+)
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Plan:
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
     `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
     messages, "sqlite" or "postgresql". `cluster`: on several machines, whatever that says, whose servers also are of
-    earlier `versions`."""
+    earlier `versions`, with that `bus`."""
 
     seed: int
     seconds: float = 60
@@ -76,6 +78,7 @@ class Plan:
     database: str = "sqlite"
     cluster: bool = False
     versions: tuple[str, ...] = ()
+    bus: str = "redis"
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -94,7 +97,7 @@ def run(plan: Plan) -> Result:
 def _site(plan: Plan, folder: Path) -> Site:
     if plan.cluster:
         earlier = [checkout(revision, folder / "earlier") for revision in plan.versions]
-        return Cluster(folder, [plan.code, *earlier], plan.workers[0], plan.settings)
+        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.workers[0], plan.settings)
     postgres = plan.database == "postgresql"
     return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
