@@ -75,6 +75,11 @@ class Postgres:
         return str(self._folder)
 
     @property
+    def log(self) -> str:
+        """What it has said."""
+        return (self._folder / "log").read_text()
+
+    @property
     def _data(self) -> Path:
         return self._folder / "data"
 
@@ -208,7 +213,7 @@ class Postgres:
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError("PostgreSQL did not start:\n" + (self._folder / "log").read_text())
+            raise RuntimeError("PostgreSQL did not start:\n" + self.log)
         try:
             self._do("SELECT 1")
         except psycopg.OperationalError:

@@ -108,6 +108,25 @@ assert journal.finish(60)
 print(len(failed), failed[:3])
 """
 
+# Stops, all of it, between a message and its commit.
+STOPS = """
+import os, signal
+from chatapp.journal import writing
+from chatapp.journal.requests import Post
+from chatapp.message import Author
+
+perform = writing.perform
+
+def stops(connection, requests):
+    done = perform(connection, requests)
+    print("written", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return done
+
+writing.perform = stops
+print(journal.ask(Post(int(sys.argv[2]), Author("g1", "ada", guest=True), "half")))
+"""
+
 
 @pytest.fixture
 def empty(postgres: Postgres) -> Iterator[str]:
@@ -248,6 +267,20 @@ def test_who_writes_into_another_room_waits_for_nobody(empty: str) -> None:
     assert first.written.wait(UNIT)
     assert [kept.message.seq for kept in Writer(empty, says(other)).commit()] == [1]
     first.commit()
+
+
+def test_who_stops_while_a_message_is_kept_keeps_nobody_waiting_for_long_and_is_told_that_it_was_not(
+    empty: str,
+) -> None:
+    (room,) = made_rooms(empty, 1)
+    stopped = start(STOPS, empty, str(room))
+    assert stopped.stdout is not None
+    assert stopped.stdout.readline() == "written\n"
+    other = Writer(empty, says(room))  # as patient as a minute
+    assert [kept.message.seq for kept in other.commit()] == [1]
+    stopped.send_signal(signal.SIGCONT)
+    stopped.communicate()
+    assert stopped.returncode != 0
 
 
 @pytest.mark.parametrize("request_of", [tells, lambda room: MakeRoom("attic")], ids=["a deed", "a new room"])

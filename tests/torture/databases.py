@@ -15,6 +15,7 @@ from tests.postgres import Postgres, name_in, programs
 from tests.torture.checker import Violation
 from tests.torture.history import Log, Row
 
+LOG_LINES = 60  # of each of two
 AWAY = 120.0  # seconds for which a database may be away
 AGAIN = 0.05  # seconds until it is asked again
 COMMIT_DELAY = 20_000  # microseconds, as for the other one: see run.SYNC
@@ -49,6 +50,11 @@ class Database(ABC):
     @abstractmethod
     def damage(self) -> list[Violation]:
         """What is wrong with it as a whole, when everything is over."""
+
+    @property
+    def log(self) -> list[str]:
+        """What it has said, if it says anything."""
+        return []
 
     @abstractmethod
     def close(self) -> None:
@@ -148,6 +154,12 @@ class PostgresDatabase(Database):
                     return self._open.execute(query.replace("?", "%s"), values or None).fetchall()  # type: ignore[arg-type]
                 except psycopg.OperationalError:
                     gevent.sleep(AGAIN)
+
+    @property
+    def log(self) -> list[str]:
+        return [
+            line for one in (self.standby, self.primary) for line in one.log.splitlines(True)[-LOG_LINES:]
+        ]
 
     def damage(self) -> list[Violation]:
         """By its own program: each index has all of its table, and no others."""

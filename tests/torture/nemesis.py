@@ -23,7 +23,7 @@ from tests.torture.proxy import Link, Proxy
 from tests.torture.wire import Cut, Http, now
 from tests.torture.world import Person
 
-START_LIMIT = 60.0  # seconds
+START_LIMIT = 180.0  # seconds; what it needs may be away, too, several times
 ANSWER_LIMIT = 60.0  # seconds; a worker that has not answered by then is no more, and will do nothing later
 TRIES = 3  # as long as that, before it is given up: a proxy waits for a worker that is no more
 

@@ -133,6 +133,7 @@ class _Run:
         except BaseException:
             for server in self.site.servers:  # why there is one no more
                 print("".join(server.log[-LOG_LINES:]), file=sys.stderr)
+            print("".join(self.database.log), file=sys.stderr)
             self.running.kill()
             raise
 
