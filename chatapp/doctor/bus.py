@@ -10,7 +10,7 @@ from chatapp.errors import SetupError
 
 
 def examine(config: Config) -> Findings:
-    yield from (_file(config) if config.bus_url.startswith("sqlite:") else _server(config))
+    yield from (_file(config) if config.bus_url.startswith("sqlite:///") else _server(config))
 
 
 def _server(config: Config) -> Findings:
