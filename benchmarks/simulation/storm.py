@@ -27,6 +27,7 @@ RETURN_SPREAD = 5.0
 FAILURES_PER_RUNG = 2
 REACHABLE_LIMIT = 5.0
 RUNGS = 3
+SHARE_FOR_COMERS = 0.5  # of a core: the rest serves who is there
 SILENCE = (35.0, 40.0)  # HEARTBEAT, up to LOOK, and PONG_LIMIT: until a page knows that nobody is there
 
 
