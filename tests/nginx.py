@@ -1,10 +1,11 @@
-"""nginx with the configuration of docs/running.md, in front of a server."""
+"""nginx with deploy/nginx.conf, in front of a server, or with what is wrong in it on purpose."""
 
 import os
 import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.addresses import free_port, make_certificate
@@ -12,8 +13,34 @@ from tests.clients import UNIT, eventually
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-DOCUMENTED = re.findall(r"```nginx\n(.*?)```", Path(ROOT, "docs", "running.md").read_text(), re.S)[0]
+DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
+MAP, BLOCK = re.fullmatch(r"(.*?)(server \{.*)", DOCUMENTED, re.S).groups()  # type: ignore[union-attr]
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
+
+
+class Program:
+    """nginx itself. `http`: what stands in the block of that name; `port`: one at which it listens."""
+
+    def __init__(self, folder: Path, http: str, port: int) -> None:
+        self._log, self._port = folder / "error.log", port
+        folders = "".join(f"{name}_temp_path {folder}/{name};\n" for name in TEMPORARY)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(
+            f"daemon off; pid {folder}/pid; error_log {self._log};\n"
+            + ("user root;\n" if os.geteuid() == 0 else "")
+            + f"events {{ worker_connections 1000; }}\nhttp {{ access_log off;\n{folders}{http}}}\n"
+        )
+        self._process = subprocess.Popen([str(NGINX), "-e", str(self._log), "-c", str(configuration)])
+        eventually(self._up, "nginx is up")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(UNIT)
+
+    def _up(self) -> bool:
+        assert self._process.poll() is None, self._log.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
 
 class Nginx:
@@ -24,12 +51,10 @@ class Nginx:
 
     def __init__(self, server: Server, folder: Path, patience: int) -> None:
         self.server, self.port, self.tls_port = server, free_port(), free_port()
-        self._folder, self._log = folder, folder / "error.log"
         make_certificate(folder, "chat")
-        configuration = folder / "nginx.conf"
-        configuration.write_text(self._configuration(patience))
-        self._process = subprocess.Popen([str(NGINX), "-e", str(self._log), "-c", str(configuration)])
-        eventually(self._up, "nginx is up")
+        listen = f"listen {self.tls_host} ssl; listen {self.host};"
+        shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
+        self._program = Program(folder, MAP + block(server.url, listen, folder, shorter), self.port)
 
     @property
     def host(self) -> str:
@@ -48,27 +73,14 @@ class Nginx:
         return f"https://{self.tls_host}"
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(UNIT)
+        self._program.stop()
 
-    def _configuration(self, patience: int) -> str:
-        text = DOCUMENTED
-        for there, here in {
-            "listen 443 ssl;": f"listen {self.tls_host} ssl; listen {self.host};",
-            "/etc/ssl/": f"{self._folder}/",
-            "http://127.0.0.1:8000;": f"{self.server.url};",
-            "proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;",
-        }.items():
-            assert there in text
-            text = text.replace(there, here)
-        folders = "".join(f"{name}_temp_path {self._folder}/{name};\n" for name in TEMPORARY)
-        return (
-            f"daemon off; pid {self._folder}/pid; error_log {self._log};\n"
-            + ("user root;\n" if os.geteuid() == 0 else "")
-            + f"events {{ worker_connections 1000; }}\nhttp {{ access_log off;\n{folders}{text}}}\n"
-        )
 
-    def _up(self) -> bool:
-        assert self._process.poll() is None, self._log.read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+def block(url: str, listen: str, folder: Path, changes: Mapping[str, str]) -> str:
+    """The documented `server` in front of `url`, with a certificate in `folder`, but for some `changes`."""
+    text = BLOCK
+    here = {"listen 443 ssl;": listen, "/etc/ssl/": f"{folder}/", "http://127.0.0.1:8000;": f"{url};"}
+    for there, instead in {**here, **changes}.items():
+        assert there in text, there
+        text = text.replace(there, instead)
+    return text
