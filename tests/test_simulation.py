@@ -128,7 +128,19 @@ def test_between_two_costs_that_were_measured_lies_the_straight_line():
 
 
 def test_a_cost_is_what_the_bench_has_measured_of_one():
-    names = ("connect", "memory", "server", "alone", "poll", "page", "look", "lease", "telling")
+    names = (
+        "connect",
+        "memory",
+        "server",
+        "alone",
+        "poll",
+        "page",
+        "look",
+        "lease",
+        "telling",
+        "redis, heard",
+        "redis, crowded",
+    )
     found = dict.fromkeys(names, 3.0) | {"waiting": 5.0, "heard": 9.0, "crowded": 2.0}
     found |= {"postgres, look": 1.0, "postgres, look, database": 1.0}
     for batch in BATCHES:
@@ -140,4 +152,4 @@ def test_a_cost_is_what_the_bench_has_measured_of_one():
     assert costs.database_message(64) == pytest.approx(512e-6)
     assert costs.waiting == pytest.approx(4.7e-6)  # without the server's own
     assert costs.looked == pytest.approx(14e-6)  # what two notices of one look share
-    assert costs.memory == 3000
+    assert (costs.memory, costs.server) == (3000, 3_000_000)

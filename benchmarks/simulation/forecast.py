@@ -108,8 +108,9 @@ def notices(costs: Costs) -> Table:
     rows = []
     for spread in Spread:
         heard = town.notices(servers, spread)
-        rows.append([spread.value, f"{heard:,.0f}", f"{hearing(costs, heard):.1%}"])
-    heads = ["notices", "that a server hears a second", "of its core"]
+        redis = [f"{heard * each:.0%}" for each in (costs.redis_heard, costs.redis_alone)]
+        rows.append([spread.value, f"{heard:,.0f}", f"{hearing(costs, heard):.1%}", " – ".join(redis)])
+    heads = ["notices", "that a server hears a second", "of its core", "by Redis"]
     return Table("notices", f"To whom notices go, {servers} servers with a million readers", heads, rows)
 
 
