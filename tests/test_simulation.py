@@ -1,10 +1,14 @@
 """The simulation (bin/simulate): what it must not get wrong, whatever the figures that it reckons with."""
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from benchmarks.bench import calibration
+from benchmarks.bench.results import Key, Results
+from benchmarks.bench.scenarios import costs, servers
 from benchmarks.simulation import chat, storm, town
 from benchmarks.simulation.chat import at_a_pace, in_flight
 from benchmarks.simulation.checked import check, errors, worst
@@ -55,12 +59,12 @@ def test_what_a_server_cannot_carry_waits_ever_longer_and_what_it_can_does_not()
 
 @pytest.mark.parametrize("how", [storm.CUT, storm.GOING, storm.VANISHED], ids=lambda how: how.name)
 def test_a_storm_ends_with_everybody_back_once(how):
-    for servers in (1, 8):
-        seen = storm.Storm(COSTS, 8000, servers, 0.5, how)
+    for count in (1, 8):
+        seen = storm.Storm(COSTS, 8000, count, 0.5, how)
         assert len(seen.back) == 8000
         assert seen.back == sorted(seen.back)
         assert seen.attempts >= 8000
-        assert seen.when(1) >= 8000 * COSTS.connect / servers / 0.5  # no sooner than the servers can
+        assert seen.when(1) >= 8000 * COSTS.connect / count / 0.5  # no sooner than the servers can
     assert seen.attempts < 1.01 * 8000  # among eight there is no storm
 
 
@@ -122,34 +126,41 @@ def test_one_server_carries_its_share_of_all_deliveries():
     assert 0 < seen.delay(0.5) <= seen.delay(0.99)
 
 
+def test_what_the_bench_has_measured_is_read_as_it_was_written(tmp_path):
+    results = Results(tmp_path / "results.jsonl", {})
+    for repetition, value in enumerate((4.0, 2.0, 3.0)):
+        for lane in set(costs.LANE_OF.values()):
+            figures = {name: value for name, where in costs.LANE_OF.items() if where == lane}
+            results.add(Key("costs", lane, repetition), figures)
+        for count, readers in product(servers.COUNTS, servers.READERS):
+            found = dict.fromkeys(servers.FIGURES, value * count)
+            results.add(Key("servers", servers.lane(count, readers), repetition), found)
+    calibration.write(tmp_path / "calibration.json", results, {"machine": "this one"})
+    found = read(tmp_path / "calibration.json")
+    assert found.about == {"machine": "this one"}
+    assert found.found["connect"]["values"] == [3.0, 2.0, 4.0]
+    assert found.costs.connect == pytest.approx(3e-6)
+    assert [(each.servers, each.readers) for each in found.measured[-2:]] == [(3, 3000), (3, 9500)]
+    assert found.measured[-1].delivery == [9.0, 6.0, 12.0]
+    unmeasured = Results(tmp_path / "nothing.jsonl", {})
+    with pytest.raises(ValueError, match="was not measured"):
+        calibration.write(tmp_path / "calibration.json", unmeasured, {})
+
+
 def test_between_two_costs_that_were_measured_lies_the_straight_line():
     cost = Curve([(1, 10), (4, 16), (64, 76)])
     assert [cost(count) for count in (0, 0.5, 1, 2, 4, 34, 64, 128)] == [0, 5, 10, 12, 16, 46, 76, 140]
 
 
 def test_a_cost_is_what_the_bench_has_measured_of_one():
-    names = (
-        "connect",
-        "memory",
-        "server",
-        "alone",
-        "poll",
-        "page",
-        "look",
-        "lease",
-        "telling",
-        "redis, heard",
-        "redis, crowded",
-    )
-    found = dict.fromkeys(names, 3.0) | {"waiting": 5.0, "heard": 9.0, "crowded": 2.0}
-    found |= {"postgres, look": 1.0, "postgres, look, database": 1.0}
+    found = dict.fromkeys(costs.FIGURES, 3.0) | {"waiting": 5.0, "heard": 9.0, "crowded": 2.0}
     for batch in BATCHES:
         for name in ("message", "delivery", "postgres, message"):
             found[f"{name} {batch}"] = 7.0
         found[f"postgres, message {batch}, database"] = 8.0
-    costs = costs_of(found, {"crowd": 10, "notices at a look": 2})
-    assert costs.message(4) == pytest.approx(28e-6)
-    assert costs.database_message(64) == pytest.approx(512e-6)
-    assert costs.waiting == pytest.approx(4.7e-6)  # without the server's own
-    assert costs.looked == pytest.approx(14e-6)  # what two notices of one look share
-    assert (costs.memory, costs.server) == (3000, 3_000_000)
+    cost = costs_of(found, {"crowd": 10, "notices at a look": 2})
+    assert cost.message(4) == pytest.approx(28e-6)
+    assert cost.database_message(64) == pytest.approx(512e-6)
+    assert cost.waiting == pytest.approx(4.7e-6)  # without the server's own
+    assert cost.looked == pytest.approx(14e-6)  # what two notices of one look share
+    assert (cost.memory, cost.server) == (3000, 3_000_000)

@@ -30,8 +30,9 @@ class Curve:
 class Costs:
     """Seconds of CPU and bytes. `message(n)`: a group of n, kept and acknowledged; `delivery(n)`: n of them
     to one reader in one call. `looked`: one look of the bus that finds something, `heard`: each notice in
-    it; `redis_alone`: one by Redis that comes by itself, `redis_heard`: with others. `waiting`, `alone`:
-    each second, of a connection and of a server. `look`: a room's revision.
+    it; `redis_alone`: one by Redis that comes by itself, `redis_heard`: with others; `redis_sent`: of
+    Redis, to one server. `waiting`, `alone`: each second, of a connection and of a server. `look`: a room's
+    revision.
     """
 
     message: Curve
@@ -46,6 +47,7 @@ class Costs:
     look: float
     redis_alone: float
     redis_heard: float
+    redis_sent: float
     lease: float
     telling: float
     postgres_message: Curve
@@ -109,6 +111,7 @@ def costs_of(found: Mapping[str, float], counts: Mapping[str, float]) -> Costs:
         look=MICRO * found["look"],
         redis_alone=MICRO * found["redis, heard"],
         redis_heard=MICRO * found["redis, crowded"],
+        redis_sent=MICRO * found["redis, redis"] / 2,
         lease=MICRO * found["lease"],
         telling=MICRO * found["telling"],
         postgres_message=curve("postgres, message"),

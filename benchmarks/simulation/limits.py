@@ -53,6 +53,7 @@ def limits(costs: Costs) -> Table:
                 f"{storm.OPEN_LIMIT * storm.SHARE_FOR_COMERS / costs.connect:,.0f}",
             ],
             a_second("notices heard", costs.heard),
+            a_second("notices that Redis sends on, each to one server", costs.redis_sent),
             [
                 "looks at the revisions of 10,000 rooms, PostgreSQL",
                 f"{looked:,.0f} × {micro(costs.postgres_look)}",
