@@ -111,7 +111,7 @@ def notices(costs: Costs) -> Table:
         redis = [f"{heard * each:.0%}" for each in (costs.redis_heard, costs.redis_alone)]
         rows.append([spread.value, f"{heard:,.0f}", f"{hearing(costs, heard):.1%}", " – ".join(redis)])
         rows[-1].append(f"{servers * heard * costs.redis_sent:.1f}")
-    heads = ["notices", "that a server hears a second", "of its core", "by Redis", "cores of Redis"]
+    heads = ["notices", "that a server hears a second", "of its core", "by Redis", "cores of Redis, at most"]
     return Table("notices", f"To whom notices go, {servers} servers with a million readers", heads, rows)
 
 
