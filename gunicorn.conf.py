@@ -19,7 +19,10 @@ import time
 import traceback
 from pathlib import Path
 
+from gunicorn import systemd
 from gunicorn.glogging import Logger
+
+HOME = Path(__file__).parent
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -46,7 +49,8 @@ accesslog = None
 
 def _run_alone(name):
     """What a file of the application defines that imports nothing of it: this process may not either."""
-    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
+    package = HOME / "chatapp" if (HOME / "chatapp").is_dir() else HOME.parent / "chatapp"  # see command.py
+    return runpy.run_path(str(package / name))
 
 
 class _Log(Logger):
@@ -137,17 +141,37 @@ def on_starting(server):
     gc.freeze()  # or each worker's first collection would write to all the pages that they share
     if server.cfg.workers > 1:
         # One worker says by itself what is wrong with the installation; several would all say it.
-        _try_out()
+        _try_out(server.app.app_uri.partition(":")[0])
+
+
+def pre_exec(server):
+    """After SIGUSR2, in what becomes the new master: the program's own file says which Python it has by now.
+
+    A symbolic link on the way to it may lead to another version than the one that runs (docs/running.md).
+    """
+    if os.access(os.path.join(server.START_CTX["cwd"], sys.argv[0]), os.X_OK):
+        server.START_CTX.update({0: sys.argv[0], "args": sys.argv})
+
+
+def when_ready(server):
+    """In the master, before its workers: where it is to follow an older one, the last of them will know it by
+    the pipe, from which each of the others has taken a byte.
+    """
+    if server.master_pid:
+        server.chatapp_others, into = os.pipe()
+        os.write(into, b"." * (server.num_workers - 1))
+        os.close(into)
 
 
 def on_reload(server):
     """In the master, before the workers of a new version: what takes long to make of its files is made."""
-    server.chatapp_prepared = _run_alone("prepared.py")["prepare"]()
+    server.chatapp_prepared = _run_alone("prepared.py")["prepare"](HOME / "templates")
 
 
 def pre_fork(server, worker):
     """In the master: a place for the worker's figures, on what all of them share, and what was prepared."""
     worker.chatapp_prepared = server.chatapp_prepared
+    worker.chatapp_others = getattr(server, "chatapp_others", None)  # none of a master of a version before
     worker.chatapp_scoreboard = _scoreboard(server)
     worker.chatapp_place = _scoreboard(server).free(_places(server))
     if worker.chatapp_place is None:
@@ -218,6 +242,9 @@ def post_worker_init(worker):
     gc.enable()
     gevent.spawn(Watch().start)  # once the hub goes round: what there was of the start is none of its blocks
     worker.log.info("Ready")
+    # gunicorn has that name there until the older master is gone.
+    if worker.chatapp_others and "GUNICORN_PID" in os.environ and not os.read(worker.chatapp_others, 1):
+        _take_over(worker)
 
 
 def worker_int(worker):
@@ -236,6 +263,14 @@ def worker_exit(server, worker):
         os._exit(1)
 
 
+def _take_over(worker):
+    """All workers of this master serve: the older one, which started it, may go; systemd goes by this one."""
+    systemd.sd_notify(f"MAINPID={worker.ppid}", worker.log)
+    worker.log.info("The older server may go")
+    with contextlib.suppress(ProcessLookupError):  # it is gone
+        os.kill(int(os.environ["GUNICORN_PID"]), signal.SIGTERM)
+
+
 def _scoreboard(server):
     """Made once a master: after SIGHUP this file is another one, and the workers are still there."""
     if not hasattr(server, "chatapp_scoreboard"):
@@ -248,14 +283,14 @@ def _places(server):
     return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
 
 
-def _try_out():
+def _try_out(module):
     """Load the application in a process of its own, and end with its status where it does not load."""
     child = os.fork()
     if not child:
         status = 1
         try:
             sys.path.insert(0, os.getcwd())
-            importlib.import_module("wsgi")
+            importlib.import_module(module)
             status = 0
         except SystemExit as ending:
             status = ending.code if isinstance(ending.code, int) else 1

@@ -6,13 +6,13 @@ monkey.patch_all()
 
 import sys  # noqa: E402
 
-from chatapp import SetupError, create_app  # noqa: E402
+from chatapp import SetupError, create_app, create_doctor  # noqa: E402
 
 # gunicorn's own code for "the application cannot be loaded": its master then stops instead of trying again.
 APP_LOAD_ERROR = 4
 
 try:
-    app = create_app()
+    app = create_doctor() if sys.argv[1:2] == ["doctor"] else create_app()
 except SetupError as error:
     print(f"chatapp: {error}", file=sys.stderr)
     sys.exit(APP_LOAD_ERROR)

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -74,11 +73,9 @@ from chatapp.transports import search as search_api
 from chatapp.transports import tokens as tokens_api
 from chatapp.version import VERSION
 
-__all__ = ["SetupError", "__version__", "create_app"]
+__all__ = ["SetupError", "__version__", "create_app", "create_doctor"]
 
 __version__ = VERSION
-
-ROOT = Path(__file__).parent.parent
 
 
 def create_app() -> Flask:
@@ -86,11 +83,11 @@ def create_app() -> Flask:
 
     `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
     """
-    settings = config.load(str(ROOT / "instance"))
+    settings = config.load(str(config.INSTANCE))
     app = Flask(
         __name__,
-        template_folder="../templates",
-        static_folder="../static",
+        template_folder=str(config.HOME / "templates"),
+        static_folder=str(config.HOME / "static"),
         instance_path=settings.instance_path,
     )
     with instance.setting_up(settings):
@@ -110,6 +107,13 @@ def create_app() -> Flask:
     compression.init_app(app)
     security.init_app(app, settings, factor_key)
     _open_doors(app)
+    return app
+
+
+def create_doctor() -> Flask:
+    """An application that has nothing but `flask doctor`: it looks before anything is made or brought up."""
+    app = Flask(__name__)
+    app.cli.add_command(cli.doctor(create_app))
     return app
 
 
@@ -198,6 +202,7 @@ def _open_doors(app: Flask) -> None:
     app.cli.add_command(cli.audit)
     app.cli.add_command(cli.token)
     app.cli.add_command(cli.data)
+    app.cli.add_command(cli.doctor(lambda: app))
     app.cli.add_command(cli.Migrations(app))
     app.shell_context_processor(shell.begin)
 

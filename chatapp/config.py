@@ -4,6 +4,7 @@ A setting `guest_code` is the environment variable `CHATAPP_GUEST_CODE` or, weak
 `CHATAPP_GUEST_CODE` in `instance/config.py`. `docs/settings.md` is the table for people.
 """
 
+import difflib
 import os
 import re
 import runpy
@@ -20,6 +21,11 @@ from chatapp.languages import languages
 from chatapp.log_lines import FORMATS
 from chatapp.permissions import MAKING
 
+_BESIDE = Path(__file__).parent.parent
+_INSTALLED = _BESIDE / "chatapp_home"  # command.py says what it is; in a checkout there is none
+# Where templates/, static/, wsgi.py and gunicorn.conf.py are, and where instance/ is unless somebody says so.
+HOME = _INSTALLED if _INSTALLED.is_dir() else _BESIDE
+INSTANCE = (Path.cwd() if HOME is _INSTALLED else HOME) / "instance"
 PREFIX = "CHATAPP_"
 SIGN_UP = ("open", "invitation", "closed")
 # Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
@@ -55,7 +61,9 @@ class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
     instance_path: str = setting(
-        "", "folder of the database, the secret key and config.py", found=Term("instance in the checkout")
+        "",
+        "folder of the database, the secret key and config.py",
+        found=Term("instance in the checkout, or in the current folder"),
     )
     database_url: str = setting(
         "",
@@ -303,6 +311,12 @@ def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 
 
+def near(name: str) -> str:
+    """The setting that was probably meant by `name`, or ""."""
+    known = [PREFIX + item.name.upper() for item in fields(Config)]
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.75)), "")
+
+
 def _read_file(path: Path, known: Any) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -312,7 +326,9 @@ def _read_file(path: Path, known: Any) -> dict[str, Any]:
         raise SetupError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     for name in found:
         if name not in known:
-            raise SetupError(f"{path}: there is no setting {name}; see docs/settings.md")
+            meant = near(name)
+            rather = f"write {meant}" if meant else "see docs/settings.md"
+            raise SetupError(f"{path}: there is no setting {name}; {rather}")
     return found
 
 

@@ -36,7 +36,7 @@ class Counts:
         self.refusals: Counter[str] = Counter()  # by their code in errors.py
         self.group_sizes = Spread(SIZES)  # requests that were kept in one transaction
         self.commit_seconds = Spread(SECONDS)  # from the turn of a group until it is on the disk
-        self.bus_seconds = Spread(SECONDS)  # from a notice's sending in one process until another one has it
+        self.bus_seconds = Spread(SECONDS)  # from a notice's sending until it was heard, see bus/
 
 
 COUNTS = Counts()

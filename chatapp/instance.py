@@ -30,7 +30,7 @@ def setting_up(config: Config) -> Iterator[None]:
             f"the instance folder {config.instance_path} is a file, not a folder: name a folder in "
             "CHATAPP_INSTANCE_PATH"
         )
-    _check_files(config)
+    check_files(config)
     before = os.umask(0o077)
     try:
         with _locked(config):
@@ -58,7 +58,8 @@ def _locked(config: Config) -> Iterator[None]:
         os.close(lock)
 
 
-def _check_files(config: Config) -> None:
+def check_files(config: Config) -> None:
+    """Raises SetupError where one of the files that are there cannot be written to."""
     # SQLite opens what it may only read, and would find that out with somebody's first message; the others
     # with the first file or search. A folder in which nothing can be written is another matter: that is said
     # of the folder.

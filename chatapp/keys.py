@@ -25,7 +25,7 @@ class Keys:
             _write(self._path, [secrets.token_hex(32)])
         try:
             self._seen = _stamp(self._path)
-            self.all = _read(self._path)
+            self.all = read(self._path)
         except OSError as error:
             raise SetupError(
                 f"{self._path} cannot be read ({error.strerror}): make it readable for this user"
@@ -47,7 +47,7 @@ class Keys:
             stamp = _stamp(self._path)  # some microseconds, on a local disk
             if stamp == self._seen:
                 return False
-            self._seen, self.all = stamp, _read(self._path)
+            self._seen, self.all = stamp, read(self._path)
         except (OSError, SetupError):
             return False
         return True
@@ -59,7 +59,7 @@ def rotate(config: Config, *, forget: bool = False) -> int:
     `forget`: none of them is, so that every cookie is void. Raises SetupError.
     """
     path = config.path(NAME)
-    older = [] if forget else list(_read(path))
+    older = [] if forget else list(read(path))
     _write(path, [secrets.token_hex(32), *older])
     return len(older)
 
@@ -73,7 +73,7 @@ def factor_key(config: Config) -> str:
     if not os.path.exists(path):
         _write(path, [secrets.token_hex(32)])
     try:
-        return _read(path)[0]
+        return read(path)[0]
     except OSError as error:
         raise SetupError(
             f"{path} cannot be read ({error.strerror}): make it readable for this user"
@@ -82,7 +82,7 @@ def factor_key(config: Config) -> str:
 
 def kept(config: Config) -> dict[str, tuple[str, ...]]:
     """What stands in the files of keys that there are, by their names. Raises SetupError."""
-    return {name: _read(config.path(name)) for name in NAMES if os.path.exists(config.path(name))}
+    return {name: read(config.path(name)) for name in NAMES if os.path.exists(config.path(name))}
 
 
 def put(config: Config, files: Mapping[str, Sequence[str]]) -> None:
@@ -92,7 +92,8 @@ def put(config: Config, files: Mapping[str, Sequence[str]]) -> None:
             _write(config.path(name), list(files[name]))
 
 
-def _read(path: str) -> tuple[str, ...]:
+def read(path: str) -> tuple[str, ...]:
+    """The keys in a file, the one that signs first. Raises SetupError where one is too short."""
     with open(path, encoding="utf-8", errors="replace") as file:
         keys = tuple(line.strip() for line in file if line.strip())
     if not keys or min(map(len, keys)) < LEAST:

@@ -88,6 +88,14 @@ class Outbox:
         if self._held:
             log.warning("mails that could not be sent yet: %d", self._held)
 
+    def greet(self) -> None:
+        """Go as far as a mail would, without one. Switches. Raises OSError where mails are not taken."""
+        with (
+            gevent.Timeout(MAIL_SECONDS, TimeoutError("the mail server takes too long")),
+            closing(self._connected()) as connection,
+        ):
+            connection.noop()
+
     def _put(self, write: Callable[[], Mail | None], tried: int) -> None:
         self._idle.clear()
         self._queue.put((write, tried))
@@ -132,7 +140,7 @@ class Outbox:
             self._refused.tell(f"code {code}")
             lasts = code >= 500
         else:
-            self._not_sent.tell(_cause(error))
+            self._not_sent.tell(cause(error))
             lasts = isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
         if lasts or tried == len(PAUSES):
             return True
@@ -199,7 +207,7 @@ class Outbox:
         return message
 
 
-def _cause(error: OSError) -> str:
+def cause(error: OSError) -> str:
     """What went wrong, without what the mail server said of it: that may have the address."""
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{type(error).__name__}, code {error.smtp_code}"

@@ -35,10 +35,10 @@ def bring_up(app: Flask, engine: Engine) -> None:
 
 
 def _bring_up(app: Flask, engine: Engine) -> None:
-    have, want = _revision(engine), newest()
+    have, want = revision(engine), newest()
     if have == want:
         return
-    if have is not None and have not in _known():
+    if have is not None and have not in known():
         raise SetupError(
             f"the database {_name(engine)} was written by a newer version (schema {have}, known up to "
             f"{want}): install that version, or restore the copy that was made before the upgrade"
@@ -69,10 +69,11 @@ def enable_migrations(app: Flask) -> None:
 
 def newest() -> str:
     """The revision that this program works with."""
-    return _known()[-1]
+    return known()[-1]
 
 
-def _known() -> list[str]:
+def known() -> list[str]:
+    """All revisions up to that one, in their order."""
     return sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
@@ -95,8 +96,8 @@ def _alone(engine: Engine) -> Iterator[None]:
         yield  # who closes a connection gives back what it holds
 
 
-def _revision(engine: Engine) -> str | None:
-    """The schema's revision, or None for an empty database."""
+def revision(engine: Engine) -> str | None:
+    """The schema's revision, or None for an empty database. Raises SetupError for one that is not ours."""
     with engine.connect() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         if "alembic_version" in tables:

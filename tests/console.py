@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from wsgi import app
 
 runner = app.test_cli_runner()
 for line in sys.stdin:
-    arguments, answer = json.loads(line)
+    arguments, answer, environ = json.loads(line)
     with app.app_context():
-        done = runner.invoke(args=arguments, input=answer)
+        done = runner.invoke(args=arguments, input=answer, env=environ)
     fault = done.exc_info if done.exception and not isinstance(done.exception, SystemExit) else ()
     said = done.stderr + "".join(traceback.format_exception(*fault) if fault else ())
     print(json.dumps([done.exit_code, done.stdout, said]), flush=True)
@@ -47,9 +48,13 @@ class Console:
         self._process = zygote.start(root, ["-c", PROGRAM], environ, stdin=asked, stderr=2)
         os.close(asked)
 
-    def __call__(self, *arguments: object, answer: str = "") -> Done:
+    def __call__(
+        self, *arguments: object, answer: str = "", environ: Mapping[str, str] | None = None
+    ) -> Done:
+        """`environ`: what the environment has beside that of the server, for what is looked up again."""
         assert self._process.stdout is not None
-        print(json.dumps([[*map(str, arguments)], answer]), file=self._asking, flush=True)
+        asked = [[*map(str, arguments)], answer, dict(environ or {})]
+        print(json.dumps(asked), file=self._asking, flush=True)
         return Done(*json.loads(self._process.stdout.readline()))
 
     def close(self) -> None:

@@ -1,19 +1,65 @@
-"""nginx with the configuration of docs/running.md, in front of a server."""
+"""nginx with deploy/nginx.conf, in front of a server, or with what is wrong in it on purpose."""
 
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.addresses import free_port, make_certificate
 from tests.clients import UNIT, eventually
+from tests.far_machine import FarMachine
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-DOCUMENTED = re.findall(r"```nginx\n(.*?)```", Path(ROOT, "docs", "running.md").read_text(), re.S)[0]
+DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
+SERVERS = Path(ROOT, "deploy", "nginx-servers.conf").read_text()
+MAP, BLOCK = re.fullmatch(r"(.*?)(server \{.*)", DOCUMENTED, re.S).groups()  # type: ignore[union-attr]
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
+
+
+class Program:
+    """nginx itself. `http`: what stands in the block of that name; `port`: one at which it listens. `machine`: where
+    it runs, if not here.
+    """
+
+    def __init__(self, folder: Path, http: str, port: int, machine: FarMachine | None = None) -> None:
+        self._log, self._port = folder / "error.log", port
+        self._address = machine.own if machine else "127.0.0.1"
+        there = machine.under if machine else []
+        folders = "".join(f"{name}_temp_path {folder}/{name};\n" for name in TEMPORARY)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(
+            f"daemon off; pid {folder}/pid; error_log {self._log};\n"
+            + ("user root;\n" if os.geteuid() == 0 else "")
+            + f"events {{ worker_connections 1000; }}\nhttp {{ access_log off;\n{folders}{http}}}\n"
+        )
+        self._command = [*there, str(NGINX), "-e", str(self._log), "-c", str(configuration)]
+        self.start()
+
+    def start(self) -> None:
+        """Also again."""
+        self._process = subprocess.Popen(self._command)
+        eventually(self._up, "nginx is up")
+
+    def kill(self) -> None:
+        """All of it, without a word."""
+        pid = self._process.pid
+        for one in [pid, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
+            os.kill(int(one), signal.SIGKILL)
+        self._process.wait(UNIT)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(UNIT)
+
+    def _up(self) -> bool:
+        assert self._process.poll() is None, self._log.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex((self._address, self._port)) == 0
 
 
 class Nginx:
@@ -24,12 +70,10 @@ class Nginx:
 
     def __init__(self, server: Server, folder: Path, patience: int) -> None:
         self.server, self.port, self.tls_port = server, free_port(), free_port()
-        self._folder, self._log = folder, folder / "error.log"
         make_certificate(folder, "chat")
-        configuration = folder / "nginx.conf"
-        configuration.write_text(self._configuration(patience))
-        self._process = subprocess.Popen([str(NGINX), "-e", str(self._log), "-c", str(configuration)])
-        eventually(self._up, "nginx is up")
+        listen = f"listen {self.tls_host} ssl; listen {self.host};"
+        shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
+        self._program = Program(folder, MAP + block(server.url, listen, folder, shorter), self.port)
 
     @property
     def host(self) -> str:
@@ -48,27 +92,27 @@ class Nginx:
         return f"https://{self.tls_host}"
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(UNIT)
+        self._program.stop()
 
-    def _configuration(self, patience: int) -> str:
-        text = DOCUMENTED
-        for there, here in {
-            "listen 443 ssl;": f"listen {self.tls_host} ssl; listen {self.host};",
-            "/etc/ssl/": f"{self._folder}/",
-            "http://127.0.0.1:8000;": f"{self.server.url};",
-            "proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;",
-        }.items():
-            assert there in text
-            text = text.replace(there, here)
-        folders = "".join(f"{name}_temp_path {self._folder}/{name};\n" for name in TEMPORARY)
-        return (
-            f"daemon off; pid {self._folder}/pid; error_log {self._log};\n"
-            + ("user root;\n" if os.geteuid() == 0 else "")
-            + f"events {{ worker_connections 1000; }}\nhttp {{ access_log off;\n{folders}{text}}}\n"
-        )
 
-    def _up(self) -> bool:
-        assert self._process.poll() is None, self._log.read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+def in_front(
+    machine: FarMachine, port: int, servers: Sequence[Server], folder: Path, patience: int
+) -> Program:
+    """nginx on a machine of its own, over plain HTTP, in front of several servers."""
+    make_certificate(folder, "chat")
+    hosts = [server.host for server in servers]
+    upstream = re.sub(r"10\.0\.0\.1\d:8000", lambda _: hosts.pop(0), SERVERS)
+    assert not hosts
+    shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
+    plain = block("http://chat", f"listen {machine.own}:{port};", folder, shorter)
+    return Program(folder, MAP + plain + upstream, port, machine)
+
+
+def block(url: str, listen: str, folder: Path, changes: Mapping[str, str]) -> str:
+    """The documented `server` in front of `url`, with a certificate in `folder`, but for some `changes`."""
+    text = BLOCK
+    here = {"listen 443 ssl;": listen, "/etc/ssl/": f"{folder}/", "http://127.0.0.1:8000;": f"{url};"}
+    for there, instead in {**here, **changes}.items():
+        assert there in text, there
+        text = text.replace(there, instead)
+    return text

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,24 +38,56 @@ GENEROUS = {
 }
 
 
+class Successor:
+    """A master that was started by the one before it: nobody's child here, so how it ends is for the log to say."""
+
+    stdout = None  # goes where its predecessor's went
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            state = "Z"
+        return 0 if state == "Z" else None
+
+    def wait(self, timeout: float) -> int:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+            time.sleep(0.01)
+        return 0
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 class Server:
     """A gunicorn master with `workers`, started and stopped at will; it keeps its instance folder and port."""
 
     def __init__(self, instance: Path, workers: int = 1, **settings: str) -> None:
         self.instance, self.workers = instance, workers
-        self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
+        self.settings = dict(GENEROUS)
+        self.configure(**settings)
         self.root = ROOT  # the checkout that is served
+        self.address = "127.0.0.1"  # at which it listens, in the network namespace of that file, if any
+        self.network = ""
+        self.program = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app"]
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
         self.port = 0  # until it starts for the first time
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
-        self._process: subprocess.Popen[str] | Born | None = None
+        self._process: subprocess.Popen[str] | Born | Successor | None = None
         self._console: Console | None = None
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -82,10 +115,14 @@ class Server:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(child) for child in children]
 
+    def configure(self, **settings: str) -> None:
+        """Set some otherwise, from its next start on."""
+        self.settings |= {f"CHATAPP_{name.upper()}": value for name, value in settings.items()}
+
     def start(self, *arguments: str) -> "Server":
-        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        command = [*self.program, "-w", str(self.workers)]
         self.port = self.port or free_port()
-        bind = ["-b", f"127.0.0.1:{self.port}"]
+        bind = ["-b", self.host]
         self._process = self._run([*command, *bind, *arguments])
         heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
         threading.Thread(target=self._read_log, args=(self._process, heard), daemon=True).start()
@@ -105,6 +142,17 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(number)
         return self._process.wait(30)
+
+    def upgrade(self) -> None:
+        """Have another master start beside this one, as it is on the disk now, and take over from it."""
+        self._close_console()
+        seen, old = len(self.log), self._process
+        assert old is not None
+        old.send_signal(signal.SIGUSR2)
+        ended = old.wait(START_SECONDS)
+        assert ended == 0, "".join(self.log)
+        listening = next(line for line in self.log[seen:] if "Listening at" in line)
+        self._process = Successor(int(listening.rpartition("(")[2].rstrip(")\n")))
 
     def restart(self) -> None:
         self.stop()
@@ -127,11 +175,11 @@ class Server:
             assert time.monotonic() < deadline, "the master has not noticed"
             time.sleep(0.01)
 
-    def console(self, *arguments: object, answer: str = "") -> Done:
+    def console(self, *arguments: object, answer: str = "", environ: Mapping[str, str] | None = None) -> Done:
         """Carry out `flask …` beside the running server, in a process that is kept for the next command."""
         if self._console is None:
             self._console = Console(self.root, self.environ)
-        return self._console(*arguments, answer=answer)
+        return self._console(*arguments, answer=answer, environ=environ)
 
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database of messages answers; what the statement changes is kept. `?` stands for a value."""
@@ -158,7 +206,8 @@ class Server:
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
         if self.under is None:
-            return zygote.start(self.root, command, self.environ, preload=self.settings.get("LD_PRELOAD", ""))
+            preload = self.settings.get("LD_PRELOAD", "")
+            return zygote.start(self.root, command, self.environ, preload=preload, network=self.network)
         return subprocess.Popen(
             [*(self.under or ()), *command],
             cwd=self.root,

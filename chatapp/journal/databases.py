@@ -31,7 +31,7 @@ def engine_options(url: str, busy_seconds: int) -> dict[str, Any]:
 
 def listen(engine: Engine) -> None:
     """Set up every connection that `engine` makes."""
-    if _is_postgres(engine):
+    if is_postgres(engine):
         postgres_connections.listen(engine)
     else:
         sqlite_connections.listen(engine)
@@ -39,10 +39,11 @@ def listen(engine: Engine) -> None:
 
 def connections_of(engine: Engine) -> Connections:
     """Connections to the database of `engine`."""
-    if _is_postgres(engine):
+    if is_postgres(engine):
         return postgres_connections.PostgresConnections(engine)
     return sqlite_connections.SqliteConnections(engine)
 
 
-def _is_postgres(engine: Engine) -> bool:
+def is_postgres(engine: Engine) -> bool:
+    """Whether it is a server's, else a file of SQLite's."""
     return engine.dialect.name == "postgresql"

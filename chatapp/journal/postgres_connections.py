@@ -20,9 +20,17 @@ if TYPE_CHECKING:  # a server on SQLite never loads it
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A process that has stopped, or a machine that is gone, may hold rooms' locks: the server ends what it began.
+# A process that has stopped, or a machine that is gone, may hold what others wait for: the server ends what
+# it began. Who writes holds rooms, or keeps everybody from keeping anything.
 IDLE_SECONDS = 30
+IDLE_WRITING_SECONDS = 5
 GONE_SECONDS = 15  # without an answer to any packet
+PATIENCE = {
+    "keepalives_idle": GONE_SECONDS,
+    "keepalives_interval": GONE_SECONDS // 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": GONE_SECONDS * 1000,
+}
 
 
 def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
@@ -30,10 +38,7 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
     wanted = {
         "application_name": "chatapp",
         "connect_timeout": max(2, busy_seconds),
-        "keepalives_idle": GONE_SECONDS,
-        "keepalives_interval": GONE_SECONDS // 3,
-        "keepalives_count": 3,
-        "tcp_user_timeout": GONE_SECONDS * 1000,
+        **PATIENCE,
     }
     timeouts = {
         "lock_timeout": busy_seconds * 1000,
@@ -97,7 +102,7 @@ class PostgresConnections(Connections):
 
         connection, whole = place.get(), False
         try:
-            if connection is not None and _was_left(connection):
+            if connection is not None and was_left(driver(connection)):
                 _end(connection)
                 connection = None
             if connection is None:
@@ -129,6 +134,10 @@ class PostgresConnections(Connections):
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect()
         if writes:
+            with connection.begin():
+                connection.exec_driver_sql(
+                    f"SET idle_in_transaction_session_timeout = '{IDLE_WRITING_SECONDS}s'"
+                )
             return connection
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -138,12 +147,12 @@ def driver(connection: Connection) -> "psycopg.Connection":
     return cast("psycopg.Connection", connection.connection.driver_connection)
 
 
-def _was_left(connection: Connection) -> bool:
+def was_left(connection: "psycopg.Connection") -> bool:
     """Whether the server has ended it while nobody used it: what is read from it unasked is that."""
-    if (mine := driver(connection)).closed:
+    if connection.closed:
         return True
     look = select.poll()
-    look.register(mine.fileno(), select.POLLIN)
+    look.register(connection.fileno(), select.POLLIN)
     return bool(look.poll(0))
 
 

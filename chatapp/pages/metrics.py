@@ -44,7 +44,7 @@ COUNTERS = {
 HISTOGRAMS = {
     "journal_group_size": "Requests that were kept in one transaction",
     "journal_commit_seconds": "From the turn of a group until it was on the disk",
-    "bus_lag_seconds": "From a notice’s sending in one worker until another one had it",
+    "bus_lag_seconds": "From a notice’s sending until it was heard",
 }
 
 

@@ -1,0 +1,97 @@
+"""The servers that run on this instance folder, as the kernel knows them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from chatapp.config import Config
+from chatapp.doctor.finding import Findings, warning
+
+LISTENING = "0A"  # the state of a socket of TCP's; include/net/tcp_states.h
+ACCEPTS = 0x10000  # the flag of a Unix socket on which somebody listens
+
+
+class Running(Struct, frozen=True):
+    """A server: its master's process id, and how many workers it has."""
+
+    master: int
+    workers: int
+
+
+def running(config: Config, proc: Path) -> list[Running]:
+    """Who listens at an address and has the bus of this instance open. Of other users' processes only root
+    learns anything.
+    """
+    bus = os.path.realpath(config.bus_url.removeprefix("sqlite:///"))
+    found: dict[int, set[str]] = {}
+    for process in _processes(proc):
+        files = _files(proc, process)
+        addresses = files & _listening(proc, process) if bus in files else set()
+        if addresses:
+            found[process] = addresses
+    masters: dict[int, list[int]] = {}
+    for worker, addresses in found.items():
+        parent = _parent(proc, worker)
+        master = parent if addresses & _files(proc, parent) else worker
+        masters.setdefault(master, []).append(worker)
+    return [Running(master, len(workers)) for master, workers in sorted(masters.items())]
+
+
+def examine(servers: list[Running], proc: Path) -> Findings:
+    """Several at one address are one that is just being replaced."""
+    addresses: list[set[str]] = []
+    for server in servers:
+        own = _files(proc, server.master) & _listening(proc, server.master)
+        if not any(own & others for others in addresses):
+            addresses.append(own)
+    if len(addresses) > 1:
+        masters = ", ".join(str(server.master) for server in servers)
+        yield warning(
+            "several-servers",
+            f"several servers run on this instance folder: processes {masters}",
+            "each counts its own rates and connections; after an upgrade one of them may be the older "
+            "version",
+            f"kill -TERM {servers[0].master}, or whichever is not to be there; more workers: bin/serve -w 4",
+        )
+
+
+def _processes(proc: Path) -> Iterator[int]:
+    with suppress(OSError):
+        yield from (int(name) for name in os.listdir(proc) if name.isdigit() and int(name) != os.getpid())
+
+
+def _files(proc: Path, process: int) -> set[str]:
+    """What it has open: paths, and sockets as `socket:[number]`."""
+    found = set()
+    with suppress(OSError):
+        for entry in os.scandir(proc / str(process) / "fd"):
+            with suppress(OSError):  # it was closed meanwhile
+                found.add(os.readlink(entry.path))
+    return found
+
+
+def _listening(proc: Path, process: int) -> set[str]:
+    numbers = set()
+    for kind in ("tcp", "tcp6"):
+        for fields in _table(proc / str(process) / "net" / kind):
+            if fields[3] == LISTENING:
+                numbers.add(fields[9])
+    for fields in _table(proc / str(process) / "net" / "unix"):
+        if int(fields[3], 16) & ACCEPTS:
+            numbers.add(fields[6])
+    return {f"socket:[{number}]" for number in numbers}
+
+
+def _table(path: Path) -> Iterator[list[str]]:
+    with suppress(OSError):
+        yield from (line.split() for line in path.read_text().splitlines()[1:])
+
+
+def _parent(proc: Path, process: int) -> int:
+    with suppress(OSError):
+        status = (proc / str(process) / "stat").read_text()
+        return int(status.rpartition(")")[2].split()[1])  # behind the name, which may have blanks in it
+    return 0

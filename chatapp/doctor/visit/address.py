@@ -1,0 +1,108 @@
+"""The operator's address, and what is asked there: one connection for each request, as from nobody's pool."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from chatapp.config import ORIGIN
+from chatapp.log_lines import HEADER
+
+TIMED_OUT = 504  # a proxy has waited in vain for the server
+SECONDS = 15  # for an answer that waits for nothing
+EXPECT_SECONDS = 5
+JSON = {"Content-Type": "application/json"}
+
+
+class Unreached(Exception):
+    """No answer, or none of the server's. `timed_out`: the proxy had no patience; `how`: with what."""
+
+    def __init__(self, said: str, how: str = "", *, timed_out: bool = False) -> None:
+        super().__init__(said)
+        self.how, self.timed_out = how, timed_out
+
+
+class Answer(Struct, frozen=True):
+    """`head`: the fields by their names in small letters, those that came several times joined."""
+
+    status: int
+    head: dict[str, str]
+    body: bytes
+
+    @property
+    def ours(self) -> bool:
+        """Whether the server itself gave it, and no proxy in front."""
+        return HEADER.lower() in self.head
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Address:
+    """`url`: of the server, without a path. Raises ValueError for anything else."""
+
+    def __init__(self, url: str) -> None:
+        self.origin = url.rstrip("/")
+        if not ORIGIN.fullmatch(self.origin):
+            raise ValueError(f"{url!r} is no address of a server: write https://chat.example.org")
+        parts = urlsplit(self.origin)
+        self.host, self.port, self.tls = parts.hostname or "", parts.port, parts.scheme == "https"
+        self.netloc = parts.netloc
+        self.here = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        self.trust = ssl.create_default_context() if self.tls else None
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float = SECONDS,
+    ) -> Answer:
+        """Raises OSError and HTTPException where there is no answer."""
+        with self.asking(method, path, fields, body, seconds) as response:
+            return _answer(response, response.read())
+
+    @contextmanager
+    def asking(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        seconds: float | None = SECONDS,
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The same, to read it as it comes; `seconds`: between two pieces."""
+        with closing(self.connect(seconds)) as connection:
+            connection.request(method, path, body, {"Connection": "close", **(fields or {})})
+            yield connection.getresponse()
+
+    def expect(self, method: str, path: str, fields: Mapping[str, str]) -> int:
+        """The status of what is answered to the head of a request, before its body; 0: there is no answer."""
+        with closing(self.connect(EXPECT_SECONDS)) as connection:
+            connection.putrequest(method, path)
+            for name, value in {"Expect": "100-continue", "Connection": "close", **fields}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            with connection.sock.makefile("rb") as answer, suppress(TimeoutError):
+                _, status, *_ = answer.readline(1000).split() or (b"", b"0")
+                return int(status)
+        return 0
+
+    def connect(self, seconds: float | None) -> http.client.HTTPConnection:
+        if self.trust is None:
+            return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=self.trust)
+
+
+def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:
+    head: dict[str, str] = {}
+    for name, value in response.getheaders():
+        head[name.lower()] = f"{head[name.lower()]}, {value}" if name.lower() in head else value
+    return Answer(response.status, head, body)
