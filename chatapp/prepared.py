@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple, NoReturn, cast
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -49,8 +50,10 @@ def prepare(templates: Path) -> dict[tuple[object, ...], Any]:
         with contextlib.suppress(Exception):
             template(path.relative_to(templates).as_posix(), path.read_text("utf-8"))
     for path in CATALOGUES.glob("*/LC_MESSAGES/messages.po"):
+        locale = path.parent.parent.name
         with contextlib.suppress(Exception):
-            words(path.parent.parent.name, path.read_bytes())
+            words(locale, path.read_bytes())
+            Locale.parse(locale).get_display_name()  # Babel keeps what it has read of it
     return _made
 
 
