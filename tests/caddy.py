@@ -25,12 +25,10 @@ class Caddy:
         configuration = folder / "Caddyfile"
         configuration.write_text(self._configuration(folder))
         self._said = folder / "caddy.log"
+        own = {"CHAT_SERVER": server.host, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+        command = [str(CADDY), "run", "--config", str(configuration), "--adapter", "caddyfile"]
         with self._said.open("w") as said:
-            self._process = subprocess.Popen(
-                [str(CADDY), "run", "--config", str(configuration), "--adapter", "caddyfile"],
-                env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-                stderr=said,
-            )
+            self._process = subprocess.Popen(command, env={**os.environ, **own}, stderr=said)
         eventually(self._up, "Caddy is up")
 
     @property
@@ -54,17 +52,12 @@ class Caddy:
         self._process.wait(UNIT)
 
     def _configuration(self, folder: Path) -> str:
-        text = DOCUMENTED
-        for there, here in {
-            "chat.example.org {": f"{self.tls_url} {{\n\ttls {folder}/chat.pem {folder}/chat.key",
-            "127.0.0.1:8000": self.server.host,
-        }.items():
-            assert text.count(there) == 1
-            text = text.replace(there, here)
-        plain = text.replace(self.tls_url, self.url).replace(
-            f"\ttls {folder}/chat.pem {folder}/chat.key\n", ""
+        name = "{$CHAT_NAME:chat.example.org} {\n"
+        assert DOCUMENTED.count(name) == 1
+        with_certificate = f"{self.tls_url} {{\n\ttls {folder}/chat.pem {folder}/chat.key\n"
+        return (
+            ALONE + DOCUMENTED.replace(name, with_certificate) + DOCUMENTED.replace(name, f"{self.url} {{\n")
         )
-        return ALONE + text + plain
 
     def _up(self) -> bool:
         assert self._process.poll() is None, self._said.read_text()

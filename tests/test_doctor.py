@@ -320,6 +320,14 @@ def a_bus_that_is_none(instance: Path) -> dict[str, str]:
     return {}
 
 
+def a_bus_that_is_not_there(instance: Path) -> dict[str, str]:
+    return {"CHATAPP_BUS_URL": f"redis://:secret@127.0.0.1:{free_port()}/0"}
+
+
+def a_bus_that_there_is_not(instance: Path) -> dict[str, str]:
+    return {"CHATAPP_BUS_URL": "redis://:secret@127.0.0.1/name"}
+
+
 def a_mail_server_that_is_not_there(instance: Path) -> dict[str, str]:
     return mail_at(f"smtp://127.0.0.1:{free_port()}")
 
@@ -344,6 +352,8 @@ PLANTED: list[tuple[str, Plant, str]] = [
     ("foreign-database", a_database_of_something_else, "CHATAPP_DATABASE_URL"),
     ("database-unusable", a_database_that_is_none, "flask data restore"),
     ("bus-unusable", a_bus_that_is_none, "bus.db"),
+    ("bus-unusable", a_bus_that_is_not_there, "start it"),
+    ("bus-unusable", a_bus_that_there_is_not, "CHATAPP_BUS_URL"),
     ("mail-server", a_mail_server_that_is_not_there, "CHATAPP_MAIL_URL"),
 ]
 
@@ -477,9 +487,16 @@ FACTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("planted", FACTS)
 def test_what_a_postgresql_server_says_of_itself_is_judged(planted: str) -> None:
-    assert named(postgres.judge(SANE, 4)) == []
+    assert named(postgres.judge(SANE, 4, "sqlite")) == []
     values = {name: getattr(SANE, name) for name in SANE.__struct_fields__}
-    assert named(postgres.judge(postgres.Facts(**values | FACTS[planted]), 4)) == [planted]
+    assert named(postgres.judge(postgres.Facts(**values | FACTS[planted]), 4, "sqlite")) == [planted]
+
+
+def test_several_machines_with_one_bus_are_fine_and_a_bus_of_postgresql_wants_connections_too() -> None:
+    values = {name: getattr(SANE, name) for name in SANE.__struct_fields__}
+    several = postgres.Facts(**values | {"machines": ("10.0.0.1", "10.0.0.2"), "room": 23})
+    assert named(postgres.judge(several, 4, "redis")) == []
+    assert named(postgres.judge(several, 4, "postgresql+psycopg")) == ["too-few-connections"]
 
 
 def test_a_postgresql_server_is_asked_what_its_acknowledgement_means(

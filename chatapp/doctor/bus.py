@@ -1,6 +1,7 @@
 """The bus between processes."""
 
 import os
+from contextlib import closing
 
 from chatapp.bus import open_bus
 from chatapp.config import Config
@@ -9,17 +10,38 @@ from chatapp.errors import SetupError
 
 
 def examine(config: Config) -> Findings:
+    yield from (_file(config) if config.bus_url.startswith("sqlite:///") else _server(config))
+
+
+def _server(config: Config) -> Findings:
+    try:
+        with closing(open_bus(config.bus_url)) as bus:
+            bus.present()
+    except SetupError as refusal:
+        what, do = str(refusal).partition(": write")[0], "correct CHATAPP_BUS_URL"
+    except Exception as fault:
+        what = f"the bus of CHATAPP_BUS_URL does not answer: {' '.join(str(fault).split())}"
+        do = "start it, or correct CHATAPP_BUS_URL"
+    else:
+        return
+    yield error(
+        "bus-unusable",
+        what,
+        "workers learn of each other's messages a quarter of a second late, and not of who is here",
+        do,
+    )
+
+
+def _file(config: Config) -> Findings:
     path = config.bus_url.removeprefix("sqlite:///")
-    if path != config.bus_url and not os.path.exists(path):
+    if not os.path.exists(path):
         return  # the first start makes it
     try:
         open_bus(config.bus_url).prepare()
     except SetupError as refusal:
         yield error(
             "bus-unusable",
-            str(refusal).partition(":")[0] if path == config.bus_url else f"{refusal}",
+            str(refusal),
             "workers learn of each other's messages up to a second late, and not of who is here",
-            f"rm {path}* (it holds no messages), then restart the server"
-            if path != config.bus_url
-            else "correct CHATAPP_BUS_URL",
+            f"rm {path}* (it holds no messages), then restart the server",
         )

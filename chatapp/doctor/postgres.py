@@ -37,8 +37,8 @@ def open_server(config: Config) -> Engine:
     return create_engine(make_url(config.database_url).set(drivername="postgresql+psycopg"), **options)
 
 
-def examine(engine: Engine, _config: Config, workers: int) -> Findings:
-    yield from judge(facts(engine), workers)
+def examine(engine: Engine, config: Config, workers: int) -> Findings:
+    yield from judge(facts(engine), workers, config.bus_url.partition(":")[0])
 
 
 def facts(engine: Engine) -> Facts:
@@ -74,10 +74,12 @@ def facts(engine: Engine) -> Facts:
         )
 
 
-def judge(facts: Facts, workers: int) -> Findings:
+def judge(facts: Facts, workers: int, bus: str) -> Findings:
+    """`bus`: the scheme of its URL."""
     yield from _server(facts)
     yield from _durability(facts)
-    needed = workers * (READERS + 1) + COMMANDS
+    # A bus of PostgreSQL's may well be on the same server.
+    needed = workers * (READERS + 1 + (2 if bus.startswith("postgresql") else 0)) + COMMANDS
     if needed > facts.room:
         yield error(
             "too-few-connections",
@@ -86,14 +88,14 @@ def judge(facts: Facts, workers: int) -> Findings:
             f"max_connections = {needed + 10} in postgresql.conf, and restart it; or fewer workers "
             f"(bin/serve -w)",
         )
-    if len(facts.machines) > 1:
+    if len(facts.machines) > 1 and bus == "sqlite":
         yield error(
             "several-machines",
             f"servers of several machines use this database: {', '.join(facts.machines)}",
-            "their bus is a file of each machine: what is said on one is late on the other, and rates, "
-            "presence "
-            "and files are each machine's own",
-            "run the workers of one database on one machine: bin/serve -w 4",
+            "their bus is a file of each machine: what is said on one is late on the other, and each shows "
+            "only its own people",
+            "give all of them one bus, as CHATAPP_BUS_URL=redis://host:6379/0 "
+            "(docs/running.md, Several machines)",
         )
 
 
