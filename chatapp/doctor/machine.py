@@ -53,12 +53,10 @@ def _waiting(ours: dict[str, Any], proc: Path) -> Findings:
         yield warning(
             "short-queue",
             f"the kernel holds {most} connections for the server until it accepts them, of {wanted} that it "
-            f"asks "
-            "for",
+            "asks for",
             "after a restart everybody comes back at once: who finds no place tries again, after seconds",
             f"sysctl -w net.core.somaxconn={wanted}, and the same in /etc/sysctl.d/chat.conf; then restart "
-            f"the "
-            "server",
+            "the server",
         )
 
 

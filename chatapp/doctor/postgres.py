@@ -53,9 +53,8 @@ def facts(engine: Engine) -> Facts:
         names = setting("synchronous_standby_names")
         machines = connection.scalars(
             text(
-                "SELECT DISTINCT coalesce(host(client_addr), '127.0.0.1') FROM pg_stat_activity "
-                "WHERE application_name = 'chatapp' AND datname = current_database() "
-                "AND pid <> pg_backend_pid()"
+                "SELECT DISTINCT coalesce(host(client_addr), '127.0.0.1') FROM pg_stat_activity WHERE "
+                "application_name = 'chatapp' AND datname = current_database() AND pid <> pg_backend_pid()"
             )
         ).all()
         reserved = ("superuser_reserved_connections", "reserved_connections")  # the second since version 16
@@ -84,15 +83,14 @@ def judge(facts: Facts, workers: int) -> Findings:
             f"PostgreSQL lets {facts.room} connections in, and {workers} workers need up to {needed}",
             "those who find none are told not_kept, and pages answer 503",
             f"max_connections = {needed + 10} in postgresql.conf, and restart it; or fewer workers "
-            f"(bin/serve -w)",
+            "(bin/serve -w)",
         )
     if len(facts.machines) > 1:
         yield error(
             "several-machines",
             f"servers of several machines use this database: {', '.join(facts.machines)}",
             "their bus is a file of each machine: what is said on one is late on the other, and rates, "
-            "presence "
-            "and files are each machine's own",
+            "presence and files are each machine's own",
             "run the workers of one database on one machine: bin/serve -w 4",
         )
 
@@ -128,8 +126,8 @@ def _durability(facts: Facts) -> Findings:
         yield error(
             "not-durable",
             f"{' and '.join(off)} of PostgreSQL {'is' if len(off) == 1 else 'are'} off",
-            "where its machine loses power, messages are lost that were acknowledged and seen, or the whole "
-            "database is",
+            "where its machine loses power, messages are lost that were acknowledged and seen, or the "
+            "whole database is",
             f"{', '.join(f'{name} = on' for name in off)} in postgresql.conf, then SELECT pg_reload_conf()",
         )
     if facts.synchronous_names and facts.synchronous_commit in ("local", "remote_write"):
@@ -138,8 +136,7 @@ def _durability(facts: Facts) -> Findings:
             f"synchronous_commit is {facts.synchronous_commit}, though synchronous standbys are named",
             "what was acknowledged may be missing on the standby that takes over",
             "synchronous_commit = on in postgresql.conf (and no ALTER DATABASE or ROLE that says "
-            "otherwise), then "
-            "SELECT pg_reload_conf()",
+            "otherwise), then SELECT pg_reload_conf()",
         )
     if facts.asynchronous:
         yield warning(
@@ -148,6 +145,5 @@ def _durability(facts: Facts) -> Findings:
             "one that takes over may lack messages that were acknowledged and seen, and give their numbers "
             "anew",
             "name them in synchronous_standby_names; if one takes over all the same: flask room new-epoch "
-            "--all, "
-            "before the server is started",
+            "--all, before the server is started",
         )

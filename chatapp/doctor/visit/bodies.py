@@ -18,9 +18,8 @@ def examine(hub: Hub, address: Address, lodger: Lodger) -> Findings:
         yield error(
             "body-too-small",
             f"the proxy refuses bodies of {largest} bytes, which CHATAPP_FILE_LIMIT and "
-            f"CHATAPP_REQUEST_LIMIT allow",
+            "CHATAPP_REQUEST_LIMIT allow",
             "who sends a file is told that it is too large, by a page that is none of ours",
             f"nginx: client_max_body_size {size + 1}m; Caddy: request_body {{ max_size {size + 1}MiB }}, or "
-            f"none. Or "
-            "a smaller CHATAPP_FILE_LIMIT",
+            "none. Or a smaller CHATAPP_FILE_LIMIT",
         )
