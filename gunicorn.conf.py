@@ -19,6 +19,7 @@ import time
 import traceback
 from pathlib import Path
 
+from gunicorn import systemd
 from gunicorn.glogging import Logger
 
 worker_class = "gevent"
@@ -46,7 +47,9 @@ accesslog = None
 
 def _run_alone(name):
     """What a file of the application defines that imports nothing of it: this process may not either."""
-    return runpy.run_path(str(Path(__file__).parent / "chatapp" / name))
+    home = Path(__file__).parent
+    package = home / "chatapp" if (home / "chatapp").is_dir() else home.parent / "chatapp"  # see command.py
+    return runpy.run_path(str(package / name))
 
 
 class _Log(Logger):
@@ -72,6 +75,7 @@ LIBRARIES = (
     "argon2",
     "babel.messages.mofile",
     "babel.messages.pofile",
+    "babel.support",
     "babel.units",
     "confusable_homoglyphs.confusables",
     "cryptography.fernet",
@@ -82,6 +86,7 @@ LIBRARIES = (
     "flask_sock",
     "flask_sqlalchemy",
     "flask_wtf",
+    "jinja2.ext",
     "limits",
     "linkify_it",
     "markdown_it",
@@ -104,6 +109,9 @@ DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
 HANG_UP_LOOKS = 10  # a tenth of a second each
 AGAIN_SECONDS = 1.0
+# Objects that are made before the collector looks for rings among the young ones. By Python's own 700 it is
+# at work for a tenth of the time in which many come at once, and finds nothing: what they bring stays.
+COLLECTED_AFTER = 10_000
 
 
 def on_starting(server):
@@ -127,14 +135,42 @@ def on_starting(server):
             _check_free(*address)
     for name in LIBRARIES:
         importlib.import_module(name)
+    if not hasattr(server, "chatapp_prepared"):
+        on_reload(server)
     gc.freeze()  # or each worker's first collection would write to all the pages that they share
     if server.cfg.workers > 1:
         # One worker says by itself what is wrong with the installation; several would all say it.
-        _try_out()
+        _try_out(server.app.app_uri.partition(":")[0])
+
+
+def pre_exec(server):
+    """After SIGUSR2, in what becomes the new master: the program's own file says which Python it has by now.
+
+    A symbolic link on the way to it may lead to another version than the one that runs (docs/running.md).
+    """
+    if os.access(os.path.join(server.START_CTX["cwd"], sys.argv[0]), os.X_OK):
+        server.START_CTX.update({0: sys.argv[0], "args": sys.argv})
+
+
+def when_ready(server):
+    """In the master, before its workers: where it is to follow an older one, the last of them will know it by
+    the pipe, from which each of the others has taken a byte.
+    """
+    if server.master_pid:
+        server.chatapp_others, into = os.pipe()
+        os.write(into, b"." * (server.num_workers - 1))
+        os.close(into)
+
+
+def on_reload(server):
+    """In the master, before the workers of a new version: what takes long to make of its files is made."""
+    server.chatapp_prepared = _run_alone("prepared.py")["prepare"]()
 
 
 def pre_fork(server, worker):
-    """In the master: a place for the worker's figures, on what all of them share."""
+    """In the master: a place for the worker's figures, on what all of them share, and what was prepared."""
+    worker.chatapp_prepared = server.chatapp_prepared
+    worker.chatapp_others = getattr(server, "chatapp_others", None)  # none of a master of a version before
     worker.chatapp_scoreboard = _scoreboard(server)
     worker.chatapp_place = _scoreboard(server).free(_places(server))
     if worker.chatapp_place is None:
@@ -158,10 +194,11 @@ def post_worker_init(worker):
     """In the worker, when the application is loaded: let the hub know when the worker has to go."""
     import gevent
 
-    from chatapp import config, figures
+    from chatapp import config, figures, prepared
     from chatapp.accepted import Accepted
     from chatapp.watch import Watch
 
+    prepared.take(worker.chatapp_prepared)
     hub = worker.wsgi.extensions["chatapp"]
     hub.scoreboard, hub.place, hub.worker = worker.chatapp_scoreboard, worker.chatapp_place, worker.age
     accepted = Accepted(worker, hub)
@@ -189,7 +226,6 @@ def post_worker_init(worker):
     # Ctrl-C in a terminal reaches the workers as well; it is the master that tells them to go.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hub.start()
-    gevent.spawn(Watch().start)  # once the hub goes round: what is left of the start is none of its blocks
     gevent.spawn(figures.run, hub)
     worker.chatapp_drainer = gevent.spawn(drain_when_told)
     if worker.age == 1:  # the first of them says it for all
@@ -201,8 +237,13 @@ def post_worker_init(worker):
         _say_who_is_first(worker)
     gc.collect()
     gc.freeze()  # what the application consists of need not be looked at again
+    gc.set_threshold(COLLECTED_AFTER)
     gc.enable()
+    gevent.spawn(Watch().start)  # once the hub goes round: what there was of the start is none of its blocks
     worker.log.info("Ready")
+    # gunicorn has that name there until the older master is gone.
+    if worker.chatapp_others and "GUNICORN_PID" in os.environ and not os.read(worker.chatapp_others, 1):
+        _take_over(worker)
 
 
 def worker_int(worker):
@@ -221,6 +262,14 @@ def worker_exit(server, worker):
         os._exit(1)
 
 
+def _take_over(worker):
+    """All workers of this master serve: the older one, which started it, may go; systemd goes by this one."""
+    systemd.sd_notify(f"MAINPID={worker.ppid}", worker.log)
+    worker.log.info("The older server may go")
+    with contextlib.suppress(ProcessLookupError):  # it is gone
+        os.kill(int(os.environ["GUNICORN_PID"]), signal.SIGTERM)
+
+
 def _scoreboard(server):
     """Made once a master: after SIGHUP this file is another one, and the workers are still there."""
     if not hasattr(server, "chatapp_scoreboard"):
@@ -233,14 +282,14 @@ def _places(server):
     return [getattr(worker, "chatapp_place", None) for worker in server.WORKERS.values()]
 
 
-def _try_out():
+def _try_out(module):
     """Load the application in a process of its own, and end with its status where it does not load."""
     child = os.fork()
     if not child:
         status = 1
         try:
             sys.path.insert(0, os.getcwd())
-            importlib.import_module("wsgi")
+            importlib.import_module(module)
             status = 0
         except SystemExit as ending:
             status = ending.code if isinstance(ending.code, int) else 1

@@ -83,11 +83,11 @@ def create_app() -> Flask:
 
     `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
     """
-    settings = config.load(str(config.ROOT / "instance"))
+    settings = config.load(str(config.INSTANCE))
     app = Flask(
         __name__,
-        template_folder="../templates",
-        static_folder="../static",
+        template_folder=str(config.HOME / "templates"),
+        static_folder=str(config.HOME / "static"),
         instance_path=settings.instance_path,
     )
     with instance.setting_up(settings):

@@ -15,6 +15,7 @@ from chatapp import sockets
 from chatapp.hub import Hub
 from chatapp.transports.again import Again, give_way
 from chatapp.transports.hijack import TakenOver, taken_over
+from chatapp.transports.quick_handshake import QuickHandshakes
 
 RESERVED_FILES = 100  # for the database, the bus, pages and what gunicorn has open: about 30
 ASK_SECONDS = 0.1  # for the request of a connection that comes while we go: it is refused with a word
@@ -34,6 +35,7 @@ class Accepted:
     """
 
     def __init__(self, worker: Any, hub: Hub) -> None:
+        """`worker`: gunicorn's, with its application loaded."""
         self._heartbeat = hub.config.heartbeat
         self._limit = _limit(worker.worker_connections, len(worker.sockets))
         self._all: set[socket.socket] = set()
@@ -41,6 +43,7 @@ class Accepted:
         self._said = -float(SAY_SECONDS)
         self._going = self._looking = False
         self._handle, self._handle_request = worker.handle, worker.handle_request
+        self._handshakes = QuickHandshakes(worker.wsgi, worker.cfg)
         self._again = Again(hub, worker, self._wait, self._serve)
         worker.worker_connections = self._limit  # gunicorn stops accepting there
         worker.handle, worker.handle_request = self.handle, self.handle_request
@@ -79,6 +82,8 @@ class Accepted:
         """Serve one request of a connection, and those behind it that are the same again."""
         self._serve(client)
         try:
+            if self._handshakes.take(request, client, address):
+                raise StopIteration  # so gunicorn lets go of the connection
             self._handle_request(listener_name, request, client, address)
             self._again.go_on(request, client)
             give_way(getattr(request, "unreader", None), client)

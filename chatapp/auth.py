@@ -6,6 +6,8 @@ Rules: docs/protocol.md, "Who asks".
 import hmac
 import logging
 import secrets
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import current_app, g, request, session
@@ -56,7 +58,15 @@ def identify() -> None:
         elif request.url_rule is None or not request.url_rule.websocket:
             raise SignIn("This token is not valid (any more)")
     else:
-        g.asking = _signed_in() or _guest_of_cookie() or nobody()
+        g.asking = nobody(address()) if g.origin_listed else of_session(session, address())
+
+
+def of_session(session: Mapping[str, Any], address: str) -> Identity:
+    """Whom a session's cookie names; where it names nobody, somebody without a name. `address`: of who asks.
+
+    Wants Flask's application, and no request. Switches where they are not known here yet. Raises NotKept.
+    """
+    return _signed_in(session, address) or _guest_of(session, address) or nobody(address)
 
 
 def become_guest(name: object, code: object) -> Identity:
@@ -68,7 +78,7 @@ def become_guest(name: object, code: object) -> Identity:
     config = get_hub().config
     if not config.guests:
         raise Forbidden("Guests are not welcome here")
-    if SESSION in session and _signed_in():
+    if SESSION in session and _asks_by_session():
         raise Forbidden("You are signed in: sign out first")
     name = person_name(name)
     get_hub().limiter.guest(address())
@@ -115,7 +125,7 @@ def forget_who() -> None:
 def former_name() -> str:
     """The name of who came in before another word was asked; of anybody else an empty one."""
     person = session.get("person")
-    if not person or _guest_of_cookie() is not None or get_hub().people.erased(person["id"]):
+    if not person or _asks_as_guest() or get_hub().people.erased(person["id"]):
         return ""
     return str(person["name"])
 
@@ -160,22 +170,30 @@ def _bearer(field: str) -> Identity | None:
     return get_hub().people.bearer(hashed(token.strip()), address())
 
 
-def _guest_of_cookie() -> Identity | None:
+def _asks_by_session() -> bool:
+    return not g.origin_listed and _signed_in(session, address()) is not None
+
+
+def _asks_as_guest() -> bool:
+    return not g.origin_listed and _guest_of(session, address()) is not None
+
+
+def _guest_of(session: Mapping[str, Any], address: str) -> Identity | None:
     person = session.get("person")
     config = get_hub().config
-    if not person or not config.guests or g.origin_listed:
+    if not person or not config.guests:
         return None
-    if config.guest_code and not _has_said(config.guest_code):
+    if config.guest_code and not _is_word(str(session.get("word", "")), config.guest_code):
         return None  # came in before there was a word, or with another one
-    guest = Identity(person["id"], person["name"], "guest", address(), session.get("device", ""))
+    guest = Identity(person["id"], person["name"], "guest", address, session.get("device", ""))
     return get_hub().people.guest(guest)
 
 
-def _signed_in() -> Identity | None:
+def _signed_in(session: Mapping[str, Any], address: str) -> Identity | None:
     secret = session.get(SESSION)
-    if not isinstance(secret, str) or g.origin_listed:
+    if not isinstance(secret, str):
         return None
-    return get_hub().people.signed_in(hashed(secret), address())
+    return get_hub().people.signed_in(hashed(secret), address)
 
 
 def local_path(path: str) -> str:
@@ -185,10 +203,9 @@ def local_path(path: str) -> str:
     return path if own else "/chats/"
 
 
-def _has_said(code: str) -> bool:
-    said = str(session.get("word", "")).encode()
+def _is_word(said: str, code: str) -> bool:
     words = (_word(code, key).encode() for key in accepted_keys(current_app))
-    return any(hmac.compare_digest(said, word) for word in words)
+    return any(hmac.compare_digest(said.encode(), word) for word in words)
 
 
 def _word(code: str, key: str) -> str:
@@ -196,10 +213,10 @@ def _word(code: str, key: str) -> str:
     return hmac.new(key.encode(), code.encode(), "sha256").hexdigest()[:16] if code else ""
 
 
-def nobody() -> Identity:
-    """Somebody without a name at this address, whatever cookie came along."""
+def nobody(address: str) -> Identity:
+    """Somebody without a name at `address`, whatever cookie came along."""
     hub = get_hub()
-    visitor = Identity("", "", "visitor", address())
+    visitor = Identity("", "", "visitor", address)
     if not hub.config.doors_open:
         return structs.replace(visitor, role="anonymous")
     return hub.people.guest(visitor) or visitor

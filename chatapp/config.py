@@ -21,7 +21,11 @@ from chatapp.languages import languages
 from chatapp.log_lines import FORMATS
 from chatapp.permissions import MAKING
 
-ROOT = Path(__file__).parent.parent  # the checkout
+_BESIDE = Path(__file__).parent.parent
+_INSTALLED = _BESIDE / "chatapp_home"  # command.py says what it is; in a checkout there is none
+# Where templates/, static/, wsgi.py and gunicorn.conf.py are, and where instance/ is unless somebody says so.
+HOME = _INSTALLED if _INSTALLED.is_dir() else _BESIDE
+INSTANCE = (Path.cwd() if HOME is _INSTALLED else HOME) / "instance"
 PREFIX = "CHATAPP_"
 SIGN_UP = ("open", "invitation", "closed")
 # Bytes that a code point takes at most: a pair of JSON's escapes (RFC 8259 section 7), or four of a form's.
@@ -57,7 +61,9 @@ class Config:
     """The settings in force, as typed values. Empty URLs mean a file in `instance_path`."""
 
     instance_path: str = setting(
-        "", "folder of the database, the secret key and config.py", found=Term("instance in the checkout")
+        "",
+        "folder of the database, the secret key and config.py",
+        found=Term("instance in the checkout, or in the current folder"),
     )
     database_url: str = setting(
         "",
@@ -116,6 +122,9 @@ class Config:
     busy_seconds: int = setting(5, "how long a commit waits for another process’s lock, in seconds")
     quick_polls: bool = setting(
         True, "whether the next poll of a connection, if it is the last one again, takes a shorter way"
+    )
+    quick_handshakes: bool = setting(
+        True, "whether a WebSocket’s handshake, if it is a plain one, takes a shorter way"
     )
     quick_frames: bool = setting(
         True, "whether texts from a WebSocket, if they are not long, are read without the library for them"

@@ -30,12 +30,13 @@ class Counts:
         # Messages that were written to readers: at once, at the pace of their sockets, or as a poll's answer.
         self.pushed = self.caught_up = self.polled = 0
         self.quick_polls = 0  # polls that were answered the short way: transports/again.py
+        self.quick_handshakes = 0  # likewise: transports/quick_handshake.py
         self.fell_behind = 0  # readers that were live and whose sockets did not take all
         self.blocked, self.blocked_seconds = 0, 0.0  # how often the hub was, for over 50 ms, and for how long
         self.refusals: Counter[str] = Counter()  # by their code in errors.py
         self.group_sizes = Spread(SIZES)  # requests that were kept in one transaction
         self.commit_seconds = Spread(SECONDS)  # from the turn of a group until it is on the disk
-        self.bus_seconds = Spread(SECONDS)  # from a notice's sending in one process until another one has it
+        self.bus_seconds = Spread(SECONDS)  # from a notice's sending until it was heard, see bus/
 
 
 COUNTS = Counts()

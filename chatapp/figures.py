@@ -52,6 +52,7 @@ def _counters(hub: Hub) -> Figures:
         "hub_blocked_seconds": _one(COUNTS.blocked_seconds),
         "messages_kept": _one(hub.journal.kept),
         "quick_polls": _one(COUNTS.quick_polls),
+        "quick_handshakes": _one(COUNTS.quick_handshakes),
         "journal_group_size": _spread(COUNTS.group_sizes),
         "journal_commit_seconds": _spread(COUNTS.commit_seconds),
         "bus_lag_seconds": _spread(COUNTS.bus_seconds),

@@ -95,7 +95,7 @@ class Hub:
         if self._started:
             return
         self._started = True
-        gevent.spawn(self.bus.listen, self._heard_elsewhere, self.rooms.recheck)
+        gevent.spawn(self.bus.listen, self._heard_elsewhere, self._missed)
         gevent.spawn(self.rooms.sweep)
         gevent.spawn(self.people.sweep)
         self._presence = gevent.spawn(self.presence.run)
@@ -187,6 +187,13 @@ class Hub:
         for seq in sorted(set(newest.values())):
             people = sorted(person for person, last in newest.items() if last == seq)
             self._rooms_changed(RoomsChanged(people, commit.room, seq))
+
+    def _missed(self) -> None:
+        """What other processes have told may be lost, with all that the bus knew. Never switches.
+        (Who people are is asked with each sweep anyway.)
+        """
+        self.rooms.recheck()
+        self.presence.recheck()
 
     def _heard(self, notice: Notice) -> None:
         match notice:

@@ -1,29 +1,25 @@
 """The languages that people read here. Each is one file, `translations/<language>/LC_MESSAGES/messages.po`,
 beside English, which stands in the code; what is in that folder is there to be chosen.
 
-A catalogue is read as translators write it, when somebody first wants its language: nothing is compiled
-before.
+A catalogue is read as translators write it: nothing has to be compiled before.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
-from babel.support import NullTranslations, Translations
+from babel.support import NullTranslations
 from babel.units import format_unit
 
+from chatapp import prepared
 from chatapp.errors import ChatError, Term
 
 SOURCE = "en"
-FOLDER = Path(__file__).parent / "translations"
+FOLDER = prepared.CATALOGUES
 FILE = "LC_MESSAGES/messages.po"
 SCRIPTS = "static/js/"  # where a sentence stands that scripts say
 # FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX 9): a value does not turn the sentence around it.
@@ -55,11 +51,9 @@ def direction(language: str) -> str:
     return "rtl" if locale_of(language).character_order == "right-to-left" else "ltr"
 
 
-@cache
 def catalogue(language: str) -> Catalog:
     """The file of a language, which `languages` has, as it is."""
-    with (FOLDER / language.replace("-", "_") / FILE).open("rb") as file:
-        return read_po(file, locale=str(Locale.parse(language, sep="-")))
+    return _words(language).catalogue
 
 
 @cache
@@ -69,10 +63,7 @@ def translations(language: str) -> NullTranslations:
     """
     if language == SOURCE or language not in languages():
         return NullTranslations()
-    compiled = BytesIO()
-    write_mo(compiled, catalogue(language))
-    compiled.seek(0)
-    return Translations(compiled)
+    return _words(language).translations
 
 
 def say(language: str, sentence: str, values: Mapping[str, Any] | None = None) -> str:
@@ -138,6 +129,12 @@ def of_scripts(language: str) -> dict[str, Any]:
 def plural_forms(language: str) -> str:
     """Which plural form a number has, as gettext writes it: a term of C over `n`."""
     return catalogue(language).plural_expr
+
+
+@cache
+def _words(language: str) -> prepared.Words:
+    folder = language.replace("-", "_")
+    return prepared.words(folder, (FOLDER / folder / FILE).read_bytes())
 
 
 def _placed(language: str, value: object) -> str:

@@ -14,6 +14,7 @@ from limits import RateLimitItem, parse
 from chatapp.config import Config
 from chatapp.errors import TooFast
 from chatapp.permissions import Identity
+from chatapp.shared_windows import windows_of
 from chatapp.windows import ProcessStorage
 
 ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
@@ -30,10 +31,13 @@ FILES_AT_ONCE_EACH = 4  # and those of one identity
 
 
 class Limiter:
-    """Counts in this process. A window starts with its first hit, so n hits always fit into a full window."""
+    """A window starts with its first hit, so n hits always fit into a full window. What may be tried is
+    counted by all machines together where they can (`_hit_anywhere`, which switches then); what is done all
+    the time each process counts by itself: N of them let through up to N times as much.
+    """
 
     def __init__(self, config: Config) -> None:
-        self._counts = ProcessStorage()
+        self._counts, self._all_counts = ProcessStorage(), windows_of(config.bus_url)
         self._messages = config.rate("rate_messages")
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
@@ -58,26 +62,26 @@ class Limiter:
 
     def guest(self, address: str) -> None:
         """Count a new guest from `address`. Raises TooFast."""
-        self._hit(self._guests, "guests", address)
+        self._hit_anywhere(self._guests, "guests", address)
 
     def sign_in(self, account: str, address: str) -> None:
         """Count an attempt to sign in to `account` ("": to any), or to say a secret of it. Raises TooFast."""
         if account:
-            self._hit(self._sign_ins, "sign-ins to", account)
-        self._hit(self._sign_ins, "sign-ins from", address, SIGN_INS_FACTOR)
+            self._hit_anywhere(self._sign_ins, "sign-ins to", account)
+        self._hit_anywhere(self._sign_ins, "sign-ins from", address, SIGN_INS_FACTOR)
 
     def mail(self, account: str) -> None:
         """Count a mail to `account` that anybody may have asked for. Raises TooFast."""
-        self._hit(self._sign_ins, "mails to", account)
+        self._hit_anywhere(self._sign_ins, "mails to", account)
 
     def room(self, address: str) -> None:
         """Count a new room from `address`. Raises TooFast."""
-        self._hit(self._guests, "rooms", address)
+        self._hit_anywhere(self._guests, "rooms", address)
 
     def account(self, identity: Identity) -> None:
         """Count a change that `identity` makes to an account, or a token that they make. Raises TooFast."""
         if identity.id != "system":
-            self._hit(self._guests, "accounts by", identity.id)
+            self._hit_anywhere(self._guests, "accounts by", identity.id)
 
     def report(self, identity: Identity) -> None:
         """Count a report by `identity`. Raises TooFast."""
@@ -132,8 +136,16 @@ class Limiter:
 
     def _hit(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> None:
         if not self._counted(rate, what, whose, factor):
-            wait = self._counts.get_expiry(f"{what} {whose}") - time.monotonic()
-            raise TooFast(retry_after=max(1, round(wait + 0.5)))
+            raise self._too_fast(self._counts, what, whose)
+
+    def _hit_anywhere(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> None:
+        if self._all_counts.incr(f"{what} {whose}", rate.get_expiry()) > factor * rate.amount:
+            raise self._too_fast(self._all_counts, what, whose)
+
+    @staticmethod
+    def _too_fast(counts: ProcessStorage, what: str, whose: str) -> TooFast:
+        wait = counts.get_expiry(f"{what} {whose}") - time.monotonic()
+        return TooFast(retry_after=max(1, round(wait + 0.5)))
 
     def _counted(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> bool:
         """Whether one more is within `factor` times `rate`, by fixed windows."""

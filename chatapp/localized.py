@@ -11,6 +11,8 @@ from babel.support import NullTranslations
 from flask import Flask, Response, g, request
 from flask_babel import Babel, Domain
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from chatapp import languages
 from chatapp.errors import ChatError
@@ -19,6 +21,7 @@ from chatapp.languages import SOURCE
 
 COOKIE = "chatapp_language"
 YEAR = 365 * 24 * 60 * 60  # seconds
+WISHES_KEPT = 200  # characters; browsers send some 30, and what nobody sends twice is not kept
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # it has no types
@@ -43,7 +46,7 @@ def language() -> str:
     try:
         found: str = here.language
     except AttributeError:
-        found = here.language = chosen() or _accepted(_default())
+        found = here.language = chosen() or accepted(request.headers.get("Accept-Language", ""), _default())
     return found
 
 
@@ -59,7 +62,7 @@ def language_of_program() -> str:
     to whom does not ask. `?language=` is for what can send no header (docs/protocol.md).
     """
     wanted = request.args.get("language", "")
-    return wanted if wanted in languages.languages() else _accepted(SOURCE)
+    return wanted if wanted in languages.languages() else accepted(request.headers.get("Accept-Language", ""))
 
 
 def refusal(error: ChatError) -> str:
@@ -113,12 +116,18 @@ def _locale() -> Locale:
     return languages.locale_of(language())
 
 
-def _accepted(default: str) -> str:
-    """The one of ours that the request would have most (RFC 9110, 12.5.4), by looking each of its up in the
-    order of its wish, and then without its last parts (RFC 4647, 3.4): de-AT is de.
+def accepted(wishes: str, default: str = SOURCE) -> str:
+    """The one of ours that a request would have most by its Accept-Language (RFC 9110, 12.5.4)."""
+    return (_looked_up if len(wishes) <= WISHES_KEPT else _looked_up.__wrapped__)(wishes, default)
+
+
+@lru_cache(512)
+def _looked_up(wishes: str, default: str) -> str:
+    """Each of them is looked up in the order of the wish, and then without its last parts (RFC 4647, 3.4):
+    de-AT is de.
     """
     ours = {tag.lower(): tag for tag in languages.languages()}
-    for wished, quality in request.accept_languages:
+    for wished, quality in parse_accept_header(wishes, LanguageAccept):
         parts = wished.lower().split("-") if quality > 0 else []
         while parts:
             if "-".join(parts) in ours:

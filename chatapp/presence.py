@@ -126,6 +126,14 @@ class Presence:
         self._rung.add(room)
         self._news += 1
 
+    def recheck(self) -> None:
+        """The bus may have lost our leases, and we what rang: all is told and looked at anew. Never
+        switches.
+        """
+        self._dirty.update((room, person) for room, people in self._local.items() for person in people)
+        self._rung.update(self._shown)
+        self._news += 1
+
     def renamed(self, person: str, name: str) -> None:
         """Somebody is called otherwise from now on."""
         for room, people in self._local.items():

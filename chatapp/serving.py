@@ -7,10 +7,9 @@ from typing import Any
 import gevent
 from flask import Flask, Response, current_app, g, request
 from gunicorn.http.errors import NoMoreData, ParseException
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from chatapp import auth, headers, localized, log_lines
+from chatapp import auth, headers, localized, log_lines, proxies
 from chatapp.config import Config
 from chatapp.errors import BadRequest, TooFast, TooLong
 from chatapp.globals import get_hub
@@ -49,9 +48,7 @@ def init_app(app: Flask, config: Config) -> None:
     app.config["MAX_CONTENT_LENGTH"] = config.request_limit
     app.config["MAX_FORM_PARTS"] = auth.FIELDS_LIMIT
     app.url_map.converters["room_id"] = RoomId
-    if config.trusted_proxies:
-        n = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    app.wsgi_app = proxies.believe(app.wsgi_app, config.trusted_proxies)  # type: ignore[method-assign]
     app.wsgi_app = UnderGunicorn(app.wsgi_app, bool(config.trusted_proxies))  # type: ignore[method-assign]
     app.request_class = uploading.Request
     localized.init_app(app)

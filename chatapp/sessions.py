@@ -26,10 +26,13 @@ class CookieSessions(SecureCookieSessionInterface):
         self._serializer: tuple[tuple[str, ...], URLSafeTimedSerializer | None] | None = None
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return self.read(app, request.cookies.get(self.get_cookie_name(app)))
+
+    def read(self, app: Flask, cookie: str | None) -> SecureCookieSession:
+        """What the session's cookie holds; an empty session where it is none of ours, or too old."""
         if self.keys.look():
             configure(app, self.keys)
         serializer = self.get_signing_serializer(app)
-        cookie = request.cookies.get(self.get_cookie_name(app))
         if serializer is None or not cookie:
             return self.session_class()
         try:

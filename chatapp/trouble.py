@@ -13,6 +13,7 @@ class Trouble:
 
     def tell(self, cause: str, times: int = 1) -> None:
         """It went wrong because of `cause`."""
+        cause = " ".join(cause.split())  # some have several lines
         self._times += times
         if cause != self._cause:
             self._cause = cause

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import PostgresBroker, RedisBroker
 from tests.chromium import browser as browser  # a fixture
 from tests.clients import Person
 from tests.mail_server import MailServer
 from tests.postgres import Postgres
+from tests.redis_server import RedisServer
 from tests.servers import Server
 
 LOG_LINES = 40
@@ -71,6 +73,20 @@ def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     server = Server(folder, workers=3, database_url=postgres.database()).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_broker(postgres: Postgres) -> PostgresBroker:
+    """A bus of PostgreSQL's."""
+    return PostgresBroker(postgres)
+
+
+@pytest.fixture(scope="session")
+def redis_broker() -> Iterator[RedisBroker]:
+    """A bus of Redis'."""
+    server = RedisServer().start()
+    yield RedisBroker(server)
+    server.close()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""nginx with the configuration of docs/running.md, in front of a server, or with what is wrong in it on purpose."""
+"""nginx with deploy/nginx.conf, in front of a server, or with what is wrong in it on purpose."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.clients import UNIT, eventually
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-DOCUMENTED = re.findall(r"```nginx\n(.*?)```", Path(ROOT, "docs", "running.md").read_text(), re.S)[0]
+DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
 MAP, BLOCK = re.fullmatch(r"(.*?)(server \{.*)", DOCUMENTED, re.S).groups()  # type: ignore[union-attr]
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
 

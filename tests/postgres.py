@@ -60,6 +60,12 @@ class Postgres:
     def host(self) -> str:
         return str(self._folder)
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose children serve."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> "Postgres":
         settings = {**SETTINGS, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

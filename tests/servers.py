@@ -38,6 +38,34 @@ GENEROUS = {
 }
 
 
+class Successor:
+    """A master that was started by the one before it: nobody's child here, so how it ends is for the log to say."""
+
+    stdout = None  # goes where its predecessor's went
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        try:
+            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            state = "Z"
+        return 0 if state == "Z" else None
+
+    def wait(self, timeout: float) -> int:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+            time.sleep(0.01)
+        return 0
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 class Server:
     """A gunicorn master with `workers`, started and stopped at will; it keeps its instance folder and port."""
 
@@ -45,12 +73,13 @@ class Server:
         self.instance, self.workers = instance, workers
         self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
         self.root = ROOT  # the checkout that is served
+        self.program = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app"]
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
         self.port = 0  # until it starts for the first time
         self.log: list[str] = []
         self.administrator: Any = None  # see people.py
-        self._process: subprocess.Popen[str] | Born | None = None
+        self._process: subprocess.Popen[str] | Born | Successor | None = None
         self._console: Console | None = None
 
     @property
@@ -84,7 +113,7 @@ class Server:
         return [int(child) for child in children]
 
     def start(self, *arguments: str) -> "Server":
-        command = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app", "-w", str(self.workers)]
+        command = [*self.program, "-w", str(self.workers)]
         self.port = self.port or free_port()
         bind = ["-b", f"127.0.0.1:{self.port}"]
         self._process = self._run([*command, *bind, *arguments])
@@ -106,6 +135,17 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(number)
         return self._process.wait(30)
+
+    def upgrade(self) -> None:
+        """Have another master start beside this one, as it is on the disk now, and take over from it."""
+        self._close_console()
+        seen, old = len(self.log), self._process
+        assert old is not None
+        old.send_signal(signal.SIGUSR2)
+        ended = old.wait(START_SECONDS)
+        assert ended == 0, "".join(self.log)
+        listening = next(line for line in self.log[seen:] if "Listening at" in line)
+        self._process = Successor(int(listening.rpartition("(")[2].rstrip(")\n")))
 
     def restart(self) -> None:
         self.stop()

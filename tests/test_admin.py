@@ -589,7 +589,7 @@ def test_settings_are_shown_with_value_and_default_but_never_a_secret(
     assert f"sqlite:///{server.instance}/chat.db" in database.replace("<wbr>", "")
     assert "changed" not in database
     for name, default in (
-        ("INSTANCE_PATH", "<bdi>instance in the checkout<"),
+        ("INSTANCE_PATH", "<bdi>instance in the checkout, or in the current folder<"),
         ("BUS_URL", '<bdi dir="ltr">sqlite:///…/bus.db<'),
     ):
         line = row(boss, "/admin/settings", f"<code>CHATAPP_{name}<").replace("<wbr>", "")

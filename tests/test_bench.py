@@ -152,6 +152,14 @@ def test_every_reader_has_every_message_and_they_are_counted(client, size, piece
     assert 0 < result["p50_ms"] <= result["p99_ms"]
 
 
+def test_readers_come_to_all_servers_in_turn_and_are_waited_for_on_each(client):
+    with Crooked() as first, Crooked() as second:
+        second._clients = first._clients  # what is said at the first is told at both
+        result = fan_out(client, first, readers=6, port=[second.port])
+        assert (first._comings, second._comings) == (3 + 1, 3)  # and the speaker
+    assert 0 <= result["deliveries"] - 6 * result["messages"] <= 6 * 4
+
+
 def test_a_frame_of_more_than_64_kilobytes_is_read(client):
     with Crooked(lambda reader, number, payload: [payload + b" " * 70_000]) as server:
         assert fan_out(client, server)["messages"] >= 20
@@ -365,6 +373,7 @@ def test_an_error_is_refused_whatever_it_is(client):
 def test_options_are_written_as_the_program_has_them():
     told = arguments({"first_path": "/x", "hold": True, "seq": None, "come_back": False, "readers": 3})
     assert told == ["--first-path", "/x", "--hold", "--readers", "3"]
+    assert arguments({"port": [8001, 8002]}) == ["--port", "8001", "--port", "8002"]
 
 
 # -- the load client: coming back

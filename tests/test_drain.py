@@ -190,6 +190,52 @@ def test_workers_go_while_everybody_talks_and_reads_and_nothing_is_lost_or_left_
     assert "ERROR" not in log
 
 
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    """What a service of Type=notify tells."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(tmp_path / "notify"))
+        told.settimeout(UNIT)
+        yield told
+
+
+def test_an_upgrade_beside_the_running_server_loses_nothing_and_at_no_moment_is_nobody_there(
+    new_server: Callable[..., Server], systemd: socket.socket, tmp_path: Path
+) -> None:
+    server, pid_file = new_server(workers=2), tmp_path / "pid"
+    server.settings["NOTIFY_SOCKET"] = systemd.getsockname()
+    server.start(*PATIENT, "--pid", str(pid_file))
+    crowd = Crowd(server)
+    crowd.wait_for(10)
+    server.upgrade()
+    crowd.wait_for(10)
+    crowd.fall_silent()
+    crowd.check()
+    crowd.leave()
+    assert crowd.refused == 0, "there was always somebody to connect to"
+    print(f"\nThe longest wait for an answer was {crowd.longest_wait:.1f} s.")
+    told = [systemd.recv(4096).decode().split()[0] for _ in range(3)]
+    assert told == ["READY=1", "READY=1", f"MAINPID={server.pid}"], "systemd goes by who is there now"
+    eventually(lambda: pid_file.exists() and int(pid_file.read_text()) == server.pid, "so does the file")
+    server.stop()
+    log = "".join(server.log)
+    assert log.count("Worker exiting") == log.count("Ready") == 4, "each went by itself"
+    assert log.count("Shutting down") == 2
+    assert "ERROR" not in log
+
+
+def test_a_version_that_cannot_start_leaves_the_running_server_as_it_is(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(workers=2).start(*PATIENT)
+    workers = server.worker_pids
+    (server.instance / "config.py").write_text("CHATAPP_HEARTBEAT = 0\n")
+    os.kill(server.pid, signal.SIGUSR2)
+    eventually(lambda: any("CHATAPP_HEARTBEAT" in line for line in server.log), "it says why", 6 * UNIT)
+    eventually(lambda: server.worker_pids == workers, "it is gone")
+    Person(server, "ada").say(1, "still here")
+
+
 def test_those_who_come_while_the_server_goes_do_not_hold_it_up(new_server: Callable[..., Server]) -> None:
     server = new_server().start(*PATIENT)
     came: list[RawSocket] = []
@@ -232,6 +278,16 @@ class Crowd:
     def enough(self) -> bool:
         return self._enough.is_set()
 
+    @property
+    def refused(self) -> int:
+        """How many connections were refused to those who talk."""
+        return sum(talker.refused for talker in self._talkers)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds from when something was said for the first time until it was acknowledged."""
+        return max(talker.longest_wait for talker in self._talkers)
+
     def wait_for(self, more: int) -> None:
         """Until every one of them has had so many things acknowledged."""
         goals = [(talker, talker.acked + more) for talker in self._talkers]
@@ -269,12 +325,21 @@ class Talker:
 
     def __init__(self, crowd: Crowd) -> None:
         self.crowd = crowd
-        self.acked = self.unanswered = 0
+        self.acked = self.unanswered = self.refused = 0
+        self.longest_wait = 0.0
         self.closes: set[int] = set()
+        self._begun: dict[str, float] = {}
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
+    def _new(self) -> str:
+        """The `client_id` of what is now said for the first time."""
+        client_id = uuid.uuid4().hex
+        self._begun[client_id] = time.monotonic()
+        return client_id
+
     def _acknowledged(self, client_id: str, seq: int) -> None:
+        self.longest_wait = max(self.longest_wait, time.monotonic() - self._begun[client_id])
         assert self.crowd.acked.setdefault(client_id, seq) == seq
         self.acked += 1
 
@@ -293,7 +358,7 @@ class Poster(Talker):
             verify=False,
         ) as http:
             while not self.crowd.enough:
-                self._say(http, uuid.uuid4().hex)
+                self._say(http, self._new())
 
     def _say(self, http: httpx.Client, client_id: str) -> None:
         while True:
@@ -302,7 +367,8 @@ class Poster(Talker):
                 answer = http.post(Person.messages(self.crowd.board), json=message)
             except httpx.TimeoutException:
                 self.unanswered += 1
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                self.refused += isinstance(error, httpx.ConnectError)
                 time.sleep(AGAIN_SECONDS)
             else:
                 if answer.status_code in (200, 201):
@@ -320,11 +386,12 @@ class SocketTalker(Talker):
         while sending or not self.crowd.enough:
             try:
                 socket = self.crowd.ada.socket()
-            except (OSError, WebSocketException):
+            except (OSError, WebSocketException) as error:
+                self.refused += isinstance(error, ConnectionRefusedError)
                 time.sleep(AGAIN_SECONDS)
                 continue
             while socket.closed is None and (sending or not self.crowd.enough):
-                sending = sending or [uuid.uuid4().hex for _ in range(8)]
+                sending = sending or [self._new() for _ in range(8)]
                 sending = self._say(socket, sending)
                 time.sleep(PACE_SECONDS)
             if socket.closed is None:

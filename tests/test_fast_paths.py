@@ -14,6 +14,7 @@ import gevent
 import gevent.socket
 import msgspec
 import pytest
+from flask import Flask
 
 from chatapp.accepted import Accepted
 from chatapp.config import Config
@@ -105,10 +106,18 @@ def test_a_reader_is_served_when_gunicorn_has_let_go_of_its_request() -> None:
 
     settings = SimpleNamespace(keepalive=0, accesslog="", statsd_host="", max_requests=0)
     log = SimpleNamespace(error_log=logging.Logger("unheard"))
+    wsgi = Flask("chat")
+    hub = wsgi.extensions["chatapp"] = cast(Hub, SimpleNamespace(config=Config()))
     worker = SimpleNamespace(
-        cfg=settings, log=log, worker_connections=10, sockets=[None], handle=handle, handle_request=None
+        wsgi=wsgi,
+        cfg=settings,
+        log=log,
+        worker_connections=10,
+        sockets=[None],
+        handle=handle,
+        handle_request=None,
     )
-    Accepted(worker, cast(Hub, SimpleNamespace(config=Config())))
+    Accepted(worker, hub)
     with theirs:
         worker.handle(None, ours, None)
         assert happened == ["let go", "served"]

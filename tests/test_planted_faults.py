@@ -213,7 +213,7 @@ FAULTS = [
             Change("chatapp/hub.py", "        gevent.spawn(self.rooms.sweep)\n", ""),
             Change(
                 "chatapp/hub.py",
-                "self._heard_elsewhere, self.rooms.recheck)",
+                "self._heard_elsewhere, self._missed)",
                 "self._heard_elsewhere, lambda: None)",
             ),
         ),

@@ -25,6 +25,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "guests": ("no", False, False),
     "guest_files": ("yes", True, True),
     "quick_polls": ("no", False, False),
+    "quick_handshakes": ("no", False, False),
     "quick_frames": ("no", False, False),
     "quick_sends": ("no", False, False),
     "quick_looks": ("no", False, False),

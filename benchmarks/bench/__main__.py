@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.bench import flames, installing, machine, quick, scenarios, table
+from benchmarks.bench import calibration, flames, installing, machine, quick, scenarios, table
 from benchmarks.bench.client import Client, Refused, build
 from benchmarks.bench.machine import CHECKOUT, Unfit
 from benchmarks.bench.results import Key, Results
@@ -105,6 +105,10 @@ def main() -> int:
     if results.put_aside:
         print(f"other conditions than last time: {results.put_aside} has those figures", file=sys.stderr)
     measure(chosen, results, options.repetitions)
+    if options.calibrate:
+        calibration.write(
+            options.calibrate, results, {**about, "date": time.strftime("%Y-%m-%d"), "load": load}
+        )
     if options.plot:
         draw([each for each in chosen if isinstance(each, Growth)], results, options.plot)
     return report(chosen, results, about, load)
@@ -144,6 +148,12 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--plot", type=Path, help="where growth draws its curves, as SVG")
     parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FILE",
+        help="where costs and servers write what bin/simulate reads: benchmarks/calibration.json",
+    )
+    parser.add_argument(
         "--flames",
         type=Path,
         metavar="FOLDER",
@@ -158,6 +168,8 @@ def read_options() -> argparse.Namespace:
         parser.error("--quick names no scenarios, and --store goes with it")
     if options.flames and (options.quick or options.scenarios):
         parser.error("--flames goes alone")
+    if options.calibrate and not {"costs", "servers"} <= set(options.scenarios):
+        parser.error("--calibrate goes with costs and servers")
     if options.repetitions is not None and options.repetitions < 1:
         parser.error("--repetitions is at least 1")
     return options

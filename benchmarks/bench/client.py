@@ -47,13 +47,16 @@ def build(cache: Path, sources: Sequence[Path] | None = None, name: str = "load"
 
 
 def arguments(words: Words) -> list[str]:
-    """`{"first_path": "/x", "hold": True}` as `--first-path /x --hold`; None and False say nothing."""
+    """`{"first_path": "/x", "hold": True}` as `--first-path /x --hold`; None and False say nothing, a list
+    has the option for each.
+    """
     said = []
     for name, value in words.items():
         if value is None or value is False:
             continue
         option = f"--{name.replace('_', '-')}"
-        said += [option] if value is True else [option, str(value)]
+        each = value if isinstance(value, list) else [value]
+        said += [option] if value is True else [word for one in each for word in (option, str(one))]
     return said
 
 

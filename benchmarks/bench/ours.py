@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.bench.client import Refused, Words
@@ -90,6 +90,18 @@ def serve(cores: tuple[int, ...], workers: int = 1, **settings: str) -> Iterator
         server = Chat(Path(instance), cores, workers, **settings)
         with running(server):
             yield server
+
+
+@contextmanager
+def serve_several(cores: tuple[int, ...], count: int, **settings: str) -> Iterator[list[Chat]]:
+    """`count` of them, each with one worker, a port and a master of its own, on one instance folder."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chat-instance-")))
+        servers = [Chat(folder, cores, 1, **settings) for _ in range(count)]
+        for server in servers:
+            server.person, server.cookie = servers[0].person, servers[0].cookie
+            stack.enter_context(running(server))
+        yield servers
 
 
 # -- what the load client is told: chatapp.v1 and the HTTP interface of docs/protocol.md

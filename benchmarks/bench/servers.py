@@ -70,9 +70,12 @@ class Server:
     def pids(self) -> list[int]:
         """Itself and its children, which work for it."""
         assert self._process is not None
-        pid = self._process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
+        return with_children(self._process.pid)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of all of its processes so far."""
+        return cpu_s(self.pids)
 
     def said(self) -> str:
         """The end of what it has written."""
@@ -99,6 +102,19 @@ class Server:
             return False
         except ConnectionError:
             return True  # it knows no HTTP, and hung up
+
+
+def with_children(pid: int) -> list[int]:
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """CPU time of `pids` and all their threads so far, seconds; the kernel tells hundredths."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # user and system
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ enum {
     MOST_IN_FLIGHT = 1 << 14,
     MOST_SECONDS = 600,
     MOST_WATCHED = 64,
+    MOST_SERVERS = 16,
     OPENING_SECONDS = 300,
     LOG_DIGITS = 5,
     NUMBER_DIGITS = 10,
@@ -29,6 +30,7 @@ struct door {
 struct options {
     int port, readers, rooms, speakers, in_flight, first_room, opening, hold, come_back, watched_count;
     int watched[MOST_WATCHED];
+    int servers[MOST_SERVERS], server_count; /* their ports, in turn; port: the first one */
     double seconds, warmup, rate, patience;
     uint64_t messages;
     struct door reader, speaker;

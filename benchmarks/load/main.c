@@ -3,7 +3,10 @@
  *
  *   load --port 8000 --path /ws --ready connected --speak-path /ws --readers 1000 --in-flight 4 --seconds 5
  *
- * All readers come in first, then the speakers. --rooms rooms, from --first-room on, have the readers in turn; a
+ * All readers come in first, then the speakers. Where --port is said several times they come to these servers in
+ * turn, a room's as well as any, and the speakers to the first.
+ *
+ * --rooms rooms, from --first-room on, have the readers in turn; a
  * speaker speaks into its rooms in turn. Without --rate each speaker keeps --in-flight messages in flight; with it
  * they are said at that pace, and timed from when they were due.
  *
@@ -248,7 +251,12 @@ static void read_options(int count, char **words)
     };
     for (int option; (option = getopt_long(count, words, "", known, NULL)) != -1;)
         switch (option) {
-        case PORT: options.port = atoi(optarg); break;
+        case PORT:
+            if (options.server_count == MOST_SERVERS)
+                die("at most %d servers can be asked", MOST_SERVERS);
+            options.servers[options.server_count++] = atoi(optarg);
+            options.port = options.servers[0];
+            break;
         case READERS: options.readers = atoi(optarg); break;
         case ROOMS: options.rooms = atoi(optarg); break;
         case FIRST_ROOM: options.first_room = atoi(optarg); break;
@@ -295,8 +303,11 @@ static void read_options(int count, char **words)
 
 static void check_options(void)
 {
-    if (options.port < 1 || options.port > 65535)
+    if (!options.server_count)
         die("--port is missing");
+    for (int i = 0; i < options.server_count; i++)
+        if (options.servers[i] < 1 || options.servers[i] > 65535)
+            die("%d is no port", options.servers[i]);
     if (options.readers < 0 || options.speakers < 0 || options.readers + options.speakers < 1
         || options.readers + options.speakers > MOST_CONNECTIONS)
         die("--readers and --speakers together are 1 to %d", MOST_CONNECTIONS);

@@ -41,9 +41,17 @@ static const char *who(const struct connection *connection)
     return connection->role == READER ? "reader" : "speaker";
 }
 
+/* Readers of every room are on every server: the first ones of all rooms on the first, and so on in turn. */
+static int port_of(const struct connection *connection)
+{
+    if (connection->role == SPEAKER)
+        return options.port;
+    return options.servers[connection->number / options.rooms % options.server_count];
+}
+
 void wire_open(struct connection *connection)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options.port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port_of(connection))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     if (fd < 0)

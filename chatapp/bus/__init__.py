@@ -37,7 +37,19 @@ __all__ = [
 
 def open_bus(url: str) -> Bus:
     """The bus at `url`. Raises SetupError for a kind that there is not."""
-    scheme, _, path = url.partition(":///")
-    if scheme == "sqlite" and path:
-        return SqliteBus(path)
-    raise SetupError(f"CHATAPP_BUS_URL={url!r}: there is no such bus; give sqlite:////path/to/bus.db")
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
+        return SqliteBus(rest.removeprefix("/"))
+    # Who has no such bus never loads its driver.
+    if scheme in ("postgresql", "postgresql+psycopg"):
+        from chatapp.bus.postgres import PostgresBus
+
+        return PostgresBus(url)
+    if scheme in ("redis", "rediss", "unix"):
+        from chatapp.bus.redis import RedisBus
+
+        return RedisBus(url)
+    raise SetupError(
+        "CHATAPP_BUS_URL: there is no such bus; write sqlite:////path/to/bus.db, redis://host:6379/0 or "
+        "postgresql+psycopg://user:password@host/name"
+    )

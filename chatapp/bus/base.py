@@ -1,7 +1,9 @@
 """What every bus does: notices to the other processes, and leases that say who is present."""
 
 import logging
+import math
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,11 +13,12 @@ import msgspec
 from gevent.event import Event
 from msgspec import Struct
 
-from chatapp.bus.notices import Notice, decode, encode
+from chatapp.bus.notices import LARGEST, Notice, decode, encode
 from chatapp.message import Author
 from chatapp.trouble import Trouble
 
 LEASE_SECONDS = 60  # the longest lease
+LONGEST_LEASE = 2 * LEASE_SECONDS  # that is believed: with room for processes that have waited for the bus
 QUEUE_LIMIT = 10_000  # notices waiting to go out; beyond it the oldest are dropped, the sweep makes up for it
 
 log = logging.getLogger(__name__)
@@ -24,7 +27,9 @@ log = logging.getLogger(__name__)
 class Lease(Struct, frozen=True):
     """Somebody is present in a room, says one process, until `expires`.
 
-    That is on `time.monotonic()`, which is the same for all processes of a machine and which nobody can set.
+    That is on `time.monotonic()` of the process that has it in hand, which nobody can set. It is the same for
+    all processes of a machine, so the bus of one writes it down as it is. Machines do not share it: a bus of
+    several keeps when the lease ends on its server's clock, by the seconds that are left of it.
     """
 
     room: int
@@ -35,10 +40,16 @@ class Lease(Struct, frozen=True):
 class Bus(ABC):
     """`publish` never waits: one greenlet sends what has queued up. Faults are logged and outlived."""
 
+    largest = LARGEST  # bytes of a notice
+    # Seconds from the end of one sending to the next: what is published meanwhile goes out together. A notice
+    # that comes alone waits for nothing. Each sending is a transaction, or a journey, and switches threads.
+    pace = 0.002
+
     def __init__(self) -> None:
         self.process = secrets.token_hex(8)
         self._outgoing: deque[bytes] = deque(maxlen=QUEUE_LIMIT)
         self._sender: gevent.Greenlet[[], None] | None = None
+        self._sent_at = -math.inf
         self._sent = Event()
         self._sent.set()
         self._unsent = Trouble(log, "notices are not sent, the sweep makes up for them")
@@ -46,7 +57,7 @@ class Bus(ABC):
 
     def publish(self, notice: Notice) -> None:
         """Tell the other processes. Never switches, never fails."""
-        self._outgoing.append(encode(notice))
+        self._outgoing.extend(encode(notice, self.largest))
         if self._sender is None:
             self._sent.clear()
             self._sender = gevent.spawn(self._send_all)
@@ -61,16 +72,20 @@ class Bus(ABC):
         return bool(self._sent.wait(seconds))
 
     def listen(self, on_notice: Callable[[Notice], None], on_gap: Callable[[], None]) -> None:
-        """Call `on_notice` for each notice of another process, for ever; `on_gap` when some may be lost."""
+        """Call `on_notice` for each notice of another process, for ever. `on_gap`: from now on they come,
+        some may have been lost before.
+        """
         while True:
             try:
                 for payload in self._receive():
                     self._deaf.over()
-                    self._hand_on(payload, on_notice)
+                    if payload is None:
+                        on_gap()
+                    else:
+                        self._hand_on(payload, on_notice)
             except Exception as error:
                 self._deaf.tell(str(error))
                 gevent.sleep(1)
-            on_gap()
 
     def _hand_on(self, payload: bytes, on_notice: Callable[[Notice], None]) -> None:
         try:
@@ -83,6 +98,8 @@ class Bus(ABC):
     def _send_all(self) -> None:
         # Between the last look at the queue and `_sender = None` nothing switches.
         while self._outgoing:
+            if (early := self._sent_at + self.pace - time.monotonic()) > 0:
+                gevent.sleep(early)
             payloads = list(self._outgoing)
             self._outgoing.clear()
             try:
@@ -91,6 +108,7 @@ class Bus(ABC):
                 self._unsent.tell(str(error), len(payloads))
             else:
                 self._unsent.over()
+            self._sent_at = time.monotonic()
         self._sender = None
         self._sent.set()
 
@@ -103,8 +121,10 @@ class Bus(ABC):
         """Send to all other processes, in order. May switch, may raise."""
 
     @abstractmethod
-    def _receive(self) -> Iterable[bytes]:
-        """The other processes' notices from now on; ends where some may have been missed."""
+    def _receive(self) -> Iterable[bytes | None]:
+        """None once it listens, and the other processes' notices from then on; ends where some may have been
+        missed.
+        """
 
     @abstractmethod
     def hold(self, leases: Iterable[Lease], released: Iterable[tuple[int, str]]) -> None:

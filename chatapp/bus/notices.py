@@ -5,8 +5,7 @@ from msgspec import Struct
 
 from chatapp.message import Author, Message
 
-# Notices above this size carry only the number; whoever wants the messages reads the journal.
-MESSAGES_LIMIT = 65_536
+LARGEST = 65_536  # bytes of a notice, where a bus takes as much
 
 
 class Committed(Struct, frozen=True, tag="committed", array_like=True):
@@ -75,11 +74,23 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Notice).decode
 
 
-def encode(notice: Notice) -> bytes:
+def encode(notice: Notice, limit: int = LARGEST) -> list[bytes]:
+    """As bytes that are no more than `limit`: messages that are more stay away, whoever wants them reads the
+    journal; people who are more are told of in several.
+    """
     payload = _encode(notice)
-    if isinstance(notice, Committed) and len(payload) > MESSAGES_LIMIT:
-        return _encode(msgspec.structs.replace(notice, messages=[]))
-    return payload
+    if len(payload) <= limit:
+        return [payload]
+    if isinstance(notice, Committed):
+        return [_encode(msgspec.structs.replace(notice, messages=[]))]
+    if isinstance(notice, RoomsChanged) and len(notice.people) > 1:
+        half = len(notice.people) // 2
+        first, second = (
+            msgspec.structs.replace(notice, people=people)
+            for people in (notice.people[:half], notice.people[half:])
+        )
+        return encode(first, limit) + encode(second, limit)
+    return [payload]
 
 
 def decode(payload: bytes) -> Notice:

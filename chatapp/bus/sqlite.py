@@ -17,7 +17,7 @@ import gevent
 import msgspec
 from gevent.lock import BoundedSemaphore
 
-from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
+from chatapp.bus.base import LONGEST_LEASE, Bus, Lease
 from chatapp.counts import COUNTS
 from chatapp.errors import SetupError
 from chatapp.message import Author
@@ -29,7 +29,6 @@ LOOK_SECONDS = 0.01
 LOOKS_FOR_FILE = 100  # looks between two checks whether the file is still the same one
 BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds what they would have told
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
-LONGEST_LEASE = 2 * LEASE_SECONDS  # with room for processes that have waited for the lock
 FETCH = 500  # notices read and handed on before others have their turn
 PRUNE_EVERY = 500  # notices sent between two rounds of removing old ones, or less in KEEP_SECONDS
 
@@ -89,11 +88,12 @@ class SqliteBus(Bus):
 
         self._run(job)
 
-    def _receive(self) -> Iterator[bytes]:
+    def _receive(self) -> Iterator[bytes | None]:
         listener = _connect(self._path)
         file = _file(self._path)
         try:
             seen: int = in_thread(lambda: _newest(listener))
+            yield None
             version = 0
             for look in count(1):
                 if look % LOOKS_FOR_FILE == 0 and _file(self._path) != file:

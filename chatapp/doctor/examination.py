@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import make_url
 
 from chatapp import config as settings
-from chatapp.config import ROOT, Config
+from chatapp.config import INSTANCE, Config
 from chatapp.doctor import (
     bus,
     database,
@@ -48,7 +48,7 @@ def examine(environ: Mapping[str, str] = os.environ, proc: Path = PROC) -> Exami
     done.look("settings", own_settings.examine(environ))
     done.look("libraries", libraries.examine())
     try:
-        config = settings.load(str(ROOT / "instance"), environ)
+        config = settings.load(str(INSTANCE), environ)
         engine_options(config.database_url, config.busy_seconds)
     except SetupError as refusal:
         done.findings.append(

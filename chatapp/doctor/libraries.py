@@ -3,10 +3,10 @@
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from chatapp.config import ROOT
+from chatapp.config import HOME
 from chatapp.doctor.finding import Findings, warning
 
-REQUIREMENTS = ROOT / "requirements.txt"
+REQUIREMENTS = HOME / "requirements.txt"
 
 
 def examine(requirements: Path = REQUIREMENTS) -> Findings:

@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chatapp.config import ROOT
+from chatapp.config import HOME
 from chatapp.doctor.finding import Findings, warning
 from chatapp.doctor.servers import Running
 
-GUNICORN = ROOT / "gunicorn.conf.py"
+GUNICORN = HOME / "gunicorn.conf.py"
 
 
 def examine(servers: list[Running], proc: Path) -> Findings:

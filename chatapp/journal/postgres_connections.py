@@ -23,6 +23,12 @@ T = TypeVar("T")
 # A process that has stopped, or a machine that is gone, may hold rooms' locks: the server ends what it began.
 IDLE_SECONDS = 30
 GONE_SECONDS = 15  # without an answer to any packet
+PATIENCE = {
+    "keepalives_idle": GONE_SECONDS,
+    "keepalives_interval": GONE_SECONDS // 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": GONE_SECONDS * 1000,
+}
 
 
 def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
@@ -30,10 +36,7 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
     wanted = {
         "application_name": "chatapp",
         "connect_timeout": max(2, busy_seconds),
-        "keepalives_idle": GONE_SECONDS,
-        "keepalives_interval": GONE_SECONDS // 3,
-        "keepalives_count": 3,
-        "tcp_user_timeout": GONE_SECONDS * 1000,
+        **PATIENCE,
     }
     timeouts = {
         "lock_timeout": busy_seconds * 1000,
@@ -97,7 +100,7 @@ class PostgresConnections(Connections):
 
         connection, whole = place.get(), False
         try:
-            if connection is not None and _was_left(connection):
+            if connection is not None and was_left(driver(connection)):
                 _end(connection)
                 connection = None
             if connection is None:
@@ -138,12 +141,12 @@ def driver(connection: Connection) -> "psycopg.Connection":
     return cast("psycopg.Connection", connection.connection.driver_connection)
 
 
-def _was_left(connection: Connection) -> bool:
+def was_left(connection: "psycopg.Connection") -> bool:
     """Whether the server has ended it while nobody used it: what is read from it unasked is that."""
-    if (mine := driver(connection)).closed:
+    if connection.closed:
         return True
     look = select.poll()
-    look.register(mine.fileno(), select.POLLIN)
+    look.register(connection.fileno(), select.POLLIN)
     return bool(look.poll(0))
 
 

@@ -39,11 +39,12 @@ COUNTERS = {
     "hub_blocked_seconds": ("For how long altogether", ""),
     "messages_kept": ("Messages kept", ""),
     "quick_polls": ("Polls that were answered the short way", ""),
+    "quick_handshakes": ("WebSockets that were opened the short way", ""),
 }
 HISTOGRAMS = {
     "journal_group_size": "Requests that were kept in one transaction",
     "journal_commit_seconds": "From the turn of a group until it was on the disk",
-    "bus_lag_seconds": "From a notice’s sending in one worker until another one had it",
+    "bus_lag_seconds": "From a notice’s sending until it was heard",
 }
 
 

@@ -1,26 +1,28 @@
-"""Pages made of templates, which are compiled once for each language.
+"""Pages made of templates, whose code each language has with its own words in it.
 
-Most of what `{{ … }}` says in a template is a sentence as it stands or a drawing. Both are put into the text
-before it is compiled: to look each up costs a page more than all else that is written into it.
+Most of what `{{ … }}` says in a template is a sentence as it stands or a drawing. Both are put into its code
+before it runs: to look each up costs a page more than all else that is written into it.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
+from types import CodeType
 from typing import Any, cast
 
 from flask import Flask, current_app
-from jinja2 import Environment
-from jinja2.ext import Extension
-from jinja2.lexer import Token, TokenStream
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
-from chatapp import localized
+from chatapp import localized, prepared
 
-BEFORE, AFTER = ("variable_begin", "name", "lparen", "string"), ("rparen", "variable_end")
-WITH_SIZE = (*BEFORE, "comma", "integer", *AFTER)
+MARK = re.compile(f"{prepared.BEGIN}([^{prepared.END}]*){prepared.END}")
 
 
 def init_app(app: Flask) -> None:
+    """Have templates of `app` rendered here, those of Flask-Security's pages as well."""
     app.add_template_global(icon)
+    app.extensions["security"].render_template = render_template
 
 
 def render_template(name: str, /, **values: Any) -> bytes:
@@ -47,36 +49,32 @@ def icon(name: str, size: int = 20) -> Markup:
 def _environment(app: Flask, language: str) -> Environment:
     made: dict[str, Environment] = app.extensions.setdefault("chatapp_templates", {})
     if language not in made:
-        made[language] = app.jinja_env.overlay(extensions=[_Constants])
+        made[language] = app.jinja_env.overlay(bytecode_cache=_Filled())
     return made[language]
 
 
-class _Constants(Extension):
-    """`{{ _('Search') }}` and `{{ icon('search', 16) }}` as what they say in the language of this request;
-    that is the environment's: templates are compiled when the first who reads it asks for them.
+class _Filled(BytecodeCache):
+    """Templates with what they say in the language of this request, which is the environment's: each is
+    filled when the first who reads it asks for it.
     """
 
-    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
-        tokens = list(stream)
-        place = 0
-        while place < len(tokens):
-            said, length = self._constant(tokens[place : place + len(WITH_SIZE)])
-            if length:
-                yield Token(tokens[place].lineno, "data", said)
-                place += length
-            else:
-                yield tokens[place]
-                place += 1
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        bucket = Bucket(environment, name, "")
+        bucket.code = _filled(prepared.template(name, source), filename or name)
+        return bucket
 
-    def _constant(self, tokens: list[Token]) -> tuple[str, int]:
-        """What an expression at the start of `tokens` says, and of how many it is; 0: it is none of these."""
-        kinds = tuple(token.type for token in tokens)
-        plain = kinds[: len(BEFORE + AFTER)] == BEFORE + AFTER
-        called = tokens[1].value if len(tokens) > 1 else ""
-        if called == "_" and plain:
-            return localized.in_template(tokens[3].value), len(BEFORE + AFTER)
-        if called == "icon" and plain:
-            return icon(tokens[3].value), len(BEFORE + AFTER)
-        if called == "icon" and kinds == WITH_SIZE:
-            return icon(tokens[3].value, int(tokens[5].value)), len(WITH_SIZE)
-        return "", 0
+
+def _filled(code: CodeType, path: str) -> CodeType:
+    constants = tuple(_constant(value, path) for value in code.co_consts)
+    return code.replace(co_consts=constants, co_filename=path)
+
+
+def _constant(value: object, path: str) -> object:
+    if isinstance(value, CodeType):
+        return _filled(value, path)
+    return MARK.sub(_said, value) if isinstance(value, str) else value
+
+
+def _said(mark: re.Match[str]) -> str:
+    called, value, *size = mark[1].split(prepared.BETWEEN)
+    return localized.in_template(value) if called == "_" else icon(value, *map(int, size))

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from chatapp.connection import Connection
 from chatapp.errors import TooFast
 from chatapp.limiter import FRAME_SECONDS, FrameBudget
-from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.handshake import WebSocket
 
 
 def converse(
-    server: WebSocketServer, connection: Connection, budget: FrameBudget, hear: Callable[[str], None]
+    peer: WebSocket, connection: Connection, budget: FrameBudget, hear: Callable[[str], None]
 ) -> None:
     """Call `hear(text)` for each text message, within `budget`: `hear` spends it. Switches.
 
     What comes after we have said goodbye is not heard.
     """
-    for text in server.messages(connection.outlet):
+    for text in peer.messages(connection.outlet):
         connection.heard = time.monotonic()
         if connection.outlet.ending:
             continue

@@ -17,7 +17,7 @@ from chatapp.localized import language_of_program
 from chatapp.permissions import Identity, check
 from chatapp.room import Room
 from chatapp.transports import json_api
-from chatapp.transports.hijack import Hijacked, duplicate, take_over
+from chatapp.transports.hijack import Hijacked, client_socket, take_over
 
 READ_SIZE = 4096
 RETRY_MILLISECONDS = (1000, 5000)  # random, so that the clients of a server that restarts come back spread
@@ -41,7 +41,8 @@ def stream(room_id: int) -> Response:
 def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
     encoding = MARKED_EVENT_STREAM if json_api.wants_html() else EVENT_STREAM
     start, reset = cursor.begin(hub, room, *_cursor())
-    sock = duplicate()
+    client = client_socket()
+    sock = client.dup()
     # A browser says nothing here, and cannot be told later in which language to say why it ends.
     connection = Connection(hub, sock, identity, encoding, answers=False, language=language_of_program())
     try:
@@ -56,7 +57,7 @@ def _follow(hub: Hub, identity: Identity, room: Room) -> Response:
         connection.end()
         sock.close()
         raise
-    take_over(sock, lambda: _serve(connection, sock))
+    take_over(client, sock, lambda: _serve(connection, sock))
     return Hijacked()
 
 

@@ -28,7 +28,7 @@ from websockets.typing import Subprotocol
 from chatapp import log_lines
 from chatapp.errors import CLOSE_UNSUPPORTED, BadRequest
 from chatapp.outlet import Outlet
-from chatapp.transports.hijack import duplicate, take_over
+from chatapp.transports.hijack import take_over
 from chatapp.transports.waiting import ClientGone
 
 READ_SIZE = 4096  # bytes parsed before others have their turn: 680 empty frames, 3 ms
@@ -142,36 +142,15 @@ class TextProtocol(Protocol):
         return None
 
 
-class WebSocketServer:
-    """Accepts the handshake of `environ`; flask-sock makes one for each request of its routes.
-
-    `subprotocols`: what is spoken here by path; None where the path speaks none. `quick`: whether texts that
-    are not long are read without the library.
+class WebSocket:
+    """What the peer says on `sock`, whose handshake is over. `max_size`: bytes of a message. `quick`: whether
+    texts that are not long are read without the library.
     """
 
-    mode = "gunicorn"  # flask-sock: the response must be over without gunicorn writing one
-
-    def __init__(
-        self,
-        environ: dict[str, Any],
-        max_size: int,
-        subprotocols: dict[str, list[str]],
-        quick: bool = True,
-    ) -> None:
-        self.socket: socket.socket = environ["gunicorn.socket"]
-        offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
-        accepted = _accept(_request_bytes(environ), offered)
-        try:
-            self.socket.sendall(accepted)
-        except OSError:
-            raise ClientGone from None
+    def __init__(self, sock: socket.socket, max_size: int, quick: bool = True) -> None:
+        self.socket = sock
         self._protocol = TextProtocol(max_size, quick)
         self._failed = False
-
-    def go_on(self, serve: Callable[[], None]) -> None:
-        """Have `serve` called when the request is over."""
-        self.socket = duplicate()
-        take_over(self.socket, serve)
 
     def messages(self, outlet: Outlet) -> Iterator[str | None]:
         """An item for each frame of the peer until it is gone: a text message, or None for any other frame.
@@ -194,9 +173,6 @@ class WebSocketServer:
         self._failed = True
         self._protocol.fail(code)
 
-    def close(self) -> None:
-        """flask-sock calls this when the handler has returned; the connection is over by then."""
-
     def _read(self) -> bytes:
         try:
             return self.socket.recv(READ_SIZE)
@@ -209,6 +185,39 @@ class WebSocketServer:
             outlet.close(data)
         elif data:
             outlet.send(data)
+
+
+class WebSocketServer(WebSocket):
+    """Accepts the handshake of `environ`; flask-sock makes one for each request of its routes.
+
+    `subprotocols`: what is spoken here by path; None where the path speaks none.
+    """
+
+    mode = "gunicorn"  # flask-sock: the response must be over without gunicorn writing one
+
+    def __init__(
+        self,
+        environ: dict[str, Any],
+        max_size: int,
+        subprotocols: dict[str, list[str]],
+        quick: bool = True,
+    ) -> None:
+        client: socket.socket = environ["gunicorn.socket"]
+        offered = [Subprotocol(name) for name in subprotocols.get(environ["PATH_INFO"], [])]
+        accepted = _accept(_request_bytes(environ), offered)
+        try:
+            client.sendall(accepted)
+        except OSError:
+            raise ClientGone from None
+        super().__init__(client, max_size, quick)
+
+    def go_on(self, serve: Callable[[], None]) -> None:
+        """Have `serve` called when the request is over."""
+        client, self.socket = self.socket, self.socket.dup()
+        take_over(client, self.socket, serve)
+
+    def close(self) -> None:
+        """flask-sock calls this when the handler has returned; the connection is over by then."""
 
 
 def _accept(request: bytes, subprotocols: list[Subprotocol]) -> bytes:

@@ -39,22 +39,18 @@ def client_socket() -> socket.socket:
     return sock
 
 
-def take_over(sock: socket.socket, serve: Callable[[], None]) -> None:
-    """Have `serve` called when gunicorn has let go of this request; `sock` (`duplicate`) is closed behind it.
+def take_over(client: socket.socket, sock: socket.socket, serve: Callable[[], None]) -> None:
+    """Have `serve` called when gunicorn has let go of the request on its socket `client`; `sock`, a duplicate
+    of it, is closed behind that.
 
     The handler then answers with `Hijacked`, as flask-sock does by itself.
     """
-    _taken_over[client_socket()] = TakenOver(sock, serve)
+    _taken_over[client] = TakenOver(sock, serve)
 
 
 def went_over() -> bool:
     """Whether the request that is being handled was: what its handler returns nobody writes."""
     return request.environ.get("gunicorn.socket") in _taken_over
-
-
-def duplicate() -> socket.socket:
-    """Another socket of the connection of this request."""
-    return client_socket().dup()
 
 
 def taken_over(client: socket.socket) -> TakenOver | None:

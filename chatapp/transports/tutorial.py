@@ -50,7 +50,7 @@ def poll(room_id: int) -> Response:
     callback = _callback(request.args.get("callback"))
     since = _since(request.args.get("lastupdate", "0"))
     # A script of another site's page may ask with this browser's cookie: what JSONP answers is for everybody.
-    identity = get_identity() if callback is None else auth.nobody()
+    identity = get_identity() if callback is None else auth.nobody(auth.address())
     hub = get_hub()
     poller = Poller(hub, identity, client_socket())
     with access.entered(hub, identity, room_id) as room:

@@ -22,7 +22,7 @@ from chatapp.permissions import Identity, check
 from chatapp.reads import Reads
 from chatapp.room import Room
 from chatapp.transports.conversation import converse
-from chatapp.transports.handshake import WebSocketServer
+from chatapp.transports.handshake import WebSocket, WebSocketServer
 from chatapp.transports.requests_v1 import Join, Leave, Ping, Read, Send, Typing, frame_of, parse
 
 SUBPROTOCOL = "chatapp.v1"
@@ -51,7 +51,7 @@ def chat(server: WebSocketServer) -> None:
 class Session:
     """One socket: frames in, answers out. Runs in the greenlet of the request, which is over."""
 
-    def __init__(self, hub: Hub, server: WebSocketServer, identity: Identity, language: str) -> None:
+    def __init__(self, hub: Hub, server: WebSocket, identity: Identity, language: str) -> None:
         self._hub, self._server = hub, server
         self._connection = Connection(
             hub, server.socket, identity, WEBSOCKET, many_rooms=True, language=language

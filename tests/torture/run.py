@@ -55,7 +55,9 @@ SETTINGS = {
     "room_idle_seconds": "2",
 }
 # Every fast path that has a switch (docs/design.md) is off.
-NO_FAST_PATHS = dict.fromkeys(("quick_frames", "quick_looks", "quick_polls", "quick_sends"), "no")
+NO_FAST_PATHS = dict.fromkeys(
+    ("quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
+)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from benchmarks.bench.scenario import Scenario
 from benchmarks.bench.scenarios.big_log import BigLog
 from benchmarks.bench.scenarios.connects import Connects
+from benchmarks.bench.scenarios.costs import Costs
 from benchmarks.bench.scenarios.fanout import FanOut
 from benchmarks.bench.scenarios.growth import Growth
 from benchmarks.bench.scenarios.idle import Idle
@@ -14,6 +15,7 @@ from benchmarks.bench.scenarios.private import Private
 from benchmarks.bench.scenarios.restart import Restart
 from benchmarks.bench.scenarios.rooms import Rooms
 from benchmarks.bench.scenarios.search import Search
+from benchmarks.bench.scenarios.servers import Servers
 from benchmarks.bench.scenarios.workers import Workers
 
 ALL: tuple[type[Scenario], ...] = (
@@ -31,5 +33,7 @@ ALL: tuple[type[Scenario], ...] = (
     Search,
     Private,
     Growth,
+    Costs,
+    Servers,
 )
 USUAL = ("fan-out", "polls", "kept")  # what bin/bench measures when it is told nothing
