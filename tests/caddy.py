@@ -1,10 +1,12 @@
-"""Caddy with deploy/Caddyfile, in front of a server."""
+"""Caddy with deploy/Caddyfile, in front of a server, or with what is wrong in it on purpose."""
 
 import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.addresses import free_port, make_certificate
 from tests.clients import UNIT, eventually
@@ -16,15 +18,13 @@ DOCUMENTED = Path(ROOT, "deploy", "Caddyfile").read_text()
 ALONE = "{\n\tadmin off\n\tauto_https off\n}\n"
 
 
-class Caddy:
-    """Over TLS, as documented but for the certificate, and beside it over plain HTTP."""
+class Program:
+    """Caddy itself. `sites`: behind the global options; `port`: one at which it listens."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.port, self.tls_port = server, free_port(), free_port()
-        make_certificate(folder, "chat")
+    def __init__(self, folder: Path, sites: str, port: int) -> None:
+        self._said, self._port = folder / "caddy.log", port
         configuration = folder / "Caddyfile"
-        configuration.write_text(self._configuration(folder))
-        self._said = folder / "caddy.log"
+        configuration.write_text(ALONE + sites)
         with self._said.open("w") as said:
             self._process = subprocess.Popen(
                 [str(CADDY), "run", "--config", str(configuration), "--adapter", "caddyfile"],
@@ -32,6 +32,25 @@ class Caddy:
                 stderr=said,
             )
         eventually(self._up, "Caddy is up")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(UNIT)
+
+    def _up(self) -> bool:
+        assert self._process.poll() is None, self._said.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+class Caddy:
+    """Over TLS, as documented but for the certificate, and beside it over plain HTTP."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server, self.port, self.tls_port = server, free_port(), free_port()
+        make_certificate(folder, "chat")
+        sites = site(server.host, self.tls_url, folder) + site(server.host, self.url, folder)
+        self._program = Program(folder, sites, self.port)
 
     @property
     def host(self) -> str:
@@ -50,23 +69,14 @@ class Caddy:
         return f"https://{self.tls_host}"
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(UNIT)
+        self._program.stop()
 
-    def _configuration(self, folder: Path) -> str:
-        text = DOCUMENTED
-        for there, here in {
-            "chat.example.org {": f"{self.tls_url} {{\n\ttls {folder}/chat.pem {folder}/chat.key",
-            "127.0.0.1:8000": self.server.host,
-        }.items():
-            assert text.count(there) == 1
-            text = text.replace(there, here)
-        plain = text.replace(self.tls_url, self.url).replace(
-            f"\ttls {folder}/chat.pem {folder}/chat.key\n", ""
-        )
-        return ALONE + text + plain
 
-    def _up(self) -> bool:
-        assert self._process.poll() is None, self._said.read_text()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+def site(host: str, url: str, folder: Path, changes: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The documented one in front of the server at `host`, with a certificate in `folder`, but for `changes`."""
+    tls = f"\n\ttls {folder}/chat.pem {folder}/chat.key" if url.startswith("https:") else ""
+    text = DOCUMENTED
+    for there, here in {**changes, "chat.example.org {": f"{url} {{{tls}", "127.0.0.1:8000": host}.items():
+        assert text.count(there) == 1, there
+        text = text.replace(there, here)
+    return text

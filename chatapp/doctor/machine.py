@@ -14,7 +14,7 @@ GUNICORN = HOME / "gunicorn.conf.py"
 
 
 def examine(servers: list[Running], proc: Path) -> Findings:
-    ours = runpy.run_path(str(GUNICORN)) if GUNICORN.exists() else {}
+    ours = runpy.run_path(str(GUNICORN))
     yield from _files(ours, servers, proc)
     yield from _waiting(ours, proc)
 

@@ -11,6 +11,7 @@ from chatapp.journal.connections import READERS
 from chatapp.journal.databases import engine_options
 
 OLDEST = 150_000  # with which the tests run; as server_version_num has it
+BUS_CONNECTIONS = 2  # of each worker
 COMMANDS = 3  # connections for flask … beside the workers
 
 
@@ -37,8 +38,11 @@ def open_server(config: Config) -> Engine:
     return create_engine(make_url(config.database_url).set(drivername="postgresql+psycopg"), **options)
 
 
-def examine(engine: Engine, _config: Config, workers: int) -> Findings:
-    yield from judge(facts(engine), workers)
+def examine(engine: Engine, config: Config, workers: int) -> Findings:
+    """The bus may be in the same server, and has connections of its own then."""
+    bus = config.bus_url.partition(":")[0]
+    of_bus = BUS_CONNECTIONS if bus.startswith("postgresql") else 0
+    yield from judge(facts(engine), workers, READERS + 1 + of_bus, bus == "sqlite")
 
 
 def facts(engine: Engine) -> Facts:
@@ -73,25 +77,28 @@ def facts(engine: Engine) -> Facts:
         )
 
 
-def judge(facts: Facts, workers: int) -> Findings:
+def judge(facts: Facts, workers: int, each: int = READERS + 1, bus_is_file: bool = True) -> Findings:
+    """`each`: connections of a worker. `workers`: on this machine; others are taken to have as many."""
     yield from _server(facts)
     yield from _durability(facts)
-    needed = workers * (READERS + 1) + COMMANDS
+    needed = max(1, len(facts.machines)) * workers * each + COMMANDS
     if needed > facts.room:
         yield error(
             "too-few-connections",
-            f"PostgreSQL lets {facts.room} connections in, and {workers} workers need up to {needed}",
+            f"PostgreSQL lets {facts.room} connections in, and up to {needed} are needed: {each} for each "
+            "worker",
             "those who find none are told not_kept, and pages answer 503",
             f"max_connections = {needed + 10} in postgresql.conf, and restart it; or fewer workers "
             "(bin/serve -w)",
         )
-    if len(facts.machines) > 1:
+    if len(facts.machines) > 1 and bus_is_file:
         yield error(
             "several-machines",
             f"servers of several machines use this database: {', '.join(facts.machines)}",
             "their bus is a file of each machine: what is said on one is late on the other, and rates, "
             "presence and files are each machine's own",
-            "run the workers of one database on one machine: bin/serve -w 4",
+            "CHATAPP_BUS_URL=redis://host:6379/0, or the URL of a PostgreSQL database, on all of them "
+            "(docs/running.md, Several machines)",
         )
 
 

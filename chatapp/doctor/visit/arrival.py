@@ -96,9 +96,9 @@ def refused(what: list[str]) -> Finding:
         f"one is not let in: {', '.join(what)}",
         "who comes so does not come in",
         "401, 403: the proxy asks for a password, keeps addresses out, or takes Authorization away. nginx: "
-        "no auth_basic, no deny, no proxy_set_header Authorization; Caddy: no basic_auth, no header_up "
-        "-Authorization. 429: a rate of the proxy's, or of the server's (CHATAPP_RATE_CONNECTIONS). 502: "
-        "the proxy's error.log",
+        "no auth_basic, no deny, no proxy_set_header Authorization; Caddy: no basic_auth, no respond 403, "
+        "no header_up -Authorization. 429: a rate of the proxy's, or of the server's "
+        "(CHATAPP_RATE_CONNECTIONS). 502: the proxy's error.log",
     )
 
 

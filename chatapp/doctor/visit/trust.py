@@ -73,7 +73,7 @@ def _no_host(address: Address) -> Findings:
         f"the server is not told that it is called {address.netloc}",
         "pages may not write (403: that came from a page of another site), and sockets are refused",
         "nginx: proxy_set_header Host $http_host; and proxy_set_header X-Forwarded-Host $http_host; Caddy: "
-        "no header_up Host of its own in reverse_proxy",
+        "no header_up Host or X-Forwarded-Host of its own in reverse_proxy",
     )
 
 
