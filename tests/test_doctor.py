@@ -19,6 +19,7 @@ from chatapp import config
 from chatapp.doctor import clock, disk, examine, folder, libraries, postgres
 from chatapp.doctor.finding import Finding
 from chatapp.doctor.visit import arrival
+from chatapp.doctor.visit.address import Address
 from tests import caddy
 from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
@@ -269,6 +270,13 @@ def test_a_certificate_that_nobody_renews_is_found() -> None:
     )  # there are some for a week
 
 
+def test_people_who_come_from_elsewhere_without_tls_are_found(installation: Server) -> None:
+    address = Address(installation.url)
+    assert named(arrival.examine(address)) == []
+    address.here = False
+    assert named(arrival.examine(address)) == ["no-tls"]
+
+
 def test_what_is_no_address_is_refused(installation: Server) -> None:
     done = installation.console("doctor", "--url", "chat.example")
     assert (done.status, "https://chat.example.org" in done.err) == (2, True)
@@ -492,6 +500,16 @@ def test_another_user_looks_at_nothing_and_files_of_another_user_are_found(
     assert examined(copied, proc) == ["other-user"]
     settings = config.load("", {"CHATAPP_INSTANCE_PATH": str(copied)})
     assert named(folder.examine(settings)) == ["strange-owner"]
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be_written_to_are_found(
+    copied: Path, proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as here:
+        here.setattr(disk, "LEAST_FREE", 10**18)
+        assert examined(copied, proc) == ["disk-full"]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert examined(copied, proc) == ["not-writable"]
 
 
 def test_other_versions_of_the_libraries_are_found(tmp_path: Path) -> None:
