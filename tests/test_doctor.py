@@ -427,6 +427,14 @@ def test_what_is_wrong_here_is_named_with_what_to_do(
     assert remedy in found[0]["do"]
 
 
+def test_nobody_is_visited_where_that_would_bring_the_database_up(copied: Path, installation: Server) -> None:
+    an_older_schema(copied)
+    environ = {**SMALL, "CHATAPP_INSTANCE_PATH": str(copied)}
+    done = installation.console("doctor", "--json", "--url", installation.url, environ=environ)
+    assert names(findings(done.out)) == ["schema-behind"]
+    assert f"{installation.url} was not visited" in done.err
+
+
 def test_a_near_name_is_offered_in_config_py_as_well(copied: Path, look: Look) -> None:
     assert "CHATAPP_SITE_NAME" in look(copied, **a_misspelt_name_in_config_py(copied))[0]["what"]
 

@@ -117,7 +117,7 @@ class Address:
 
 def _status(sock: socket.socket) -> int:
     """Of the answer that comes; 0 where there is none."""
-    with suppress(OSError), sock.makefile("rb") as answer:
+    with suppress(OSError, ValueError), sock.makefile("rb") as answer:
         words = answer.readline(1000).split()
         return int(words[1]) if len(words) > 1 else 0
     return 0
