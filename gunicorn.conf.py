@@ -22,6 +22,8 @@ from pathlib import Path
 from gunicorn import systemd
 from gunicorn.glogging import Logger
 
+HOME = Path(__file__).parent
+
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
 
@@ -47,8 +49,7 @@ accesslog = None
 
 def _run_alone(name):
     """What a file of the application defines that imports nothing of it: this process may not either."""
-    home = Path(__file__).parent
-    package = home / "chatapp" if (home / "chatapp").is_dir() else home.parent / "chatapp"  # see command.py
+    package = HOME / "chatapp" if (HOME / "chatapp").is_dir() else HOME.parent / "chatapp"  # see command.py
     return runpy.run_path(str(package / name))
 
 
@@ -164,7 +165,7 @@ def when_ready(server):
 
 def on_reload(server):
     """In the master, before the workers of a new version: what takes long to make of its files is made."""
-    server.chatapp_prepared = _run_alone("prepared.py")["prepare"]()
+    server.chatapp_prepared = _run_alone("prepared.py")["prepare"](HOME / "templates")
 
 
 def pre_fork(server, worker):

@@ -13,8 +13,9 @@ from typing import Any
 
 from benchmarks.bench import installing
 from benchmarks.bench.machine import CHECKOUT
+from benchmarks.simulation.checked import check, errors
 from benchmarks.simulation.costs import FILE, read
-from benchmarks.simulation.report import check, errors, report, told, written
+from benchmarks.simulation.report import report, told, written
 
 PLOT = Path(__file__).parent / "simulation" / "plot.py"
 PLOT_NEEDS = Path(__file__).parent / "bench" / "plot-requirements.txt"

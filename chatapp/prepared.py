@@ -16,6 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple, NoReturn, cast
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -24,9 +25,7 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-HERE = Path(__file__).parent
-TEMPLATES = HERE.parent / "templates"
-CATALOGUES = HERE / "translations"
+CATALOGUES = Path(__file__).parent / "translations"
 
 # Around what a template always says: `_` and a sentence, or `icon` with its name and perhaps its size.
 BEGIN, BETWEEN, END = "\x02", "\x1f", "\x03"
@@ -43,14 +42,18 @@ class Words(NamedTuple):
     translations: Translations
 
 
-def prepare() -> dict[tuple[object, ...], Any]:
-    """All that there is, for `take`. What cannot be made is left to the worker that needs it: it says why."""
-    for path in TEMPLATES.rglob("*.html"):
+def prepare(templates: Path) -> dict[tuple[object, ...], Any]:
+    """All that there is, for `take`; `templates`: their folder. What cannot be made is left to the worker
+    that needs it: it says why.
+    """
+    for path in templates.rglob("*.html"):
         with contextlib.suppress(Exception):
-            template(path.relative_to(TEMPLATES).as_posix(), path.read_text("utf-8"))
+            template(path.relative_to(templates).as_posix(), path.read_text("utf-8"))
     for path in CATALOGUES.glob("*/LC_MESSAGES/messages.po"):
+        locale = path.parent.parent.name
         with contextlib.suppress(Exception):
-            words(path.parent.parent.name, path.read_bytes())
+            words(locale, path.read_bytes())
+            Locale.parse(locale).get_display_name()  # Babel keeps what it has read of it
     return _made
 
 

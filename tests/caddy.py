@@ -14,6 +14,7 @@ from tests.servers import ROOT, Server
 
 CADDY = shutil.which("caddy")
 DOCUMENTED = Path(ROOT, "deploy", "Caddyfile").read_text()
+NAME, BEHIND = "{$CHAT_NAME:chat.example.org} {", "{$CHAT_SERVER:127.0.0.1:8000}"
 # It would ask an authority for a certificate of its name, and listen at its own administrator's port.
 ALONE = "{\n\tadmin off\n\tauto_https off\n}\n"
 
@@ -76,7 +77,7 @@ def site(host: str, url: str, folder: Path, changes: Mapping[str, str] = Mapping
     """The documented one in front of the server at `host`, with a certificate in `folder`, but for `changes`."""
     tls = f"\n\ttls {folder}/chat.pem {folder}/chat.key" if url.startswith("https:") else ""
     text = DOCUMENTED
-    for there, here in {**changes, "chat.example.org {": f"{url} {{{tls}", "127.0.0.1:8000": host}.items():
+    for there, here in {**changes, NAME: f"{url} {{{tls}", BEHIND: host}.items():
         assert text.count(there) == 1, there
         text = text.replace(there, here)
     return text

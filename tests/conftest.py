@@ -66,9 +66,11 @@ def postgres() -> Iterator[Postgres]:
     postgres.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with three workers that keeps its messages in PostgreSQL."""
+    """A server with three workers that keeps its messages in PostgreSQL. It ends with its module: few use it, and
+    to start it costs no more than half a minute in which nobody asks it for anything.
+    """
     folder = tmp_path_factory.mktemp("postgres") / "instance"
     server = Server(folder, workers=3, database_url=postgres.database()).start()
     yield server

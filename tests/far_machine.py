@@ -19,22 +19,37 @@ CLONE_NEWNET = 0x40000000  # sched.h
 
 
 class FarMachine:
-    """`address` is the near machine's on the cable; a server has to listen there: `server.start("-b", far.bind)`."""
+    """`address` is the near machine's on the cable; a server has to listen there: `server.start("-b", far.bind)`.
+
+    `own` is its own one; all that it sends to others goes to the near machine.
+    """
 
     def __init__(self, number: int) -> None:
         self.name, cable = f"chat{os.getpid()}-{number}", f"cable{number}"
         network = f"198.18.{number}."  # for tests of networks, RFC 2544
-        self.address, own = f"{network}1", f"{network}2"
-        _ip(f"netns add {self.name}")
-        _ip(f"link add {cable} type veth peer name cable netns {self.name}")
-        _ip(f"addr add {self.address}/30 dev {cable}")
-        _ip(f"link set {cable} up")
-        _ip(f"-n {self.name} addr add {own}/30 dev cable")
-        _ip(f"-n {self.name} link set cable up")
+        self.address, self.own, self.cable = f"{network}1", f"{network}2", cable
+        ip(f"netns add {self.name}")
+        ip(f"link add {cable} type veth peer name cable netns {self.name}")
+        ip(f"addr add {self.address}/30 dev {cable}")
+        ip(f"link set {cable} up")
+        ip(f"-n {self.name} addr add {self.own}/30 dev cable")
+        for device in ("cable", "lo"):
+            ip(f"-n {self.name} link set {device} up")
+        ip(f"-n {self.name} route add default via {self.address}")
 
     @property
     def bind(self) -> str:
         return f"{self.address}:0"
+
+    @property
+    def network(self) -> str:
+        """The file of its network namespace."""
+        return f"/run/netns/{self.name}"
+
+    @property
+    def under(self) -> list[str]:
+        """In front of a command that is to run there."""
+        return ["nsenter", f"--net={self.network}"]
 
     def open(self, server: Server) -> RawSocket:
         """A connection from there to `server`."""
@@ -42,20 +57,20 @@ class FarMachine:
 
     def pull_the_cable(self) -> None:
         """From now on nobody at that address is even found."""
-        _ip(f"-n {self.name} link set cable down")
+        ip(f"-n {self.name} link set cable down")
 
     def fall_silent(self) -> None:
         """From now on what is sent there gets lost, as behind a router that is fine."""
-        _ip(f"-n {self.name} route add blackhole {self.address}/32")
+        ip(f"-n {self.name} route add blackhole {self.address}/32")
 
     def remove(self) -> None:
-        _ip(f"netns del {self.name}")  # the cable goes with it
+        ip(f"netns del {self.name}")  # the cable goes with it
 
     def connect(self, port: int) -> socket.socket:
         connected: list[socket.socket] = []
 
         def within() -> None:  # a thread has a network namespace of its own, and a socket keeps it
-            with open(f"/run/netns/{self.name}") as namespace:
+            with open(self.network) as namespace:
                 _libc("setns", namespace.fileno(), CLONE_NEWNET)
             connected.append(socket.create_connection((self.address, port), timeout=UNIT))
 
@@ -76,9 +91,23 @@ class _FarSocket(RawSocket):
 
 @contextmanager
 def far_machines(count: int) -> Iterator[list[FarMachine]]:
-    """So many of them; the test is skipped where there can be none.
+    """So many of them; the test is skipped where there can be none."""
+    try:
+        with machines(count) as made:
+            yield made
+    except NoMachines as none:
+        pytest.skip(str(none))
 
-    Meanwhile the test itself is on the near machine, and so is every server that it starts. That one is a
+
+class NoMachines(Exception):
+    """There can be none here."""
+
+
+@contextmanager
+def machines(count: int) -> Iterator[list[FarMachine]]:
+    """So many of them. Raises NoMachines.
+
+    Meanwhile the caller itself is on the near machine, and so is every server that it starts. That one is a
     namespace too: where the network of the real machine changes, a browser beside us gives up what it is
     just loading (ERR_NETWORK_CHANGED).
     """
@@ -86,15 +115,15 @@ def far_machines(count: int) -> Iterator[list[FarMachine]]:
         try:
             _libc("unshare", CLONE_NEWNET)
         except OSError as error:
-            pytest.skip(f"no network namespaces here: {error}")
-        machines: list[FarMachine] = []
+            raise NoMachines(f"no network namespaces here: {error}") from None
+        made: list[FarMachine] = []
         try:
-            _ip("link set lo up")
+            ip("link set lo up")
             for number in range(count):
-                machines.append(FarMachine(number))
-            yield machines
+                made.append(FarMachine(number))
+            yield made
         finally:
-            for machine in machines:
+            for machine in made:
                 machine.remove()
             _libc("setns", home.fileno(), CLONE_NEWNET)
 
@@ -105,5 +134,6 @@ def _libc(name: str, *arguments: int) -> None:
         raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
-def _ip(arguments: str) -> None:
+def ip(arguments: str) -> None:
+    """Of iproute2."""
     subprocess.run(["ip", *arguments.split()], check=True, capture_output=True, text=True)

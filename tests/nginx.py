@@ -3,26 +3,33 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.addresses import free_port, make_certificate
 from tests.clients import UNIT, eventually
+from tests.far_machine import FarMachine
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
+SERVERS = Path(ROOT, "deploy", "nginx-servers.conf").read_text()
 MAP, BLOCK = re.fullmatch(r"(.*?)(server \{.*)", DOCUMENTED, re.S).groups()  # type: ignore[union-attr]
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
 
 
 class Program:
-    """nginx itself. `http`: what stands in the block of that name; `port`: one at which it listens."""
+    """nginx itself. `http`: what stands in the block of that name; `port`: one at which it listens. `machine`: where
+    it runs, if not here.
+    """
 
-    def __init__(self, folder: Path, http: str, port: int) -> None:
+    def __init__(self, folder: Path, http: str, port: int, machine: FarMachine | None = None) -> None:
         self._log, self._port = folder / "error.log", port
+        self._address = machine.own if machine else "127.0.0.1"
+        there = machine.under if machine else []
         folders = "".join(f"{name}_temp_path {folder}/{name};\n" for name in TEMPORARY)
         configuration = folder / "nginx.conf"
         configuration.write_text(
@@ -30,8 +37,20 @@ class Program:
             + ("user root;\n" if os.geteuid() == 0 else "")
             + f"events {{ worker_connections 1000; }}\nhttp {{ access_log off;\n{folders}{http}}}\n"
         )
-        self._process = subprocess.Popen([str(NGINX), "-e", str(self._log), "-c", str(configuration)])
+        self._command = [*there, str(NGINX), "-e", str(self._log), "-c", str(configuration)]
+        self.start()
+
+    def start(self) -> None:
+        """Also again."""
+        self._process = subprocess.Popen(self._command)
         eventually(self._up, "nginx is up")
+
+    def kill(self) -> None:
+        """All of it, without a word."""
+        pid = self._process.pid
+        for one in [pid, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
+            os.kill(int(one), signal.SIGKILL)
+        self._process.wait(UNIT)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -40,7 +59,7 @@ class Program:
     def _up(self) -> bool:
         assert self._process.poll() is None, self._log.read_text()
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+            return probe.connect_ex((self._address, self._port)) == 0
 
 
 class Nginx:
@@ -74,6 +93,19 @@ class Nginx:
 
     def stop(self) -> None:
         self._program.stop()
+
+
+def in_front(
+    machine: FarMachine, port: int, servers: Sequence[Server], folder: Path, patience: int
+) -> Program:
+    """nginx on a machine of its own, over plain HTTP, in front of several servers."""
+    make_certificate(folder, "chat")
+    hosts = [server.host for server in servers]
+    upstream = re.sub(r"10\.0\.0\.1\d:8000", lambda _: hosts.pop(0), SERVERS)
+    assert not hosts
+    shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
+    plain = block("http://chat", f"listen {machine.own}:{port};", folder, shorter)
+    return Program(folder, MAP + plain + upstream, port, machine)
 
 
 def block(url: str, listen: str, folder: Path, changes: Mapping[str, str]) -> str:

@@ -87,9 +87,9 @@ def is_named(person: Person, text: str) -> bool:
 def first_path(server: Server) -> str:
     """Where the log says that the administrator's account is made."""
     *_, url = [found[1] for line in server.log if (found := FIRST.search(line))]
-    begins = f"http://localhost:{server.port}"
-    assert url.startswith(begins)
-    return url.removeprefix(begins)
+    begins = re.compile(rf"http://[^/]+:{server.port}(?=/)")
+    assert begins.match(url)
+    return begins.sub("", url)
 
 
 def administrator(server: Server) -> Member:

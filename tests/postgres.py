@@ -1,6 +1,5 @@
 """PostgreSQL from the distribution's programs, in a temporary folder, reached by a socket in it: nobody else's."""
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -13,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from chatapp import account_rows, models
 from tests.clients import eventually
+from tests.far_machine import FarMachine
 
-PR_SET_PDEATHSIG = 1
+NETWORKS = "198.18.0.0/15"  # see far_machine.py
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -27,6 +27,7 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "200",
 }
+STANDBY = "standby"
 assert account_rows  # its tables are made, too
 
 
@@ -40,9 +41,17 @@ def programs() -> Path:
 
 
 class Postgres:
-    """A server that can be stopped and started again, and makes databases."""
+    """A server that can be stopped and started again, and makes databases. `settings`: beside or in place of SETTINGS.
 
-    def __init__(self) -> None:
+    `of`: it is a copy of that one, its standby, which takes over when it is told to. `machine`: where it runs; then
+    it can be reached over the network, too.
+    """
+
+    def __init__(
+        self, of: "Postgres | None" = None, machine: FarMachine | None = None, **settings: str
+    ) -> None:
+        self.machine = machine
+        self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
         self._user = next(
@@ -52,13 +61,33 @@ class Postgres:
             shutil.chown(self._folder, self._user)
         self._process: subprocess.Popen[bytes] | None = None
         self._made, self._lent = 0, False
-        data = str(self._folder / "data")
-        how = ["-D", data, "-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        subprocess.run([programs() / "initdb", *how], check=True, capture_output=True, **self._as())
+        if of is not None:
+            self.follow(of)
+            return
+        how = ["-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._run("initdb", "-D", self._data, *how)
+        if self.machine:
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("".join(f"host {what} all {NETWORKS} trust\n" for what in ("all", "replication")))
 
     @property
     def host(self) -> str:
         return str(self._folder)
+
+    @property
+    def log(self) -> str:
+        """What it has said."""
+        return (self._folder / "log").read_text()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes, the one that starts the others first."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
 
     @property
     def pid(self) -> int:
@@ -67,16 +96,12 @@ class Postgres:
         return self._process.pid
 
     def start(self) -> "Postgres":
-        settings = {**SETTINGS, "unix_socket_directories": self.host}
+        reached = {"listen_addresses": "*"} if self.machine else {}
+        settings = {**self._settings, **reached, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [programs() / "postgres", "-D", self._folder / "data", *options],
-                stdout=log,
-                stderr=log,
-                preexec_fn=_end_with_parent,
-                **self._as(),
-            )
+            command = [*self._as("--pdeathsig", "QUIT"), programs() / "postgres", "-D", self._data, *options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.host)
         eventually(self._answers, "PostgreSQL has started", 60)
         return self
 
@@ -86,10 +111,63 @@ class Postgres:
         self._process.send_signal(number)
         self._process.wait(60)
 
+    def kill(self) -> None:
+        """All of it at once, as if its machine had lost its power."""
+        for number in (
+            signal.SIGSTOP,
+            signal.SIGKILL,
+        ):  # nobody does anything more when the first of them is gone
+            for pid in self.pids:
+                os.kill(pid, number)
+        assert self._process is not None
+        self._process.wait(60)
+
     def close(self) -> None:
         """For good."""
-        self.stop(signal.SIGQUIT)
+        if self._process is not None and self._process.poll() is None:
+            self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
+
+    # -- a standby -------------------------------------------------------------------------------------------
+
+    def follow(self, primary: "Postgres") -> None:
+        """Whatever this one was: from now on it is a copy of `primary`, and has all that is acknowledged there."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        # As docs/running.md has it.
+        there = primary.machine.own if primary.machine else primary.host
+        where = f"host={there} user=chat application_name={STANDBY}"
+        how = [
+            "--write-recovery-conf",
+            "--create-slot",
+            f"--slot={STANDBY}",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]
+        primary._do("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+        self._run("pg_basebackup", "-D", self._data, "-d", where, *how)
+        self.start()
+        primary._set("synchronous_standby_names", STANDBY)
+
+    def do_without_standby(self) -> None:
+        """What is acknowledged from now on may be here alone, as where a standby is asynchronous."""
+        self._set("synchronous_standby_names", "")
+
+    def promote(self) -> None:
+        """It takes over: its primary is no more."""
+        self.do_without_standby()
+        self._do("SELECT pg_promote()")
+
+    def has_standby(self) -> bool:
+        """Whether another one follows, and has all that there is now."""
+        caught_up = (
+            "SELECT 1 FROM pg_stat_replication "
+            "WHERE sync_state = 'sync' AND state = 'streaming' AND flush_lsn >= pg_current_wal_flush_lsn()"
+        )
+        return bool(self._do(caught_up))
+
+    def _set(self, name: str, value: str) -> None:
+        self._do(f"ALTER SYSTEM SET {name} = '{value}'")
+        self._do("SELECT pg_reload_conf()")
 
     def database(self, how: str = "") -> str:
         """The URL of a new one, without any tables."""
@@ -114,9 +192,12 @@ class Postgres:
             self._lent = False
 
     def url(self, name: str) -> str:
+        if self.machine:
+            return f"postgresql+psycopg://chat@{self.machine.own}/{name}"
         return f"postgresql+psycopg://chat@/{name}?host={self.host}"
 
     def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
+        """To the database of that `url`, or name."""
         return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)
 
     def _empty(self) -> None:
@@ -132,7 +213,7 @@ class Postgres:
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError("PostgreSQL did not start:\n" + (self._folder / "log").read_text())
+            raise RuntimeError("PostgreSQL did not start:\n" + self.log)
         try:
             self._do("SELECT 1")
         except psycopg.OperationalError:
@@ -146,20 +227,21 @@ class Postgres:
         with psycopg.connect(host=self.host, user="chat", dbname="postgres", autocommit=True) as connection:
             return connection.execute(statement, values or None).rowcount  # type: ignore[arg-type]
 
-    def _as(self) -> dict[str, Any]:
-        if not self._user:
-            return {}
-        return {
-            "user": self._user,
-            "group": pwd.getpwnam(self._user).pw_gid,
-            "extra_groups": [],
-            "cwd": self.host,
-        }
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._as(), programs() / program, *arguments]
+        subprocess.run([*map(str, command)], check=True, capture_output=True, cwd=self.host)
+
+    def _as(self, *how: str) -> list[str]:
+        """In front of a command: whose it is, and where."""
+        group = str(pwd.getpwnam(self._user).pw_gid) if self._user else ""
+        user = ["--reuid", self._user, "--regid", group, "--clear-groups"] if self._user else []
+        there = self.machine.under if self.machine else []
+        return [*there, "setpriv", *user, *how]
 
 
 def name_in(url: str) -> str:
     """The database that `url` names."""
-    return url.partition("@/")[2].partition("?")[0]
+    return str(make_url(url).database) if "://" in url else url
 
 
 def _is_there(user: str) -> bool:
@@ -168,7 +250,3 @@ def _is_there(user: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

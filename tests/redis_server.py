@@ -1,8 +1,6 @@
 """Redis, reached by a socket in a temporary folder, with nothing on a disk: nobody else's."""
 
-import ctypes
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,13 +9,18 @@ from typing import Any
 import redis
 
 from tests.clients import eventually
-from tests.postgres import PR_SET_PDEATHSIG
+from tests.far_machine import FarMachine
+
+PORT = "6379"  # on a machine of its own
 
 
 class RedisServer:
-    """It can be stopped and started again, and has forgotten everything by then."""
+    """It can be stopped and started again, and has forgotten everything by then. `machine`: where it runs, if not here;
+    then it can be reached over the network.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, machine: FarMachine | None = None) -> None:
+        self._machine = machine
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
             raise RuntimeError("the tests need Redis: apt-get install redis-server")
@@ -28,7 +31,16 @@ class RedisServer:
 
     @property
     def url(self) -> str:
+        return f"redis://{self._machine.own}:{PORT}/3" if self._machine else self._local
+
+    @property
+    def _local(self) -> str:
         return f"unix://{self._socket}?db=3"
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes."""
+        return [self.pid]
 
     @property
     def pid(self) -> int:
@@ -36,9 +48,9 @@ class RedisServer:
         return self._process.pid
 
     def start(self) -> "RedisServer":
+        network = ["--port", PORT, "--protected-mode", "no"] if self._machine else ["--port", "0"]
         how = [
-            "--port",
-            "0",
+            *network,
             "--unixsocket",
             self._socket,
             "--dir",
@@ -49,9 +61,9 @@ class RedisServer:
             "no",
         ]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._program, *how], stdout=log, stderr=log, preexec_fn=_end_with_parent
-            )
+            there = self._machine.under if self._machine else []
+            command = [*there, "setpriv", "--pdeathsig", "KILL", self._program, *how]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(self._answers, "Redis has started", 60)
         return self
 
@@ -67,7 +79,7 @@ class RedisServer:
 
     def do(self, *command: Any) -> Any:
         """What it answers to `command`."""
-        with redis.Redis.from_url(self.url, decode_responses=True) as client:
+        with redis.Redis.from_url(self._local, decode_responses=True) as client:
             return client.execute_command(*command)
 
     def _answers(self) -> bool:
@@ -78,7 +90,3 @@ class RedisServer:
             return bool(self.do("PING"))
         except redis.ConnectionError:
             return False
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

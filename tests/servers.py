@@ -71,8 +71,11 @@ class Server:
 
     def __init__(self, instance: Path, workers: int = 1, **settings: str) -> None:
         self.instance, self.workers = instance, workers
-        self.settings = {**GENEROUS, **{f"CHATAPP_{name.upper()}": value for name, value in settings.items()}}
+        self.settings = dict(GENEROUS)
+        self.configure(**settings)
         self.root = ROOT  # the checkout that is served
+        self.address = "127.0.0.1"  # at which it listens, in the network namespace of that file, if any
+        self.network = ""
         self.program = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app"]
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
@@ -84,7 +87,7 @@ class Server:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -112,10 +115,14 @@ class Server:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(child) for child in children]
 
+    def configure(self, **settings: str) -> None:
+        """Set some otherwise, from its next start on."""
+        self.settings |= {f"CHATAPP_{name.upper()}": value for name, value in settings.items()}
+
     def start(self, *arguments: str) -> "Server":
         command = [*self.program, "-w", str(self.workers)]
         self.port = self.port or free_port()
-        bind = ["-b", f"127.0.0.1:{self.port}"]
+        bind = ["-b", self.host]
         self._process = self._run([*command, *bind, *arguments])
         heard: queue.Queue[bool] = queue.Queue()  # True: all workers are ready; False: the output has ended
         threading.Thread(target=self._read_log, args=(self._process, heard), daemon=True).start()
@@ -199,7 +206,8 @@ class Server:
 
     def _run(self, command: list[str]) -> "subprocess.Popen[str] | Born":
         if self.under is None:
-            return zygote.start(self.root, command, self.environ, preload=self.settings.get("LD_PRELOAD", ""))
+            preload = self.settings.get("LD_PRELOAD", "")
+            return zygote.start(self.root, command, self.environ, preload=preload, network=self.network)
         return subprocess.Popen(
             [*(self.under or ()), *command],
             cwd=self.root,

@@ -129,6 +129,21 @@ def test_who_installs_the_package_serves_pages_and_messages_and_administers_them
     assert server.stop() == 0
 
 
+def test_the_master_of_an_installed_server_finds_all_that_it_prepares(beside_the_tests: Path) -> None:
+    program = """
+import runpy, sysconfig, types
+hooks = runpy.run_path(sysconfig.get_path("purelib") + "/chatapp_home/gunicorn.conf.py")
+server = types.SimpleNamespace()
+hooks["on_reload"](server)
+print(*{name for kind, name, _ in server.chatapp_prepared if kind == "template"})
+"""
+    python = [str(beside_the_tests / "python"), "-c", program]
+    prepared = subprocess.run(python, check=True, capture_output=True, text=True).stdout.split()
+    assert {f"templates/{name}" for name in prepared} == {
+        name for name in _files("templates") if name.endswith(".html")
+    }
+
+
 def test_what_the_command_can_do_is_listed_by_it(beside_the_tests: Path, tmp_path: Path) -> None:
     verbs = {
         line.split()[0]

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
 from chatapp.journal.writing import perform
 from chatapp.message import Author
 from tests.clients import RESUMING, UNIT, Person, eventually
-from tests.postgres import Postgres
+from tests.postgres import Postgres, name_in
 from tests.servers import ROOT, Server
 from tests.test_storage_faults import post, refused
 from tests.test_workers import one_on_each_worker
@@ -105,6 +106,25 @@ for number in range(60):
     gevent.sleep(0)
 assert journal.finish(60)
 print(len(failed), failed[:3])
+"""
+
+# Stops, all of it, between a message and its commit.
+STOPS = """
+import os, signal
+from chatapp.journal import writing
+from chatapp.journal.requests import Post
+from chatapp.message import Author
+
+perform = writing.perform
+
+def stops(connection, requests):
+    done = perform(connection, requests)
+    print("written", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return done
+
+writing.perform = stops
+print(journal.ask(Post(int(sys.argv[2]), Author("g1", "ada", guest=True), "half")))
 """
 
 
@@ -249,6 +269,20 @@ def test_who_writes_into_another_room_waits_for_nobody(empty: str) -> None:
     first.commit()
 
 
+def test_who_stops_while_a_message_is_kept_keeps_nobody_waiting_for_long_and_is_told_that_it_was_not(
+    empty: str,
+) -> None:
+    (room,) = made_rooms(empty, 1)
+    stopped = start(STOPS, empty, str(room))
+    assert stopped.stdout is not None
+    assert stopped.stdout.readline() == "written\n"
+    other = Writer(empty, says(room))  # as patient as a minute
+    assert [kept.message.seq for kept in other.commit()] == [1]
+    stopped.send_signal(signal.SIGCONT)
+    stopped.communicate()
+    assert stopped.returncode != 0
+
+
 @pytest.mark.parametrize("request_of", [tells, lambda room: MakeRoom("attic")], ids=["a deed", "a new room"])
 def test_what_is_more_than_messages_is_done_alone(
     request_of: Callable[[int], Request], empty: str, watcher: "psycopg.Connection[Any]"
@@ -322,41 +356,90 @@ def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgre
 def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_stay_and_get_all(
     end: int, new_server: Callable[..., Server]
 ) -> None:
-    postgres = Postgres().start()
-    try:
-        server = new_server(workers=2, database_url=postgres.database()).start()
+    with closing(Postgres().start()) as postgres:
+        server = new_server(workers=2, database_url=postgres.database())
+        stay_and_get_all(server, away=lambda: postgres.stop(end), back=postgres.start)
+
+
+@pytest.mark.parametrize("clients", ["know both", "know an address that moves"])
+def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_readers_stay_and_get_all(
+    clients: str, new_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+        address = tmp_path / "address"
+        address.symlink_to(primary.host)
+        hosts = f"{primary.host},{standby.host}" if clients == "know both" else address
+        url = url_of(primary.database(), f"{hosts}")
+
+        def take_over() -> None:
+            standby.promote()
+            address.unlink()
+            address.symlink_to(standby.host)
+
+        stay_and_get_all(new_server(workers=2, database_url=url), away=primary.kill, back=take_over)
+
+
+def test_when_an_asynchronous_standby_has_taken_over_a_new_epoch_has_readers_start_over_with_what_it_has(
+    new_server: Callable[..., Server],
+) -> None:
+    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+        url = url_of(primary.database(), f"{primary.host},{standby.host}")
+        server = new_server(workers=2, database_url=url).start()
         ada = Person(server, "ada")
         board = ada.make_room()
-        everywhere = one_on_each_worker(
-            ada
-        )  # whichever is asked for the room while the database is gone has it
-        for socket in everywhere:
-            socket.join(board)
         readers = [transport(ada, board, after=0) for transport in RESUMING]
-        kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
+        both = [ada.say(board, f"on both {number}")["seq"] for number in range(2)]
+        eventually(primary.has_standby)
+        primary.do_without_standby()
+        standby.stop()
+        lost = [ada.say(board, f"lost {number}")["seq"] for number in range(5)]
         for reader in readers:
-            reader.wait_for(len(kept))
-        with ThreadPoolExecutor(4) as pool:
-            sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
-            postgres.stop(end)
-            assert refused(post(ada, board, "gone"))
-            postgres.start()
-            kept += [sent.result() for sent in sending]
-        kept.append(until_kept(ada, board, "gone"))
-        kept.append(ada.say(board, "after")["seq"])
-        assert sorted(kept) == list(range(1, len(kept) + 1)), "each once, and no number was lost"
+            reader.wait_for(len(both + lost))
+        primary.kill()
+        standby.start()
+        standby.promote()
+        assert server.console("room", "new-epoch", "--all").status == 0
+        assert until_kept(ada, board, "after") == lost[0], "the number is given to another message"
         for reader in readers:
-            reader.wait_for(len(kept))
-            assert reader.seqs == sorted(kept)
-            assert reader.resets == 0
+            eventually(lambda reader=reader: reader.seqs == [*both, lost[0]], "it has started over")
+            assert reader.resets == 1
+            assert reader.bodies[-1] == "after"
             reader.close()
-        for socket in everywhere:
-            socket.expect(lambda frame: frame.get("seq") == len(kept))
-            socket.close()
         ada.close()
         server.stop()
-    finally:
-        postgres.close()
+
+
+def stay_and_get_all(server: Server, away: Callable[[], object], back: Callable[[], object]) -> None:
+    """Around `away` and `back` people send and read, on each worker and over every transport."""
+    server.start()
+    ada = Person(server, "ada")
+    board = ada.make_room()
+    everywhere = one_on_each_worker(ada)  # whichever is asked for the room while the database is gone has it
+    for socket in everywhere:
+        socket.join(board)
+    readers = [transport(ada, board, after=0) for transport in RESUMING]
+    kept = [ada.say(board, f"before {number}")["seq"] for number in range(3)]
+    for reader in readers:
+        reader.wait_for(len(kept))
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(until_kept, ada, board, f"meanwhile {number}") for number in range(8)]
+        away()
+        assert refused(post(ada, board, "gone"))
+        back()
+        kept += [sent.result() for sent in sending]
+    kept.append(until_kept(ada, board, "gone"))
+    kept.append(ada.say(board, "after")["seq"])
+    assert sorted(kept) == list(range(1, len(kept) + 1)), "each once, and no number was lost"
+    for reader in readers:
+        reader.wait_for(len(kept))
+        assert reader.seqs == sorted(kept)
+        assert reader.resets == 0
+        reader.close()
+    for socket in everywhere:
+        socket.expect(lambda frame: frame.get("seq") == len(kept))
+        socket.close()
+    ada.close()
+    server.stop()
 
 
 def test_who_sends_first_after_a_restart_of_the_database_notices_nothing(
@@ -375,6 +458,12 @@ def test_who_sends_first_after_a_restart_of_the_database_notices_nothing(
         server.stop()
     finally:
         postgres.close()
+
+
+def url_of(database: str, hosts: str) -> str:
+    """As docs/running.md has it: whichever of `hosts` writes."""
+    name = name_in(database)
+    return f"postgresql+psycopg://chat@/{name}?host={hosts}&target_session_attrs=read-write"
 
 
 def until_kept(person: Person, room: int, body: str) -> int:

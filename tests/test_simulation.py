@@ -1,30 +1,40 @@
 """The simulation (bin/simulate): what it must not get wrong, whatever the figures that it reckons with."""
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from benchmarks import simulate
-from benchmarks.simulation import storm
+from benchmarks.bench import calibration
+from benchmarks.bench.results import Key, Results
+from benchmarks.bench.scenarios import costs, servers
+from benchmarks.simulation import chat, storm, town
 from benchmarks.simulation.chat import at_a_pace, in_flight
+from benchmarks.simulation.checked import check, errors, worst
 from benchmarks.simulation.costs import BATCHES, Curve, costs_of, read
+from benchmarks.simulation.limits import limits, one_each
+from benchmarks.simulation.report import written
 from benchmarks.simulation.town import Spread, Town, one_of
+from chatapp import presence
+from chatapp.bus.sqlite import LOOK_SECONDS
+from chatapp.journal import SWEEP_SECONDS
 from tests.servers import ROOT
 
 CALIBRATION = read()
 COSTS = CALIBRATION.costs
+CHECKED, GUESSES = check(CALIBRATION)
 SCRIPT = Path(ROOT, "static/js/connection.js").read_text()
 DOCS = Path(ROOT, "docs/scaling.md").read_text()
 
 
 @pytest.mark.parametrize("readers", [[100], [70, 30], [50, 0, 900]])
 def test_each_message_is_delivered_to_each_reader_once(readers):
-    chat, said = at_a_pace(COSTS, readers, rate=50, seconds=10)
+    shown, said = at_a_pace(COSTS, readers, rate=50, seconds=10)
     through = [each for each in said if each.shown]
     assert len(through) > 400
     assert all(each.waits_for == 0 and each.shown > each.said for each in through)
-    for server in chat.servers:
+    for server in shown.servers:
         under_way = len(said) - server.delivered / server.readers if server.readers else 0
         assert 0 <= under_way <= len(said) - len(through)
     closed = in_flight(COSTS, readers, [0] * len(readers), window=4, messages=200)
@@ -49,34 +59,35 @@ def test_what_a_server_cannot_carry_waits_ever_longer_and_what_it_can_does_not()
 
 @pytest.mark.parametrize("how", [storm.CUT, storm.GOING, storm.VANISHED], ids=lambda how: how.name)
 def test_a_storm_ends_with_everybody_back_once(how):
-    for servers in (1, 8):
-        seen = storm.Storm(COSTS, 8000, servers, 0.5, how)
+    for count in (1, 8):
+        seen = storm.Storm(COSTS, 8000, count, 0.5, how)
         assert len(seen.back) == 8000
         assert seen.back == sorted(seen.back)
         assert seen.attempts >= 8000
-        assert seen.when(1) >= 8000 * COSTS.connect / servers / 0.5  # no sooner than the servers can
+        assert seen.when(1) >= 8000 * COSTS.connect / count / 0.5  # no sooner than the servers can
     assert seen.attempts < 1.01 * 8000  # among eight there is no storm
 
 
 def test_one_seed_gives_one_table():
     def tables(seed):
         seen = storm.Storm(COSTS, 2000, 2, 0.5, storm.CUT, seed)
-        chat, said = at_a_pace(COSTS, [100, 100], 100, 5, seed=seed)
+        shown, said = at_a_pace(COSTS, [100, 100], 100, 5, seed=seed)
         busy = one_of(Town(20_000, 20_000_000), COSTS, 4, 2, seed=seed)
-        return seen.back, [each.shown for each in said], chat.cpu(), busy
+        return seen.back, [each.shown for each in said], shown.cpu(), busy
 
     assert tables(1) == tables(1)
     assert tables(1) != tables(2)
-    assert str(simulate.check(CALIBRATION)[0]) == str(simulate.check(CALIBRATION)[0])
 
 
 def test_what_was_measured_is_predicted_as_well_as_the_docs_say():
-    errors = {figure: most for figure, _, most in simulate.worst(simulate.check(CALIBRATION)[1])}
     stated = dict(re.findall(r"^\| `(\w+)` .*\*\*(\d+) %\*\*", DOCS, re.MULTILINE))
-    assert stated.keys() == errors.keys()
-    assert {figure: round(100 * error) for figure, error in errors.items()} == {
-        figure: int(percent) for figure, percent in stated.items()
-    }
+    found = {figure: round(100 * most) for figure, _, most in worst(GUESSES)}
+    assert found == {figure: int(percent) for figure, percent in stated.items()}
+
+
+def test_the_tables_of_the_docs_are_those_of_the_measurement_that_is_checked_in():
+    tables = [one_each(CALIBRATION), limits(COSTS), CHECKED, errors(GUESSES)]
+    assert written(DOCS, CALIBRATION, tables) == DOCS, "bin/simulate --docs docs/scaling.md"
 
 
 def test_clients_wait_as_the_page_does():
@@ -90,22 +101,50 @@ def test_clients_wait_as_the_page_does():
     assert (sum(silent[:2]), sum(silent)) == storm.SILENCE
 
 
+def test_servers_look_and_tell_as_often_as_the_program_does():
+    assert town.LOOKS_PER_SECOND == 1 / SWEEP_SECONDS
+    assert town.TELLINGS_PER_SECOND == 1 / presence.GATHER_SECONDS
+    assert town.RENEW_SECONDS == presence.RENEW_SECONDS
+    assert chat.LOOK_SECONDS == LOOK_SECONDS
+
+
 def test_a_town_has_its_readers_and_says_what_it_is_to_say_in_a_day():
-    town = Town(100_000, 100_000_000)
-    assert sum(town.sizes) == pytest.approx(100_000, rel=0.02)
-    assert town.messages * 86_400 == pytest.approx(100_000_000, rel=1e-6)
-    assert max(room.rate for room in town.rooms) <= 5
-    everywhere, by_room, together = (town.notices(10, spread) for spread in Spread)
-    assert together < by_room < everywhere < town.messages
+    people = Town(100_000, 100_000_000)
+    assert sum(people.sizes) == pytest.approx(100_000, rel=0.02)
+    assert people.messages * 86_400 == pytest.approx(100_000_000, rel=1e-6)
+    assert max(room.rate for room in people.rooms) <= 5
+    everywhere, by_room, together = (people.notices(10, spread) for spread in Spread)
+    assert together < by_room < everywhere < people.messages
 
 
 def test_one_server_carries_its_share_of_all_deliveries():
-    town = Town(50_000, 50_000_000)
-    seen = one_of(town, COSTS, 10, 20)
+    people = Town(50_000, 50_000_000)
+    seen = one_of(people, COSTS, 10, 20)
     assert seen.deliveries / 20 == pytest.approx(
-        town.deliveries / 10, rel=0.15
+        people.deliveries / 10, rel=0.15
     )  # it has some large rooms by chance
     assert 0 < seen.delay(0.5) <= seen.delay(0.99)
+
+
+def test_what_the_bench_has_measured_is_read_as_it_was_written(tmp_path):
+    results = Results(tmp_path / "results.jsonl", {})
+    for repetition, value in enumerate((4.0, 2.0, 3.0)):
+        for lane in set(costs.LANE_OF.values()):
+            figures = {name: value for name, where in costs.LANE_OF.items() if where == lane}
+            results.add(Key("costs", lane, repetition), figures)
+        for count, readers in product(servers.COUNTS, servers.READERS):
+            found = dict.fromkeys(servers.FIGURES, value * count)
+            results.add(Key("servers", servers.lane(count, readers), repetition), found)
+    calibration.write(tmp_path / "calibration.json", results, {"machine": "this one"})
+    found = read(tmp_path / "calibration.json")
+    assert found.about == {"machine": "this one"}
+    assert found.found["connect"]["values"] == [3.0, 2.0, 4.0]
+    assert found.costs.connect == pytest.approx(3e-6)
+    assert [(each.servers, each.readers) for each in found.measured[-2:]] == [(3, 3000), (3, 9500)]
+    assert found.measured[-1].delivery == [9.0, 6.0, 12.0]
+    unmeasured = Results(tmp_path / "nothing.jsonl", {})
+    with pytest.raises(ValueError, match="was not measured"):
+        calibration.write(tmp_path / "calibration.json", unmeasured, {})
 
 
 def test_between_two_costs_that_were_measured_lies_the_straight_line():
@@ -114,16 +153,14 @@ def test_between_two_costs_that_were_measured_lies_the_straight_line():
 
 
 def test_a_cost_is_what_the_bench_has_measured_of_one():
-    names = ("connect", "memory", "server", "alone", "poll", "page", "look", "lease", "telling")
-    found = dict.fromkeys(names, 3.0) | {"waiting": 5.0, "heard": 9.0, "crowded": 2.0}
-    found |= {"postgres, look": 1.0, "postgres, look, database": 1.0}
+    found = dict.fromkeys(costs.FIGURES, 3.0) | {"waiting": 5.0, "heard": 9.0, "crowded": 2.0}
     for batch in BATCHES:
         for name in ("message", "delivery", "postgres, message"):
             found[f"{name} {batch}"] = 7.0
         found[f"postgres, message {batch}, database"] = 8.0
-    costs = costs_of(found, {"crowd": 10, "notices at a look": 2})
-    assert costs.message(4) == pytest.approx(28e-6)
-    assert costs.database_message(64) == pytest.approx(512e-6)
-    assert costs.waiting == pytest.approx(4.7e-6)  # without the server's own
-    assert costs.looked == pytest.approx(14e-6)  # what two notices of one look share
-    assert costs.memory == 3000
+    cost = costs_of(found, {"crowd": 10, "notices at a look": 2})
+    assert cost.message(4) == pytest.approx(28e-6)
+    assert cost.database_message(64) == pytest.approx(512e-6)
+    assert cost.waiting == pytest.approx(4.7e-6)  # without the server's own
+    assert cost.looked == pytest.approx(14e-6)  # what two notices of one look share
+    assert (cost.memory, cost.server) == (3000, 3_000_000)

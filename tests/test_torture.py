@@ -1,5 +1,5 @@
 """Ten seconds of the torture with everything let loose, on another seed each time: with one worker or three, with
-the fast paths or without.
+the fast paths or without, on SQLite or on PostgreSQL.
 
 `bin/torture --seed N --workers N --seconds 10`, as it is printed, repeats a run; tests/README.md says what a seed repeats.
 """
@@ -21,6 +21,7 @@ def test_no_promise_is_broken_whatever_breaks() -> None:
     workers = 3 if seed % 2 else 1
     plan = ["--seconds", "10", "--workers", str(workers), "--seed", str(seed)]
     plan += ["--no-fast-paths"] if seed // 2 % 2 else []
+    plan += ["--database", "postgresql"] if seed // 4 % 2 else []
     print("bin/torture", *plan)
     run = subprocess.run(
         [sys.executable, "-m", "tests.torture", *plan],

@@ -30,6 +30,7 @@ import ctypes, gc, importlib.metadata, json, os, runpy, signal, socket, sys
 importlib.metadata.entry_points = importlib.metadata.entry_points().select
 import gunicorn.app.wsgiapp, gunicorn.arbiter, gunicorn.workers.ggevent
 
+CLONE_NEWNET = 0x40000000
 conf = runpy.run_path("gunicorn.conf.py")
 for name in conf["LIBRARIES"]:
     importlib.import_module(name)
@@ -58,8 +59,10 @@ os.close(status)
 for number, stream in enumerate(streams):
     os.dup2(stream, number)
     os.close(stream)
-sys.argv, folder, environ = json.loads(asked)
+sys.argv, folder, environ, network = json.loads(asked)
 os.chdir(folder)
+if network and ctypes.CDLL(None).setns(os.open(network, os.O_RDONLY), CLONE_NEWNET):
+    sys.exit(f"it cannot be in {network}")
 os.environ.clear()
 os.environ.update(environ)
 if preloaded:
@@ -120,15 +123,17 @@ def start(
     stdout: int | None = None,
     stderr: int | None = None,
     preload: str = "",
+    network: str = "",
 ) -> Born:
     """Start `command` in the folder `root`, a checkout, with files for what it reads and says.
 
-    With `preload` it has that library of faults (tests/faults), as if it were preloaded into it alone.
+    With `preload` it has that library of faults (tests/faults), as if it were preloaded into it alone. `network`: the
+    file of a network namespace, where it is not to be in this one.
     Without `stdout` what it says can be read from the answer's, and without `stderr` what it says there as well.
     """
     ended, status = os.pipe()
     out, said = (None, stdout) if stdout is not None else os.pipe()
-    asked = json.dumps([command, str(root), dict(environ)]).encode()
+    asked = json.dumps([command, str(root), dict(environ), network]).encode()
     socket.send_fds(_control(preload), [asked], [stdin, said, said if stderr is None else stderr, status])
     os.close(status)
     if out is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 FILE = Path(__file__).resolve().parents[1] / "calibration.json"
 BATCHES = (1, 4, 64)  # with so many messages in flight it is measured
-MICRO, KB = 1e-6, 1000
+MICRO, KB, MB = 1e-6, 1000, 1_000_000
 
 
 class Curve:
@@ -30,7 +30,9 @@ class Curve:
 class Costs:
     """Seconds of CPU and bytes. `message(n)`: a group of n, kept and acknowledged; `delivery(n)`: n of them
     to one reader in one call. `looked`: one look of the bus that finds something, `heard`: each notice in
-    it. `waiting`, `alone`: each second, of a connection and of a server. `look`: a room's revision.
+    it; `redis_alone`: one by Redis that comes by itself, `redis_heard`: with others; `redis_sent`: of
+    Redis, to one server. `waiting`, `alone`: each second, of a connection and of a server. `look`: a room's
+    revision.
     """
 
     message: Curve
@@ -43,6 +45,9 @@ class Costs:
     poll: float
     page: float
     look: float
+    redis_alone: float
+    redis_heard: float
+    redis_sent: float
     lease: float
     telling: float
     postgres_message: Curve
@@ -85,7 +90,7 @@ def read(file: Path = FILE) -> Calibration:
 
 
 def costs_of(found: Mapping[str, float], counts: Mapping[str, float]) -> Costs:
-    """`found`: the medians, as the bench calls and counts them: in µs and KB. `counts`: of what it
+    """`found`: the medians, as the bench calls and counts them: in µs, KB and MB. `counts`: of what it
     measured.
     """
 
@@ -104,6 +109,9 @@ def costs_of(found: Mapping[str, float], counts: Mapping[str, float]) -> Costs:
         poll=MICRO * found["poll"],
         page=MICRO * found["page"],
         look=MICRO * found["look"],
+        redis_alone=MICRO * found["redis, heard"],
+        redis_heard=MICRO * found["redis, crowded"],
+        redis_sent=MICRO * found["redis, redis"] / 2,
         lease=MICRO * found["lease"],
         telling=MICRO * found["telling"],
         postgres_message=curve("postgres, message"),
@@ -111,5 +119,5 @@ def costs_of(found: Mapping[str, float], counts: Mapping[str, float]) -> Costs:
         database_message=curve("postgres, message", ", database"),
         database_look=MICRO * found["postgres, look, database"],
         memory=KB * found["memory"],
-        server=KB * found["server"],
+        server=MB * found["server"],
     )

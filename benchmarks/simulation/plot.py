@@ -39,13 +39,13 @@ def _check(place: Any, found: list[dict[str, Any]]) -> None:
     place.set(xscale="log", ylim=(0, None), xlabel="readers of one room", ylabel="µs of CPU for a delivery")
     place.set_xticks(readers, [f"{each:,}" for each in readers])
     place.minorticks_off()
-    place.legend(title="servers: predicted (line), measured", frameon=False, fontsize=8)
+    place.legend(title="servers: predicted (line), measured", frameon=False, fontsize=8, loc="lower left")
 
 
 def _cores(place: Any, towns: list[dict[str, Any]]) -> None:
     readers = [each["readers"] for each in towns]
     for colour, what in zip(LINES, towns[0]["cores"], strict=False):
-        place.plot(readers, [max(1e-4, each["cores"][what]) for each in towns], color=colour, label=what)
+        place.plot(readers, [each["cores"][what] or None for each in towns], color=colour, label=what)
     place.set(xscale="log", yscale="log", xlabel="readers", ylabel="cores, of all servers")
     place.legend(frameon=False, fontsize=7)
 
@@ -53,9 +53,13 @@ def _cores(place: Any, towns: list[dict[str, Any]]) -> None:
 def _back(place: Any, storms: list[dict[str, Any]]) -> None:
     for colour, each in zip(LINES, storms, strict=False):
         back = each["back"]
-        seconds = [step / 4 for step in range(len(back))]
+        seconds = [step / 2 for step in range(len(back))]
         place.plot(seconds, [100 * share for share in back], color=colour, label=f"{each['machines']}")
-    place.set(xlabel="seconds after a machine’s loss", ylabel="% of its readers that are back", xlim=(0, 60))
+    place.set(
+        xlabel="seconds after a machine’s loss",
+        ylabel="% of its readers that are back",
+        xlim=(0, seconds[-1]),
+    )
     place.legend(title="machines", frameon=False, fontsize=8)
 
 

@@ -27,19 +27,23 @@ RETURN_SPREAD = 5.0
 FAILURES_PER_RUNG = 2
 REACHABLE_LIMIT = 5.0
 RUNGS = 3
+SHARE_FOR_COMERS = 0.5  # of a core: the rest serves who is there
 SILENCE = (35.0, 40.0)  # HEARTBEAT, up to LOOK, and PONG_LIMIT: until a page knows that nobody is there
 
 
 class How(NamedTuple):
-    """`first`: between which two seconds they make their first attempt; None: as after a cut."""
+    """`known`: between which two seconds a page knows. `lost`: it takes that for a failure, and does not come
+    back as it was told to.
+    """
 
     name: str
-    first: tuple[float, float] | None
+    known: tuple[float, float]
+    lost: bool
 
 
-CUT = How("its processes die", None)
-GOING = How("it is stopped (1012)", (0.0, RETURN_SPREAD))
-VANISHED = How("it vanishes without a word", SILENCE)
+CUT = How("its processes die", (0.0, 0.0), lost=True)
+GOING = How("it is stopped (1012)", (0.0, RETURN_SPREAD), lost=False)
+VANISHED = How("it vanishes without a word", SILENCE, lost=True)
 
 
 @dataclass
@@ -78,11 +82,10 @@ class Storm:
     def _client(self) -> Happening:
         world, costs, random = self._world, self._costs, self._random
         failures = on_rung = rung = 0
-        if self._how.first:
-            yield world.timeout(random.uniform(*self._how.first))
-        else:
+        yield world.timeout(random.uniform(*self._how.known))
+        if self._how.lost:
             yield world.timeout(_delay(random, failures))
-            failures += 1
+            failures = on_rung = 1
         while True:
             self.attempts += 1
             wait = next(self._balancer).take(world.now, costs.connect) - world.now

@@ -94,7 +94,7 @@ class Town:
         """Rooms that a server has readers of, in the mean."""
         return sum(1 - (1 - 1 / servers) ** room.readers for room in self.rooms)
 
-    def notices(self, servers: int, spread: "Spread") -> float:
+    def notices(self, servers: int, spread: Spread) -> float:
         """A second, that a server hears of what others keep, where each message is one."""
         if spread is Spread.EVERYWHERE:
             heard = self.messages
@@ -107,21 +107,26 @@ class Town:
     def gigabytes(self, costs: Costs, servers: int) -> float:
         return (self.readers * costs.memory + servers * costs.server) / 1e9
 
-    def asks(self, costs: Costs, servers: int, postgres: bool) -> Iterator[Share]:
-        """What that costs where everybody is on any server."""
+    def asks(
+        self, costs: Costs, servers: int, postgres: bool, spread: Spread = Spread.EVERYWHERE
+    ) -> Iterator[Share]:
+        """What that costs where everybody is on any server, but for telling who is there."""
         cost = costs.postgres_message if postgres else costs.message
         group = group_size(cost, self.messages / servers)
         groups = self.messages / group
         yield Share("deliveries", self.deliveries * costs.delivery(1))
         kept = groups * costs.database_message(group) if postgres else 0.0
         yield Share("messages kept", groups * cost(group), kept)
-        yield Share("notices heard", servers * hearing(costs, self.notices(servers, Spread.EVERYWHERE)))
+        yield Share("notices heard", servers * hearing(costs, self.notices(servers, spread)))
         looked = servers * self.live(servers) * LOOKS_PER_SECOND
         look, database = (costs.postgres_look, costs.database_look) if postgres else (costs.look, 0.0)
         yield Share("looks at revisions", looked * look, looked * database)
         yield Share("heartbeats", self.readers * costs.waiting + servers * costs.alone)
         yield Share("pages and connections", self.readers / STAY_SECONDS * (costs.page + costs.connect))
         yield Share("leases renewed", self.readers / RENEW_SECONDS * costs.lease)
+
+    def tells(self, costs: Costs, servers: int) -> Iterator[Share]:
+        """What it costs to tell who is there."""
         elsewhere = self.readers * (servers - 1) / servers
         asked = min(TELLINGS_PER_SECOND, self.readers / servers / STAY_SECONDS)
         lists = asked * elsewhere * costs.telling
@@ -162,33 +167,28 @@ def one_of(
     costs: Costs,
     servers: int,
     seconds: float,
-    peak: float = 1.0,
+    spread: Spread = Spread.EVERYWHERE,
     seed: int = 1,
-    by_room: bool = False,
 ) -> Seen:
-    """One server of `servers`, for `seconds`, with `peak` times as many messages as in the mean. `by_room`:
-    it hears of the rooms that it has readers of, and of no others. Of who is there nothing is told: see
-    docs/scaling.md.
+    """One server of `servers`, for `seconds`. Of who is there nothing is told: see docs/scaling.md.
 
     An event each are a look at the bus and a message of a room that has readers here. The other servers are
     not run: they differ by chance only. Messages of rooms that nobody here follows are drawn as a number.
     """
     random = Random(seed)
-    here = [
-        (room.rate * peak, count) for room in town.rooms if (count := _some(random, room.readers, servers))
-    ]
+    here = [(room.rate, count) for room in town.rooms if (count := _some(random, room.readers, servers))]
     weights = list(accumulate(rate for rate, _ in here))
-    foreign = 0.0 if by_room else town.messages * peak - weights[-1]
+    foreign = town.messages - weights[-1] if spread is Spread.EVERYWHERE else 0.0
     world = simpy.Environment()
-    kept = town.messages * peak / servers
+    kept = town.messages / servers
     group = group_size(costs.postgres_message, kept)
     idle = costs.alone + town.readers / servers * costs.waiting
     idle += kept / group * costs.postgres_message(group)
     idle += town.live(servers) * LOOKS_PER_SECOND * costs.postgres_look
-    busy, delays, delivered, late = 0.0, [], 0, 0.0
+    busy, delays, delivered = 0.0, [], 0
 
     def listen() -> Happening:
-        nonlocal busy, delivered, late
+        nonlocal busy, delivered
         since = 0.0
         while True:
             yield world.timeout(LOOK_SECONDS)

@@ -11,7 +11,6 @@ from chatapp.journal.connections import READERS
 from chatapp.journal.databases import engine_options
 
 OLDEST = 150_000  # with which the tests run; as server_version_num has it
-BUS_CONNECTIONS = 2  # of each worker
 COMMANDS = 3  # connections for flask … beside the workers
 
 
@@ -39,10 +38,7 @@ def open_server(config: Config) -> Engine:
 
 
 def examine(engine: Engine, config: Config, workers: int) -> Findings:
-    """The bus may be in the same server, and has connections of its own then."""
-    bus = config.bus_url.partition(":")[0]
-    of_bus = BUS_CONNECTIONS if bus.startswith("postgresql") else 0
-    yield from judge(facts(engine), workers, READERS + 1 + of_bus, bus == "sqlite")
+    yield from judge(facts(engine), workers, config.bus_url.partition(":")[0])
 
 
 def facts(engine: Engine) -> Facts:
@@ -57,8 +53,9 @@ def facts(engine: Engine) -> Facts:
         names = setting("synchronous_standby_names")
         machines = connection.scalars(
             text(
-                "SELECT DISTINCT coalesce(host(client_addr), '127.0.0.1') FROM pg_stat_activity WHERE "
-                "application_name = 'chatapp' AND datname = current_database() AND pid <> pg_backend_pid()"
+                "SELECT DISTINCT coalesce(host(client_addr), '127.0.0.1') FROM pg_stat_activity "
+                "WHERE application_name = 'chatapp' AND datname = current_database() "
+                "AND pid <> pg_backend_pid()"
             )
         ).all()
         reserved = ("superuser_reserved_connections", "reserved_connections")  # the second since version 16
@@ -77,27 +74,27 @@ def facts(engine: Engine) -> Facts:
         )
 
 
-def judge(facts: Facts, workers: int, each: int = READERS + 1, bus_is_file: bool = True) -> Findings:
-    """`each`: connections of a worker. `workers`: on this machine; others are taken to have as many."""
+def judge(facts: Facts, workers: int, bus: str) -> Findings:
+    """`bus`: the scheme of its URL."""
     yield from _server(facts)
     yield from _durability(facts)
-    needed = max(1, len(facts.machines)) * workers * each + COMMANDS
+    # A bus of PostgreSQL's may well be on the same server.
+    needed = workers * (READERS + 1 + (2 if bus.startswith("postgresql") else 0)) + COMMANDS
     if needed > facts.room:
         yield error(
             "too-few-connections",
-            f"PostgreSQL lets {facts.room} connections in, and up to {needed} are needed: {each} for each "
-            "worker",
+            f"PostgreSQL lets {facts.room} connections in, and {workers} workers need up to {needed}",
             "those who find none are told not_kept, and pages answer 503",
             f"max_connections = {needed + 10} in postgresql.conf, and restart it; or fewer workers "
-            "(bin/serve -w)",
+            f"(bin/serve -w)",
         )
-    if len(facts.machines) > 1 and bus_is_file:
+    if len(facts.machines) > 1 and bus == "sqlite":
         yield error(
             "several-machines",
             f"servers of several machines use this database: {', '.join(facts.machines)}",
-            "their bus is a file of each machine: what is said on one is late on the other, and rates, "
-            "presence and files are each machine's own",
-            "CHATAPP_BUS_URL=redis://host:6379/0, or the URL of a PostgreSQL database, on all of them "
+            "their bus is a file of each machine: what is said on one is late on the other, and each shows "
+            "only its own people",
+            "give all of them one bus, as CHATAPP_BUS_URL=redis://host:6379/0 "
             "(docs/running.md, Several machines)",
         )
 
@@ -133,8 +130,8 @@ def _durability(facts: Facts) -> Findings:
         yield error(
             "not-durable",
             f"{' and '.join(off)} of PostgreSQL {'is' if len(off) == 1 else 'are'} off",
-            "where its machine loses power, messages are lost that were acknowledged and seen, or the "
-            "whole database is",
+            "where its machine loses power, messages are lost that were acknowledged and seen, or the whole "
+            "database is",
             f"{', '.join(f'{name} = on' for name in off)} in postgresql.conf, then SELECT pg_reload_conf()",
         )
     if facts.synchronous_names and facts.synchronous_commit in ("local", "remote_write"):
@@ -143,7 +140,8 @@ def _durability(facts: Facts) -> Findings:
             f"synchronous_commit is {facts.synchronous_commit}, though synchronous standbys are named",
             "what was acknowledged may be missing on the standby that takes over",
             "synchronous_commit = on in postgresql.conf (and no ALTER DATABASE or ROLE that says "
-            "otherwise), then SELECT pg_reload_conf()",
+            "otherwise), then "
+            "SELECT pg_reload_conf()",
         )
     if facts.asynchronous:
         yield warning(
@@ -152,5 +150,6 @@ def _durability(facts: Facts) -> Findings:
             "one that takes over may lack messages that were acknowledged and seen, and give their numbers "
             "anew",
             "name them in synchronous_standby_names; if one takes over all the same: flask room new-epoch "
-            "--all, before the server is started",
+            "--all, "
+            "before the server is started",
         )

@@ -20,8 +20,10 @@ if TYPE_CHECKING:  # a server on SQLite never loads it
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A process that has stopped, or a machine that is gone, may hold rooms' locks: the server ends what it began.
+# A process that has stopped, or a machine that is gone, may hold what others wait for: the server ends what
+# it began. Who writes holds rooms, or keeps everybody from keeping anything.
 IDLE_SECONDS = 30
+IDLE_WRITING_SECONDS = 5
 GONE_SECONDS = 15  # without an answer to any packet
 PATIENCE = {
     "keepalives_idle": GONE_SECONDS,
@@ -132,6 +134,10 @@ class PostgresConnections(Connections):
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect()
         if writes:
+            with connection.begin():
+                connection.exec_driver_sql(
+                    f"SET idle_in_transaction_session_timeout = '{IDLE_WRITING_SECONDS}s'"
+                )
             return connection
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 

@@ -71,6 +71,8 @@ from chatapp.permissions import SYSTEM, Identity, Rights, Verb
 
 Answer = Kept | int | list[str] | ChatError | Struct
 
+BEYOND = 1 << 32  # more changes than a database ever loses
+
 
 def now() -> int:
     """Microseconds since 1970."""
@@ -569,6 +571,9 @@ class _Transaction:
     def _renew_log(self, room: _OpenRoom, request: RenewLog) -> int:
         self._note(request, room.id)
         statements.change_room(self._connection, room.id, {"epoch": statements.new_epoch()})
+        # Running processes may know of more changes than the database has now: theirs are all below these.
+        room.revision += BEYOND
+        room.rights += BEYOND
         room.changed = True
         return room.last_seq
 

@@ -19,7 +19,7 @@ OpenPage = Callable[..., ChatPage]
 TESTS = 20  # that have a server in common
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generator[Server]]:
     """The server for the next test: a new one for every few, since each page has all rooms at its side. Among
     hundreds it is slow to show, and to press through, and does not follow those that it could.
@@ -44,7 +44,7 @@ def server(servers: Iterator[Server]) -> Server:
     return next(servers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for tests that harm it: they leave it running. It soon gives up waiting for its database."""
     server = Server(tmp_path_factory.mktemp("own") / "instance", busy_seconds="1").start()

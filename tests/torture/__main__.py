@@ -9,7 +9,9 @@ import sys  # noqa: E402
 from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from tests.far_machine import NoMachines  # noqa: E402
 from tests.servers import ROOT  # noqa: E402
+from tests.torture.cluster import earlier_versions  # noqa: E402
 from tests.torture.run import DEEDS, NO_FAST_PATHS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
 
 SHOWN = 20  # violations of one rule that are told in full
@@ -20,7 +22,10 @@ def main() -> int:
     phases = " and ".join(str(count) for count in plan.workers)
     print(f"seed {plan.seed}, {plan.seconds:g} s with {phases} workers, {', '.join(plan.trouble) or 'calm'}")
     sys.stdout.flush()
-    result = run(plan)
+    try:
+        result = run(plan)
+    except NoMachines as none:
+        sys.exit(str(none))
     report(result)
     return 1 if result.violations else 0
 
@@ -46,9 +51,7 @@ def read_plan() -> Plan:
         "--least", type=int, default=0, help="messages that are said after that, however long it takes (0)"
     )
     parser.add_argument("--seed", type=int, help="repeat the choices of a run; by default one that is told")
-    parser.add_argument(
-        "--workers", type=int, nargs="+", default=[1, 3], help="a phase for each number of workers (1 3)"
-    )
+    parser.add_argument("--workers", type=int, nargs="+", help="a phase for each number of workers (1 3)")
     parser.add_argument(
         "--trouble",
         nargs="*",
@@ -66,6 +69,28 @@ def read_plan() -> Plan:
     parser.add_argument(
         "--patience", type=float, default=60, help="seconds until what has not come by then is lost (60)"
     )
+    parser.add_argument(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where messages are kept (sqlite)",
+    )
+    parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="three servers, nginx, a bus and PostgreSQL with a standby, each on a machine of its own; --workers (2) of each",
+    )
+    parser.add_argument(
+        "--versions",
+        nargs="*",
+        default=None,
+        metavar="REVISION",
+        help="of a cluster, servers change to and fro between this version and these: by default the first and the "
+        "newest tag",
+    )
+    parser.add_argument(
+        "--bus", choices=["redis", "postgresql"], default="redis", help="the bus of a cluster (redis)"
+    )
     parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to serve (this one)")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the server, as backlog=1"
@@ -74,18 +99,23 @@ def read_plan() -> Plan:
         "--no-fast-paths", action="store_true", help="every fast path that has a switch is off"
     )
     given = parser.parse_args()
-    if given.seconds <= 0 or min(given.workers) < 1:
+    workers = given.workers or ([2] if given.cluster else [1, 3])
+    if given.seconds <= 0 or min(workers) < 1:
         parser.error("--seconds is more than 0, --workers at least 1")
     return Plan(
         seed=random_seed() if given.seed is None else given.seed,
         seconds=given.seconds,
         least=given.least,
-        workers=tuple(given.workers),
+        workers=tuple(workers),
         trouble=tuple(given.trouble),
         pace=given.pace,
         stay=given.stay,
         patience=given.patience,
         code=given.code.resolve(),
+        database=given.database,
+        cluster=given.cluster,
+        bus=given.bus,
+        versions=tuple(earlier_versions() if given.versions is None else given.versions),
         settings={
             **(NO_FAST_PATHS if given.no_fast_paths else {}),
             **dict(pair.split("=", 1) for pair in given.set),

@@ -4,26 +4,28 @@ A seed repeats what each of them does and when it means to; when exactly that me
 the machine.
 """
 
+import json
 import os
 import random
 import signal
-import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from subprocess import CompletedProcess
 from typing import Any
 
 import gevent
 from gevent import socket
 
-from tests.faults import Faults
 from tests.servers import Server
+from tests.torture.databases import Database
 from tests.torture.history import Absence, Clear, History, Removal
 from tests.torture.proxy import Link, Proxy
 from tests.torture.wire import Cut, Http, now
 from tests.torture.world import Person
 
-START_LIMIT = 60.0  # seconds
+START_LIMIT = 180.0  # seconds; what it needs may be away, too, several times
 ANSWER_LIMIT = 60.0  # seconds; a worker that has not answered by then is no more, and will do nothing later
+TRIES = 3  # as long as that, before it is given up: a proxy waits for a worker that is no more
 
 
 class Troublemaker:
@@ -51,6 +53,10 @@ class Troublemaker:
     def heal(self) -> None:
         """Let everything work again."""
 
+    def _for_a_while(self, shortest: float, longest: float) -> None:
+        """Wait, mostly about a second."""
+        gevent.sleep(self.chance.uniform(shortest, self.chance.choice((1, longest))))
+
     def _later(self, shortest: float, longest: float, action: object, *arguments: object) -> None:
         gevent.spawn_later(self.chance.uniform(shortest, longest), action, *arguments)
 
@@ -70,7 +76,7 @@ class Processes(Troublemaker):
         """SIGKILL of one worker."""
         pid = self.chance.choice(self._server.worker_pids or [0])
         if pid:
-            _signal(pid, signal.SIGKILL)
+            tell(pid, signal.SIGKILL)
             self.history.count("workers killed")
             self._wait_for_workers({pid})
 
@@ -87,7 +93,7 @@ class Processes(Troublemaker):
         if workers:
             pid = self.chance.choice(workers)
             self._stopped.add(pid)
-            _signal(pid, signal.SIGSTOP)
+            tell(pid, signal.SIGSTOP)
             self.history.count("workers stopped for a while")
             self._later(0.2, self.chance.choice((1, 3, 10)), self._go_on, pid)
 
@@ -101,7 +107,7 @@ class Processes(Troublemaker):
     def reload(self) -> None:
         """SIGHUP: new workers take over from the old ones."""
         old = set(self._server.worker_pids)
-        _signal(self._server.pid, signal.SIGHUP)
+        tell(self._server.pid, signal.SIGHUP)
         self.history.count("reloads")
         self._wait_for_workers(old)
 
@@ -125,7 +131,7 @@ class Processes(Troublemaker):
     def _go_on(self, pid: int) -> None:
         if pid in self._stopped:
             self._stopped.discard(pid)
-            _signal(pid, signal.SIGCONT)
+            tell(pid, signal.SIGCONT)
 
     def _wait_for_workers(self, old: set[int]) -> None:
         """Mostly until one serves that is not of the `old` ones: what never serves has no promises to break."""
@@ -147,9 +153,9 @@ class Network(Troublemaker):
     deeds = (*["cut"] * 4, *["slow_down"] * 2, "flood")
     pause = 0.4
 
-    def __init__(self, history: History, seed: int, server: Server, proxy: Proxy) -> None:
+    def __init__(self, history: History, seed: int, address: tuple[str, int], proxy: Proxy) -> None:
         super().__init__(history, seed)
-        self._server, self._proxy = server, proxy
+        self._address, self._proxy = address, proxy
 
     def cut(self) -> None:
         """Cut some connections, each in one of the ways in which that happens."""
@@ -183,7 +189,7 @@ class Network(Troublemaker):
         self.history.count("floods of garbage")
         for _ in range(self.chance.randrange(5, 40)):
             with suppress(OSError):
-                sock = socket.create_connection(("127.0.0.1", self._server.port), timeout=1)
+                sock = socket.create_connection(self._address, timeout=1)
                 self._later(0, 2, sock.close)
                 sock.sendall(self._garbage())
 
@@ -202,69 +208,6 @@ class Network(Troublemaker):
         return self.chance.choice((noise, head + noise, head + fields + key + noise, b""))
 
 
-class Store(Troublemaker):
-    """Locks the database and the bus from outside, fills and breaks the disk under them, sets the clock."""
-
-    deeds = ("lock_database", "lock_bus", "break_disk", "break_bus", "set_clock")
-    pause = 3.0
-
-    def __init__(self, history: History, seed: int, server: Server, disk: Faults) -> None:
-        super().__init__(history, seed)
-        self._server, self._disk = server, disk
-
-    def lock_database(self) -> None:
-        """Hold the database's write lock for a while."""
-        self._lock("chat.db")
-
-    def lock_bus(self) -> None:
-        """The same for the bus."""
-        self._lock("bus.db")
-
-    def break_disk(self) -> None:
-        """The disk under the database is full, fails, or can only be read, for a while."""
-        self._break("chat.db")
-        self.history.count("disk full or broken")
-
-    def break_bus(self) -> None:
-        """The same under the bus alone: nobody is told of anything, and all has to be found."""
-        self._break("bus.db")
-        self.history.count("disk full or broken under bus.db")
-
-    def set_clock(self) -> None:
-        """The servers' clock jumps an hour ahead or back, or to what it should be."""
-        self._disk.set_clock(self.chance.choice((-3600, 0, 3600)))
-        self.history.count("clock set")
-
-    def heal(self) -> None:
-        self._disk.clear()
-
-    def _break(self, name: str) -> None:
-        self._disk.set(name, self.chance.choice(("ENOSPC", "EIO on write", "EIO on fsync", "EROFS")))
-        gevent.sleep(self.chance.uniform(0.3, self.chance.choice((1, 3))))
-        self._disk.set(name, None)
-
-    def _lock(self, name: str) -> None:
-        lock = sqlite3.connect(self._server.instance / name, timeout=0, isolation_level=None)
-        try:
-            if self._locked(lock):
-                self.history.count(f"{name} locked from outside")
-                gevent.sleep(self.chance.uniform(0.2, self.chance.choice((1, 4))))
-        finally:
-            lock.close()
-
-    @staticmethod
-    def _locked(lock: sqlite3.Connection) -> bool:
-        """Take the write lock between two commits of the server's; sqlite3 itself would wait without yielding."""
-        deadline = now() + 5
-        while now() < deadline:
-            try:
-                lock.execute("BEGIN IMMEDIATE")
-                return True
-            except sqlite3.OperationalError:
-                gevent.sleep(0.002)
-        return False
-
-
 class Administrator(Troublemaker):
     """Clears a room and removes a person from another one, now and then, by `flask room`."""
 
@@ -272,14 +215,21 @@ class Administrator(Troublemaker):
     pause = 6.0
 
     def __init__(
-        self, history: History, seed: int, server: Server, cleared: int, removed: tuple[int, Person]
+        self,
+        history: History,
+        seed: int,
+        servers: Sequence[Server],
+        database: Database,
+        cleared: int,
+        removed: tuple[int, Person],
     ) -> None:
         super().__init__(history, seed)
-        self._server, self._cleared, self._removed = server, cleared, removed
+        self._servers, self._database = servers, database
+        self._cleared, self._removed = cleared, removed
 
     def clear(self) -> None:
         before = self._log()
-        self._server.flask("room", "clear", str(self._cleared), "--yes")
+        self._flask("room", "clear", str(self._cleared), "--yes")
         first, epoch = self._log()
         if (first, epoch) != before:  # whatever the command said: it may have been cut off behind the commit
             self.history.clears.append(Clear(self._cleared, first - 1, epoch))
@@ -288,24 +238,20 @@ class Administrator(Troublemaker):
     def remove(self) -> None:
         room, person = self._removed
         begun = now()
-        done = self._server.flask("room", "kick", str(room), person.name)
+        done = self._flask("room", "kick", str(room), person.name)
         if done.returncode == 0:
             newest = "SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice'"
-            (seq,) = self._row(newest, room)
-            self.history.removals.append(Removal(room, person.id, seq, begun))
+            self.history.removals.append(Removal(room, person.id, self._database.value(newest, room), begun))
             self.history.count("people removed")
 
-    def _log(self) -> tuple[int, str]:
-        first, epoch = self._row("SELECT first_seq, epoch FROM rooms WHERE id = ?", self._cleared)
-        return first, epoch
+    def _flask(self, *arguments: str) -> CompletedProcess[str]:
+        return self.chance.choice(self._servers).flask(*arguments)
 
-    def _row(self, query: str, room: int) -> tuple[Any, ...]:
-        database = sqlite3.connect(self._server.instance / "chat.db", timeout=30)
-        try:
-            row: tuple[Any, ...] = database.execute(query, (room,)).fetchone()
-            return row
-        finally:
-            database.close()
+    def _log(self) -> tuple[int, str]:
+        ((first, epoch),) = self._database.rows(
+            "SELECT first_seq, epoch FROM rooms WHERE id = ?", self._cleared
+        )
+        return first, epoch
 
 
 class Doorkeeper(Troublemaker):
@@ -320,15 +266,25 @@ class Doorkeeper(Troublemaker):
     pause = 1.5
 
     def __init__(
-        self, history: History, seed: int, server: Server, room: int, owner: Person, members: Sequence[Person]
+        self,
+        history: History,
+        seed: int,
+        address: tuple[str, int],
+        database: Database,
+        room: int,
+        owner: Person,
+        members: Sequence[Person],
     ) -> None:
         super().__init__(history, seed)
-        self._server, self._seed, self._room = server, seed, room
+        self._address, self._database, self._seed, self._room = address, database, seed, room
         self._owner, self._members = owner, members
 
     def run(self, until: float) -> None:
         turns = [gevent.spawn(self._turns, member, until) for member in self._members]
-        gevent.joinall(turns, raise_error=True)
+        try:
+            gevent.joinall(turns, raise_error=True)
+        finally:
+            gevent.killall(turns)
 
     def send_out(self, member: Person) -> None:
         """The owner removes a member."""
@@ -352,7 +308,7 @@ class Doorkeeper(Troublemaker):
     def _out_and_in(self, member: Person, chance: random.Random) -> None:
         deed, begun = chance.choice(self.deeds), now()
         getattr(self, deed)(member)
-        left = self._notice("coalesce(detail ->> 'removed', detail ->> '$.member.id')", member)
+        left = self._notice(member)
         if deed != "leave":
             self.history.removals.append(Removal(self._room, member.id, left, begun))
         self.history.count("members sent out")
@@ -361,7 +317,7 @@ class Doorkeeper(Troublemaker):
         if deed == "ban":
             self._lift(member)
         self._ask(self._owner, "PUT", f"/members/{member.id}", {"role": "member"}, (200, 204))
-        back = self._notice("detail ->> '$.member.id'", member)
+        back = self._notice(member)
         self.history.absences.append(Absence(self._room, member.id, left, back, asked))
 
     def _lift(self, member: Person) -> None:
@@ -372,10 +328,10 @@ class Doorkeeper(Troublemaker):
 
     def _ask(self, who: Person, method: str, path: str, body: Any, answers: Collection[int]) -> Any:
         """What the server says, when it says one of `answers`."""
-        address, deadline = ("127.0.0.1", self._server.port), now() + START_LIMIT
+        deadline = now() + TRIES * ANSWER_LIMIT
         said: object = None
         while now() < deadline:
-            http = Http(address, who.cookie, fresh=True)
+            http = Http(self._address, who.cookie, fresh=True)
             try:
                 status, answer = http.ask(method, f"/api/rooms/{self._room}{path}", body, ANSWER_LIMIT)
                 if status in answers:
@@ -386,17 +342,21 @@ class Doorkeeper(Troublemaker):
             gevent.sleep(0.05)
         raise RuntimeError(f"{method} {path} by {who.name} comes to nothing: {said}")
 
-    def _notice(self, whom: str, member: Person) -> int:
+    def _notice(self, member: Person) -> int:
         """The newest notice of the room that is about `member`."""
-        query = f"SELECT max(seq) FROM messages WHERE room_id = ? AND kind = 'notice' AND {whom} = ?"
-        database = sqlite3.connect(self._server.instance / "chat.db", timeout=30)
-        try:
-            seq: int = database.execute(query, (self._room, member.id)).fetchone()[0]
-            return seq
-        finally:
-            database.close()
+        query = "SELECT seq, detail FROM messages WHERE room_id = ? AND kind = 'notice' ORDER BY seq DESC"
+        return next(
+            seq for seq, detail in self._database.rows(query, self._room) if _about(detail) == member.id
+        )
 
 
-def _signal(pid: int, number: int) -> None:
+def _about(detail: Any) -> str | None:
+    """Whom a notice is about; one database has its `detail` as a text."""
+    told = json.loads(detail) if isinstance(detail, str) else detail or {}
+    whom: str | None = told.get("removed") or told.get("member", {}).get("id")
+    return whom
+
+
+def tell(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)

@@ -3,24 +3,26 @@
 import http.client
 import json
 import random
-import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.pool import Group
 
-from tests.faults import Faults
 from tests.people import administrator
-from tests.servers import ROOT, Server
+from tests.servers import ROOT
 from tests.torture.checker import Violation, check
-from tests.torture.history import History, Log, Row, Wait
-from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Store, Troublemaker
+from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions, checkout
+from tests.torture.databases import ChatFile
+from tests.torture.history import History, Wait
+from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
+from tests.torture.sites import OneMachine, Site
+from tests.torture.stores import FileStore, PostgresStore, Store
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
@@ -37,23 +39,17 @@ from tests.torture.writers import (
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
 SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
-SYNC = 20  # milliseconds that each sync takes longer: what is shown before it is seen long before it is kept
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
-TROUBLE: dict[str, type[Troublemaker]] = {
-    "processes": Processes,
-    "network": Network,
-    "store": Store,
-    "administrator": Administrator,
-    "doorkeeper": Doorkeeper,
+# By what they are called; which of them there are is up to what is tortured.
+TROUBLE: dict[str, list[type[Troublemaker]]] = {
+    "processes": [Processes, OneOfMany, Front],
+    "network": [Network, Partitions],
+    "store": [Store, FileStore, PostgresStore, Bus],
+    "administrator": [Administrator],
+    "doorkeeper": [Doorkeeper],
 }
-DEEDS = {deed for maker in TROUBLE.values() for deed in maker.deeds}
-SETTINGS = {
-    "heartbeat": "2",
-    "busy_seconds": "1",
-    "backlog": "20",  # far less than a reader misses: most who come back are served from the journal
-    "room_idle_seconds": "2",
-}
+DEEDS = {deed for makers in TROUBLE.values() for maker in makers for deed in maker.deeds}
 # Every fast path that has a switch (docs/design.md) is off.
 NO_FAST_PATHS = dict.fromkeys(
     ("quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
@@ -66,7 +62,9 @@ class Plan:
     `patience` anew). `workers`: a phase of the run for each. `trouble`: which of TROUBLE, or of DEEDS alone, are let loose;
     `pace`: with how much of the usual pauses. `stay`: seconds that a reader stays with one transport, at most.
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
-    `code`: the checkout that is served. `settings`: of the server, beside SETTINGS."""
+    `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
+    messages, "sqlite" or "postgresql". `cluster`: on several machines, whatever that says, whose servers also are of
+    earlier `versions`, with that `bus`."""
 
     seed: int
     seconds: float = 60
@@ -77,6 +75,10 @@ class Plan:
     stay: float = 15
     patience: float = 60
     code: Path = ROOT
+    database: str = "sqlite"
+    cluster: bool = False
+    versions: tuple[str, ...] = ()
+    bus: str = "redis"
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,46 +91,51 @@ class Result:
 def run(plan: Plan) -> Result:
     """Carry out `plan`. Raises RuntimeError where a server does not start."""
     with tempfile.TemporaryDirectory(prefix="chat-torture-") as folder:
-        return _Run(plan, Path(folder) / "instance").carry_out()
+        return _Run(plan, _site(plan, Path(folder))).carry_out()
+
+
+def _site(plan: Plan, folder: Path) -> Site:
+    if plan.cluster:
+        earlier = [checkout(revision, folder / "earlier") for revision in plan.versions]
+        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.workers[0], plan.settings)
+    postgres = plan.database == "postgresql"
+    return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
 
 class _Run:
-    def __init__(self, plan: Plan, instance: Path) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, site: Site) -> None:
+        self.plan, self.site, self.database = plan, site, site.database
         self.history = History()
-        self.disk = Faults(instance)
-        self.disk.slow_down("chat.db", SYNC)
-        self.server = Server(instance, plan.workers[0], **{**SETTINGS, **plan.settings})
-        self.server.root = plan.code
-        self.server.settings.update(self.disk.environ)
-        self.proxy = Proxy(lambda: ("127.0.0.1", self.server.port))
-        proxy = self.proxy
+        self.running = Group()  # who would go on when the run is given up
+        self.proxy = proxy = Proxy(lambda: site.address)
         self.world = World(plan.seed, proxy.address, proxy.narrow, plan.stay, self.history, self._look)
-        self._database: sqlite3.Connection | None = None
 
     def carry_out(self) -> Result:
-        self.server.start()
+        try:
+            self.site.start()
+            self._carry_out()
+            return Result(self.history, check(self.history) + self.database.damage())
+        finally:
+            self.proxy.stop()
+            self.site.close()
+
+    def _carry_out(self) -> None:
         try:
             self._set_the_scene()
             self._probe_syncs()
-            clients = [gevent.spawn(client.run) for client in [*self.writers, *self.readers]]
+            clients = [self.running.spawn(client.run) for client in [*self.writers, *self.readers]]
             self._wait_until_all_are_in()
             for number, workers in enumerate(self.plan.workers):
                 if number:
-                    self.server.stop()
-                    self.server.workers = workers
-                    self.server.start()
-                self._phase(self.plan.seconds / len(self.plan.workers))
+                    self.site.restart(workers)
+                self._phase(self.plan.seconds / len(self.plan.workers), workers)
             self._finish(clients)
         except BaseException:
-            print("".join(self.server.log[-LOG_LINES:]), file=sys.stderr)  # why the server is no more
+            for server in self.site.servers:  # why there is one no more
+                print("".join(server.log[-LOG_LINES:]), file=sys.stderr)
+            print("".join(self.database.log), file=sys.stderr)
+            self.running.kill()
             raise
-        finally:
-            self.proxy.stop()
-            self.disk.clear()
-            self.server.kill()
-        violations = check(self.history)
-        return Result(self.history, violations + self._integrity())
 
     # -- the scene -------------------------------------------------------------------------------------------
 
@@ -207,13 +214,13 @@ class _Run:
         ]
 
     def _guest(self, name: str) -> Person:
-        status, answer, cookie = _become(self.server, name)
+        status, answer, cookie = _become(self.site, name)
         assert status == 201, answer
         return Person(name, answer["id"], cookie)
 
     def _sign_up(self) -> Person:
         """Somebody with an account."""
-        owner = administrator(self.server)
+        owner = administrator(self.site.servers[0])
         cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in owner.http.cookies.jar)
         owner.close()
         return Person(owner.name, owner.id, cookie)
@@ -233,16 +240,19 @@ class _Run:
         return room
 
     def _ask_as(self, who: Person, method: str, path: str, body: Any) -> tuple[int, Any]:
-        http = Http(("127.0.0.1", self.server.port), who.cookie, fresh=True)
+        http = Http(self.site.address, who.cookie, fresh=True)
         return http.ask(method, f"/api/rooms{path}", body)
 
     def _probe_syncs(self) -> None:
-        """While nothing else happens: an acknowledged message has made the database reach the disk."""
+        """While nothing else happens: an acknowledged message has made the database reach the disk, if it is ours."""
+        if not isinstance(self.database, ChatFile):
+            return
+        (disk,) = self.site.disks
         prober = Poster(self.world, self._guest("prober"), self.lobby, 0)
         for _ in range(SYNC_PROBES):
-            before = self.disk.syncs
+            before = disk.syncs
             prober.write()
-            self.history.unsynced += self.disk.syncs == before
+            self.history.unsynced += disk.syncs == before
         prober.close()
 
     def _wait_until_all_are_in(self) -> None:
@@ -253,10 +263,10 @@ class _Run:
 
     # -- trouble ---------------------------------------------------------------------------------------------
 
-    def _phase(self, seconds: float) -> None:
+    def _phase(self, seconds: float, workers: int) -> None:
         until = now() + seconds
-        makers = self._troublemakers()
-        gevent.joinall([gevent.spawn(maker.run, until) for maker in makers], raise_error=True)
+        makers = self._troublemakers(self.plan.seed + workers)
+        gevent.joinall([self.running.spawn(maker.run, until) for maker in makers], raise_error=True)
         gevent.sleep(max(0, until - now()))
         enough, deadline = self._said() + self.plan.least, now() + self.plan.patience
         while self._said() < enough and now() < deadline:
@@ -304,25 +314,26 @@ class _Run:
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
 
-    def _troublemakers(self) -> list[Troublemaker]:
-        seed = self.plan.seed + self.server.workers
-        make: dict[str, Callable[[], Troublemaker]] = {
-            "processes": lambda: Processes(self.history, seed, self.server),
-            "network": lambda: Network(self.history, seed, self.server, self.proxy),
-            "store": lambda: Store(self.history, seed, self.server, self.disk),
-            "administrator": lambda: Administrator(
-                self.history, seed, self.server, self.yard, (self.hall, self.mallory)
-            ),
-            "doorkeeper": lambda: Doorkeeper(
-                self.history, seed, self.server, self.den, self.owner, self.strollers
-            ),
+    def _troublemakers(self, seed: int) -> list[Troublemaker]:
+        site, history = self.site, self.history
+        people = {
+            "network": [Network(history, seed, site.address, self.proxy)],
+            "administrator": [
+                Administrator(
+                    history, seed, site.servers, self.database, self.yard, (self.hall, self.mallory)
+                )
+            ],
+            "doorkeeper": [
+                Doorkeeper(history, seed, site.address, self.database, self.den, self.owner, self.strollers)
+            ],
         }
-        makers = []
-        for name, maker in TROUBLE.items():
-            deeds = maker.deeds if name in self.plan.trouble else self.plan.trouble
-            if set(deeds) & set(maker.deeds):
-                makers.append(make[name]().only(deeds, self.plan.pace))
-        return makers
+        let_loose = []
+        for group, makers in [*site.trouble(history, seed).items(), *people.items()]:
+            for maker in makers:
+                deeds = maker.deeds if group in self.plan.trouble else self.plan.trouble
+                if set(deeds) & set(maker.deeds):
+                    let_loose.append(maker.only(deeds, self.plan.pace))
+        return let_loose
 
     # -- the end ---------------------------------------------------------------------------------------------
 
@@ -343,8 +354,8 @@ class _Run:
             if greenlet.ready() and not greenlet.successful():
                 greenlet.get()
         gevent.killall(reading)  # they wait for what does not come any more
-        self.server.stop()
-        self.history.logs = _logs(self.server.instance)
+        self.site.stop()
+        self.history.logs = self.database.logs()
 
     def _wait_for_readers(self) -> None:
         deadline = now() + self.plan.patience
@@ -369,58 +380,27 @@ class _Run:
 
     def _look(self, room: int) -> int:
         """The room's last number on the disk, as another process sees it."""
-        return int(self._ask("SELECT last_seq FROM rooms WHERE id = ?", room))
+        return int(self.database.value("SELECT last_seq FROM rooms WHERE id = ?", room))
 
     def _newest(self, room: int) -> int:
         """The newest message that is there; 0 where the room was cleared and nothing was said since."""
-        return int(self._ask("SELECT coalesce(max(seq), 0) FROM messages WHERE room_id = ?", room))
+        return int(self.database.value("SELECT coalesce(max(seq), 0) FROM messages WHERE room_id = ?", room))
 
     def _texts(self, room: int) -> int:
-        return int(self._ask("SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'", room))
-
-    def _ask(self, query: str, room: int) -> Any:
-        if self._database is None:
-            self._database = sqlite3.connect(self.server.instance / "chat.db", timeout=30)
-        return self._database.execute(query, (room,)).fetchone()[0]
-
-    def _integrity(self) -> list[Violation]:
-        with sqlite3.connect(self.server.instance / "chat.db") as database:
-            said = [row[0] for row in database.execute("PRAGMA integrity_check")]
-            orphans = database.execute("PRAGMA foreign_key_check").fetchall()
-        database.close()
-        found = [Violation("database damaged", line) for line in said if line != "ok"]
-        return found + [Violation("orphaned rows", str(orphan)) for orphan in orphans]
+        query = "SELECT count(*) FROM messages WHERE room_id = ? AND kind = 'text'"
+        return int(self.database.value(query, room))
 
 
-def _become(server: Server, name: str) -> tuple[int, Any, str]:
+def _become(site: Site, name: str) -> tuple[int, Any, str]:
     """Status, answer and cookie of `POST /guests`."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    fields = {"Content-Type": "application/json", "Origin": server.url}
+    connection = http.client.HTTPConnection(*site.address, timeout=30)
+    origin = "http://{}:{}".format(*site.address)
+    fields = {"Content-Type": "application/json", "Origin": origin}
     connection.request("POST", "/guests", json.dumps({"name": name}), fields)
     answer = connection.getresponse()
     said = json.loads(answer.read())
     connection.close()
     return answer.status, said, (answer.getheader("Set-Cookie") or "").partition(";")[0]
-
-
-def _logs(instance: Path) -> list[Log]:
-    database = sqlite3.connect(instance / "chat.db")
-    query = (
-        "SELECT seq, kind, author_id, client_id, body, at, deleted_at IS NOT NULL, edited_at IS NOT NULL "
-        "FROM messages WHERE room_id = ? ORDER BY seq"
-    )
-    rooms = database.execute("SELECT id, first_seq, last_seq FROM rooms").fetchall()
-    logs = [
-        Log(
-            room,
-            first,
-            last,
-            [Row(*row[:6], bool(row[6]), bool(row[7])) for row in database.execute(query, (room,))],
-        )
-        for room, first, last in rooms
-    ]
-    database.close()
-    return logs
 
 
 def random_seed() -> int:

@@ -215,15 +215,39 @@ class Http:
         return int(status_line.split()[1]), fields
 
 
+class Chunks:
+    """A body in chunks (RFC 9112, 7.1) that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, data: bytes) -> bytes:
+        """What is whole now. Raises Garbage."""
+        self._rest += data
+        whole = b""
+        while b"\r\n" in self._rest:
+            head, _, rest = self._rest.partition(b"\r\n")
+            try:
+                size = int(head, 16)
+            except ValueError:
+                raise Garbage(f"no chunk: {head[:100]!r}") from None
+            if len(rest) < size + 2:
+                break
+            whole += rest[:size]
+            self._rest = rest[size + 2 :]
+        return whole
+
+
 class EventStream:
     """Server-Sent Events from `path`."""
 
     def __init__(self, address: tuple[str, int], path: str, cookie: str, receive_buffer: int = 0) -> None:
         self._sock = dial(address, receive_buffer)
         self._rest = b""
-        lines = [f"GET {path} HTTP/1.1", f"Host: {address[0]}:{address[1]}", f"Cookie: {cookie}", "", ""]
+        self._chunks: Chunks | None = None
+        lines = [f"GET {path} HTTP/1.1", f"Host: {address[0]}:{address[1]}", f"Cookie: {cookie}"]
         try:
-            self._sock.sendall("\r\n".join(lines).encode())
+            self._sock.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode())
             while b"\r\n\r\n" not in self._rest:
                 self._more(PATIENCE)
         except (OSError, Cut) as error:
@@ -234,6 +258,9 @@ class EventStream:
         if self.status != 200:
             self.close()
             raise Refused(str(self.status))
+        if b"transfer-encoding: chunked" in head.lower():  # by a proxy
+            self._chunks = Chunks()
+            self._rest = self._chunks.take(self._rest)
 
     def events(self, seconds: float) -> Iterator[tuple[str, str, Any]]:
         """(id, event, JSON) of what has come, waiting up to `seconds` for something. Raises Cut, Garbage."""
@@ -257,7 +284,7 @@ class EventStream:
             raise Cut(str(error)) from None
         if not data:
             raise Cut("end of file")
-        self._rest += data
+        self._rest += self._chunks.take(data) if self._chunks else data
 
     @staticmethod
     def _parsed(record: str) -> tuple[str, str, Any]:

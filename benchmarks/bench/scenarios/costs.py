@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from benchmarks.bench import ours, postgres
-from benchmarks.bench.client import Result
+from benchmarks.bench import ours, postgres, redis_server
+from benchmarks.bench.client import Result, Words
 from benchmarks.bench.results import Results
 from benchmarks.bench.scenario import Bench, Lane, Measure, Scenario, tag
 from benchmarks.bench.scenarios import page
@@ -30,6 +30,8 @@ CROWD = 3000  # who come, and then only wait
 WAIT_SECONDS = 25.0  # between two heartbeats of a connection
 RATE = 200  # messages a second, each a notice of its own
 AT_A_LOOK = RATE * LOOK_SECONDS  # notices that the bus finds
+FEW = {"speakers": 1, "in_flight": 1000, "rate": RATE}
+LISTENING = 4  # times as long as others measure
 SPEAKERS = 64  # each into a room of its own with one message in flight: as many notices as messages
 ROOMS = 1000  # followed by one reader each
 SPARSE_RATE = 20  # messages a second: each look at the revisions finds that something was written
@@ -42,17 +44,20 @@ FIGURES = {  # what is said of it, its unit
     **{f"delivery {batch}": (f"a delivery, {batch} in flight", "µs") for batch in BATCHES},
     "connect": ("a connection, handshake to `joined`", "µs"),
     "memory": ("an idle connection", "KB"),
-    "server": ("a server with nobody on it", "KB"),
+    "server": ("a server with nobody on it", "MB"),
     "waiting": ("an idle connection, each second", "µs"),
     "alone": ("a server with nobody on it, each second", "µs"),
     "heard": ("a notice that concerns nobody on the server, two at a look", "µs"),
     "crowded": ("the same, as many as one worker sends", "µs"),
+    "redis, heard": ("a notice by Redis that concerns nobody, each by itself", "µs"),
+    "redis, crowded": ("the same, as many as one worker sends", "µs"),
+    "redis, redis": ("the same, each by itself: Redis, for two servers", "µs"),
     "shown": ("a notice with one reader of the room there, and the delivery", "µs"),
     "poll": ("a long poll, one message each", "µs"),
     "page": ("a room page", "µs"),
     "look": ("one room in one look at the revisions", "µs"),
     **{
-        f"postgres, {name}{whose}": (f"{what} on PostgreSQL, {who}", "µs")
+        f"postgres, {name}{whose}": (f"on PostgreSQL, {what}: {who}", "µs")
         for name, what in (
             *((f"message {batch}", f"a message kept, {batch} in flight") for batch in BATCHES),
             ("look", "one room in one look at the revisions"),
@@ -66,6 +71,7 @@ LANE_OF = {  # figure: where it is measured
     **dict.fromkeys(FIGURES, "messages"),
     **dict.fromkeys(("connect", "memory", "server", "waiting"), "crowd"),
     **dict.fromkeys(("alone", "heard", "shown", "crowded"), "notices"),
+    **dict.fromkeys(("redis, heard", "redis, crowded", "redis, redis"), "redis"),
     **dict.fromkeys(("poll", "page"), "answers"),
     **dict.fromkeys(("lease", "telling"), "presence"),
     "look": "looks",
@@ -86,6 +92,7 @@ class Costs(Scenario):
             "messages": self._messages,
             "crowd": self._crowd,
             "notices": self._notices,
+            "redis": self._redis,
             "answers": self._answers,
             "looks": self._looks,
             "postgres": self._postgres,
@@ -117,7 +124,7 @@ class Costs(Scenario):
         return {
             "connect": MICRO * (came - before) / CROWD,
             "memory": (held - memory) / CROWD,
-            "server": memory - READERS * (held - memory) / CROWD,
+            "server": (memory - READERS * (held - memory) / CROWD) / 1000,
             "waiting": MICRO * waiting / (CROWD + READERS),  # with the server's own, which `alone` has
         }
 
@@ -125,22 +132,32 @@ class Costs(Scenario):
         """Few, which are looked for one by one or two by two, and many; less what the server costs alone."""
         with ours.serve_several((self.bench.core,), 2) as (first, second):
             alone = _spent_waiting(second)
-
-            def cost(**words: object) -> float:
-                """CPU of the second for each message that the first keeps."""
-                told = {"seconds": 4 * self.bench.seconds, "warmup": 0.0, **words}
-                before, begun = second.cpu_s, time.monotonic()
-                result = self.bench.load(first, ours.speaking(first, tag()), told)
-                spent = second.cpu_s - before - alone * (time.monotonic() - begun)
-                return MICRO * spent / float(result["messages"])
-
-            few = {"speakers": 1, "in_flight": 1000, "rate": RATE}
-            heard = cost(**few)
+            heard = self._hearing(first, second, alone, FEW)
             with self._holding(second, 1):
-                shown = cost(**few)
-            rooms = {"rooms": SPEAKERS, "first_room": first.new_rooms(SPEAKERS)}
-            crowded = cost(speakers=SPEAKERS, in_flight=1, **rooms)
+                shown = self._hearing(first, second, alone, FEW)
+            crowded = self._hearing(first, second, alone, _many(first))
         return {"alone": MICRO * alone, "heard": heard, "shown": shown, "crowded": crowded}
+
+    def _redis(self) -> Result:
+        """The same with Redis as the bus, and what each notice costs Redis, which tells both servers."""
+        with (
+            redis_server.serve() as redis,
+            ours.serve_several((self.bench.core,), 2, CHATAPP_BUS_URL=redis.url) as (first, second),
+        ):
+            alone = _spent_waiting(second)
+            before = cpu_s([redis.pid])
+            heard = self._hearing(first, second, alone, FEW)
+            spent = (cpu_s([redis.pid]) - before) / (RATE * LISTENING * self.bench.seconds)
+            crowded = self._hearing(first, second, alone, _many(first))
+        return {"redis, heard": heard, "redis, crowded": crowded, "redis, redis": MICRO * spent}
+
+    def _hearing(self, first: ours.Chat, second: ours.Chat, alone: float, words: Words) -> float:
+        """CPU of the second for each message that the first keeps."""
+        told = {"seconds": LISTENING * self.bench.seconds, "warmup": 0.0, **words}
+        before, begun = second.cpu_s, time.monotonic()
+        result = self.bench.load(first, ours.speaking(first, tag()), told)
+        spent = second.cpu_s - before - alone * (time.monotonic() - begun)
+        return MICRO * spent / float(result["messages"])
 
     def _answers(self) -> Result:
         with ours.serve((self.bench.core,)) as server:
@@ -239,6 +256,15 @@ class Costs(Scenario):
             self.row(results, what, Measure(LANE_OF[name], (name,)), unit=unit, fewer=True)
             for name, (what, unit) in FIGURES.items()
         ]
+
+
+def _many(server: ours.Chat) -> Words:
+    return {
+        "speakers": SPEAKERS,
+        "in_flight": 1,
+        "rooms": SPEAKERS,
+        "first_room": server.new_rooms(SPEAKERS),
+    }
 
 
 def _spent_waiting(server: ours.Chat) -> float:

@@ -1,0 +1,53 @@
+"""In a container: the steps of the Containerfile, one by one, and what comes of them where nothing can be written to."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests import box
+from tests.caddy import DOCUMENTED
+from tests.clients import UNIT, Person, eventually
+from tests.container import COMPOSE, Container
+from tests.raw_socket import nobody_gets
+
+pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the boxes in which this is tried")
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Iterator[Container]:
+    container = Container(tmp_path)
+    yield container
+    container.close()
+
+
+@pytest.mark.long
+def test_a_container_is_healthy_while_it_serves_and_keeps_all_in_its_volume(container: Container) -> None:
+    assert not container.healthy()
+    container.start()
+    eventually(lambda: answers(container), "it is up", 9 * UNIT)
+    assert container.healthy()
+    Person(container, "ada").say(1, "kept")  # type: ignore[arg-type]
+    assert container.stop() == 0
+    assert {"./instance/chat.db", "./instance/secret_key"} <= container.kept()
+
+
+def answers(container: Container) -> bool:
+    with suppress(httpx.TransportError):
+        return nobody_gets(f"{container.url}/healthz").status_code == 200
+    return False
+
+
+def test_in_the_compose_file_caddy_has_the_caddyfile_with_a_name_and_the_server_beside_it() -> None:
+    compose = yaml.safe_load(COMPOSE.read_text())
+    caddy = compose["services"]["caddy"]
+    assert caddy["volumes"] == ["./Caddyfile:/etc/caddy/Caddyfile:ro", "caddy:/data"]
+    assert {name for name in caddy["environment"] if f"{{${name}:" in DOCUMENTED} == {
+        "CHAT_NAME",
+        "CHAT_SERVER",
+    }
+    assert caddy["environment"]["CHAT_SERVER"] == "chat:8000"
+    assert set(compose["services"]) == set(compose["volumes"]) == {"caddy", "chat"}

@@ -1,0 +1,134 @@
+"""As a service of a Debian machine: each command of docs/running.md as it stands there, and what systemd adds."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import box
+from tests.box import Box
+from tests.clients import UNIT, Person, eventually
+from tests.raw_socket import nobody_gets
+from tests.servers import ROOT
+from tests.service import UNIT_FILE, Service
+
+DOCS = (ROOT / "docs" / "running.md").read_text()
+EXPOSURE = 20  # tenths, as systemd-analyze has it: 10 is without any protection
+PROGRAM = ("chatapp", "templates", "static", "deploy", "LICENSE", "command.py", "gunicorn.conf.py", "wsgi.py")
+MORE_SCHEMA = """
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, None
+def upgrade(): op.execute("CREATE TABLE of_the_next_version (id INTEGER)")
+"""
+
+pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the box in which this is tried")
+
+
+def commands(heading: str) -> list[str]:
+    """The first commands below what stands bold in docs/running.md."""
+    return re.findall(rf"\*\*{heading}\*\*.*?```\n(.*?)```", DOCS, re.DOTALL)[0].splitlines()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Box]:
+    machine = Box(tmp_path)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def service(machine: Box, tmp_path: Path) -> Iterator[Service]:
+    service = Service(machine, tmp_path / "log")
+    yield service
+    service.close()
+
+
+def follow(lines: list[str], machine: Box, service: Service, folder: Path = ROOT) -> None:
+    """Carry out commands of the docs."""
+    for line in lines:
+        if line.startswith("systemctl "):
+            service.systemctl(line)
+            continue
+        if line.startswith("cd "):
+            there, _, line = line.removeprefix("cd ").partition(" && ")
+            folder = folder / there
+        if line != "git pull":  # what that brings is there already
+            machine.run(line, folder)
+
+
+def test_systemd_has_nothing_to_say_against_the_unit_and_rates_it_as_safe(machine: Box) -> None:
+    machine.run(
+        "mkdir -p /opt/chatapp/bin; touch /opt/chatapp/bin/chatapp; chmod 755 /opt/chatapp/bin/chatapp", ROOT
+    )
+    assert machine.run(f"systemd-analyze verify --man=no {UNIT_FILE} 2>&1", ROOT) == ""
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", str(UNIT_FILE)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.mark.long
+def test_who_follows_the_docs_has_a_service_upgrades_it_while_it_runs_and_goes_back(
+    machine: Box, service: Service, tmp_path: Path
+) -> None:
+    follow(commands("Installing it"), machine, service)
+    ada = Person(service, "ada")  # type: ignore[arg-type]
+    ada.say(1, "before")
+    assert " #1 " in machine.run(" && ".join(commands("Its administrator")), ROOT)
+    follow(commands("Upgrade"), machine, service, of_the_next_version(tmp_path / "next", schema=False))
+    eventually(lambda: version(service) == "9.9.9")
+    follow(commands("Back"), machine, service)
+    eventually(lambda: version(service) not in ("", "9.9.9"))
+    ada.say(1, "after")
+    assert bodies(ada) == ["before", "after"]
+    service.stop()
+
+
+@pytest.mark.long
+def test_who_follows_the_docs_comes_back_from_a_new_schema_without_what_was_said_since(
+    machine: Box, service: Service, tmp_path: Path
+) -> None:
+    follow(commands("Installing it"), machine, service)
+    ada = Person(service, "ada")  # type: ignore[arg-type]
+    ada.say(1, "before")
+    epoch = ada.read(1)["epoch"]
+    follow(commands("Upgrade"), machine, service, of_the_next_version(tmp_path / "next", schema=True))
+    eventually(lambda: version(service) == "9.9.9")
+    ada.say(1, "since")
+    lines = [re.sub(r"before-\d+", "before-9999", line) for line in commands("Back, from a new schema")]
+    follow(lines, machine, service)
+    eventually(lambda: version(service) not in ("", "9.9.9"), seconds=3 * UNIT)
+    assert bodies(ada) == ["before"]
+    assert ada.read(1)["epoch"] != epoch
+    service.stop()
+
+
+def bodies(person: Person) -> list[str]:
+    """What is said in the Lobby."""
+    return [message["body"] for message in person.read(1, after=0)["messages"]]
+
+
+def version(service: Service) -> str:
+    """Which one answers; none while nobody does."""
+    with suppress(httpx.TransportError):
+        return re.findall(r"\d+\.\d+\.\d+", nobody_gets(f"{service.url}/about").text)[0]
+    return ""
+
+
+def of_the_next_version(folder: Path, schema: bool) -> Path:
+    """A checkout of another version, with a new `schema` or without one."""
+    for name in PROGRAM:
+        kind = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        folder.mkdir(exist_ok=True)
+        kind(ROOT / name, folder / name)
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "chatapp" / "version.py").write_text('VERSION = "9.9.9"\n')
+    if schema:
+        versions = folder / "chatapp" / "migrations" / "versions"
+        newest = max(path.name.split("_")[0] for path in versions.glob("[0-9]*.py"))
+        (versions / "9999_next.py").write_text(MORE_SCHEMA.format(newest=newest))
+    return folder
