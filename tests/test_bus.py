@@ -314,7 +314,7 @@ def test_who_hears_nothing_any_more_finds_out_though_nobody_says_anything_and_no
     finally:
         let_go()
     soon(lambda: grace.gaps > before, "and when it is over, it is told that it may have missed something")
-    assert "nothing is heard" in caplog.text or "no answer within" in caplog.text
+    assert "nothing is heard" in caplog.text or "no answer in time" in caplog.text
 
 
 @over_the_network

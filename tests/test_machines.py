@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from chatapp.bus import Committed, Typing, open_bus
@@ -73,6 +74,12 @@ def joined(person: Person, room: int) -> Socket:
     return socket
 
 
+def banned(machine: Server, room: int, person: Person) -> httpx.Response:
+    return administrator(machine).http.post(
+        f"/api/rooms/{room}/sanctions", json={"kind": "ban", "person": person.id}
+    )
+
+
 def bodies(socket: Socket) -> list[str]:
     return [frame["body"] for frame in socket.of("message") if frame["kind"] == "text"]
 
@@ -110,10 +117,7 @@ def test_who_is_sent_out_or_leaves_at_one_machine_is_out_at_the_other(
     ada: Person, there: Person, board: int
 ) -> None:
     elsewhere = joined(there, board)
-    done = administrator(ada.server).http.post(
-        f"/api/rooms/{board}/sanctions", json={"kind": "ban", "person": there.id, "why": "noise"}
-    )
-    assert done.status_code == 201, done.text
+    assert banned(ada.server, board, there).status_code == 201
     assert eventually(lambda: elsewhere.closed)[0] == 4403
     hall = ada.make_room("hall")
     elsewhere = joined(there, hall)
@@ -136,13 +140,20 @@ def test_while_the_bus_is_away_all_is_read_at_the_other_machine_all_the_same_and
             )
             elsewhere.send({"type": "send", "room": board, "body": f"there {number}"})
             eventually(lambda number=number: f"there {number}" in bodies(here), "in the other direction too")
+        third = Person(machines.second, "mallory")
+        his = joined(third, board)
+        assert banned(ada.server, board, third).status_code == 201
+        assert eventually(lambda: his.closed)[0] == 4403
+        third.close()
     finally:
         machines.broker.open()
+    for machine in machines[:2]:
+        eventually(lambda machine=machine: any("every second: that is over" in line for line in machine.log))
     for socket in (here, elsewhere):
         eventually(
             lambda socket=socket: people_shown(socket, board) == (2, ["ada", "grace"]), "both are here"
         )
-        assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 11))
+        assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 12))
     elsewhere.send({"type": "typing", "room": board})
     assert here.expect(lambda frame: frame["type"] == "typing")["who"]["id"] == there.id
     for socket in (here, elsewhere):

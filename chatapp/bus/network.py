@@ -22,7 +22,8 @@ from chatapp.trouble import Trouble
 
 LOOK_SECONDS = 2  # without a word from anybody, after which we say one ourselves,
 ANSWER_SECONDS = 3  # and have to hear it; any other answer of the server takes no longer either
-AGAIN_SECONDS = 1  # between two tries to reach a server that is not there
+AGAIN_SECONDS = 5  # without a question to a server that did not answer, or until it is heard again
+CLOSE_SECONDS = 1  # for giving up leases at the end, which are over by themselves
 HEAD = 4  # bytes at most before each notice in an envelope: msgpack's bin of up to 64 KiB
 COVER = 40  # and of the envelope itself
 MOST = 250  # notices in one, behind which others have their turn
@@ -84,7 +85,7 @@ class NetworkBus(Bus, Generic[C]):
             Trouble(log, "the bus cannot be reached, we begin without it").tell(str(error))
 
     def close(self) -> None:
-        with suppress(Exception):  # the leases expire by themselves
+        with suppress(Exception), gevent.Timeout(CLOSE_SECONDS, _no_answer()):
             self._ask(self._release_all)
         self._hang_up()
 
@@ -96,6 +97,7 @@ class NetworkBus(Bus, Generic[C]):
     def _receive(self) -> Iterator[bytes | None]:
         with gevent.Timeout(ANSWER_SECONDS, _no_answer()):
             ear = self._listen()
+        self._again_at = 0.0  # it is there
         try:
             yield None
             while True:
@@ -133,8 +135,8 @@ class NetworkBus(Bus, Generic[C]):
         return []
 
     def _ask(self, job: Callable[[C], T]) -> T:
-        """What `job` gets to know from the server, within ANSWER_SECONDS. A server that could not be reached
-        is left in peace for a moment: what has to be sent by then is lost.
+        """What `job` gets to know from the server, within ANSWER_SECONDS. Where it gave no answer, nobody
+        else waits for one for AGAIN_SECONDS: what was to be sent by then is lost.
         """
         with self._turn:
             if time.monotonic() < self._again_at:
@@ -181,4 +183,4 @@ class NetworkBus(Bus, Generic[C]):
 
 
 def _no_answer() -> NoAnswer:
-    return NoAnswer(f"no answer within {ANSWER_SECONDS} s")
+    return NoAnswer("no answer in time")
