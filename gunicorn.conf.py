@@ -358,7 +358,7 @@ def _say_who_is_first(worker):
     try:
         path = first_start.path(worker.wsgi)
     except ChatError:
-        return  # the database went away since it was brought up: the journal has said so, and nothing ends for it
+        return  # the database is away since it was brought up: the journal has said so
     addresses = [each.getsockname() for each in worker.sockets if each.family != socket.AF_UNIX]
     if path:
         where = _url(addresses[0]).rstrip("/") if addresses else ""
