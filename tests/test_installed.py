@@ -151,6 +151,11 @@ def test_what_the_command_can_do_is_listed_by_it(beside_the_tests: Path, tmp_pat
         if line[:3] > "  "
     }
     assert {"data", "doctor", "keys", "room", "serve", "shell", "user"} <= verbs
+
+
+def test_the_options_of_the_command_serve_are_those_of_gunicorn(
+    beside_the_tests: Path, tmp_path: Path
+) -> None:
     assert "--workers" in chatapp(beside_the_tests, tmp_path, "serve", "--help")
 
 

@@ -183,7 +183,7 @@ class SqliteBus(Bus):
 
 
 class _Writing:
-    """Waiting until somebody writes to the file at `path`, or just for the next look where nobody tells of it."""
+    """Waiting until somebody writes to the file at `path`; for the next look, where nobody tells of that."""
 
     def __init__(self, path: str) -> None:
         try:
