@@ -353,9 +353,13 @@ def _url(address):
 
 
 def _say_who_is_first(worker):
+    from chatapp.errors import ChatError
     from chatapp.security import first_start
 
-    path = first_start.path(worker.wsgi)
+    try:
+        path = first_start.path(worker.wsgi)
+    except ChatError:
+        return  # the database is away since it was brought up: the journal has said so
     addresses = [each.getsockname() for each in worker.sockets if each.family != socket.AF_UNIX]
     if path:
         where = _url(addresses[0]).rstrip("/") if addresses else ""

@@ -47,6 +47,8 @@ class Program:
 
     def kill(self) -> None:
         """All of it, without a word."""
+        if self._process.poll() is not None:
+            return
         pid = self._process.pid
         for one in [pid, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
             os.kill(int(one), signal.SIGKILL)

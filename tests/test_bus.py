@@ -24,6 +24,7 @@ from chatapp.bus import (
     open_bus,
 )
 from chatapp.bus import sqlite as bus_of_files
+from chatapp.bus.file_watch import FileWatch
 from chatapp.bus.notices import decode, encode
 from chatapp.counts import COUNTS, SECONDS, Spread
 from chatapp.errors import SetupError
@@ -587,6 +588,8 @@ def test_readers_get_once_and_in_order_what_the_bus_tells_twice(
         )
     for socket in sockets:
         socket.expect(lambda frame: frame["type"] == "typing")  # all that came before has been heard
+        # The last may be on its way yet: a sweep that has found it just before reads it from the journal.
+        eventually(lambda socket=socket: len(socket.of("message")) >= 20)
         assert [frame["seq"] for frame in socket.of("message")] == list(range(1, 21))
         assert socket.of("reset") == []
         socket.close()
@@ -616,3 +619,38 @@ def test_what_was_told_long_ago_is_not_in_the_file_any_more(
     assert not in_the_file(b"Zwentibold")
     assert not in_the_file(b"Wunibald")
     bus.close()
+
+
+def test_who_waits_for_a_file_to_be_written_to_is_told_so_and_of_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("")
+    with closing(FileWatch(str(path))) as watch:
+        assert not watch.wait(0.01)
+        path.write_text("something")
+        assert watch.wait(UNIT)
+        assert not watch.wait(0.01), "what was told is told once"
+        path.unlink()
+        assert watch.wait(UNIT)
+    with pytest.raises(FileNotFoundError):
+        FileWatch(str(path))
+
+
+def test_where_the_kernel_does_not_tell_of_writing_notices_are_found_by_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: str) -> None:
+        raise OSError("too many watches")
+
+    monkeypatch.setattr(bus_of_files, "FileWatch", refused)
+    url = f"sqlite:///{tmp_path}/bus.db"
+    with closing(open_bus(url)) as teller, closing(open_bus(url)) as hearer:
+        hearer.prepare()
+        heard: list[Notice] = []
+        listening = gevent.spawn(hearer.listen, heard.append, lambda: None)
+
+        def told() -> bool:
+            teller.publish(Typing(1, ADA))
+            return Typing(1, ADA) in heard
+
+        soon(told)
+        listening.kill()

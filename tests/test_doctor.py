@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec import structs
 
 from chatapp import config
 from chatapp.doctor import clock, disk, examine, folder, libraries, postgres
 from chatapp.doctor.finding import Finding
 from chatapp.doctor.visit import arrival
+from chatapp.doctor.visit.address import Address
+from tests import caddy
 from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.mail_server import SETTINGS, MailServer
 from tests.nginx import MAP, NGINX, Program, block
 from tests.postgres import Postgres, programs
+from tests.redis_server import RedisServer
 from tests.servers import Server
 
 DAY = 86_400  # seconds
@@ -32,6 +36,8 @@ HEARTBEAT, SHORT, LONG = (
     4,
 )  # seconds: a proxy that waits for less than a heartbeat, one who waits for one
 SMALL = {"CHATAPP_FILES_TOTAL": "1000000"}  # for which there is room on any disk
+FILE_LIMIT = 2_000_000  # bytes; what nginx takes without being told is less
+NEEDS_CADDY = pytest.mark.skipif(caddy.CADDY is None, reason="Caddy is not installed")
 NEEDS_NGINX = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 # What is changed in the documented server block, by what is to be found, and what is to be set.
@@ -79,8 +85,37 @@ PROXIES: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
+def encode(kind: str) -> str:
+    return f"encode gzip {{\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
+
+
+HERE = f"reverse_proxy {caddy.BEHIND}"
+# The same of the documented Caddyfile.
+CADDYS: dict[str, tuple[dict[str, str], str]] = {
+    "cut-off": ({HERE: f"{HERE} {{\ntransport http {{\nread_timeout {SHORT}s\n}}\n}}"}, "read_timeout"),
+    "no-upgrade": ({HERE: f"{HERE} {{\nheader_up -Upgrade\nheader_up -Connection\n}}"}, "no header_up"),
+    "host-not-forwarded": (
+        {HERE: f"{HERE} {{\nheader_up Host chat\nheader_up X-Forwarded-Host chat\n}}"},
+        "no header_up Host",
+    ),
+    "scheme-not-forwarded": (
+        {HERE: f"{HERE} {{\nheader_up X-Forwarded-Proto http\n}}"},
+        "no header_up X-Forwarded-Proto",
+    ),
+    "client-believed": (
+        {HERE: f"{HERE} {{\nheader_up X-Forwarded-For {{header.X-Forwarded-For}}\n}}"},
+        "trusted_proxies",
+    ),
+    "body-too-small": ({"max_size 30MB": "max_size 1MB"}, "max_size"),
+    "compressed": ({HERE: f"{encode('text/html')}\n{HERE}"}, "no encode"),
+    "held-back": ({HERE: f"{encode('text/event-stream')}\n{HERE}"}, "no encode for text/event-stream"),
+    "refused": ({HERE: f"respond 403\n{HERE}"}, "no respond 403"),
+    "not-reached": ({HERE: f"reverse_proxy 127.0.0.1:1 # {caddy.BEHIND}"}, "reverse_proxy 127.0.0.1:8000"),
+}
+
+
 class Proxies(NamedTuple):
-    """nginx with one server for each way of being wrong, and a sane one, all with a certificate for 127.0.0.1."""
+    """A proxy with one server for each way of being wrong, and a sane one, all with a certificate for 127.0.0.1."""
 
     server: Server
     certificate: Path
@@ -112,7 +147,7 @@ def named(found: Iterator[Finding]) -> list[str]:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that believes one proxy, as in docs/running.md."""
     folder = tmp_path_factory.mktemp("doctor") / "instance"
-    server = Server(folder, trusted_proxies="1", heartbeat=str(HEARTBEAT)).start()
+    server = Server(folder, trusted_proxies="1", heartbeat=str(HEARTBEAT), file_limit=str(FILE_LIMIT)).start()
     yield server
     server.kill()
 
@@ -140,6 +175,21 @@ def proxies(
     program.stop()
 
 
+@pytest.fixture(scope="module")
+def caddys(installation: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxies]:
+    folder = tmp_path_factory.mktemp("caddys")
+    make_certificate(folder, "chat")
+    changes = {name: change for name, (change, _) in CADDYS.items()} | {"sane": {}}
+    ports = {name: free_port() for name in changes}
+    sites = [
+        caddy.site(installation.host, f"https://127.0.0.1:{ports[name]}", folder, change)
+        for name, change in changes.items()
+    ]
+    program = caddy.Program(folder, "".join(sites), ports["sane"])
+    yield Proxies(installation, folder / "chat.pem", ports)
+    program.stop()
+
+
 # -- through the operator's own address -----------------------------------------------------------------
 
 
@@ -154,9 +204,22 @@ def test_what_is_wrong_with_the_proxy_is_named_with_the_line_that_mends_it(
     assert "Caddy" in found[0]["do"] or planted == "redirected"
 
 
+@NEEDS_CADDY
+@pytest.mark.parametrize("planted", CADDYS)
+def test_so_is_what_is_wrong_with_caddy(planted: str, caddys: Proxies) -> None:
+    found = caddys.visit(planted, patience=LONG if planted == "cut-off" else 0)
+    assert names(found) == [planted]
+    assert CADDYS[planted][1] in found[0]["do"].partition("Caddy")[2]
+
+
 @NEEDS_NGINX
 def test_behind_the_documented_proxy_nothing_is_wrong_for_longer_than_a_heartbeat(proxies: Proxies) -> None:
     assert proxies.visit("sane", patience=LONG) == []
+
+
+@NEEDS_CADDY
+def test_nor_behind_the_documented_caddy(caddys: Proxies) -> None:
+    assert caddys.visit("sane", patience=LONG) == []
 
 
 @NEEDS_NGINX
@@ -205,6 +268,13 @@ def test_a_certificate_that_nobody_renews_is_found() -> None:
     assert (
         named(arrival.judge_certificate(begins=0, ends=6 * DAY, now=5 * DAY)) == []
     )  # there are some for a week
+
+
+def test_people_who_come_from_elsewhere_without_tls_are_found(installation: Server) -> None:
+    address = Address(installation.url)
+    assert named(arrival.examine(address)) == []
+    address.here = False
+    assert named(arrival.examine(address)) == ["no-tls"]
 
 
 def test_what_is_no_address_is_refused(installation: Server) -> None:
@@ -367,6 +437,14 @@ def test_what_is_wrong_here_is_named_with_what_to_do(
     assert remedy in found[0]["do"]
 
 
+def test_nobody_is_visited_where_that_would_bring_the_database_up(copied: Path, installation: Server) -> None:
+    an_older_schema(copied)
+    environ = {**SMALL, "CHATAPP_INSTANCE_PATH": str(copied)}
+    done = installation.console("doctor", "--json", "--url", installation.url, environ=environ)
+    assert names(findings(done.out)) == ["schema-behind"]
+    assert f"{installation.url} was not visited" in done.err
+
+
 def test_a_near_name_is_offered_in_config_py_as_well(copied: Path, look: Look) -> None:
     assert "CHATAPP_SITE_NAME" in look(copied, **a_misspelt_name_in_config_py(copied))[0]["what"]
 
@@ -442,6 +520,16 @@ def test_another_user_looks_at_nothing_and_files_of_another_user_are_found(
     assert named(folder.examine(settings)) == ["strange-owner"]
 
 
+def test_a_full_disk_and_a_folder_that_cannot_be_written_to_are_found(
+    copied: Path, proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as here:
+        here.setattr(disk, "LEAST_FREE", 10**18)
+        assert examined(copied, proc) == ["disk-full"]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert examined(copied, proc) == ["not-writable"]
+
+
 def test_other_versions_of_the_libraries_are_found(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("Flask==0.1\ngunicorn[gevent]==1.0  # old\nno-such-thing==1\n")
     (found,) = libraries.examine(tmp_path / "requirements.txt")
@@ -488,13 +576,11 @@ FACTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("planted", FACTS)
 def test_what_a_postgresql_server_says_of_itself_is_judged(planted: str) -> None:
     assert named(postgres.judge(SANE, 4, "sqlite")) == []
-    values = {name: getattr(SANE, name) for name in SANE.__struct_fields__}
-    assert named(postgres.judge(postgres.Facts(**values | FACTS[planted]), 4, "sqlite")) == [planted]
+    assert named(postgres.judge(structs.replace(SANE, **FACTS[planted]), 4, "sqlite")) == [planted]
 
 
 def test_several_machines_with_one_bus_are_fine_and_a_bus_of_postgresql_wants_connections_too() -> None:
-    values = {name: getattr(SANE, name) for name in SANE.__struct_fields__}
-    several = postgres.Facts(**values | {"machines": ("10.0.0.1", "10.0.0.2"), "room": 23})
+    several = structs.replace(SANE, machines=("10.0.0.1", "10.0.0.2"), room=23)
     assert named(postgres.judge(several, 4, "redis")) == []
     assert named(postgres.judge(several, 4, "postgresql+psycopg")) == ["too-few-connections"]
 
@@ -512,6 +598,14 @@ def test_a_postgresql_server_is_asked_what_its_acknowledgement_means(
         expected = ["not-durable", "asynchronous-standby"]
         eventually(lambda: examined(copied, proc, CHATAPP_DATABASE_URL=url) == expected)
         standby.terminate()
+
+
+def test_a_bus_of_machines_that_is_there_is_fine(copied: Path, proc: Path) -> None:
+    redis = RedisServer().start()
+    try:
+        assert examined(copied, proc, CHATAPP_BUS_URL=redis.url) == []
+    finally:
+        redis.close()
 
 
 def test_a_postgresql_server_that_is_not_there_is_found(copied: Path, proc: Path, tmp_path: Path) -> None:

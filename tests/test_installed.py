@@ -150,5 +150,19 @@ def test_what_the_command_can_do_is_listed_by_it(beside_the_tests: Path, tmp_pat
         for line in chatapp(beside_the_tests, tmp_path, "--help").splitlines()
         if line[:3] > "  "
     }
-    assert {"data", "keys", "room", "serve", "shell", "user"} <= verbs
+    assert {"data", "doctor", "keys", "room", "serve", "shell", "user"} <= verbs
+
+
+def test_the_options_of_the_command_serve_are_those_of_gunicorn(
+    beside_the_tests: Path, tmp_path: Path
+) -> None:
     assert "--workers" in chatapp(beside_the_tests, tmp_path, "serve", "--help")
+
+
+def test_the_doctor_looks_at_the_folder_that_the_server_would_make_and_makes_nothing(
+    beside_the_tests: Path, tmp_path: Path
+) -> None:
+    said = chatapp(beside_the_tests, tmp_path, "doctor")
+    assert f"{tmp_path / 'instance'}, which the first start makes" in said
+    assert "Nothing is wrong." in said
+    assert not (tmp_path / "instance").exists()

@@ -1,9 +1,6 @@
 """Who somebody is, in the journal and in a process's memory: what was permitted before it changed is decided again."""
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gevent
 import pytest
@@ -28,6 +25,7 @@ from chatapp.message import Author
 from chatapp.people import People
 from chatapp.permissions import SYSTEM, Identity
 from tests.clients import UNIT
+from tests.copies import copy_of, put
 
 BOSS = Author.of(SYSTEM)
 
@@ -49,17 +47,17 @@ class Line:
 class House:
     """A journal with a room, and what one process knows of people.
 
-    The first of a kind is built and furnished; the next ones in a file begin with a copy of it, which costs little.
+    The first of a kind is built and furnished; the next ones begin with a copy of it, which costs little.
     """
 
     room = 1
-    built: ClassVar[dict[type["House"], bytes]] = {}
+    built: ClassVar[dict[tuple[type["House"], str], Any]] = {}  # by kind, and kind of database
 
     def __init__(self, url: str) -> None:
-        file = url.removeprefix("sqlite:///") if url.startswith("sqlite") else None
-        copied = file and self.built.get(type(self))
+        kind = type(self), url.partition(":")[0]
+        copied = kind in self.built
         if copied:
-            Path(file).write_bytes(copied)
+            put(url, self.built[kind])
         engine = create_engine(url, **engine_options(url, busy_seconds=1))
         listen(engine)
         self.journal = Journal(engine, queue_limit=1000)
@@ -76,9 +74,7 @@ class House:
             with engine.connect().execution_options(writes=True) as connection, connection.begin():
                 connection.execute(insert(account_rows.Server).values(id=1, people=0, begun=False))
             self.furnish()
-        if file and not copied:
-            with closing(sqlite3.connect(file)) as database:
-                self.built[type(self)] = database.serialize()
+            self.built[kind] = copy_of(url)
 
     def furnish(self) -> None:
         """What is there from the beginning."""

@@ -24,6 +24,8 @@ from chatapp.message import Author
 from tests.clients import RESUMING, UNIT, Person, eventually
 from tests.postgres import Postgres, name_in
 from tests.servers import ROOT, Server
+from tests.test_schema import UPGRADE_THAT_WORKS
+from tests.test_schema import newer_program as newer_program  # a fixture
 from tests.test_storage_faults import post, refused
 from tests.test_workers import one_on_each_worker
 
@@ -340,6 +342,24 @@ def test_a_server_that_cannot_reach_its_database_says_so_in_one_line_without_the
     assert "cannot be used" in said
     assert "refused" in said
     assert "secret-word" not in said
+
+
+def test_an_upgrade_that_would_have_to_wait_for_others_says_so_within_a_second_and_they_go_on(
+    postgres: Postgres,
+    tmp_path: Path,
+    newer_program: Callable[[str], Path],
+) -> None:
+    url = postgres.database()
+    older = Server(tmp_path / "instance", database_url=url)
+    assert older.flask("room", "list").returncode == 0
+    upgrade = ["--app", str(newer_program(UPGRADE_THAT_WORKS) / "wsgi.py"), "room", "list"]
+    with postgres.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM rooms")  # an export, say, in its transaction
+        waited = older.flask(*upgrade)
+        assert waited.returncode != 0
+        assert "lock timeout" in waited.stderr
+        assert older.flask("room", "list").returncode == 0
+    assert older.flask(*upgrade).returncode == 0
 
 
 def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgres, tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def test_servers_look_and_tell_as_often_as_the_program_does():
     assert town.LOOKS_PER_SECOND == 1 / SWEEP_SECONDS
     assert town.TELLINGS_PER_SECOND == 1 / presence.GATHER_SECONDS
     assert town.RENEW_SECONDS == presence.RENEW_SECONDS
-    assert chat.LOOK_SECONDS == LOOK_SECONDS
+    assert chat.LOOK_SECONDS == costs.LOOK_SECONDS == LOOK_SECONDS
+    assert costs.SWEEP_SECONDS == SWEEP_SECONDS
 
 
 def test_a_town_has_its_readers_and_says_what_it_is_to_say_in_a_day():

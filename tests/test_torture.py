@@ -1,5 +1,5 @@
 """Ten seconds of the torture with everything let loose, on another seed each time: with one worker or three, with
-the fast paths or without, on SQLite or on PostgreSQL.
+the fast paths or without, on SQLite or on PostgreSQL. Among what takes long: half a minute on several machines.
 
 `bin/torture --seed N --workers N --seconds 10`, as it is printed, repeats a run; tests/README.md says what a seed repeats.
 """
@@ -22,13 +22,24 @@ def test_no_promise_is_broken_whatever_breaks() -> None:
     plan = ["--seconds", "10", "--workers", str(workers), "--seed", str(seed)]
     plan += ["--no-fast-paths"] if seed // 2 % 2 else []
     plan += ["--database", "postgresql"] if seed // 4 % 2 else []
+    torture(plan)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2 * LIMIT + 20)
+@pytest.mark.parametrize("bus", ["redis", "postgresql"])
+def test_nor_on_several_machines_that_are_parted_killed_and_upgraded(bus: str) -> None:
+    torture(["--cluster", "--bus", bus, "--seconds", "30", "--seed", str(random_seed())], 2 * LIMIT)
+
+
+def torture(plan: list[str], limit: int = LIMIT) -> None:
     print("bin/torture", *plan)
     run = subprocess.run(
         [sys.executable, "-m", "tests.torture", *plan],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=limit,
         check=False,
     )
     print(run.stdout)

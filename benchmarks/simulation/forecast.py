@@ -19,8 +19,14 @@ CROWDED = (100, 200, 400)  # servers
 TOWN_SECONDS = 10.0
 EACH = 10_000  # connections of a server
 OF_A_MACHINE = 4  # servers
-MACHINES = (2, 3, 5, 10, 25)
-STORM_SECONDS = 80
+MACHINES = (2, 3, 5, 25)
+STORMS = (
+    (storm.CUT, storm.SHARE_FOR_COMERS),
+    (storm.CUT, storm.SHARE_FOR_COMERS / 2),
+    (storm.GOING, storm.SHARE_FOR_COMERS),
+    (storm.VANISHED, storm.SHARE_FOR_COMERS),
+)
+STORM_SECONDS = 40
 LARGE_ROOM, RATES = 200_000, (1.0, 5.0)
 SPREADS = (20, 40, 80)  # servers that it is on
 LARGE_SECONDS = 120.0
@@ -117,19 +123,20 @@ def notices(costs: Costs) -> Table:
 
 def storms(costs: Costs) -> tuple[Table, list[dict[str, Any]]]:
     rows, curves = [], []
-    for how in (storm.CUT, storm.GOING, storm.VANISHED):
+    for how, share in STORMS:
         for machines in MACHINES:
             clients, servers = OF_A_MACHINE * EACH, OF_A_MACHINE * (machines - 1)
-            seen = storm.Storm(costs, clients, servers, storm.SHARE_FOR_COMERS, how)
+            seen = storm.Storm(costs, clients, servers, share, how)
             rows.append(
-                [how.name, f"{machines}", f"{clients // servers:,}"]
-                + [f"{seen.when(share):.1f}" for share in (0.5, 0.99, 1.0)]
+                [how.name, f"{share:.0%}", f"{machines}", f"{clients // servers:,}"]
+                + [f"{seen.when(part):.1f}" for part in (0.5, 0.99, 1.0)]
                 + [f"{seen.attempts / clients:.2f}"]
             )
-            if how is storm.CUT:
+            if (how, share) == STORMS[0]:
                 seconds = [step / 2 for step in range(2 * STORM_SECONDS + 1)]
                 curves.append({"machines": machines, "back": storm.returned(seen, seconds)})
-    heads = ["a machine", "of", "come to each", "half are back, s", "99 %", "all", "attempts each"]
+    heads = ["a machine", "free of a core", "of", "come to each"]
+    heads += ["half are back, s", "99 %", "all", "attempts each"]
     title = f"The loss of a machine with {OF_A_MACHINE} servers of {EACH:,}"
     return Table("storms", title, heads, rows), curves
 

@@ -1,4 +1,4 @@
-"""The bus of one machine: a second SQLite file that every process looks at every 10 ms.
+"""The bus of one machine: a second SQLite file, which every process looks at when it was written to.
 
 `PRAGMA data_version` changes when another connection has committed; looking at it takes 6 µs and no lock.
 The file may be lost without harm, so it is not fsync'd.
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from typing import TypeVar
 
 import gevent
@@ -18,6 +17,7 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 
 from chatapp.bus.base import LONGEST_LEASE, Bus, Lease
+from chatapp.bus.file_watch import FileWatch
 from chatapp.counts import COUNTS
 from chatapp.errors import SetupError
 from chatapp.message import Author
@@ -25,8 +25,10 @@ from chatapp.threads import in_thread
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 0.01
-LOOKS_FOR_FILE = 100  # looks between two checks whether the file is still the same one
+LOOK_SECONDS = 0.01  # between two readings, and two looks where the kernel does not tell of writing
+# Between looks once the kernel has told of writing: a commit is to be seen a moment after its last byte.
+SOON = (0.0005, 0.001, 0.002, 0.004, *[LOOK_SECONDS] * 10)
+IDLE_SECONDS = 0.25  # a look at the latest, should a commit have taken longer than that
 BUSY_SECONDS = 0.5  # notices are not worth waiting longer for; the sweep finds what they would have told
 KEEP_SECONDS = 30  # how long a notice stays for slow processes
 FETCH = 500  # notices read and handed on before others have their turn
@@ -91,22 +93,22 @@ class SqliteBus(Bus):
     def _receive(self) -> Iterator[bytes | None]:
         listener = _connect(self._path)
         file = _file(self._path)
+        writing = _Writing(f"{self._path}-wal")
         try:
             seen: int = in_thread(lambda: _newest(listener))
             yield None
-            version = 0
-            for look in count(1):
-                if look % LOOKS_FOR_FILE == 0 and _file(self._path) != file:
+            version, more = 0, False
+            while True:
+                if _file(self._path) != file:
                     return  # somebody removed the file: listen to the new one
                 # On the hub's own thread: no lock, no disk, a few microseconds.
                 moved = listener.execute("PRAGMA data_version").fetchone()[0]
-                if moved == version:
-                    gevent.sleep(LOOK_SECONDS)
+                if moved == version and not more:
+                    writing.wait()
                     continue
                 version = moved
                 rows = in_thread(partial(_after, listener, seen))  # others have their turn meanwhile
-                if len(rows) == FETCH:
-                    version = 0  # there may be more
+                more = len(rows) == FETCH
                 now = time.monotonic()
                 for number, process, at, payload in rows:
                     if number != seen + 1:
@@ -115,7 +117,10 @@ class SqliteBus(Bus):
                     if process != self.process:
                         COUNTS.bus_seconds.add(now - at)
                         yield payload
+                if not more:
+                    gevent.sleep(LOOK_SECONDS)  # while many are told they are read together
         finally:
+            writing.close()
             listener.close()
 
     def hold(self, leases: Iterable[Lease], released: Iterable[tuple[int, str]]) -> None:
@@ -175,6 +180,28 @@ class SqliteBus(Bus):
 
         with self._turn:
             return in_thread(connected)
+
+
+class _Writing:
+    """Waiting until somebody writes to the file at `path`; for the next look, where nobody tells of that."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._watch: FileWatch | None = FileWatch(path)
+        except OSError:  # another system, another kind of disk, too many watches
+            self._watch = None
+        self._soon: Iterator[float] = iter(())
+
+    def wait(self) -> None:
+        """Wait until there may be something to see. Switches."""
+        if self._watch is None:
+            gevent.sleep(LOOK_SECONDS)
+        elif self._watch.wait(next(self._soon, IDLE_SECONDS)):
+            self._soon = iter(SOON)
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -1,19 +1,31 @@
 """`flask doctor`: what is wrong with this installation, and what to do about it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 from flask import Flask
 
 from chatapp.cli.commands import as_json, print_json
-from chatapp.doctor import Examination, Finding, examine
-from chatapp.doctor.visit import visit
-from chatapp.errors import ChatError
+from chatapp.errors import ChatError, SetupError
 from chatapp.globals import get_hub
 
-UNSAFE = {"setting", "other-user", "schema-behind", "schema-ahead", "foreign-database", "database-unusable"}
+if TYPE_CHECKING:  # no worker ever loads it
+    from chatapp.doctor import Examination
+    from chatapp.doctor.visit.address import Address
+
+# With these the application does not start, or its start would do what is not to be done in passing.
+UNSAFE = {
+    "setting",
+    "not-writable",
+    "other-user",
+    "schema-behind",
+    "schema-ahead",
+    "foreign-database",
+    "database-unusable",
+}
 
 
 def doctor(application: Callable[[], Flask]) -> click.Command:
@@ -35,10 +47,16 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
         With the server's own settings, also while it runs. With --url one message goes over each transport,
         in a private room that is removed again. The exit status is 1 if anything is an error.
         """
+        from chatapp.doctor import examine
+        from chatapp.doctor.visit.address import Address
+
+        try:
+            address = None if url is None else Address(url)
+        except ValueError as wrong:
+            raise click.BadParameter(str(wrong), param_hint="--url") from None
         done = examine()
-        if url is not None and not UNSAFE & {finding.name for finding in done.findings}:
-            with application().app_context():
-                done.look(url, _visit(url, patience))
+        if address is not None:
+            _visit(done, application, address, patience)
         if as_json:
             print_json(msgspec.to_builtins(done))
         else:
@@ -48,16 +66,23 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
     return command
 
 
-def _visit(url: str, patience: float | None) -> Iterator[Finding]:
+def _visit(
+    done: "Examination", application: Callable[[], Flask], address: "Address", patience: float | None
+) -> None:
+    from chatapp.doctor.visit import visit
+
+    if UNSAFE & {finding.name for finding in done.findings}:
+        click.echo(f"{address.origin} was not visited: first what is wrong here", err=True)
+        return
     try:
-        yield from visit(get_hub(), url, patience)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--url") from None
-    except ChatError as refusal:
-        raise click.ClickException(str(refusal)) from None
+        with application().app_context():
+            done.look(address.origin, visit(get_hub(), address, patience))
+    except (ChatError, SetupError) as refusal:
+        click.echo(f"{address.origin} was not visited: {refusal}", err=True)
+        sys.exit(1)
 
 
-def _tell(done: Examination) -> None:
+def _tell(done: "Examination") -> None:
     click.echo(f"Looked at {', '.join(done.looked_at)}" + (f" of {done.of}" if done.of else ""))
     for finding in done.findings:
         click.echo(f"\n{finding.level}: {finding.what}\n  why: {finding.why}\n  do:  {finding.do}")

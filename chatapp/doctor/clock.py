@@ -29,8 +29,7 @@ def judge_newest(newest: float, now: float) -> Findings:
             "clock-behind",
             f"the newest message is {newest - now:.0f} s younger than this machine's clock",
             "the clock went back, or went ahead before: until then all that is said has that message's "
-            "time, and "
-            "what is to end in the meantime ends late",
+            "time, and what is to end in the meantime ends late",
             "timedatectl set-ntp true; if the clock is right now, it passes in that time",
         )
 

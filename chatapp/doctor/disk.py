@@ -54,10 +54,9 @@ def _kind(config: Config, proc: Path) -> Findings:
             "network-disk",
             f"{config.instance_path} is on a network file system ({kind})",
             "SQLite's locks and shared memory do not work there: with several workers, or a server on "
-            "another "
-            "machine, the database will be damaged",
-            "put the instance folder on a disk of this machine (CHATAPP_INSTANCE_PATH); for messages in one "
-            "place for several machines there is PostgreSQL (CHATAPP_DATABASE_URL)",
+            "another machine, the database will be damaged",
+            "put the instance folder on a disk of this machine (CHATAPP_INSTANCE_PATH); for messages in "
+            "one place for several machines there is PostgreSQL (CHATAPP_DATABASE_URL)",
         )
 
 
@@ -89,8 +88,7 @@ def _room(config: Config) -> Findings:
         yield warning(
             "disk-too-small",
             f"people may send files of {_bytes(config.files_total)} in all, and {_bytes(free)} are free on "
-            f"the "
-            f"disk of {where}",
+            f"the disk of {where}",
             "files fill it, and then messages are not kept any more",
             f"CHATAPP_FILES_TOTAL={_size(uploads) + max(0, free - 2 * LEAST_FREE)}, or a larger disk",
         )

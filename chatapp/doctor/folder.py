@@ -50,8 +50,8 @@ def _writable(config: Config) -> Findings:
             "not-writable",
             said,
             "the server does not start, or refuses to keep what it is given",
-            f"chown -R {_name(os.geteuid())} {config.instance_path}; "
-            f"chmod -R u+rwX {config.instance_path}; mount -o remount,rw where the disk is read-only",
+            f"chown -R {_name(os.geteuid())} {config.instance_path}; chmod -R u+rwX {config.instance_path}; "
+            "mount -o remount,rw where the disk is read-only",
         )
 
 

@@ -14,7 +14,7 @@ GUNICORN = HOME / "gunicorn.conf.py"
 
 
 def examine(servers: list[Running], proc: Path) -> Findings:
-    ours = runpy.run_path(str(GUNICORN)) if GUNICORN.exists() else {}
+    ours = runpy.run_path(str(GUNICORN))
     yield from _files(ours, servers, proc)
     yield from _waiting(ours, proc)
 
@@ -53,12 +53,10 @@ def _waiting(ours: dict[str, Any], proc: Path) -> Findings:
         yield warning(
             "short-queue",
             f"the kernel holds {most} connections for the server until it accepts them, of {wanted} that it "
-            f"asks "
-            "for",
+            "asks for",
             "after a restart everybody comes back at once: who finds no place tries again, after seconds",
             f"sysctl -w net.core.somaxconn={wanted}, and the same in /etc/sysctl.d/chat.conf; then restart "
-            f"the "
-            "server",
+            "the server",
         )
 
 

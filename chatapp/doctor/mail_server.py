@@ -17,7 +17,6 @@ def examine(config: Config) -> Findings:
             f"the mail server {server.host}:{server.port} takes no mail from here: {cause(fault)}",
             "links for new passwords, confirmations and invitations by mail do not arrive",
             "correct CHATAPP_MAIL_URL (smtp://user:password@host:587, smtps://…:465), or let this machine "
-            "through "
-            f"the firewall: openssl s_client -connect {server.host}:{server.port}"
+            f"through the firewall: openssl s_client -connect {server.host}:{server.port}"
             + ("" if server.scheme == "smtps" else " -starttls smtp"),
         )

@@ -22,14 +22,15 @@ class Running(Struct, frozen=True):
 
 
 def running(config: Config, proc: Path) -> list[Running]:
-    """Who listens at an address and has the bus of this instance open. Of other users' processes only root
+    """Who listens at an address and has files of this instance open. Of other users' processes only root
     learns anything.
     """
-    bus = os.path.realpath(config.bus_url.removeprefix("sqlite:///"))
+    folder = os.path.join(os.path.realpath(config.instance_path), "")
     found: dict[int, set[str]] = {}
     for process in _processes(proc):
         files = _files(proc, process)
-        addresses = files & _listening(proc, process) if bus in files else set()
+        here = any(file.startswith(folder) for file in files)
+        addresses = files & _listening(proc, process) if here else set()
         if addresses:
             found[process] = addresses
     masters: dict[int, list[int]] = {}

@@ -13,4 +13,7 @@ with db.engine.connect().execution_options(writes=True) as connection:
         **current_app.extensions["migrate"].configure_args,
     )
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Whoever comes behind one that waits for a table waits as well, though it only reads.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
         context.run_migrations()

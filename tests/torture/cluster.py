@@ -21,9 +21,7 @@ from tests.torture.sites import Site, Trouble
 from tests.torture.stores import PostgresStore, Store
 
 SERVERS = 3
-PATIENCE = (
-    30  # seconds that nginx waits for a server's next word; heartbeats come every 2, polls end after 25
-)
+PATIENCE = 30  # seconds that nginx waits for a server's next word; a poll ends after 25 at the latest
 
 
 class Router:
@@ -178,9 +176,8 @@ class Cluster(Site):
         self.servers, self.disks = [], []
         self._port = free_port()
         self._folder, self._versions, self._stack = folder, versions, ExitStack()
-        self._machines = self._stack.enter_context(machines(SERVERS + 4))
+        *served, primary, standby, beside, self._front = self._stack.enter_context(machines(SERVERS + 4))
         self._router = Router()
-        *served, primary, standby, beside, self._front = self._machines
         for machine in (primary, standby):
             ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
         self.database = PostgresDatabase((primary, standby), self._router.move)
@@ -197,20 +194,13 @@ class Cluster(Site):
             server.address, server.network = machine.own, machine.network
             server.configure(trusted_proxies="1")
 
-    def _become(self, server: Server, code: Path) -> None:
-        """The `server` that starts next is that version. Before there were other buses, each machine had its own."""
-        server.root = code
-        if (code / "chatapp/bus/network.py").exists():
-            server.configure(bus_url=self._bus_url)
-        else:
-            server.settings.pop("CHATAPP_BUS_URL", None)
-
     @property
     def address(self) -> tuple[str, int]:
         return self._front.own, self._port
 
     def start(self) -> None:
         self.database.start()
+        self._stack.callback(self._bus.close)
         self._bus.start()
         self._bus_url = self._bus.url if isinstance(self._bus, RedisServer) else self._bus.database()
         first = self.servers[0]
@@ -223,14 +213,11 @@ class Cluster(Site):
         folder = self._folder / "nginx"
         folder.mkdir()
         self._nginx = in_front(self._front, self._port, self.servers, folder, PATIENCE)
+        self._stack.callback(self._nginx.kill)
 
     def close(self) -> None:
-        try:
+        with self._stack:
             super().close()
-            self._nginx.kill()
-            self._bus.close()
-        finally:
-            self._stack.close()
 
     def trouble(self, history: History, seed: int) -> Trouble:
         processes, stores = list[Troublemaker](), list[Troublemaker]()
@@ -244,6 +231,14 @@ class Cluster(Site):
             "network": [Partitions(history, seed, self._router, self._links)],
             "store": [*stores, PostgresStore(history, seed, self.database), Bus(history, seed, self._bus)],
         }
+
+    def _become(self, server: Server, code: Path) -> None:
+        """The `server` that starts next is that version. Before there were other buses, each machine had its own."""
+        server.root = code
+        if (code / "chatapp/bus/network.py").exists():
+            server.configure(bus_url=self._bus_url)
+        else:
+            server.settings.pop("CHATAPP_BUS_URL", None)
 
     @staticmethod
     def _share(one: Path, other: Path) -> None:

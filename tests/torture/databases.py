@@ -31,6 +31,8 @@ DURABLE = {
     "wal_sender_timeout": "5s",
     "wal_receiver_timeout": "5s",
     "wal_retrieve_retry_interval": "500ms",
+    # For a client that cannot be heard even a server that stops waits for so long.
+    "authentication_timeout": "5s",
 }
 
 

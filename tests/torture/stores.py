@@ -2,6 +2,7 @@
 
 import signal
 import sqlite3
+import subprocess
 from contextlib import suppress
 
 import gevent
@@ -161,10 +162,20 @@ class PostgresStore(Troublemaker):
         self._database.swap()
         self.history.count("standbys that took over")
         self._for_a_while(0, 1)
-        self._database.standby.follow(self._database.primary)
+        self._follow()
 
     def heal(self) -> None:
         self._thaw()
+
+    def _follow(self) -> None:
+        """Until it does: while it is copied, the one may lose sight of the other."""
+        deadline = now() + STANDBY_LIMIT
+        while now() < deadline:
+            with suppress(psycopg.OperationalError, subprocess.CalledProcessError):
+                self._database.standby.follow(self._database.primary)
+                return
+            gevent.sleep(0.5)
+        raise RuntimeError("the primary gets no standby any more")
 
     def _wait_for_standby(self) -> None:
         deadline = now() + STANDBY_LIMIT

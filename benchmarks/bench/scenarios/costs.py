@@ -5,25 +5,24 @@ with readers, or more than 1,000 of them in a room: what many of both cost is to
 by `servers`.
 """
 
-import tempfile
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from benchmarks.bench import ours, postgres, redis_server
-from benchmarks.bench.client import Result, Words
+from benchmarks.bench.client import Refused, Result, Words
+from benchmarks.bench.machine import CHECKOUT
 from benchmarks.bench.results import Results
 from benchmarks.bench.scenario import Bench, Lane, Measure, Scenario, tag
 from benchmarks.bench.scenarios import page
 from benchmarks.bench.servers import cpu_s, with_children
 from benchmarks.bench.table import Row
-from chatapp.bus import LEASE_SECONDS, Lease, open_bus
-from chatapp.bus.sqlite import LOOK_SECONDS
-from chatapp.journal import SWEEP_SECONDS
-from chatapp.message import Author
-from chatapp.presence import Presence
 
+LOOK_SECONDS, SWEEP_SECONDS = 0.01, 0.25  # of the bus, of the revisions: as chatapp has them
 READERS = 1000  # who hear a message; polls
 BATCHES = (1, 4, 64)  # messages in flight
 CROWD = 3000  # who come, and then only wait
@@ -220,31 +219,13 @@ class Costs(Scenario):
         return found
 
     def _presence(self) -> Result:
-        """Here: PEOPLE hold leases in another process, in one room, and one more comes, TELLINGS times."""
-        with tempfile.TemporaryDirectory() as folder:
-            here, there = (open_bus(f"sqlite:///{folder}/bus.db") for _ in range(2))
-            here.prepare()
-            presence = Presence(here, lambda *_: None, lambda _: "", lambda: False, lambda *_: None)
-
-            def come(first: int, count: int) -> float:
-                people = [Author(f"u{number}", f"person {number}") for number in range(first, first + count)]
-                expires = time.monotonic() + LEASE_SECONDS
-                begun = time.process_time()
-                there.hold([Lease(ours.LOBBY, who, expires) for who in people], ())
-                return time.process_time() - begun
-
-            written = come(0, PEOPLE)
-            presence.frame(ours.LOBBY)
-            told = 0.0
-            for number in range(TELLINGS):
-                come(PEOPLE + number, 1)
-                presence.rang(ours.LOBBY)
-                begun = time.process_time()
-                presence.gather()
-                told += time.process_time() - begun
-            here.close()
-            there.close()
-        return {"lease": MICRO * written / PEOPLE, "telling": MICRO * told / TELLINGS / PEOPLE}
+        """By a program of its own: only it needs what the server is made of."""
+        words = [sys.executable, "-m", "benchmarks.bench.telling", str(PEOPLE), str(TELLINGS)]
+        done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True)
+        if done.returncode:
+            raise Refused(done.stderr)
+        result: Result = json.loads(done.stdout)
+        return result
 
     @contextmanager
     def _holding(self, server: ours.Chat, readers: int, **more: object) -> Iterator[None]:

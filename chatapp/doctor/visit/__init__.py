@@ -15,11 +15,10 @@ from chatapp.hub import Hub
 MARGIN = 5  # seconds beyond the server's heartbeat
 
 
-def visit(hub: Hub, url: str, patience: float | None) -> Findings:
+def visit(hub: Hub, address: Address, patience: float | None) -> Findings:
     """`patience`: seconds that nothing is said, to see who loses patience; None: as many as make sure that a
-    proxy lets heartbeats arrive. Raises ValueError for what is no address.
+    proxy lets heartbeats arrive. Raises ChatError.
     """
-    address = Address(url)
     public = hub.config.public_url.rstrip("/")
     if public and public != address.origin:
         yield warning(

@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
 from msgspec import Struct
 
 from chatapp.config import ORIGIN
@@ -15,7 +18,9 @@ from chatapp.log_lines import HEADER
 
 TIMED_OUT = 504  # a proxy has waited in vain for the server
 SECONDS = 15  # for an answer that waits for nothing
-EXPECT_SECONDS = 5
+ANSWER_SECONDS = 2  # until a body is refused that has come
+BODY_SECONDS, BODY_LIMIT = 10, 64 * 2**20  # of a body no more is sent, for no longer
+ZEROS = bytes(65_536)
 JSON = {"Content-Type": "application/json"}
 
 
@@ -83,22 +88,39 @@ class Address:
             connection.request(method, path, body, {"Connection": "close", **(fields or {})})
             yield connection.getresponse()
 
-    def expect(self, method: str, path: str, fields: Mapping[str, str]) -> int:
-        """The status of what is answered to the head of a request, before its body; 0: there is no answer."""
-        with closing(self.connect(EXPECT_SECONDS)) as connection:
-            connection.putrequest(method, path)
-            for name, value in {"Expect": "100-continue", "Connection": "close", **fields}.items():
+    def answered_early(self, path: str, fields: Mapping[str, str], size: int) -> int:
+        """The status of what is answered to a request whose body of `size` bytes lacks the last one; 0: that
+        is waited for. Some proxies go by the head alone, others count what comes.
+        """
+        with closing(self.connect(SECONDS)) as connection:
+            connection.putrequest("POST", path)
+            for name, value in {**fields, "Connection": "close", "Content-Length": str(size)}.items():
                 connection.putheader(name, value)
             connection.endheaders()
-            with connection.sock.makefile("rb") as answer, suppress(TimeoutError):
-                _, status, *_ = answer.readline(1000).split() or (b"", b"0")
-                return int(status)
-        return 0
+            answer = gevent.spawn(_status, connection.sock)  # it comes while the body still goes out
+            try:
+                end, left = time.monotonic() + BODY_SECONDS, min(size, BODY_LIMIT) - 1
+                with suppress(OSError):  # who has refused it may hang up
+                    while left and not answer.ready() and time.monotonic() < end:
+                        left -= connection.sock.send(ZEROS[:left])
+                        gevent.sleep(0)
+                answer.join(ANSWER_SECONDS)
+                return answer.value or 0
+            finally:
+                answer.kill()
 
     def connect(self, seconds: float | None) -> http.client.HTTPConnection:
         if self.trust is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         return http.client.HTTPSConnection(self.host, self.port, timeout=seconds, context=self.trust)
+
+
+def _status(sock: socket.socket) -> int:
+    """Of the answer that comes; 0 where there is none."""
+    with suppress(OSError, ValueError), sock.makefile("rb") as answer:
+        words = answer.readline(1000).split()
+        return int(words[1]) if len(words) > 1 else 0
+    return 0
 
 
 def _answer(response: http.client.HTTPResponse, body: bytes) -> Answer:

@@ -25,10 +25,8 @@ def examine(address: Address) -> Findings:
             f"the certificate of {address.netloc} is not valid: {fault.verify_message}",
             "browsers warn of it, and no program comes in",
             f"nginx: ssl_certificate with the whole chain of a certificate for {address.host} (certbot "
-            f"--nginx "
-            f"-d {address.host}), then nginx -s reload. Caddy: the site's address is {address.host}, "
-            f"without tls "
-            "internal",
+            f"--nginx -d {address.host}), then nginx -s reload. Caddy: the site's address is "
+            f"{address.host}, without tls internal",
         )
         return
     except (OSError, http.client.HTTPException) as fault:
@@ -74,8 +72,7 @@ def not_reached(address: Address, why: str) -> Finding:
         f"this server is not reached at {address.origin}: {why}",
         "nobody comes in",
         "start the server (bin/serve), and have the proxy lead to it. nginx: proxy_pass "
-        "http://127.0.0.1:8000; "
-        "(its error.log says more). Caddy: reverse_proxy 127.0.0.1:8000",
+        "http://127.0.0.1:8000; (its error.log says more). Caddy: reverse_proxy 127.0.0.1:8000",
     )
 
 
@@ -87,10 +84,8 @@ def cut_off(what: list[str]) -> Finding:
         "readers come back again and again, each time with a new connection, and what is said meanwhile is "
         "late",
         "nginx: proxy_read_timeout 90s; (and send_timeout, where it is set). Caddy: no read_timeout below "
-        "90s in "
-        "reverse_proxy's transport http, and no timeouts of its server below that. A load balancer in "
-        "front: its "
-        "idle time-out above 60 s",
+        "90s in reverse_proxy's transport http, and no timeouts of its server below that. A load balancer "
+        "in front: its idle time-out above 60 s",
     )
 
 
@@ -101,11 +96,9 @@ def refused(what: list[str]) -> Finding:
         f"one is not let in: {', '.join(what)}",
         "who comes so does not come in",
         "401, 403: the proxy asks for a password, keeps addresses out, or takes Authorization away. nginx: "
-        "no "
-        "auth_basic, no deny, no proxy_set_header Authorization; Caddy: no basic_auth, no header_up "
-        "-Authorization. "
-        "429: a rate of the proxy's, or of the server's (CHATAPP_RATE_CONNECTIONS). 502: the proxy's "
-        "error.log",
+        "no auth_basic, no deny, no proxy_set_header Authorization; Caddy: no basic_auth, no respond 403, "
+        "no header_up -Authorization. 429: a rate of the proxy's, or of the server's "
+        "(CHATAPP_RATE_CONNECTIONS). 502: the proxy's error.log",
     )
 
 

@@ -17,8 +17,7 @@ def examine(address: Address, lodger: Lodger) -> Findings:
             "the proxy gives answers of private rooms to whoever asks next",
             "everybody reads them, and readers get what is old",
             "nginx: no proxy_cache for this server (proxy_cache off;). Caddy: no cache in front of "
-            "reverse_proxy. A "
-            "CDN: it is to keep nothing but /static/",
+            "reverse_proxy. A CDN: it is to keep nothing but /static/",
         )
     compressed = address.ask("GET", "/chats/", {**lodger.fields, "Accept-Encoding": "gzip, br, zstd"})
     if "content-encoding" in compressed.head:

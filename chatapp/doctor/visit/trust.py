@@ -20,8 +20,8 @@ def examine(hub: Hub, address: Address, lodger: Lodger) -> Findings:
         yield error(
             "no-trusted-proxy",
             f"there is a proxy in front, and CHATAPP_TRUSTED_PROXIES is {trusted}",
-            "everybody seems to come from the proxy, over plain HTTP: they share one rate, bans of addresses "
-            "meet all, and pages served over TLS may not write",
+            "everybody seems to come from the proxy, over plain HTTP: they share one rate, bans of "
+            "addresses meet all, and pages served over TLS may not write",
             "CHATAPP_TRUSTED_PROXIES=1 (the number of proxies in front), then restart the server",
         )
     elif not _accepted(address, lodger, address.origin):
@@ -63,8 +63,7 @@ def _no_scheme(trusted: int) -> Findings:
         "too",
         "nginx: proxy_set_header X-Forwarded-Proto $scheme; Caddy: no header_up X-Forwarded-Proto of its "
         "own, and behind another proxy trusted_proxies static private_ranges in the global option servers. "
-        "And "
-        f"CHATAPP_TRUSTED_PROXIES, which is {trusted}, is to be the number of proxies in front",
+        f"And CHATAPP_TRUSTED_PROXIES, which is {trusted}, is to be the number of proxies in front",
     )
 
 
@@ -74,8 +73,7 @@ def _no_host(address: Address) -> Findings:
         f"the server is not told that it is called {address.netloc}",
         "pages may not write (403: that came from a page of another site), and sockets are refused",
         "nginx: proxy_set_header Host $http_host; and proxy_set_header X-Forwarded-Host $http_host; Caddy: "
-        "no "
-        "header_up Host of its own in reverse_proxy",
+        "no header_up Host or X-Forwarded-Host of its own in reverse_proxy",
     )
 
 
@@ -86,8 +84,8 @@ def _gullible(field: str, variable: str) -> Findings:
         "anybody may say to be somebody else: rates and bans of addresses do not hold, and links lead "
         "elsewhere",
         f"nginx: proxy_set_header {field} {variable}; Caddy: nothing (trusted_proxies only where another "
-        f"proxy is "
-        "in front). And CHATAPP_TRUSTED_PROXIES no larger than the number of proxies; without any: 0",
+        "proxy is in front). And CHATAPP_TRUSTED_PROXIES no larger than the number of proxies; without "
+        "any: 0",
     )
 
 

@@ -92,10 +92,8 @@ def _refusals(everybody: Sequence[Reader]) -> Findings:
             f"the proxy lets no WebSocket through: {', '.join(map(_answered, no_upgrade))}",
             "pages fall back to slower transports, and programs that know sockets only do not work at all",
             "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header "
-            "Connection "
-            "$connection_upgrade; (with the map of docs/running.md). Caddy: no header_up Connection or "
-            "Upgrade, and "
-            "versions 1.1 in reverse_proxy's transport http",
+            "Connection $connection_upgrade; (with the map of docs/running.md). Caddy: no header_up "
+            "Connection or Upgrade, and versions 1.1 in reverse_proxy's transport http",
         )
     others = [each for each in not_in if each not in no_upgrade]
     if others:
@@ -113,6 +111,5 @@ def _held_back(names: list[str]) -> Findings:
             f"the proxy holds back what is said, for {HEAR_SECONDS} s and longer: {', '.join(names)}",
             "readers see it when much more was said, or never",
             "nginx: proxy_buffering off; and no proxy_ignore_headers X-Accel-Buffering. Caddy: "
-            "flush_interval -1 in "
-            f"reverse_proxy, and no encode for {EventStream.kind}",
+            f"flush_interval -1 in reverse_proxy, and no encode for {EventStream.kind}",
         )
