@@ -86,18 +86,17 @@ class PostgresBus(NetworkBus[Connection]):
             return
 
         def job(connection: Connection) -> None:
-            with connection.transaction():
-                if held:
-                    rows = [
-                        (each.room, each.who.id, msgspec.json.encode(each.who), each.expires - now)
-                        for each in held
-                    ]
-                    connection.execute(HOLD, (self.process, *map(list, zip(*rows, strict=True))))
-                if gone:
-                    connection.execute(RELEASE, (self.process, *map(list, zip(*gone, strict=True))))
-                if now - self._pruned_at > PRUNE_SECONDS:
-                    self._pruned_at = now
-                    connection.execute(PRUNE)
+            if held:
+                rows = [
+                    (each.room, each.who.id, msgspec.json.encode(each.who), each.expires - now)
+                    for each in held
+                ]
+                connection.execute(HOLD, (self.process, *map(list, zip(*rows, strict=True))))
+            if gone:
+                connection.execute(RELEASE, (self.process, *map(list, zip(*gone, strict=True))))
+            if now - self._pruned_at > PRUNE_SECONDS:
+                self._pruned_at = now
+                connection.execute(PRUNE)
 
         self._ask(job)
 
