@@ -28,6 +28,7 @@ PLANS: Mapping[str, str] = {
     "cuts": "--seconds 5 --workers 3 --trouble cut --pace 0.2 --stay 4 --patience 30",
     "kills": "--seconds 15 --workers 1 --trouble kill_worker --pace 0.2 --patience 60",
     "a broken disk": "--seconds 5 --workers 1 --trouble break_disk --pace 0.1 --patience 30",
+    "a database that crashes": "--database postgresql --seconds 8 --workers 1 --trouble crash_database --pace 0.2 --patience 60",
     "clears": "--seconds 1 --least 200 --workers 1 --trouble clear --pace 0.1 --stay 300 --patience 20",
     "members": "--seconds 5 --workers 3 --trouble send_out leave ban --pace 0.2 --stay 300 --patience 30",
     "members leave": "--seconds 5 --workers 3 --trouble leave --pace 0.2 --stay 300 --patience 30",
@@ -134,6 +135,23 @@ FAULTS = [
             ),
         ),
         ("acknowledged but not there", "two numbers for one client_id"),
+    ),
+    Planted(
+        "acknowledged while PostgreSQL has it in its memory only",
+        "a database that crashes",
+        (
+            Change(
+                "chatapp/journal/postgres_connections.py",
+                "set_config('synchronous_commit', 'on', false) \"\n",
+                "set_config('synchronous_commit', 'off', false) \"\n",
+            ),
+            Change(
+                "chatapp/journal/postgres_connections.py",
+                "\"WHERE current_setting('synchronous_commit') = 'off'\"",
+                '"WHERE true"',
+            ),
+        ),
+        ("acknowledged but not there", "seen but not kept", "two messages with one number"),
     ),
     Planted(
         "one push in a thousand skipped",

@@ -27,6 +27,9 @@ DURABLE = {
     "autovacuum": "on",
     "commit_delay": str(COMMIT_DELAY),
     "commit_siblings": "0",
+    # What no commit has brought to the disk is not there by luck.
+    "wal_writer_delay": "10s",
+    "wal_writer_flush_after": "256MB",
     # Who has lost the other one finds out, and is there again soon.
     "wal_sender_timeout": "5s",
     "wal_receiver_timeout": "5s",

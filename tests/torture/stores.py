@@ -179,10 +179,12 @@ class PostgresStore(Troublemaker):
 
     def _wait_for_standby(self) -> None:
         deadline = now() + STANDBY_LIMIT
-        while not self._database.primary.has_standby():
-            if now() > deadline:
-                raise RuntimeError("the standby does not follow any more")
+        while now() < deadline:
+            with suppress(psycopg.OperationalError):  # it may be just coming back
+                if self._database.primary.has_standby():
+                    return
             gevent.sleep(0.05)
+        raise RuntimeError("the standby does not follow any more")
 
     def _freeze(self, postgres: Postgres) -> None:
         self._frozen = postgres.pids
