@@ -4,6 +4,7 @@ from benchmarks.bench.scenario import Scenario
 from benchmarks.bench.scenarios.big_log import BigLog
 from benchmarks.bench.scenarios.connects import Connects
 from benchmarks.bench.scenarios.costs import Costs
+from benchmarks.bench.scenarios.engines import Engines
 from benchmarks.bench.scenarios.fanout import FanOut
 from benchmarks.bench.scenarios.growth import Growth
 from benchmarks.bench.scenarios.idle import Idle
@@ -32,6 +33,7 @@ ALL: tuple[type[Scenario], ...] = (
     Workers,
     Search,
     Private,
+    Engines,
     Growth,
     Costs,
     Servers,
