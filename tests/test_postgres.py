@@ -279,6 +279,9 @@ def test_who_stops_while_a_message_is_kept_keeps_nobody_waiting_for_long_and_is_
     assert stopped.stdout is not None
     assert stopped.stdout.readline() == "written\n"
     other = Writer(empty, says(room))  # as patient as a minute
+    assert other.written.wait(2 * UNIT), (
+        "5 s are the server's patience with who says nothing, the rest is a busy machine's"
+    )
     assert [kept.message.seq for kept in other.commit()] == [1]
     stopped.send_signal(signal.SIGCONT)
     stopped.communicate()
