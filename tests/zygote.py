@@ -28,7 +28,7 @@ import ctypes, gc, importlib.metadata, json, os, runpy, signal, socket, sys
 
 # gevent asks for them 25 times at each start, and each time the files of all packages would be read.
 importlib.metadata.entry_points = importlib.metadata.entry_points().select
-import gunicorn.app.wsgiapp, gunicorn.arbiter, gunicorn.workers.ggevent
+import gunicorn.app.wsgiapp, gunicorn.arbiter, gunicorn.config, gunicorn.workers.ggevent
 
 CLONE_NEWNET = 0x40000000
 conf = runpy.run_path("gunicorn.conf.py")
@@ -61,6 +61,7 @@ for number, stream in enumerate(streams):
     os.close(stream)
 sys.argv, folder, environ, network = json.loads(asked)
 os.chdir(folder)
+gunicorn.config.Chdir.default = folder  # it was that of the process that imported it
 if network and ctypes.CDLL(None).setns(os.open(network, os.O_RDONLY), CLONE_NEWNET):
     sys.exit(f"it cannot be in {network}")
 os.environ.clear()
