@@ -294,7 +294,7 @@ def load(default_instance_path: str, environ: Mapping[str, str] = os.environ) ->
     instance_path = os.path.abspath(environ.get(PREFIX + "INSTANCE_PATH") or default_instance_path)
     names = {PREFIX + item.name.upper(): item for item in fields(Config)}
     given: dict[str, Any] = _read_file(Path(instance_path, "config.py"), names.keys())
-    given.update({name: environ[name] for name in names if name in environ})
+    given.update({name: environ[name] for name, item in names.items() if _given(environ.get(name), item)})
     given.pop(PREFIX + "INSTANCE_PATH", None)
     values = {names[name].name: _typed(name, value, names[name]) for name, value in given.items()}
     config = Config(**values, instance_path=instance_path)
@@ -315,6 +315,13 @@ def near(name: str) -> str:
     """The setting that was probably meant by `name`, or ""."""
     known = [PREFIX + item.name.upper() for item in fields(Config)]
     return next(iter(difflib.get_close_matches(name, known, 1, 0.75)), "")
+
+
+def _given(value: str | None, item: Any) -> bool:
+    """Whether the environment sets it. What is found where it is not given cannot be empty: `NAME=` is what
+    a compose file or an EnvironmentFile makes of a variable that nobody has set, and config.py counts.
+    """
+    return value is not None and bool(value.strip() or not item.metadata["found"])
 
 
 def _read_file(path: Path, known: Any) -> dict[str, Any]:

@@ -165,6 +165,6 @@ def _service(compose: dict[str, Any], image: Stage) -> dict[str, str]:
 
 
 def _given(value: str) -> str:
-    """`${NAME:-}`: what stands in this process's environment, which is nothing."""
+    """`${NAME:-}`: what stands in this process's environment; nothing where that has none, as the engine has it."""
     found = re.fullmatch(r"\$\{(\w+):-\}", value)
     return os.environ.get(found[1], "") if found else value

@@ -198,6 +198,17 @@ def test_the_instance_folder_is_taken_from_the_environment(
     assert found.database_url == f"sqlite:///{elsewhere}/chat.db"
 
 
+@pytest.mark.parametrize("name", ["database_url", "bus_url"])
+def test_an_address_that_the_environment_has_empty_is_not_given(
+    name: str, load: Callable[..., config.Config], tmp_path: Path
+) -> None:
+    empty = {variable(name): " "}
+    assert getattr(load(empty), name).startswith(f"sqlite:///{tmp_path}")
+    assert (
+        getattr(load(empty, f"{variable(name)} = 'sqlite:////srv/file.db'"), name) == "sqlite:////srv/file.db"
+    )
+
+
 def test_config_py_may_use_names_of_its_own_and_compute(load: Callable[..., config.Config]) -> None:
     assert (
         load({}, "import math\nhalf = 2000\nCHATAPP_BODY_LIMIT = math.floor(half * 2.5)").body_limit == 5000
