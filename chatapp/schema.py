@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chatapp import models
 from chatapp.errors import SetupError
 from chatapp.journal.requests import MakeRoom
+from chatapp.journal.shown import shown
 from chatapp.journal.writing import perform
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -120,4 +121,4 @@ def _copy(engine: Engine, suffix: str) -> None:
 
 
 def _name(engine: Engine) -> str:
-    return re.sub(r"^sqlite:///", "", engine.url.render_as_string())
+    return re.sub(r"^sqlite:///", "", shown(engine.url))

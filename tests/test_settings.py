@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from chatapp import config
 from chatapp.errors import SetupError
+from chatapp.journal.databases import engine_options
+from chatapp.journal.shown import shown
 from tests.clients import Person
 from tests.servers import ROOT, Server
 
@@ -325,6 +328,14 @@ def test_mail_needs_a_sender_and_an_address_for_links(
     assert missing in said
     assert "sesame" not in said
     assert load({"CHATAPP_MAIL_URL": MAIL, **WITH}).mail_server is not None
+
+
+def test_a_database_is_named_without_its_passwords_wherever_they_stand() -> None:
+    url = "postgresql+psycopg://chat:SESAME@/chat?host=db1&password=SESAME&sslpassword=SESAME&sslmode=require"
+    assert shown(make_url(url)) == "postgresql+psycopg://chat:***@/chat?host=db1&sslmode=require"
+    with pytest.raises(SetupError) as caught:
+        engine_options(url.replace("psycopg", "pyodbc"), 5)
+    assert "SESAME" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

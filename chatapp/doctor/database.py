@@ -9,6 +9,7 @@ from chatapp.doctor import clock, postgres, sqlite
 from chatapp.doctor.finding import Finding, Findings, error
 from chatapp.errors import SetupError
 from chatapp.journal.databases import is_postgres
+from chatapp.journal.shown import shown
 
 
 def examine(engine: Engine, config: Config, workers: int) -> Findings:
@@ -53,7 +54,7 @@ def _version(have: str | None) -> Findings:
 
 def _unusable(fault: Exception, engine: Engine) -> Finding:
     cause = " ".join(str(getattr(fault, "orig", None) or fault).split())
-    where = engine.url.render_as_string() if is_postgres(engine) else engine.url.database
+    where = shown(engine.url) if is_postgres(engine) else engine.url.database
     return error(
         "database-unusable",
         f"the database {where} cannot be used: {cause}",

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import BadRequest, SetupError
 from chatapp.journal.connections import Connections, Place
+from chatapp.journal.shown import shown
 
 if TYPE_CHECKING:  # a server on SQLite never loads it
     import psycopg
@@ -68,7 +69,7 @@ def listen(engine: Engine) -> None:
 
         if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
             raise SetupError(
-                f"the database {engine.url.render_as_string()} has the encoding {encoding}: make one with "
+                f"the database {shown(engine.url)} has the encoding {encoding}: make one with "
                 "createdb -E UTF8 -T template0"
             )
         # By its value a number would be of one of four types, and each statement be prepared for all of them.

@@ -17,6 +17,7 @@ from chatapp.journal import faults
 from chatapp.journal.connections import Connections, Place
 from chatapp.journal.database_file import DatabaseFile
 from chatapp.journal.faults import Unusable
+from chatapp.journal.shown import shown
 from chatapp.threads import in_thread
 
 P = ParamSpec("P")
@@ -30,7 +31,7 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
     no_file = url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
     if url.drivername not in ("sqlite", "sqlite+pysqlite") or no_file:
         raise SetupError(
-            f"CHATAPP_DATABASE_URL={url.render_as_string()}: messages are kept in a file, "
+            f"CHATAPP_DATABASE_URL={shown(url)}: messages are kept in a file, "
             "sqlite:////path/to/chat.db, or in PostgreSQL, postgresql+psycopg://user:password@host/name"
         )
     # Connections move between the threadpool's threads, one at a time.
