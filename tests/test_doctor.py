@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -441,8 +442,8 @@ def test_nobody_is_visited_where_that_would_bring_the_database_up(copied: Path, 
     an_older_schema(copied)
     environ = {**SMALL, "CHATAPP_INSTANCE_PATH": str(copied)}
     done = installation.console("doctor", "--json", "--url", installation.url, environ=environ)
-    assert names(findings(done.out)) == ["schema-behind"]
-    assert f"{installation.url} was not visited" in done.err
+    assert names(findings(done.out)) == ["schema-behind", "not-visited"]
+    assert f"{installation.url} was not visited" in findings(done.out)[1]["what"]
 
 
 def test_a_near_name_is_offered_in_config_py_as_well(copied: Path, look: Look) -> None:
@@ -538,6 +539,12 @@ def test_other_versions_of_the_libraries_are_found(tmp_path: Path) -> None:
     assert named(libraries.examine()) == []
 
 
+def test_and_of_a_package_that_was_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(libraries, "requires", lambda name: ["Flask==0.1", f"msgspec=={version('msgspec')}"])
+    (found,) = libraries.examine(tmp_path / "requirements.txt")
+    assert (found.name, "(0.1)" in found.what, "msgspec" in found.what) == ("library-versions", True, False)
+
+
 def test_a_slow_disk_and_clocks_that_differ_are_found() -> None:
     settings = config.load("", {"CHATAPP_INSTANCE_PATH": "/srv/chat"})
     assert named(disk.judge_syncs(settings, 0.004)) == []
@@ -551,6 +558,9 @@ def test_it_looks_before_anything_is_made_and_also_where_nothing_starts(copied: 
     nowhere = Server(tmp_path / "nowhere", files_total="1000000")
     done = nowhere.flask("doctor")
     assert (done.returncode, "Nothing is wrong." in done.stdout) == (0, True)
+    assert "mail server" not in done.stdout, "there is none"
+    visited = nowhere.flask("doctor", "--json", "--url", "http://127.0.0.1:1")
+    assert (visited.returncode, names(findings(visited.stdout))) == (1, ["not-visited"])
     assert not nowhere.instance.exists()
     a_database_that_is_none(copied)
     done = Server(copied, files_total="1000000").flask("doctor")
@@ -598,6 +608,16 @@ def test_a_postgresql_server_is_asked_what_its_acknowledgement_means(
         expected = ["not-durable", "asynchronous-standby"]
         eventually(lambda: examined(copied, proc, CHATAPP_DATABASE_URL=url) == expected)
         standby.terminate()
+
+
+def test_nothing_is_made_on_a_postgresql_server_that_is_to_be_the_bus(
+    copied: Path, proc: Path, postgres: Postgres
+) -> None:
+    url = postgres.database()
+    assert examined(copied, proc, CHATAPP_BUS_URL=url) == []
+    with postgres.connect(url) as asking:
+        found = asking.execute("SELECT nspname FROM pg_namespace WHERE nspname = 'chatapp_bus'").fetchall()
+    assert found == []
 
 
 def test_a_bus_of_machines_that_is_there_is_fine(copied: Path, proc: Path) -> None:

@@ -84,6 +84,11 @@ class NetworkBus(Bus, Generic[C]):
         except Exception as error:
             Trouble(log, "the bus cannot be reached, we begin without it").tell(str(error))
 
+    def reach(self) -> None:
+        """Find out whether its server lets us listen. Nothing is made or said there. Raises what says not."""
+        with gevent.Timeout(ANSWER_SECONDS, _no_answer()):
+            self._listen().close()
+
     def close(self) -> None:
         with suppress(Exception), gevent.Timeout(CLOSE_SECONDS, _no_answer()):
             self._ask(self._release_all)

@@ -16,17 +16,6 @@ if TYPE_CHECKING:  # no worker ever loads it
     from chatapp.doctor import Examination
     from chatapp.doctor.visit.address import Address
 
-# With these the application does not start, or its start would do what is not to be done in passing.
-UNSAFE = {
-    "setting",
-    "not-writable",
-    "other-user",
-    "schema-behind",
-    "schema-ahead",
-    "foreign-database",
-    "database-unusable",
-}
-
 
 def doctor(application: Callable[[], Flask]) -> click.Command:
     """The command. `application`: makes that of this installation, once it was looked at: that brings the
@@ -69,17 +58,24 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
 def _visit(
     done: "Examination", application: Callable[[], Flask], address: "Address", patience: float | None
 ) -> None:
+    from chatapp.doctor.finding import error
     from chatapp.doctor.visit import visit
 
-    if UNSAFE & {finding.name for finding in done.findings}:
-        click.echo(f"{address.origin} was not visited: first what is wrong here", err=True)
-        return
-    try:
-        with application().app_context():
-            done.look(address.origin, visit(get_hub(), address, patience))
-    except (ChatError, SetupError) as refusal:
-        click.echo(f"{address.origin} was not visited: {refusal}", err=True)
-        sys.exit(1)
+    if done.ready:
+        try:
+            with application().app_context():
+                done.look(address.origin, visit(get_hub(), address, patience))
+            return
+        except (ChatError, SetupError) as refusal:
+            cause, do = str(refusal), "mend that, and visit once more"
+    else:
+        cause = "there is no installation here that could be visited without making or changing anything"
+        do = (
+            "first what is wrong here; or start the server; or call this in its folder, as its user, with "
+            "its settings (CHATAPP_INSTANCE_PATH)"
+        )
+    what, why = f"{address.origin} was not visited: {cause}", "what people meet on their way is not known"
+    done.findings.append(error("not-visited", what, why, do))
 
 
 def _tell(done: "Examination") -> None:

@@ -1,9 +1,9 @@
 """The bus between processes."""
 
 import os
-from contextlib import closing
 
 from chatapp.bus import open_bus
+from chatapp.bus.network import NetworkBus
 from chatapp.config import Config
 from chatapp.doctor.finding import Findings, error
 from chatapp.errors import SetupError
@@ -15,8 +15,9 @@ def examine(config: Config) -> Findings:
 
 def _server(config: Config) -> Findings:
     try:
-        with closing(open_bus(config.bus_url)) as bus:
-            bus.present()
+        bus = open_bus(config.bus_url)
+        if isinstance(bus, NetworkBus):
+            bus.reach()
     except SetupError as refusal:
         what, do = str(refusal).partition(": write")[0], "correct CHATAPP_BUS_URL"
     except Exception as fault:

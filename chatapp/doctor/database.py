@@ -1,5 +1,7 @@
 """The database: reachable, of this program, of this version; what each kind has of its own is beside it."""
 
+from contextlib import suppress
+
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +22,13 @@ def examine(engine: Engine, config: Config, workers: int) -> Findings:
         yield error("foreign-database", str(refusal), "the server does not start", _OTHER)
     except (SQLAlchemyError, OSError) as fault:
         yield _unusable(fault, engine)
+
+
+def is_up(engine: Engine) -> bool:
+    """Whether it can be read, and a start would find nothing to do."""
+    with suppress(SetupError, SQLAlchemyError, OSError):
+        return schema.revision(engine) == schema.newest()
+    return False
 
 
 def _examine(engine: Engine, config: Config, workers: int) -> Findings:

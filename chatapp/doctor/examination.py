@@ -8,6 +8,7 @@ from msgspec import Struct
 from sqlalchemy import make_url
 
 from chatapp import config as settings
+from chatapp import keys
 from chatapp.config import INSTANCE, Config
 from chatapp.doctor import (
     bus,
@@ -31,11 +32,14 @@ PROC = Path("/proc")
 
 
 class Examination(Struct):
-    """`of`: what this installation is, in a line."""
+    """`of`: what this installation is, in a line. `ready`: there is all that its first start makes, of this
+    version, so that the application may be started beside a server and makes nothing.
+    """
 
     of: str
     looked_at: list[str]
     findings: list[Finding]
+    ready: bool = False
 
     def look(self, what: str, found: Iterable[Finding]) -> None:
         self.looked_at.append(what)
@@ -63,7 +67,7 @@ def examine(environ: Mapping[str, str] = os.environ, proc: Path = PROC) -> Exami
     done.of = config.instance_path
     if not os.path.isdir(config.instance_path):
         done.of += ", which the first start makes"
-        done.look("mail server", mail_server.examine(config))
+        _look_at_mail(done, config)
         return done
     stranger = folder.strangers(config)
     if stranger is not None:
@@ -84,17 +88,27 @@ def _look_inside(done: Examination, config: Config, environ: Mapping[str, str], 
     done.look("servers", servers.examine(running, proc))
     _look_at_database(done, config, workers)
     done.look("bus", bus.examine(config))
-    done.look("mail server", mail_server.examine(config))
+    _look_at_mail(done, config)
+    writable = all(finding.name != "not-writable" for finding in done.findings)
+    done.ready = done.ready and writable and os.path.exists(config.path(keys.NAME))
 
 
 def _look_at_database(done: Examination, config: Config, workers: int) -> None:
     url = make_url(config.database_url)
     path = url.database or ""
     if url.get_backend_name() == "postgresql":
-        done.look("PostgreSQL, clock", database.examine(postgres.open_server(config), config, workers))
+        what, engine = "PostgreSQL, clock", postgres.open_server(config)
     elif os.path.exists(path):
-        engine = sqlite.open_file(path, config.busy_seconds)
-        done.look("database, clock", database.examine(engine, config, workers))
+        what, engine = "database, clock", sqlite.open_file(path, config.busy_seconds)
+    else:
+        return
+    done.look(what, database.examine(engine, config, workers))
+    done.ready = database.is_up(engine)
+
+
+def _look_at_mail(done: Examination, config: Config) -> None:
+    if config.mail_server is not None:
+        done.look("mail server", mail_server.examine(config, config.mail_server))
 
 
 def _by_default(environ: Mapping[str, str]) -> int:

@@ -1,6 +1,6 @@
 """The versions of the libraries, against those with which this program is tested."""
 
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from chatapp.config import HOME
@@ -10,10 +10,13 @@ REQUIREMENTS = HOME / "requirements.txt"
 
 
 def examine(requirements: Path = REQUIREMENTS) -> Findings:
-    """One finding for all of them; none where there is no such file, as in a package that was installed."""
-    wanted = dict(_pinned(requirements)) if requirements.exists() else {}
+    """One finding for all of them. An installed package has no such file, but knows what was in it."""
+    if requirements.exists():
+        lines, again = requirements.read_text().splitlines(), f"pip install -r {requirements}"
+    else:
+        lines, again = _of_the_package(), "pip install this version again, into the same environment"
     others = []
-    for name, pinned in wanted.items():
+    for name, pinned in _pinned(lines):
         found = _installed(name)
         if found != pinned:
             others.append(f"{name} {found or 'is missing'} ({pinned})")
@@ -22,12 +25,19 @@ def examine(requirements: Path = REQUIREMENTS) -> Findings:
             "library-versions",
             f"other libraries than those of requirements.txt: {', '.join(others)}",
             "this program was tested with the versions in parentheses",
-            f"pip install -r {requirements}, then restart the server",
+            f"{again}, then restart the server",
         )
 
 
-def _pinned(requirements: Path) -> list[tuple[str, str]]:
-    lines = [line.partition("#")[0].strip() for line in requirements.read_text().splitlines()]
+def _of_the_package() -> list[str]:
+    try:
+        return requires("chatapp") or []
+    except PackageNotFoundError:
+        return []
+
+
+def _pinned(lines: list[str]) -> list[tuple[str, str]]:
+    lines = [line.partition("#")[0].strip() for line in lines]
     pairs = [line.partition("==") for line in lines if "==" in line]
     return [(name.partition("[")[0], pinned) for name, _, pinned in pairs]
 

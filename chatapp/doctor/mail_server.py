@@ -1,14 +1,11 @@
 """The mail server: whether it takes mails from here."""
 
-from chatapp.config import Config
+from chatapp.config import Config, MailServer
 from chatapp.doctor.finding import Findings, error
 from chatapp.mail import Outbox, cause
 
 
-def examine(config: Config) -> Findings:
-    server = config.mail_server
-    if server is None:
-        return
+def examine(config: Config, server: MailServer) -> Findings:
     try:
         Outbox(config).greet()
     except OSError as fault:  # smtplib's own are, too

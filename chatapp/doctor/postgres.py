@@ -150,6 +150,6 @@ def _durability(facts: Facts) -> Findings:
             "one that takes over may lack messages that were acknowledged and seen, and give their numbers "
             "anew",
             "name them in synchronous_standby_names; if one takes over all the same: flask room new-epoch "
-            "--all, "
-            "before the server is started",
+            "--all as soon as it writes, then SIGHUP to the master of every server (docs/running.md, A "
+            "standby that takes over)",
         )
