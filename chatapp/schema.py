@@ -1,5 +1,6 @@
 """The database's schema: is it ours, is it behind, is it ahead; and bringing it up."""
 
+import logging
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from chatapp.journal.writing import perform
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATING = 0x6D696772  # the name of a lock of PostgreSQL's: "migr"
+
+log = logging.getLogger(__name__)
 
 
 def bring_up(app: Flask, engine: Engine) -> None:
@@ -47,7 +50,9 @@ def _bring_up(app: Flask, engine: Engine) -> None:
     if have is not None:
         _copy(engine, f"before-{want}")
     upgrade(app)
-    if have is None:
+    if have is not None:  # the way back is another one then: docs/running.md
+        log.info("the database %s has schema %s now, and had %s", _name(engine), want, have)
+    else:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             perform(connection, [MakeRoom("Lobby", "Say hello, ask anything")])
 

@@ -136,6 +136,7 @@ class Service:
         for name in ("ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "ProcSubset=pid"):
             assert name.split("=")[1] in self._unit[name.split("=")[0]]
         assert (self._one("CapabilityBoundingSet"), self._one("NoNewPrivileges")) == ("", "yes")
+        assert self._one("SystemCallErrorNumber") == "EPERM"
         assert (self._one("MemoryDenyWriteExecute"), self._one("RemoveIPC")) == ("yes", "yes")
         user, folder = self._one("User"), self._one("WorkingDirectory")
         anybody = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--no-new-privs"]

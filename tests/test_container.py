@@ -1,5 +1,6 @@
 """In a container: the steps of the Containerfile, one by one, and what comes of them where nothing can be written to."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,9 @@ import yaml
 from tests import box
 from tests.caddy import DOCUMENTED
 from tests.clients import UNIT, Person, eventually
-from tests.container import COMPOSE, Container
+from tests.container import COMPOSE, CONTAINERFILE, Container
 from tests.raw_socket import nobody_gets
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the boxes in which this is tried")
 
@@ -51,3 +53,10 @@ def test_in_the_compose_file_caddy_has_the_caddyfile_with_a_name_and_the_server_
     }
     assert caddy["environment"]["CHAT_SERVER"] == "chat:8000"
     assert set(compose["services"]) == set(compose["volumes"]) == {"caddy", "chat"}
+
+
+def test_an_engine_is_handed_what_is_copied_and_nothing_that_is_private() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE.read_text(), re.MULTILINE)
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[1] == "*"
+    assert {line[1:] for line in lines if line.startswith("!")} == set(" ".join(copied).split())

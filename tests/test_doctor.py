@@ -518,7 +518,9 @@ def test_another_user_looks_at_nothing_and_files_of_another_user_are_found(
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
     assert examined(copied, proc) == ["other-user"]
     settings = config.load("", {"CHATAPP_INSTANCE_PATH": str(copied)})
-    assert named(folder.examine(settings)) == ["strange-owner"]
+    (copied / "config.py").write_text("# of root, for the server to read\n")
+    (found,) = folder.examine(settings)
+    assert (found.name, "config.py" in found.what) == ("strange-owner", False)
 
 
 def test_a_full_disk_and_a_folder_that_cannot_be_written_to_are_found(

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 
 from chatapp import models, names, schema
-from tests.clients import Person
+from tests.clients import Person, eventually
 from tests.servers import ROOT, Server
 
 UPGRADE_THAT_WORKS = 'op.add_column("rooms", sa.Column("mood", sa.Text()))'
@@ -175,6 +175,7 @@ def test_before_a_migration_the_database_is_copied_and_the_copy_can_be_gone_back
     database = old.instance / "chat.db"
     newer = Server(old.instance, workers=3)
     newer.start("--chdir", str(newer_program(UPGRADE_THAT_WORKS)))  # three workers at once, one migration
+    eventually(lambda: [line for line in newer.log if f"has schema {NEXT} now, and had {NEWEST}" in line])
     newer.kill()
     assert version(database) == [(NEXT,)]
     assert bodies(database) == [("from before the upgrade",)]

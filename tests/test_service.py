@@ -70,6 +70,11 @@ def test_systemd_has_nothing_to_say_against_the_unit_and_rates_it_as_safe(machin
     subprocess.run(command, check=True, capture_output=True)
 
 
+def test_no_setting_is_in_the_unit_where_the_administrators_commands_would_not_find_it() -> None:
+    assert "Environment" not in UNIT_FILE.read_text()
+    assert any("CHATAPP_TRUSTED_PROXIES" in line for line in commands("Installing it"))
+
+
 @pytest.mark.long
 def test_who_follows_the_docs_has_a_service_upgrades_it_while_it_runs_and_goes_back(
     machine: Box, service: Service, tmp_path: Path
@@ -77,7 +82,9 @@ def test_who_follows_the_docs_has_a_service_upgrades_it_while_it_runs_and_goes_b
     follow(commands("Installing it"), machine, service)
     ada = Person(service, "ada")  # type: ignore[arg-type]
     ada.say(1, "before")
-    assert " #1 " in machine.run(" && ".join(commands("Its administrator")), ROOT)
+    administrator = " && ".join(commands("Its administrator"))
+    assert " #1 " in machine.run(administrator, ROOT)
+    assert "with 2 workers" in machine.run(administrator.replace("room list", "doctor") + " || true", ROOT)
     follow(commands("Upgrade"), machine, service, of_the_next_version(tmp_path / "next", schema=False))
     eventually(lambda: version(service) == "9.9.9")
     follow(commands("Back"), machine, service)
