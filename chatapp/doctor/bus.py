@@ -1,10 +1,15 @@
 """The bus between processes."""
 
 import os
+from contextlib import closing
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from chatapp.bus import open_bus
 from chatapp.bus.network import NetworkBus
 from chatapp.config import Config
+from chatapp.doctor import sqlite
 from chatapp.doctor.finding import Findings, error
 from chatapp.errors import SetupError
 
@@ -38,11 +43,12 @@ def _file(config: Config) -> Findings:
     if not os.path.exists(path):
         return  # the first start makes it
     try:
-        open_bus(config.bus_url).prepare()
-    except SetupError as refusal:
+        with closing(sqlite.open_file(path, config.busy_seconds).connect()) as connection:
+            connection.execute(text("SELECT count(*) FROM sqlite_master"))
+    except DBAPIError as fault:
         yield error(
             "bus-unusable",
-            str(refusal),
+            f"the bus {path} cannot be used: {fault.orig}",
             "workers learn of each other's messages up to a second late, and not of who is here",
             f"rm {path}* (it holds no messages), then restart the server",
         )
