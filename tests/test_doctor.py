@@ -87,7 +87,8 @@ PROXIES: dict[str, tuple[dict[str, str], str]] = {
 
 
 def encode(kind: str) -> str:
-    return f"encode gzip {{\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
+    # As it is by default, 512, a stream is compressed or not by how much of it Caddy reads at first.
+    return f"encode gzip {{\nminimum_length 1\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
 
 
 HERE = f"reverse_proxy {caddy.BEHIND}"
