@@ -14,7 +14,9 @@ from tests.clients import UNIT, Person, eventually
 from tests.container import COMPOSE, Container
 from tests.raw_socket import nobody_gets
 
-pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the boxes in which this is tried")
+pytestmark = pytest.mark.skipif(
+    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the boxes in which this is tried"
+)
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, N
 def upgrade(): op.execute("CREATE TABLE of_the_next_version (id INTEGER)")
 """
 
-pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the box in which this is tried")
+pytestmark = pytest.mark.skipif(
+    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the box in which this is tried"
+)
 
 
 def commands(heading: str) -> list[str]:

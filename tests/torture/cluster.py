@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from chatapp.keys import NAMES as KEYS
@@ -260,12 +260,15 @@ def checkout(revision: str, folder: Path) -> Path:
 
 
 def earlier_versions() -> list[str]:
-    """The first and the newest tag; where there is none yet, the first commit that knows PostgreSQL."""
+    """The first and the newest tag; where there is none yet, the first commit that knows PostgreSQL. None at all
+    where git says nothing, as of a checkout that is somebody else's.
+    """
     if tags := _git("tag", "--list", "v*", "--sort=v:refname"):
         return list(dict.fromkeys((tags[0], tags[-1])))
     return _git("log", "--diff-filter=A", "--format=%h", "--", "chatapp/journal/postgres_connections.py")[-1:]
 
 
 def _git(*arguments: str) -> list[str]:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
-    return done.stdout.split()
+    with suppress(FileNotFoundError):
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    return []
