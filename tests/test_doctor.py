@@ -596,8 +596,10 @@ def test_a_postgresql_server_is_asked_what_its_acknowledgement_means(
     receive = [programs() / "pg_receivewal", "-h", postgres.host, "-U", "chat", "-D", tmp_path, "--no-loop"]
     with subprocess.Popen(receive, stderr=subprocess.DEVNULL) as standby:
         expected = ["not-durable", "asynchronous-standby"]
-        eventually(lambda: examined(copied, proc, CHATAPP_DATABASE_URL=url) == expected)
-        standby.terminate()
+        try:
+            eventually(lambda: examined(copied, proc, CHATAPP_DATABASE_URL=url) == expected)
+        finally:
+            standby.terminate()
 
 
 def test_a_bus_of_machines_that_is_there_is_fine(copied: Path, proc: Path) -> None:

@@ -175,13 +175,17 @@ class Cluster(Site):
     ) -> None:
         self.servers, self.disks = [], []
         self._port = free_port()
-        self._folder, self._versions, self._stack = folder, versions, ExitStack()
-        *served, primary, standby, beside, self._front = self._stack.enter_context(machines(SERVERS + 4))
-        self._router = Router()
-        for machine in (primary, standby):
-            ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
-        self.database = PostgresDatabase((primary, standby), self._router.move)
-        self._bus = RedisServer(beside) if bus == "redis" else Postgres(machine=beside)
+        self._folder, self._versions = folder, versions
+        with ExitStack() as made:  # where one part cannot be had, those before it are given back
+            *served, primary, standby, beside, self._front = made.enter_context(machines(SERVERS + 4))
+            self._router = Router()
+            for machine in (primary, standby):
+                ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
+            self.database = PostgresDatabase((primary, standby), self._router.move)
+            made.callback(self.database.close)
+            self._bus = RedisServer(beside) if bus == "redis" else Postgres(machine=beside)
+            made.callback(self._bus.close)
+            self._stack = made.pop_all()
         self._links = {
             "bus": [(machine.own, beside.own) for machine in served],
             "database": [(machine.own, DATABASE) for machine in served],
@@ -200,7 +204,6 @@ class Cluster(Site):
 
     def start(self) -> None:
         self.database.start()
-        self._stack.callback(self._bus.close)
         self._bus.start()
         self._bus_url = self._bus.url if isinstance(self._bus, RedisServer) else self._bus.database()
         first = self.servers[0]
@@ -217,7 +220,7 @@ class Cluster(Site):
 
     def close(self) -> None:
         with self._stack:
-            super().close()
+            self.kill()
 
     def trouble(self, history: History, seed: int) -> Trouble:
         processes, stores = list[Troublemaker](), list[Troublemaker]()
