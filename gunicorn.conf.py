@@ -165,7 +165,11 @@ def when_ready(server):
 
 def on_reload(server):
     """In the master, before the workers of a new version: what takes long to make of its files is made."""
-    server.chatapp_prepared = _run_alone("prepared.py")["prepare"](HOME / "templates")
+    server.chatapp_prepared = {}
+    try:
+        server.chatapp_prepared = _run_alone("prepared.py")["prepare"](HOME / "templates")
+    except Exception as error:  # the file may be half written; each worker then makes what it needs by itself
+        server.log.warning("templates are not prepared: %s: %s", type(error).__name__, error)
 
 
 def pre_fork(server, worker):

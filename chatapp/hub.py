@@ -6,6 +6,7 @@ and all that tells readers something.
 """
 
 import logging
+import time
 from collections.abc import Container, Iterator, Sequence
 
 import gevent
@@ -42,6 +43,7 @@ from chatapp.presence import Presence
 from chatapp.room import Room
 from chatapp.scoreboard import Scoreboard
 from chatapp.search import Follower, SqliteIndex
+from chatapp.threads import resolve_apart
 from chatapp.turnstile import Turnstile
 from chatapp.uploads import Uploads
 
@@ -95,6 +97,7 @@ class Hub:
         if self._started:
             return
         self._started = True
+        resolve_apart()
         gevent.spawn(self.bus.listen, self._heard_elsewhere, self._missed)
         gevent.spawn(self.rooms.sweep)
         gevent.spawn(self.people.sweep)
@@ -119,11 +122,12 @@ class Hub:
             log.error("the journal did not finish within %s s: some senders get no answer", seconds / 2)
         for connection in self.heartbeat.connections:
             connection.dismiss(Draining())
+        end = time.monotonic() + seconds / 2
         self.bus.flush(seconds / 2)
         mails.join()
         self.presence.stop()  # it would renew the leases that are given up now
         if self._presence is not None:
-            self._presence.join(seconds / 2)
+            self._presence.join(max(0, end - time.monotonic()))
         self.bus.close()
         self.index.close()
 

@@ -10,11 +10,15 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+import gevent
+from gevent.lock import BoundedSemaphore
+
 from chatapp.trouble import Trouble
 from chatapp.windows import ProcessStorage
 
 ANSWER_SECONDS = 1  # Redis gets to answer,
 AGAIN_SECONDS = 5  # or is not asked again for as long
+AT_ONCE = 8  # connections to it
 
 T = TypeVar("T")
 
@@ -39,10 +43,11 @@ class SharedStorage(ProcessStorage):
 
         from chatapp.bus.redis import pool, prefix
 
-        connections = pool(url, ANSWER_SECONDS)
+        connections = pool(url, ANSWER_SECONDS, ANSWER_SECONDS)
         self._shared = RedisStorage(
             "redis://", connection_pool=connections, key_prefix=f"{prefix(connections)}rates"
         )
+        self._turn = BoundedSemaphore(AT_ONCE)
         self._again_at = 0.0
         self._away = Trouble(log, "rates are counted in each worker by itself, Redis does not answer")
 
@@ -58,7 +63,9 @@ class SharedStorage(ProcessStorage):
         if time.monotonic() < self._again_at:
             return otherwise
         try:
-            answer = question()
+            # Around all of it: looking up a name, connecting and asking are timed one by one, if at all.
+            with gevent.Timeout(ANSWER_SECONDS, TimeoutError("no answer in time")), self._turn:
+                answer = question()
         except Exception as error:
             self._again_at = time.monotonic() + AGAIN_SECONDS
             self._away.tell(str(error))

@@ -1,12 +1,25 @@
 """Work that would stop the hub (databases, disks), done in native threads."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gevent
 from gevent.threadpool import ThreadPool
 
 T = TypeVar("T")
+
+
+RESOLVING = 2  # threads that look up names of machines
+
+
+def resolve_apart() -> None:
+    """Have names looked up by threads of their own: a resolver that gives no answer takes none of those that
+    the database needs. gevent's other resolvers need no threads.
+    """
+    hub = gevent.get_hub()
+    resolver: Any = hub.resolver
+    if getattr(resolver, "pool", None) is hub.threadpool:
+        resolver.pool = ThreadPool(RESOLVING)
 
 
 def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:

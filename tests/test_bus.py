@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from socket import create_server
 from typing import Any
 
 import gevent
@@ -555,6 +556,26 @@ def test_a_url_that_names_no_bus_is_refused_in_one_line_without_its_password(url
         open_bus(url)
     assert "\n" not in str(caught.value)
     assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("broker", ["postgresql"], indirect=True)
+def test_where_the_first_of_two_addresses_says_nothing_the_bus_is_reached_at_the_second(broker: Any) -> None:
+    address, _, socket_folder = broker.url.partition("?host=")
+    with create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, and nobody says a word
+        port = silent.getsockname()[1]
+        url = f"{address}?host=127.0.0.1,{socket_folder}&port={port},5432"
+        with closing(open_bus(url)) as bus, closing(open_bus(broker.url)) as other:
+            heard: list[Notice] = []
+            listening = gevent.spawn(bus.listen, heard.append, lambda: None)
+
+            def told() -> bool:
+                other.publish(Typing(1, ADA))
+                bus.publish(Typing(2, GRACE))
+                return Typing(1, ADA) in heard
+
+            soon(told)
+            assert bus.held() == []
+            listening.kill()
 
 
 # -- no reader suffers ---------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ PLAIN: dict[str, dict[str, str]] = {
     "a program's": {},
     "a browser's": {"Origin": "{url}", "Accept_Language": "de-AT,de;q=0.9", "User_Agent": "Mozilla/5.0"},
     "Firefox's": {"Connection": "keep-alive, Upgrade", "Sec_WebSocket_Extensions": "permessage-deflate"},
+    "with a cookie that is not UTF-8": {"Cookie": "elsewhere=\xff; chatapp=x"},
     "with a forged cookie": {"Cookie": "chatapp=eyJwZXJzb24iOnsiaWQiOiIxIn19.aaaa.bbbb"},
 }
 

@@ -23,8 +23,11 @@ from chatapp.trouble import Trouble
 LOOK_SECONDS = 2  # without a word from anybody, after which we say one ourselves,
 ANSWER_SECONDS = 3  # and have to hear it; any other answer of the server takes no longer either
 AGAIN_SECONDS = 5  # without a question to a server that did not answer, or until it is heard again
+REACH_SECONDS = (
+    10  # to begin to listen, for which nobody waits: where there are several addresses, to try them
+)
 CLOSE_SECONDS = 1  # for giving up leases at the end, which are over by themselves
-HEAD = 4  # bytes at most before each notice in an envelope: msgpack's bin of up to 64 KiB
+HEAD = 5  # bytes at most before each notice in an envelope: msgpack's bin of up to 64 KiB
 COVER = 40  # and of the envelope itself
 MOST = 250  # notices in one, behind which others have their turn
 
@@ -95,21 +98,25 @@ class NetworkBus(Bus, Generic[C]):
         self._ask(lambda connection: self._post(connection, envelopes))
 
     def _receive(self) -> Iterator[bytes | None]:
-        with gevent.Timeout(ANSWER_SECONDS, _no_answer()):
+        with gevent.Timeout(REACH_SECONDS, _no_answer()):
             ear = self._listen()
         self._again_at = 0.0  # it is there
         try:
+            self._knock(ear)  # one that can be heard, and not be told anything, is none
             yield None
             while True:
-                if not ear.wait(LOOK_SECONDS):
-                    self._send([])
-                    if not ear.wait(ANSWER_SECONDS):
-                        raise NoAnswer("nothing is heard, not even of ourselves")
                 for envelope in ear.read():
                     yield from self._opened(envelope)
                     gevent.sleep(0)  # where many have come, others have their turn in between
+                if not ear.wait(LOOK_SECONDS):
+                    self._knock(ear)
         finally:
             ear.close()
+
+    def _knock(self, ear: Ear) -> None:
+        self._send([])
+        if not ear.wait(ANSWER_SECONDS):
+            raise NoAnswer("nothing is heard, not even of ourselves")
 
     def _filled(self, payloads: list[bytes]) -> Iterator[list[bytes]]:
         """The notices of one envelope each, in order; one without any where there are none."""
@@ -135,10 +142,13 @@ class NetworkBus(Bus, Generic[C]):
         return []
 
     def _ask(self, job: Callable[[C], T]) -> T:
-        """What `job` gets to know from the server, within ANSWER_SECONDS. Where it gave no answer, nobody
-        else waits for one for AGAIN_SECONDS: what was to be sent by then is lost.
+        """What `job` gets to know from the server, within ANSWER_SECONDS of its turn, for which it waits no
+        longer either. Where there was no answer, nobody else waits for one for AGAIN_SECONDS: what was to be
+        sent by then is lost.
         """
-        with self._turn:
+        if not self._turn.acquire(timeout=ANSWER_SECONDS):
+            raise NoAnswer("too many wait for the bus")
+        try:
             if time.monotonic() < self._again_at:
                 raise ConnectionError(self._fault)
             reached = False
@@ -155,6 +165,8 @@ class NetworkBus(Bus, Generic[C]):
                 if not reached or isinstance(error, (NoAnswer, *self.gone)):
                     self._fault, self._again_at = str(error), time.monotonic() + AGAIN_SECONDS
                 raise
+        finally:
+            self._turn.release()
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
@@ -171,7 +183,7 @@ class NetworkBus(Bus, Generic[C]):
 
     @abstractmethod
     def _was_left(self, connection: C) -> bool:
-        """Whether the server has ended it while nobody used it. Never switches."""
+        """Whether the server has ended it while nobody used it."""
 
     @abstractmethod
     def _post(self, connection: C, envelopes: list[bytes]) -> None:

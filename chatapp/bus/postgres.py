@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from chatapp.bus.base import LONGEST_LEASE, Lease
-from chatapp.bus.network import ANSWER_SECONDS, COVER, HEAD, NetworkBus
+from chatapp.bus.network import COVER, HEAD, NetworkBus
 from chatapp.errors import SetupError
 from chatapp.journal.postgres_connections import PATIENCE, was_left
 from chatapp.message import Author
@@ -44,12 +44,18 @@ RELEASE = """
 DELETE FROM chatapp_bus.present WHERE process = %s
 AND (room, person) IN (SELECT * FROM unnest(%s::bigint[], %s::text[]))
 """
-PRUNE = "DELETE FROM chatapp_bus.present WHERE expires < clock_timestamp()"
+# Of those that nobody is just renewing: in another order the two would wait for each other.
+PRUNE = """
+DELETE FROM chatapp_bus.present WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM chatapp_bus.present WHERE expires < clock_timestamp() FOR UPDATE SKIP LOCKED))
+"""
 OF_OTHERS = f"""
 FROM chatapp_bus.present WHERE process <> %s AND expires > clock_timestamp()
 AND expires < clock_timestamp() + interval '{LONGEST_LEASE} seconds'
 """  # a longer one was written before the server's clock was set back
 LEFT = "extract(epoch FROM expires - clock_timestamp())::float8"
+
+CONNECT_SECONDS = 2  # for one address, which is the least that libpq takes
 
 _author = msgspec.json.Decoder(Author)
 
@@ -68,7 +74,7 @@ class PostgresBus(NetworkBus[Connection]):
         wanted: dict[str, Any] = {
             **PATIENCE,
             "application_name": "chatapp bus",
-            "connect_timeout": ANSWER_SECONDS,
+            "connect_timeout": CONNECT_SECONDS,
         }
         try:
             given = psycopg.conninfo.conninfo_to_dict(url.replace("+psycopg", "", 1))

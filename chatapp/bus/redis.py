@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
 import msgspec
 import redis
 
@@ -17,18 +18,21 @@ from chatapp.bus.network import NetworkBus
 from chatapp.errors import SetupError
 from chatapp.message import Author
 
+CONNECT_SECONDS = 1  # for one address, of which a name may have two
+
 _encode = msgspec.msgpack.Encoder().encode
 _held = msgspec.msgpack.Decoder(tuple[int, Author]).decode
 
 
-def pool(url: str, seconds: float | None) -> redis.ConnectionPool:
-    """Connections to the server at `url`, which wait for an answer for `seconds`. Connects to nothing yet.
+def pool(url: str, answer: float | None, connect: float) -> redis.ConnectionPool:
+    """Connections to the server at `url`, which wait so many seconds for an answer, and for each of its
+    addresses. Connects to nothing yet.
 
     Raises SetupError for a URL that is none.
     """
     try:
         found = redis.ConnectionPool.from_url(
-            url, protocol=2, socket_timeout=seconds, socket_connect_timeout=seconds, driver_info=None
+            url, protocol=2, socket_timeout=answer, socket_connect_timeout=connect, driver_info=None
         )
         found.make_connection()  # which looks at all that was given
         parts = urlsplit(url)
@@ -56,7 +60,7 @@ class RedisBus(NetworkBus["_Line"]):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._pool = pool(url, None)
+        self._pool = pool(url, None, CONNECT_SECONDS)
         self._prefix = prefix(self._pool)
         self._channel, self._rooms = f"{self._prefix}notices", f"{self._prefix}rooms"
         self._own = f"{self.process} ".encode()  # before whom it has leases of, in their fields
@@ -101,6 +105,7 @@ class RedisBus(NetworkBus["_Line"]):
             found: list[Lease] = []
             over: list[tuple[str, str, bytes]] = []  # of processes that are no more
             for each, fields in zip(rooms, answers, strict=True):
+                gevent.sleep(0)  # others have their turn in between
                 for field, value in zip(fields[::2], fields[1::2], strict=True):
                     end, who = _held(value)
                     if end < now - LEASE_SECONDS * 1000:

@@ -20,7 +20,7 @@ from flask import Flask
 from gevent import socket
 from gunicorn.util import http_date
 from websockets.utils import accept_key
-from werkzeug.http import parse_cookie
+from werkzeug.sansio.http import parse_cookie
 
 from chatapp import auth, log_lines, proxies
 from chatapp.counts import COUNTS
@@ -41,7 +41,7 @@ ASKED = {
     "SEC-WEBSOCKET-VERSION": {"13"},
 }
 KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes
-HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+HOST = re.compile(r"[A-Za-z0-9.-]+(:([0-9]{1,4}|[1-5][0-9]{4}))?")  # higher ports are left to werkzeug
 # With one of these it is no plain one; underscores are gunicorn's spelling of what a proxy may not send.
 OTHERS = {"AUTHORIZATION", "CONTENT-LENGTH", "TRANSFER-ENCODING", "EXPECT", "SCRIPT_NAME", "PATH_INFO"}
 BELIEVED = ("HOST", "X-FORWARDED-FOR", "X-FORWARDED-PROTO", "X-FORWARDED-HOST")
@@ -93,6 +93,8 @@ class QuickHandshakes:
     def _is_plain(request: Any, headers: dict[str, str]) -> bool:
         if request.method != "GET" or request.version != (1, 1) or request.query:
             return False
+        if request.proxy_protocol_info:  # somebody else's word for whence it came
+            return False
         if len(headers) != len(request.headers) or not OTHERS.isdisjoint(headers):
             return False
         if headers.get("SEC-WEBSOCKET-PROTOCOL") != SUBPROTOCOL:
@@ -114,6 +116,7 @@ class QuickHandshakes:
         with self._app.app_context():
             try:
                 self._hub.start()
+                # The cookies as Flask reads them: werkzeug.http's function fails at what is no UTF-8.
                 session = self._sessions.read(self._app, parse_cookie(cookies).get(self._cookie))
                 identity = auth.of_session(session, address)
                 self._hub.limiter.connection(identity)
