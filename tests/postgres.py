@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url
 
 from chatapp import account_rows, models
 from tests.clients import eventually
+from tests.documented import commands
 from tests.far_machine import FarMachine
 
 NETWORKS = "198.18.0.0/15"  # see far_machine.py
@@ -61,9 +62,16 @@ class Postgres:
             shutil.chown(self._folder, self._user)
         self._process: subprocess.Popen[bytes] | None = None
         self._made, self._lent = 0, False
-        if of is not None:
-            self.follow(of)
-            return
+        try:
+            if of:
+                self.follow(of)
+            else:
+                self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
         how = ["-U", "chat", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         self._run("initdb", "-D", self._data, *how)
         if self.machine:
@@ -113,20 +121,22 @@ class Postgres:
 
     def kill(self) -> None:
         """All of it at once, as if its machine had lost its power."""
-        for number in (
-            signal.SIGSTOP,
-            signal.SIGKILL,
-        ):  # nobody does anything more when the first of them is gone
-            for pid in self.pids:
-                os.kill(pid, number)
+        self._tell_all(signal.SIGSTOP)  # nobody does anything more when the first of them is gone
+        self._tell_all(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(60)
 
     def close(self) -> None:
         """For good."""
         if self._process is not None and self._process.poll() is None:
+            self._tell_all(signal.SIGCONT)  # who stands still would not hear it
             self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder)
+
+    def _tell_all(self, number: int) -> None:
+        for pid in self.pids:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, number)
 
     # -- a standby -------------------------------------------------------------------------------------------
 
@@ -146,16 +156,20 @@ class Postgres:
         primary._do("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
         self._run("pg_basebackup", "-D", self._data, "-d", where, *how)
         self.start()
-        primary._set("synchronous_standby_names", STANDBY)
+        primary.wait_for_standby()
+
+    def wait_for_standby(self) -> None:
+        """What is acknowledged from now on is on a standby, too: until there is one, nothing is."""
+        self._carry_out("Then on the primary:")
 
     def do_without_standby(self) -> None:
         """What is acknowledged from now on may be here alone, as where a standby is asynchronous."""
-        self._set("synchronous_standby_names", "")
+        self._do("ALTER SYSTEM SET synchronous_standby_names = ''")
+        self._do("SELECT pg_reload_conf()")
 
     def promote(self) -> None:
         """It takes over: its primary is no more."""
-        self.do_without_standby()
-        self._do("SELECT pg_promote()")
+        self._carry_out("When the primary is gone.")
 
     def has_standby(self) -> bool:
         """Whether another one follows, and has all that there is now."""
@@ -165,9 +179,9 @@ class Postgres:
         )
         return bool(self._do(caught_up))
 
-    def _set(self, name: str, value: str) -> None:
-        self._do(f"ALTER SYSTEM SET {name} = '{value}'")
-        self._do("SELECT pg_reload_conf()")
+    def _carry_out(self, heading: str) -> None:
+        for command in commands(heading):
+            self._do(command)
 
     def database(self, how: str = "") -> str:
         """The URL of a new one, without any tables."""

@@ -74,7 +74,8 @@ class RedisServer:
 
     def close(self) -> None:
         """For good."""
-        self.kill()
+        if self._process is not None:
+            self.kill()
         shutil.rmtree(self._folder)
 
     def do(self, *command: Any) -> Any:

@@ -162,9 +162,15 @@ class Server:
         """End the master and its workers without a word."""
         self._close_console()
         if self._process is not None and self._process.poll() is None:
-            for pid in [*self.worker_pids, self.pid]:
+            workers = self.worker_pids
+            for pid in [*workers, self.pid]:
                 os.kill(pid, signal.SIGKILL)
             self._process.wait(20)
+            # Who is killed while it waits for a disk is not gone at once, and holds the port until then.
+            deadline = time.monotonic() + START_SECONDS
+            while any(_has_files(pid) for pid in workers):
+                assert time.monotonic() < deadline, "a worker does not go"
+                time.sleep(0.01)
 
     def kill_worker(self) -> None:
         """Kill one worker, and wait until it is no more: with it its sockets are closed, as their peers can see."""
@@ -226,3 +232,11 @@ class Server:
             if booted == self.workers and "Ready" in line:
                 heard.put(True)
         heard.put(False)
+
+
+def _has_files(pid: int) -> bool:
+    """Whether that process has not come to its end: one of which only the exit status is left has no files."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import uuid
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from tests.addresses import free_port
@@ -61,6 +62,7 @@ class Service:
         self._box, self._log, self._unit = box, log, _settings(UNIT_FILE)
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | Successor | None = None
+        self._group = 0  # of all its processes, from one start to the next
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._told.settimeout(START_SECONDS)
         self._told_at = f"chatapp-tests-{uuid.uuid4().hex}"
@@ -93,7 +95,8 @@ class Service:
         assert line.count("127.0.0.1:8000") == 1
         command = self._confined(line.replace("127.0.0.1:8000", self.host))
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(command, env=self._environ, stderr=log)
+            self._process = subprocess.Popen(command, env=self._environ, stderr=log, process_group=0)
+        self._group = self.pid
         self._hear("READY=1")
 
     def reload(self) -> None:
@@ -112,12 +115,13 @@ class Service:
             assert self._one("KillMode") == "mixed", "the master alone is told to go"
             self._process.send_signal(signal.SIGTERM)
             assert self._process.wait(START_SECONDS) == 0
-            self._process = None
+            self._process, self._group = None, 0
 
     def close(self) -> None:
         self._told.close()
-        if self._process is not None and self._process.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)  # its workers notice
+        if self._group and self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._group, signal.SIGKILL)  # while it is reloaded there are two masters
             eventually(lambda: self._process and self._process.poll() is not None, "it is gone", UNIT)
 
     @property

@@ -19,7 +19,7 @@ import pytest
 from benchmarks.bench import flamegraph, flames, table
 from benchmarks.bench.__main__ import measure
 from benchmarks.bench.client import CLIENT_LIMIT, Client, Refused, arguments, build, sound
-from benchmarks.bench.machine import CHECKOUT
+from benchmarks.bench.machine import CHECKOUT, kernel
 from benchmarks.bench.results import Key, Results
 from benchmarks.bench.scenario import Measure, Scenario, text
 from benchmarks.bench.table import Row
@@ -600,3 +600,9 @@ def _is_load_client(pid: str) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/exe").readlink().name.startswith("load-")  # not the compiler that makes it
     return False
+
+
+def test_of_the_kernel_only_its_number_is_told(monkeypatch):
+    for release in ("6.18.44", "6.18.44-amd64-v7", "6.18.44+"):
+        monkeypatch.setattr("platform.release", lambda release=release: release)
+        assert kernel() == "6.18.44"

@@ -16,7 +16,9 @@ from tests.container import COMPOSE, CONTAINERFILE, Container
 from tests.raw_socket import nobody_gets
 from tests.servers import ROOT
 
-pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the boxes in which this is tried")
+pytestmark = pytest.mark.skipif(
+    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the boxes in which this is tried"
+)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -388,7 +388,7 @@ def test_while_the_server_of_the_database_is_gone_senders_are_told_and_readers_s
 def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_readers_stay_and_get_all(
     clients: str, new_server: Callable[..., Server], tmp_path: Path
 ) -> None:
-    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+    with primary_and_standby() as (primary, standby):
         address = tmp_path / "address"
         address.symlink_to(primary.host)
         hosts = f"{primary.host},{standby.host}" if clients == "know both" else address
@@ -405,7 +405,7 @@ def test_when_a_synchronous_standby_takes_over_nothing_acknowledged_is_lost_and_
 def test_when_an_asynchronous_standby_has_taken_over_a_new_epoch_has_readers_start_over_with_what_it_has(
     new_server: Callable[..., Server],
 ) -> None:
-    with closing(Postgres().start()) as primary, closing(Postgres(primary)) as standby:
+    with primary_and_standby() as (primary, standby):
         url = url_of(primary.database(), f"{primary.host},{standby.host}")
         server = new_server(workers=2, database_url=url).start()
         ada = Person(server, "ada")
@@ -430,6 +430,15 @@ def test_when_an_asynchronous_standby_has_taken_over_a_new_epoch_has_readers_sta
             reader.close()
         ada.close()
         server.stop()
+
+
+@contextmanager
+def primary_and_standby() -> Iterator[tuple[Postgres, Postgres]]:
+    """The second is a copy of the first as that is where a standby comes back: it has named one already."""
+    with closing(Postgres().start()) as primary:
+        primary.wait_for_standby()
+        with closing(Postgres(primary)) as standby:
+            yield primary, standby
 
 
 def stay_and_get_all(server: Server, away: Callable[[], object], back: Callable[[], object]) -> None:

@@ -13,11 +13,11 @@ import pytest
 from tests import box
 from tests.box import Box
 from tests.clients import UNIT, Person, eventually
+from tests.documented import commands
 from tests.raw_socket import nobody_gets
 from tests.servers import ROOT
 from tests.service import UNIT_FILE, Service
 
-DOCS = (ROOT / "docs" / "running.md").read_text()
 EXPOSURE = 20  # tenths, as systemd-analyze has it: 10 is without any protection
 PROGRAM = ("chatapp", "templates", "static", "deploy", "LICENSE", "command.py", "gunicorn.conf.py", "wsgi.py")
 MORE_SCHEMA = """
@@ -26,12 +26,9 @@ revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, N
 def upgrade(): op.execute("CREATE TABLE of_the_next_version (id INTEGER)")
 """
 
-pytestmark = pytest.mark.skipif(not box.possible(), reason="only root makes the box in which this is tried")
-
-
-def commands(heading: str) -> list[str]:
-    """The first commands below what stands bold in docs/running.md."""
-    return re.findall(rf"\*\*{heading}\*\*.*?```\n(.*?)```", DOCS, re.DOTALL)[0].splitlines()
+pytestmark = pytest.mark.skipif(
+    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the box in which this is tried"
+)
 
 
 @pytest.fixture

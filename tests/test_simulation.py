@@ -143,6 +143,15 @@ def test_what_the_bench_has_measured_is_read_as_it_was_written(tmp_path):
     assert found.costs.connect == pytest.approx(3e-6)
     assert [(each.servers, each.readers) for each in found.measured[-2:]] == [(3, 3000), (3, 9500)]
     assert found.measured[-1].delivery == [9.0, 6.0, 12.0]
+    once = Results(tmp_path / "once.jsonl", {})
+    for lane in set(costs.LANE_OF.values()):
+        once.add(Key("costs", lane, 0), dict.fromkeys(costs.LANE_OF, 3.0))
+    for count, readers in product(servers.COUNTS, servers.READERS):
+        once.add(Key("servers", servers.lane(count, readers), 0), dict.fromkeys(servers.FIGURES, 3.0))
+    calibration.write(tmp_path / "calibration.json", once, {"machine": "this one"})
+    assert {row[1] for row in one_each(read(tmp_path / "calibration.json")).rows} == {
+        f"3 {unit} (one repetition)" for _, unit in costs.FIGURES.values()
+    }
     unmeasured = Results(tmp_path / "nothing.jsonl", {})
     with pytest.raises(ValueError, match="was not measured"):
         calibration.write(tmp_path / "calibration.json", unmeasured, {})

@@ -11,7 +11,9 @@ from benchmarks.bench.scenarios import costs, servers
 
 
 def write(file: Path, results: Results, conditions: dict[str, Any]) -> None:
-    """Of each figure the median, the lowest and the highest. Raises ValueError where one was not measured."""
+    """Of each figure the median, the lowest and the highest, or its only one. Raises ValueError where one was
+    not measured.
+    """
     found: dict[str, Any] = {
         "conditions": conditions,
         "costs": {
@@ -38,7 +40,8 @@ def _spread(figure: str, found: Iterable[Result]) -> list[float]:
     values = [each[figure] for each in found if "refused" not in each]
     if not values:
         raise ValueError(f"{figure} was not measured")
-    return [float(f"{value:.4g}") for value in (median(values), min(values), max(values))]
+    told = values if len(values) == 1 else [median(values), min(values), max(values)]
+    return [float(f"{value:.4g}") for value in told]
 
 
 def _lines(found: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import resource
 import subprocess
 import tempfile
@@ -71,11 +72,16 @@ def processor() -> str:
     return platform.machine()
 
 
+def kernel() -> str:
+    """Its number, without what its distribution calls it."""
+    return re.split(r"[^\d.]", platform.release())[0]
+
+
 def describe() -> dict[str, str]:
     """What figures depend on, for whoever compares them later."""
     return {
         "commit": commit(),
-        "machine": f"{len(os.sched_getaffinity(0))} cores of {processor()}, Linux {platform.release()}",
+        "machine": f"{len(os.sched_getaffinity(0))} cores of {processor()}, Linux {kernel()}",
         "versions": ", ".join(
             [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in LIBRARIES)]
         ),

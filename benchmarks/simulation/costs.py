@@ -60,7 +60,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Measured:
-    """What several servers cost: the median, the lowest and the highest of the repetitions."""
+    """What several servers cost: the median, lowest and highest of the repetitions, or the only one."""
 
     servers: int
     readers: int
@@ -71,7 +71,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Calibration:
-    """`found`: by figure `what` was measured, its `unit` and `values`: the median, lowest and highest."""
+    """`found`: by figure `what` was measured, its `unit` and `values`: the median, lowest and highest, or the
+    only one.
+    """
 
     about: Mapping[str, Any]
     found: Mapping[str, Mapping[str, Any]]

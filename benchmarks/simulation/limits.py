@@ -9,16 +9,16 @@ from benchmarks.simulation.table import Table
 from benchmarks.simulation.town import LOOKS_PER_SECOND, RENEW_SECONDS, TELLINGS_PER_SECOND
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(values: Sequence[float], unit: str) -> str:
+    if len(values) == 1:
+        return f"{number(values[0])} {unit} (one repetition)"
     middle, least, most = map(number, values)
-    return f"{middle} ({least} – {most})"
+    return f"{middle} ({least} – {most}) {unit}"
 
 
 def one_each(calibration: Calibration) -> Table:
     """As it was measured."""
-    rows = [
-        [each["what"], f"{_spread(each['values'])} {each['unit']}"] for each in calibration.found.values()
-    ]
+    rows = [[each["what"], _spread(each["values"], each["unit"])] for each in calibration.found.values()]
     return Table("costs", "What one of each costs", ["", "CPU, or memory"], rows)
 
 

@@ -31,10 +31,10 @@ def _check(place: Any, found: list[dict[str, Any]]) -> None:
     for colour, servers in zip(LINES, sorted({each["servers"] for each in found}), strict=False):
         of = [each for each in found if each["servers"] == servers]
         readers = [each["readers"] for each in of]
-        middle, least, most = zip(*(each["measured"] for each in of), strict=True)
+        middle = [each["measured"][0] for each in of]
         place.plot(readers, [each["guess"] for each in of], color=colour, label=f"{servers}")
-        below = [one - other for one, other in zip(middle, least, strict=True)]
-        above = [other - one for one, other in zip(middle, most, strict=True)]
+        below = [each["measured"][0] - min(each["measured"]) for each in of]
+        above = [max(each["measured"]) - each["measured"][0] for each in of]
         place.errorbar(readers, middle, yerr=[below, above], color=colour, fmt="o", markersize=3)
     place.set(xscale="log", ylim=(0, None), xlabel="readers of one room", ylabel="µs of CPU for a delivery")
     place.set_xticks(readers, [f"{each:,}" for each in readers])

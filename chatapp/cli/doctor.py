@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # no worker ever loads it
     from chatapp.doctor import Examination
     from chatapp.doctor.visit.address import Address
 
+HEAR_SECONDS = 5.0  # it takes milliseconds
+
 
 def doctor(application: Callable[[], Flask]) -> click.Command:
     """The command. `application`: makes that of this installation, once it was looked at: that brings the
@@ -29,8 +31,15 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
         type=click.FloatRange(0),
         help="With --url: seconds in which nothing is said.  [default: the server's heartbeat and 5]",
     )
+    @click.option(
+        "--hear",
+        type=click.FloatRange(0, min_open=True),
+        default=HEAR_SECONDS,
+        show_default=True,
+        help="With --url: seconds until what was said and has not come is held back.",
+    )
     @as_json
-    def command(url: str | None, patience: float | None, as_json: bool) -> None:
+    def command(url: str | None, patience: float | None, hear: float, as_json: bool) -> None:
         """Look for what is wrong with this installation, and say what to do about it.
 
         With the server's own settings, also while it runs. With --url one message goes over each transport,
@@ -45,7 +54,7 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
             raise click.BadParameter(str(wrong), param_hint="--url") from None
         done = examine()
         if address is not None:
-            _visit(done, application, address, patience)
+            _visit(done, application, address, patience, hear)
         if as_json:
             print_json(msgspec.to_builtins(done))
         else:
@@ -56,7 +65,11 @@ def doctor(application: Callable[[], Flask]) -> click.Command:
 
 
 def _visit(
-    done: "Examination", application: Callable[[], Flask], address: "Address", patience: float | None
+    done: "Examination",
+    application: Callable[[], Flask],
+    address: "Address",
+    patience: float | None,
+    hear: float,
 ) -> None:
     from chatapp.doctor.finding import error
     from chatapp.doctor.visit import visit
@@ -64,7 +77,7 @@ def _visit(
     if done.ready:
         try:
             with application().app_context():
-                done.look(address.origin, visit(get_hub(), address, patience))
+                done.look(address.origin, visit(get_hub(), address, patience, hear))
             return
         except (ChatError, SetupError) as refusal:
             cause, do = str(refusal), "mend that, and visit once more"

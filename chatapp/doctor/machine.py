@@ -1,6 +1,5 @@
 """What the kernel allows: files that may be open, connections that may wait."""
 
-import resource
 import runpy
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +19,12 @@ def examine(servers: list[Running], proc: Path) -> Findings:
 
 
 def _files(ours: dict[str, Any], servers: list[Running], proc: Path) -> Findings:
-    """Against the limit of the servers that run or, where there is none, of this process."""
+    """Against the limit of the servers that run or, where there is none, of this process; a worker raises the
+    soft one to the hard one.
+    """
     wanted = ours.get("worker_connections", 0)
-    limits = [_limit(proc, server.master) for server in servers] or [_own_limit()]
+    processes = [str(server.master) for server in servers] or ["self"]
+    limits = [_limit(proc, process) for process in processes]
     least = min((limit for limit in limits if limit is not None), default=None)
     if least is not None and least < wanted:
         yield warning(
@@ -34,14 +36,9 @@ def _files(ours: dict[str, Any], servers: list[Running], proc: Path) -> Findings
         )
 
 
-def _own_limit() -> int | None:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # a worker raises the soft one to it
-    return None if hard == resource.RLIM_INFINITY else hard
-
-
-def _limit(proc: Path, process: int) -> int | None:
+def _limit(proc: Path, process: str) -> int | None:
     with suppress(OSError, ValueError):  # or there is none
-        for line in (proc / str(process) / "limits").read_text().splitlines():
+        for line in (proc / process / "limits").read_text().splitlines():
             if line.startswith("Max open files"):
                 return int(line.split()[4])
     return None

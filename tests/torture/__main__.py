@@ -44,6 +44,15 @@ def report(result: Result) -> None:
             print(f"  {violation.what}")
 
 
+def versions(given: list[str] | None) -> tuple[str, ...]:
+    """Between which servers change, beside the one that is here; what is not `given` is looked up, and told."""
+    if given is not None:
+        return tuple(given)
+    found = earlier_versions()
+    print(f"versions: this one, {', '.join(found) or 'and no other: there is no git that knows any'}")
+    return tuple(found)
+
+
 def read_plan() -> Plan:
     parser = argparse.ArgumentParser(prog="bin/torture", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long there is trouble (60)")
@@ -86,7 +95,7 @@ def read_plan() -> Plan:
         default=None,
         metavar="REVISION",
         help="of a cluster, servers change to and fro between this version and these: by default the first and the "
-        "newest tag",
+        "newest tag or, without any, the first commit that knows PostgreSQL",
     )
     parser.add_argument(
         "--bus", choices=["redis", "postgresql"], default="redis", help="the bus of a cluster (redis)"
@@ -115,7 +124,7 @@ def read_plan() -> Plan:
         database=given.database,
         cluster=given.cluster,
         bus=given.bus,
-        versions=tuple(earlier_versions() if given.versions is None else given.versions),
+        versions=versions(given.versions) if given.cluster else (),
         settings={
             **(NO_FAST_PATHS if given.no_fast_paths else {}),
             **dict(pair.split("=", 1) for pair in given.set),

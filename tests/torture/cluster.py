@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from chatapp.keys import NAMES as KEYS
@@ -175,13 +175,17 @@ class Cluster(Site):
     ) -> None:
         self.servers, self.disks = [], []
         self._port = free_port()
-        self._folder, self._versions, self._stack = folder, versions, ExitStack()
-        *served, primary, standby, beside, self._front = self._stack.enter_context(machines(SERVERS + 4))
-        self._router = Router()
-        for machine in (primary, standby):
-            ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
-        self.database = PostgresDatabase((primary, standby), self._router.move)
-        self._bus = RedisServer(beside) if bus == "redis" else Postgres(machine=beside)
+        self._folder, self._versions = folder, versions
+        with ExitStack() as made:  # where one part cannot be had, those before it are given back
+            *served, primary, standby, beside, self._front = made.enter_context(machines(SERVERS + 4))
+            self._router = Router()
+            for machine in (primary, standby):
+                ip(f"-n {machine.name} addr add {DATABASE}/32 dev lo")
+            self.database = PostgresDatabase((primary, standby), self._router.move)
+            made.callback(self.database.close)
+            self._bus = RedisServer(beside) if bus == "redis" else Postgres(machine=beside)
+            made.callback(self._bus.close)
+            self._stack = made.pop_all()
         self._links = {
             "bus": [(machine.own, beside.own) for machine in served],
             "database": [(machine.own, DATABASE) for machine in served],
@@ -200,7 +204,6 @@ class Cluster(Site):
 
     def start(self) -> None:
         self.database.start()
-        self._stack.callback(self._bus.close)
         self._bus.start()
         self._bus_url = self._bus.url if isinstance(self._bus, RedisServer) else self._bus.database()
         first = self.servers[0]
@@ -217,7 +220,7 @@ class Cluster(Site):
 
     def close(self) -> None:
         with self._stack:
-            super().close()
+            self.kill()
 
     def trouble(self, history: History, seed: int) -> Trouble:
         processes, stores = list[Troublemaker](), list[Troublemaker]()
@@ -260,12 +263,15 @@ def checkout(revision: str, folder: Path) -> Path:
 
 
 def earlier_versions() -> list[str]:
-    """The first and the newest tag; where there is none yet, the first commit that knows PostgreSQL."""
+    """The first and the newest tag; where there is none yet, the first commit that knows PostgreSQL. None at all
+    where git says nothing, as of a checkout that is somebody else's.
+    """
     if tags := _git("tag", "--list", "v*", "--sort=v:refname"):
         return list(dict.fromkeys((tags[0], tags[-1])))
     return _git("log", "--diff-filter=A", "--format=%h", "--", "chatapp/journal/postgres_connections.py")[-1:]
 
 
 def _git(*arguments: str) -> list[str]:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
-    return done.stdout.split()
+    with suppress(FileNotFoundError):
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    return []

@@ -126,11 +126,13 @@ class PostgresDatabase(Database):
     ) -> None:
         self._machines, self._move = machines, move
         self.primary = Postgres(machine=machines[0] if machines else None, **DURABLE)
+        self._made = [self.primary]
         self._open: psycopg.Connection[Any] | None = None
 
     def start(self) -> None:
         self.name = name_in(self.primary.start().database())
         self.standby = Postgres(self.primary, self._machines[1] if self._machines else None)
+        self._made.append(self.standby)
         hosts = DATABASE if self._machines else f"{self.primary.host},{self.standby.host}"
         self._tell_where_it_is()
         url = f"postgresql+psycopg://chat@/{self.name}?host={hosts}&target_session_attrs=read-write"
@@ -177,5 +179,5 @@ class PostgresDatabase(Database):
     def close(self) -> None:
         if self._open is not None:
             self._open.close()
-        self.primary.close()
-        self.standby.close()
+        for postgres in self._made:
+            postgres.close()

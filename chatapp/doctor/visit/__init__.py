@@ -15,9 +15,9 @@ from chatapp.hub import Hub
 MARGIN = 5  # seconds beyond the server's heartbeat
 
 
-def visit(hub: Hub, address: Address, patience: float | None) -> Findings:
+def visit(hub: Hub, address: Address, patience: float | None, hear: float) -> Findings:
     """`patience`: seconds that nothing is said, to see who loses patience; None: as many as make sure that a
-    proxy lets heartbeats arrive. Raises ChatError.
+    proxy lets heartbeats arrive. `hear`: until what is said has come to everybody. Raises ChatError.
     """
     public = hub.config.public_url.rstrip("/")
     if public and public != address.origin:
@@ -39,7 +39,7 @@ def visit(hub: Hub, address: Address, patience: float | None) -> Findings:
             yield from bodies.examine(hub, address, lodger)
             if not any(finding.level == "error" for finding in cached):  # else nothing that is read is true
                 wait = hub.config.heartbeat + MARGIN if patience is None else patience
-                yield from ways.examine(address, lodger, wait)
+                yield from ways.examine(address, lodger, wait, hear)
     except Unreached as fault:
         yield cut_off([fault.how]) if fault.timed_out else not_reached(address, str(fault))
     except (OSError, http.client.HTTPException) as fault:

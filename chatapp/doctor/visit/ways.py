@@ -15,37 +15,38 @@ from chatapp.doctor.visit.arrival import cut_off, refused
 from chatapp.doctor.visit.lodging import Lodger
 from chatapp.doctor.visit.readers import EventStream, Reader, Socket
 
-HEAR_SECONDS = 5  # until what was said has come to everybody; it takes milliseconds
 LOOK_SECONDS = 0.02
 POSTED, OF_FORM, AGAIN = "over a request", "over the tutorial's form", "after a while"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 NO_UPGRADE = {"200", "400", "404", "426", "501", "InvalidUpgrade", "InvalidMessage"}
 
 
-def examine(address: Address, lodger: Lodger, wait: float) -> Findings:
-    """`wait`: seconds in which nothing is said. Raises Unreached."""
+def examine(address: Address, lodger: Lodger, wait: float, hear: float) -> Findings:
+    """`wait`: seconds in which nothing is said. `hear`: until what was said has come to everybody; it takes
+    milliseconds. Raises Unreached.
+    """
     everybody: list[Reader] = [reader(address, lodger, wait) for reader in readers.ALL]
     try:
-        yield from _talk(address, lodger, wait, everybody)
+        yield from _talk(address, lodger, wait, hear, everybody)
     finally:
         for reader in everybody:
             reader.stop()
 
 
-def _talk(address: Address, lodger: Lodger, wait: float, everybody: list[Reader]) -> Findings:
+def _talk(address: Address, lodger: Lodger, wait: float, hear: float, everybody: list[Reader]) -> Findings:
     sockets = [reader for reader in everybody if isinstance(reader, Socket)]
-    _until(lambda: all(socket.settled for socket in sockets), HEAR_SECONDS)
+    _until(lambda: all(socket.settled for socket in sockets), hear)
     said = [POSTED, OF_FORM, *(socket.name for socket in sockets if _say(socket))]
     _check(lodger.post(address, POSTED))
     form = urlencode({"new_message": OF_FORM}).encode()
     _check(address.ask("POST", f"/chats/{lodger.room}/http", {**lodger.fields, **FORM}, form))
-    deaf = _deaf(everybody, said)
+    deaf = _deaf(everybody, said, hear)
     yield from _refusals(everybody)
-    yield from _held_back([reader.name for reader in deaf])
+    yield from _held_back([reader.name for reader in deaf], hear)
     going_on = [reader for reader in everybody if not reader.refused and reader not in deaf]
     _until(lambda: all(reader.ended for reader in going_on), wait)
     _check(lodger.post(address, AGAIN))
-    lost = _deaf(going_on, [AGAIN])
+    lost = _deaf(going_on, [AGAIN], hear)
     cut = [each.name for each in everybody if each.ended or each in lost or each.refused == str(TIMED_OUT)]
     if cut:
         yield cut_off(cut)
@@ -72,14 +73,14 @@ def _check(answer: Answer) -> None:
         raise Unreached(f"a message is answered {answer.status}", "a message", timed_out=timed_out)
 
 
-def _deaf(among: Sequence[Reader], said: Sequence[str]) -> list[Reader]:
+def _deaf(among: Sequence[Reader], said: Sequence[str], hear: float) -> list[Reader]:
     """Those that are there and have not heard all that was said, in time."""
 
     def deaf() -> list[Reader]:
         there = [reader for reader in among if not (reader.refused or reader.ended)]
         return [reader for reader in there if any(text.encode() not in reader.heard for text in said)]
 
-    _until(lambda: not deaf(), HEAR_SECONDS)
+    _until(lambda: not deaf(), hear)
     return deaf()
 
 
@@ -104,11 +105,11 @@ def _answered(reader: Reader) -> str:
     return f"{reader.name} ({reader.refused})"
 
 
-def _held_back(names: list[str]) -> Findings:
+def _held_back(names: list[str], hear: float) -> Findings:
     if names:
         yield error(
             "held-back",
-            f"the proxy holds back what is said, for {HEAR_SECONDS} s and longer: {', '.join(names)}",
+            f"the proxy holds back what is said, for {hear:g} s and longer: {', '.join(names)}",
             "readers see it when much more was said, or never",
             "nginx: proxy_buffering off; and no proxy_ignore_headers X-Accel-Buffering. Caddy: "
             f"flush_interval -1 in reverse_proxy, and no encode for {EventStream.kind}",
