@@ -90,7 +90,8 @@ PROXIES: dict[str, tuple[dict[str, str], str]] = {
 
 
 def encode(kind: str) -> str:
-    return f"encode gzip {{\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
+    """Whatever comes first: by default nothing is encoded whose first piece is short, as chance has it of a stream."""
+    return f"encode gzip {{\nminimum_length 1\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
 
 
 HERE = f"reverse_proxy {caddy.BEHIND}"
