@@ -91,7 +91,7 @@ PROXIES: dict[str, tuple[dict[str, str], str]] = {
 
 
 def encode(kind: str) -> str:
-    # As it is by default, 512, a stream is compressed or not by how much of it Caddy reads at first.
+    """Whatever comes first: by default nothing is encoded whose first piece is short, as chance has it of a stream."""
     return f"encode gzip {{\nminimum_length 1\nmatch {{\nheader Content-Type {kind}*\n}}\n}}"
 
 

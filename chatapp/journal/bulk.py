@@ -6,7 +6,6 @@ Each database has a module of its own for these statements, all with what `Bulk`
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from msgspec import UnsetType, to_builtins
@@ -48,9 +47,6 @@ class Bulk(Protocol):
 
     def lock(self, connection: Connection, rooms: Collection[int]) -> Iterable[tuple[Any, ...]]:
         """`Opened.rooms` for some more, in a transaction whose requests are about more than messages."""
-
-    def together(self, connection: Connection) -> AbstractContextManager[object]:
-        """What is written within it, and asks for no answer, may go to the database in one go."""
 
     def insert_messages(self, connection: Connection, rows: list[tuple[object, ...]]) -> None:
         """Add `rows`, each from `row_of`."""

@@ -5,12 +5,12 @@ circle; everything else that is asked of the journal (rights, people, rooms, wha
 as everything is on SQLite: what it looks up first is still so when it writes. Both wait for each other at one
 lock without a row: keepers share it.
 
-What needs no answer of the statement before it goes to the server with it (psycopg's pipeline): a message is
-two such journeys and its commit.
+What is asked at first goes to the server in one go (psycopg's pipeline), and nothing behind it does: between
+a pipeline and the next statement by itself PostgreSQL 15 does not end a transaction whose process has stopped
+(`idle_in_transaction_session_timeout`), and all that is locked would stay so.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -64,7 +64,7 @@ def open(
         mine.execute(_SHARED if all(map(_only_keeps, requests)) else _ALONE)
         locked = mine.execute(_ROOMS, (sorted(rooms),)) if rooms else None
         known = mine.execute(_SENT_WITH, tuple(map(list, zip(*sent, strict=True)))) if sent else None
-        people = mine.execute(_PEOPLE)
+    people = mine.execute(_PEOPLE)  # not in the pipeline: see above
     places = [] if known is None else known.fetchall()
     return Opened(
         [] if locked is None else locked.fetchall(),
@@ -76,11 +76,6 @@ def open(
 def lock(connection: Connection, rooms: Collection[int]) -> Iterable[tuple[Any, ...]]:
     """See Bulk."""
     return driver(connection).execute(_ROOMS, (sorted(rooms),)).fetchall()
-
-
-def together(connection: Connection) -> AbstractContextManager[object]:
-    """See Bulk."""
-    return driver(connection).pipeline()
 
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:

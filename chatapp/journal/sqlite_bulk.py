@@ -6,7 +6,6 @@ They go to the driver's connection: SQLAlchemy's result alone takes as long as a
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import cache
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -21,7 +20,6 @@ from chatapp.journal.sqlite_connections import driver
 T = TypeVar("T")
 
 ASKED_AT_ONCE = 300  # an old SQLite takes 999 parameters
-_AS_IT_COMES = nullcontext()
 
 # Nothing that is put into these is anybody's words: question marks, as many as there are values.
 _ROOMS = """
@@ -54,11 +52,6 @@ def lock(connection: Connection, rooms: Collection[int]) -> Iterator[tuple[Any, 
     """See Bulk. They are read as they are asked for."""
     for some in _stretches(sorted(rooms)):
         yield from driver(connection).execute(_ROOMS.format(", ".join("?" * len(some))), some)
-
-
-def together(connection: Connection) -> nullcontext[None]:
-    """See Bulk."""
-    return _AS_IT_COMES
 
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:

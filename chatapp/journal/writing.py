@@ -131,9 +131,8 @@ class _Transaction:
         for row in known:
             self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
         answers = [self._answer(request) for request in requests]
-        with self._bulk.together(self._connection):
-            self._flush()
-            commits = self._advance()
+        self._flush()
+        commits = self._advance()
         moved = [PeopleMoved(self._people_number())] if self._people_moved else []
         return answers, [*moved, *commits, *self._dropped]
 
