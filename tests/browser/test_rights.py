@@ -279,6 +279,7 @@ def test_without_a_script_a_name_leads_to_the_room_s_details_where_a_refusal_is_
     card.get_by_label("And all guests from").fill("nowhere")
     card.get_by_role("button", name="Apply").click()
     expect(card.get_by_role("alert")).to_be_visible()
+    page.wait_for_load_state()  # the whole answer, not only as far as its refusal
     card.get_by_label("And all guests from").fill("")
     card.get_by_role("button", name="Apply").click()
     expect(page.locator("#sanctions ~ .member-list").first).to_contain_text("mallory")
