@@ -56,6 +56,29 @@ def _taken(name: str) -> bool:
 _marks: list[socket.socket] = []  # kept open
 
 
+class BothWays:
+    """Where a proxy listens: over plain HTTP, and over TLS."""
+
+    def __init__(self) -> None:
+        self.port, self.tls_port = free_port(), free_port()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    @property
+    def tls_host(self) -> str:
+        return f"127.0.0.1:{self.tls_port}"
+
+    @property
+    def tls_url(self) -> str:
+        return f"https://{self.tls_host}"
+
+
 def make_certificate(folder: Path, name: str) -> None:
     """`name`.pem and `name`.key of this machine, which signs for itself."""
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.addresses import free_port, make_certificate
+from tests.addresses import BothWays, make_certificate
 from tests.clients import UNIT, eventually
 from tests.servers import ROOT, Server
 
@@ -44,30 +44,15 @@ class Program:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
 
-class Caddy:
+class Caddy(BothWays):
     """Over TLS, as documented but for the certificate, and beside it over plain HTTP."""
 
     def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.port, self.tls_port = server, free_port(), free_port()
+        super().__init__()
+        self.server = server
         make_certificate(folder, "chat")
         sites = site(server.host, self.tls_url, folder) + site(server.host, self.url, folder)
         self._program = Program(folder, sites, self.port)
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
-
-    @property
-    def tls_host(self) -> str:
-        return f"127.0.0.1:{self.tls_port}"
-
-    @property
-    def tls_url(self) -> str:
-        return f"https://{self.tls_host}"
 
     def stop(self) -> None:
         self._program.stop()

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.addresses import free_port, make_certificate
+from tests.addresses import BothWays, make_certificate
 from tests.clients import UNIT, eventually
 from tests.far_machine import FarMachine
 from tests.servers import ROOT, Server
@@ -64,34 +64,19 @@ class Program:
             return probe.connect_ex((self._address, self._port)) == 0
 
 
-class Nginx:
+class Nginx(BothWays):
     """Over TLS, as documented, and beside it over plain HTTP: there, people may take it for the server itself.
 
     `patience`: seconds that it waits for the server's next word.
     """
 
     def __init__(self, server: Server, folder: Path, patience: int) -> None:
-        self.server, self.port, self.tls_port = server, free_port(), free_port()
+        super().__init__()
+        self.server = server
         make_certificate(folder, "chat")
         listen = f"listen {self.tls_host} ssl; listen {self.host};"
         shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
         self._program = Program(folder, MAP + block(server.url, listen, folder, shorter), self.port)
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
-
-    @property
-    def tls_host(self) -> str:
-        return f"127.0.0.1:{self.tls_port}"
-
-    @property
-    def tls_url(self) -> str:
-        return f"https://{self.tls_host}"
 
     def stop(self) -> None:
         self._program.stop()

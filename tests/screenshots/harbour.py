@@ -347,6 +347,9 @@ class Harbour:
                 "UPDATE rooms SET last_at = (SELECT max(at) FROM messages WHERE room_id = rooms.id) WHERE last_seq > 0"
             )
             database.commit()
+        # It may have some of them by the time at which they were really said.
+        for path in Path(self.server.instance).glob("search.db*"):
+            path.unlink()
         self.server.start()
 
 
