@@ -3,7 +3,9 @@
 Each line is one defence (docs/security.md). What we write ourselves, as event streams, carries them too.
 """
 
-from functools import cache
+import time
+from email.utils import formatdate
+from functools import cache, lru_cache
 
 from flask import Request
 
@@ -63,3 +65,13 @@ def of_page(request: Request) -> dict[str, str]:
 def _policy(frame_ancestors: tuple[str, ...]) -> str:
     ancestors = " ".join(["'self'", *frame_ancestors]) if frame_ancestors else "'none'"
     return "; ".join(f"{what} {which}" for what, which in {**POLICY, "frame-ancestors": ancestors}.items())
+
+
+def date_now() -> str:
+    """As `Date` has it (RFC 9110, section 6.6.1)."""
+    return _date(int(time.time()))
+
+
+@lru_cache(1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -14,16 +14,15 @@ requests are logged or counted by gunicorn, it does nothing. `CHATAPP_QUICK_POLL
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import gevent
 from flask import current_app, request
 from gevent import socket
-from gunicorn.util import http_date
 from msgspec import Struct
 
 from chatapp.counts import COUNTS
+from chatapp.headers import date_now
 from chatapp.hub import Hub
 from chatapp.keys import Keys
 from chatapp.sockets import has_unread, receive_now, receive_within, send_all
@@ -192,12 +191,6 @@ def _between(head: bytes, around: tuple[bytes, bytes], cursor: re.Pattern[bytes]
     return found if cursor.fullmatch(found) else None
 
 
-@lru_cache(1)
-def _date(second: int) -> str:
-    date: str = http_date(second)
-    return date
-
-
 def _headers(response: Any) -> Callable[[bytes], bytes]:
     """What makes the head of an answer to a body: as `response` of gunicorn had it."""
     server = f"Server: {response.version}\r\nConnection: keep-alive\r\n"
@@ -208,7 +201,7 @@ def _headers(response: Any) -> Callable[[bytes], bytes]:
     )
 
     def of(body: bytes) -> bytes:
-        date = f"Date: {_date(int(time.time()))}\r\n"
+        date = f"Date: {date_now()}\r\n"
         if not body:
             head = f"HTTP/1.1 204 NO CONTENT\r\n{date}{without}\r\n"
         else:

@@ -12,13 +12,10 @@ counted by gunicorn it does nothing. `CHATAPP_QUICK_HANDSHAKES=no` switches it o
 
 import logging
 import re
-import time
-from functools import lru_cache
 from typing import Any
 
 from flask import Flask
 from gevent import socket
-from gunicorn.util import http_date
 from websockets.utils import accept_key
 from werkzeug.sansio.http import parse_cookie
 
@@ -26,6 +23,7 @@ from chatapp import auth, log_lines, proxies
 from chatapp.counts import COUNTS
 from chatapp.errors import ChatError
 from chatapp.globals import get_hub
+from chatapp.headers import date_now
 from chatapp.localized import accepted
 from chatapp.permissions import Identity
 from chatapp.sessions import CookieSessions
@@ -128,14 +126,8 @@ class QuickHandshakes:
 def _answer(key: str) -> bytes:
     """RFC 6455, section 4.2.2: as `websockets` writes it."""
     return (
-        f"HTTP/1.1 101 Switching Protocols\r\nDate: {_date(int(time.time()))}\r\n"
+        f"HTTP/1.1 101 Switching Protocols\r\nDate: {date_now()}\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
         f"{log_lines.HEADER}: {log_lines.REQUEST.get()}\r\n\r\n"
     ).encode()
-
-
-@lru_cache(1)
-def _date(second: int) -> str:
-    date: str = http_date(second)
-    return date
