@@ -474,6 +474,7 @@ def test_of_more_than_a_hundred_people_the_first_hundred_are_named_and_changes_a
 ) -> None:
     watcher = open_socket(ada)
     watcher.join(board)
+    assert _here(watcher, board)["count"] == 1  # who is greeted only when all are there is told their names
     with ExitStack() as crowd:
         for number in range(101):
             person = crowd.enter_context(closing(Person(server, f"guest {number}")))
