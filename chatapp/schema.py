@@ -3,6 +3,7 @@
 import logging
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from chatapp.journal.writing import perform
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATING = 0x6D696772  # the name of a lock of PostgreSQL's: "migr"
+AGAIN_SECONDS = 0.2  # until somebody looks again whether another machine has brought the database up
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +99,10 @@ def _alone(engine: Engine) -> Iterator[None]:
         yield
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sqlalchemy.text("SET lock_timeout = 0"))
-        connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({MIGRATING})"))
+        # Not pg_advisory_lock: an index that is made beside others waits for all statements that were there
+        # before it, this one among them, which would wait for the index.
+        while not connection.scalar(sqlalchemy.text(f"SELECT pg_try_advisory_lock({MIGRATING})")):
+            time.sleep(AGAIN_SECONDS)
         yield  # who closes a connection gives back what it holds
 
 

@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy import create_engine, make_url
 
 from chatapp import account_rows, models
+from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.documented import commands
 from tests.far_machine import FarMachine
@@ -29,6 +30,7 @@ SETTINGS = {
     "max_connections": "200",
 }
 STANDBY = "standby"
+PORT = "5432"  # also in the name of the socket
 assert account_rows  # its tables are made, too
 
 
@@ -51,7 +53,7 @@ class Postgres:
     def __init__(
         self, of: "Postgres | None" = None, machine: FarMachine | None = None, **settings: str
     ) -> None:
-        self.machine = machine
+        self.machine, self.port = machine, PORT
         self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
@@ -212,7 +214,7 @@ class Postgres:
 
     def connect(self, url: str, **options: Any) -> "psycopg.Connection[Any]":
         """To the database of that `url`, or name."""
-        return psycopg.connect(host=self.host, user="chat", dbname=name_in(url), **options)
+        return psycopg.connect(host=self.host, port=self.port, user="chat", dbname=name_in(url), **options)
 
     def _empty(self) -> None:
         with self.connect(self.url("tables"), autocommit=True) as connection:
@@ -238,7 +240,7 @@ class Postgres:
         return bool(self._do("SELECT 1 FROM pg_database WHERE datname = %s", name))
 
     def _do(self, statement: str, *values: object) -> int:
-        with psycopg.connect(host=self.host, user="chat", dbname="postgres", autocommit=True) as connection:
+        with self.connect("postgres", autocommit=True) as connection:
             return connection.execute(statement, values or None).rowcount  # type: ignore[arg-type]
 
     def _run(self, program: str, *arguments: object) -> None:
@@ -251,6 +253,26 @@ class Postgres:
         user = ["--reuid", self._user, "--regid", group, "--clear-groups"] if self._user else []
         there = self.machine.under if self.machine else []
         return [*there, "setpriv", *user, *how]
+
+
+class EncryptedPostgres(Postgres):
+    """One that is reached over TLS alone, at 127.0.0.1. `certificate`: by which it is known."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        (self._data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+        make_certificate(Path(self.host), "server")
+        self.certificate = Path(self.host, "server.pem")
+        key = self.certificate.with_suffix(".key")
+        if self._user:
+            shutil.chown(key, self._user)
+        self.port = str(free_port())
+        self._settings |= {"port": self.port, "listen_addresses": "127.0.0.1", "ssl": "on"}
+        self._settings |= {"ssl_cert_file": str(self.certificate), "ssl_key_file": str(key)}
+
+    def url(self, name: str) -> str:
+        verified = f"sslmode=verify-full&sslrootcert={self.certificate}"
+        return f"postgresql+psycopg://chat@127.0.0.1:{self.port}/{name}?{verified}"
 
 
 def name_in(url: str) -> str:

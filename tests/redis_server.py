@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.far_machine import FarMachine
 
@@ -48,9 +49,8 @@ class RedisServer:
         return self._process.pid
 
     def start(self) -> "RedisServer":
-        network = ["--port", PORT, "--protected-mode", "no"] if self._machine else ["--port", "0"]
         how = [
-            *network,
+            *self._network(),
             "--unixsocket",
             self._socket,
             "--dir",
@@ -66,6 +66,9 @@ class RedisServer:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(self._answers, "Redis has started", 60)
         return self
+
+    def _network(self) -> list[str]:
+        return ["--port", PORT, "--protected-mode", "no"] if self._machine else ["--port", "0"]
 
     def kill(self) -> None:
         assert self._process is not None
@@ -91,3 +94,21 @@ class RedisServer:
             return bool(self.do("PING"))
         except redis.ConnectionError:
             return False
+
+
+class EncryptedRedis(RedisServer):
+    """One that is reached over TLS, at 127.0.0.1. `certificate`: by which it is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._port = str(free_port())
+        make_certificate(self._folder, "server")
+        self.certificate = self._folder / "server.pem"
+
+    @property
+    def url(self) -> str:
+        return f"rediss://127.0.0.1:{self._port}/3?ssl_ca_certs={self.certificate}"
+
+    def _network(self) -> list[str]:
+        ours = ["--tls-cert-file", str(self.certificate), "--tls-key-file", str(self._folder / "server.key")]
+        return ["--port", "0", "--tls-port", self._port, *ours, "--tls-auth-clients", "no"]

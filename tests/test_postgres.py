@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -17,19 +18,30 @@ from sqlalchemy import Engine, create_engine, insert
 from chatapp import account_rows
 from chatapp.journal.connections import READERS
 from chatapp.journal.databases import engine_options, listen
+from chatapp.journal.postgres_bulk import LOCK
 from chatapp.journal.postgres_connections import driver
 from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
 from chatapp.journal.writing import perform
 from chatapp.message import Author
 from tests.clients import RESUMING, UNIT, Person, eventually
 from tests.postgres import Postgres, name_in
-from tests.servers import ROOT, Server
+from tests.servers import ROOT, START_SECONDS, Server
 from tests.test_schema import UPGRADE_THAT_WORKS
 from tests.test_schema import newer_program as newer_program  # a fixture
 from tests.test_storage_faults import post, refused
 from tests.test_workers import one_on_each_worker
 
 ADA = Author("g1", "ada", guest=True)
+COLUMN = "op.add_column('messages', sa.Column('mood', sa.Text()))"
+BOTH = f"{UPGRADE_THAT_WORKS}; {COLUMN}"
+INDEX = "from chatapp.migrations.indexes import make_index; make_index('ix_mood', 'messages', ['at'])"
+# It begins at once, and takes minutes for what it has done in no time else.
+VACUUMING = {
+    "autovacuum": "on",
+    "autovacuum_naptime": "1s",
+    "autovacuum_vacuum_cost_delay": "100ms",
+    "autovacuum_vacuum_cost_limit": "1",
+}
 PATCHED = """
 import sys
 from gevent import monkey
@@ -363,6 +375,88 @@ def test_an_upgrade_that_would_have_to_wait_for_others_says_so_within_a_second_a
         assert "lock timeout" in waited.stderr
         assert older.flask("room", "list").returncode == 0
     assert older.flask(*upgrade).returncode == 0
+
+
+def upgraded(program: Path, instance: Path, url: str) -> "subprocess.CompletedProcess[str]":
+    """What a start of that program says that finds an older schema."""
+    return Server(instance, database_url=url).flask("--app", f"{program / 'wsgi.py'}", "room", "list")
+
+
+def test_an_index_of_messages_is_made_beside_those_who_write_and_machines_that_start_meanwhile(
+    postgres: Postgres,
+    new_server: Callable[..., Server],
+    tmp_path: Path,
+    newer_program: Callable[[str], Path],
+) -> None:
+    url, program = postgres.database(), newer_program(INDEX)
+    older = new_server(database_url=url).start()
+    ada = Person(older, "ada")
+    board = ada.make_room()
+    ada.say(board, "before")
+    with (
+        closing(ada),
+        ThreadPoolExecutor(2) as pool,
+        postgres.connect(url) as writer,
+        postgres.connect(url, autocommit=True) as watcher,
+    ):
+        writer.execute(
+            "LOCK TABLE messages IN ROW EXCLUSIVE MODE"
+        )  # as who has written, and not committed yet
+        starts = [pool.submit(upgraded, program, tmp_path / "first", url)]
+        waits = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'"
+        eventually(lambda: watcher.execute(waits).fetchall(), "the first has come to it", START_SECONDS)
+        starts.append(pool.submit(upgraded, program, tmp_path / "second", url))
+        asked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%advisory_lock(%'"
+        eventually(
+            lambda: len(watcher.execute(asked + " AND pid <> pg_backend_pid()").fetchall()) == 2,
+            "both ask",
+            START_SECONDS,
+        )
+        assert ada.say(board, "meanwhile")["seq"] == 2
+        writer.commit()
+        for start in starts:
+            assert start.result().returncode == 0, start.result().stderr
+        valid = watcher.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_mood'::regclass"
+        ).fetchall()
+    assert valid == [(True,)]
+
+
+def test_an_upgrade_that_waits_for_who_is_keeping_messages_has_not_taken_any_table_of_theirs_before(
+    postgres: Postgres, tmp_path: Path, newer_program: Callable[[str], Path]
+) -> None:
+    url, program = postgres.database(), newer_program(BOTH)
+    assert Server(tmp_path / "first", database_url=url).flask("room", "list").returncode == 0
+    with ThreadPoolExecutor(1) as pool, postgres.connect(url) as writer:
+        writer.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
+        writer.execute("LOCK TABLE messages IN ROW EXCLUSIVE MODE")
+        start = pool.submit(upgraded, program, tmp_path / "second", url)
+        while not start.done():
+            # What comes next, which could not be had from an upgrade that waited for the messages: a circle.
+            writer.execute("SAVEPOINT now; LOCK TABLE rooms IN ROW EXCLUSIVE MODE NOWAIT; ROLLBACK TO now")
+            time.sleep(0.01)
+        assert "lock timeout" in start.result().stderr
+        writer.commit()
+    assert upgraded(program, tmp_path / "second", url).returncode == 0
+
+
+def test_an_upgrade_has_postgresql_give_up_vacuuming_the_messages(
+    tmp_path: Path, newer_program: Callable[[str], Path]
+) -> None:
+    with closing(Postgres(**VACUUMING).start()) as postgres:
+        url = postgres.database()
+        assert Server(tmp_path / "first", database_url=url).flask("room", "list").returncode == 0
+        with postgres.connect(url, autocommit=True) as watcher:
+            watcher.execute(
+                "INSERT INTO messages (room_id, seq, at, kind, author_id, author_name, guest, body) "
+                "SELECT 1, n, n, 'text', 'g1', 'ada', true, repeat('word ', 100) FROM generate_series(1, 20000) AS n"
+            )
+            eventually(
+                lambda: watcher.execute("SELECT 1 FROM pg_stat_progress_vacuum").fetchall(), "it vacuums", 60
+            )
+        done = upgraded(newer_program(COLUMN), tmp_path / "second", url)
+        assert done.returncode == 0, done.stderr
+        assert "canceling autovacuum task" in postgres.log
 
 
 def test_a_database_that_cannot_have_all_characters_is_refused(postgres: Postgres, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -43,7 +44,7 @@ def serve() -> Iterator[Postgres]:
             _make_database(programs, folder, process)
             yield Postgres(f"postgresql+psycopg://chat@/chat?host={folder}", process.pid)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # whoever is still connected is cut off
             process.wait()
 
 

@@ -10,6 +10,7 @@ from chatapp.bus import open_bus
 from chatapp.bus.network import NetworkBus
 from chatapp.config import Config
 from chatapp.doctor import sqlite
+from chatapp.doctor.answering import remedy
 from chatapp.doctor.finding import Findings, error
 from chatapp.errors import SetupError
 
@@ -27,7 +28,7 @@ def _server(config: Config) -> Findings:
         what, do = str(refusal).partition(": write")[0], "correct CHATAPP_BUS_URL"
     except Exception as fault:
         what = f"the bus of CHATAPP_BUS_URL does not answer: {' '.join(str(fault).split())}"
-        do = "start it, or correct CHATAPP_BUS_URL"
+        do = remedy(str(fault), "CHATAPP_BUS_URL")
     else:
         return
     yield error(

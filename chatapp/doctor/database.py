@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chatapp import schema
 from chatapp.config import Config
 from chatapp.doctor import clock, postgres, sqlite
+from chatapp.doctor.answering import remedy
 from chatapp.doctor.finding import Finding, Findings, error
 from chatapp.errors import SetupError
 from chatapp.journal.databases import is_postgres
@@ -68,7 +69,7 @@ def _unusable(fault: Exception, engine: Engine) -> Finding:
         "database-unusable",
         f"the database {where} cannot be used: {cause}",
         "nothing can be read or kept",
-        "start it, or correct CHATAPP_DATABASE_URL" if is_postgres(engine) else _BACKUP,
+        remedy(cause, "CHATAPP_DATABASE_URL") if is_postgres(engine) else _BACKUP,
     )
 
 

@@ -67,7 +67,7 @@ def examine(environ: Mapping[str, str] = os.environ, proc: Path = PROC) -> Exami
     done.of = config.instance_path
     if not os.path.isdir(config.instance_path):
         done.of += ", which the first start makes"
-        _look_at_mail(done, config)
+        _look_at_services(done, config, _by_default(environ))
         return done
     stranger = folder.strangers(config)
     if stranger is not None:
@@ -86,14 +86,21 @@ def _look_inside(done: Examination, config: Config, environ: Mapping[str, str], 
     done.look("disk", disk.examine(config, proc))
     done.look("open files and connections", machine.examine(running, proc))
     done.look("servers", servers.examine(running, proc))
-    _look_at_database(done, config, workers)
-    done.look("bus", bus.examine(config))
-    _look_at_mail(done, config)
+    is_up = _look_at_services(done, config, workers)
     writable = all(finding.name != "not-writable" for finding in done.findings)
-    done.ready = done.ready and writable and os.path.exists(config.path(keys.NAME))
+    done.ready = is_up and writable and os.path.exists(config.path(keys.NAME))
 
 
-def _look_at_database(done: Examination, config: Config, workers: int) -> None:
+def _look_at_services(done: Examination, config: Config, workers: int) -> bool:
+    """Whether the database is up."""
+    is_up = _look_at_database(done, config, workers)
+    done.look("bus", bus.examine(config))
+    if config.mail_server is not None:
+        done.look("mail server", mail_server.examine(config, config.mail_server))
+    return is_up
+
+
+def _look_at_database(done: Examination, config: Config, workers: int) -> bool:
     url = make_url(config.database_url)
     path = url.database or ""
     if url.get_backend_name() == "postgresql":
@@ -101,14 +108,9 @@ def _look_at_database(done: Examination, config: Config, workers: int) -> None:
     elif os.path.exists(path):
         what, engine = "database, clock", sqlite.open_file(path, config.busy_seconds)
     else:
-        return
+        return False
     done.look(what, database.examine(engine, config, workers))
-    done.ready = database.is_up(engine)
-
-
-def _look_at_mail(done: Examination, config: Config) -> None:
-    if config.mail_server is not None:
-        done.look("mail server", mail_server.examine(config, config.mail_server))
+    return database.is_up(engine)
 
 
 def _by_default(environ: Mapping[str, str]) -> int:

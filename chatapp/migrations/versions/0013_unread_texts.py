@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chatapp.migrations.indexes import drop_index, make_index
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -12,7 +14,7 @@ SAYS = sa.text("kind = 'text' AND deleted_at IS NULL")
 
 
 def upgrade() -> None:
-    op.create_index(
+    make_index(
         "ix_messages_texts",
         "messages",
         ["room_id", "seq", "author_id", "kind", "deleted_at"],
@@ -27,4 +29,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_messages_texts", "messages")
+    drop_index("ix_messages_texts", "messages")
