@@ -35,13 +35,10 @@ ADA = Author("g1", "ada", guest=True)
 COLUMN = "op.add_column('messages', sa.Column('mood', sa.Text()))"
 BOTH = f"{UPGRADE_THAT_WORKS}; {COLUMN}"
 INDEX = "from chatapp.migrations.indexes import make_index; make_index('ix_mood', 'messages', ['at'])"
-# It begins at once, and takes minutes for what it has done in no time else.
-VACUUMING = {
-    "autovacuum": "on",
-    "autovacuum_naptime": "1s",
-    "autovacuum_vacuum_cost_delay": "100ms",
-    "autovacuum_vacuum_cost_limit": "1",
-}
+# It takes minutes for what it has done in no time else.
+VACUUMED_SLOWLY = (
+    "ALTER TABLE messages SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+)
 PATCHED = """
 import sys
 from gevent import monkey
@@ -443,16 +440,21 @@ def test_an_upgrade_that_waits_for_who_is_keeping_messages_has_not_taken_any_tab
 def test_an_upgrade_has_postgresql_give_up_vacuuming_the_messages(
     tmp_path: Path, newer_program: Callable[[str], Path]
 ) -> None:
-    with closing(Postgres(**VACUUMING).start()) as postgres:
+    with closing(Postgres(autovacuum="on", autovacuum_naptime="1s").start()) as postgres:
         url = postgres.database()
         assert Server(tmp_path / "first", database_url=url).flask("room", "list").returncode == 0
         with postgres.connect(url, autocommit=True) as watcher:
+            watcher.execute(VACUUMED_SLOWLY)
             watcher.execute(
                 "INSERT INTO messages (room_id, seq, at, kind, author_id, author_name, guest, body) "
                 "SELECT 1, n, n, 'text', 'g1', 'ada', true, repeat('word ', 100) FROM generate_series(1, 20000) AS n"
             )
             eventually(
-                lambda: watcher.execute("SELECT 1 FROM pg_stat_progress_vacuum").fetchall(), "it vacuums", 60
+                lambda: watcher.execute(
+                    "SELECT 1 FROM pg_stat_progress_vacuum WHERE relid = 'messages'::regclass"
+                ).fetchall(),
+                "it vacuums",
+                60,
             )
         done = upgraded(newer_program(COLUMN), tmp_path / "second", url)
         assert done.returncode == 0, done.stderr
