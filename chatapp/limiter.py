@@ -127,7 +127,11 @@ class Limiter:
         if identity.known:
             self._hit(rate, what, identity.id)
             if identity.guest:
-                self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
+                try:
+                    self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
+                except TooFast:
+                    self._counts.incr(f"{what} {identity.id}", rate.get_expiry(), -1)  # it was not done
+                    raise
         elif what == "messages":
             # A visitor has no identity of its own: the address stands for it.
             self._hit(rate, "messages of visitors from", identity.address)

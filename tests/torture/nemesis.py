@@ -316,7 +316,9 @@ class Doorkeeper(Troublemaker):
         asked = now()
         if deed == "ban":
             self._lift(member)
-        self._ask(self._owner, "PUT", f"/members/{member.id}", {"role": "member"}, (200, 204))
+        # 400: is in already, which the process that was asked has not heard. One that never does keeps them from
+        # reading, and that is found there.
+        self._ask(self._owner, "PUT", f"/members/{member.id}", {"role": "member"}, (200, 204, 400))
         back = self._notice(member)
         self.history.absences.append(Absence(self._room, member.id, left, back, asked))
 
