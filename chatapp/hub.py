@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from chatapp import collection, erasing, frames, marking, retention
+from chatapp import collection, erasing, frames, marking, retention, same_keys
 from chatapp.bus import (
     Bus,
     Committed,
@@ -26,6 +26,7 @@ from chatapp.bus import (
     TurningBack,
     Typing,
 )
+from chatapp.bus.network import NetworkBus
 from chatapp.config import Config
 from chatapp.errors import Draining, SignIn
 from chatapp.heartbeat import Heartbeat
@@ -107,6 +108,8 @@ class Hub:
         gevent.spawn(erasing.run, self.journal)
         gevent.spawn(collection.run, self.journal, self.uploads, self.config.undo_seconds)
         gevent.spawn(self.follower.run)
+        if isinstance(self.bus, NetworkBus):
+            gevent.spawn(same_keys.run, self.config, self.presence)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""
