@@ -23,6 +23,7 @@ class Telling:
         self._bus, self._heartbeat = bus, heartbeat
         self._left: deque[str] = deque(maxlen=LEFT)
         self._lists: set[Beating] = set()  # who is still to be told
+        self._teller: gevent.Greenlet[[], None] | None = None
 
     def guest_left(self, person: str) -> None:
         """Tell the other processes, now and whenever one of them may have missed it."""
@@ -33,10 +34,9 @@ class Telling:
         """Something may have been lost, of what others told and of what was told here."""
         self._bus.publish(Missed())
         self.others_missed()
-        idle = not self._lists
         self._lists.update(each for each in self._heartbeat.connections if each.identity.known)
-        if idle:
-            gevent.spawn(self._tell_of_lists)
+        if not self._teller:
+            self._teller = gevent.spawn(self._tell_of_lists)
 
     def others_missed(self) -> None:
         """Another process may have missed what was told here."""

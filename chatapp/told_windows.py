@@ -28,8 +28,8 @@ for i, key in ipairs(KEYS) do
     local total, ends = redis.call('INCRBY', key, more), redis.call('PTTL', key)
     local too_many = math.min(total - limit, more)
     if ends < 0 or ends > window * math.max(1, total / limit) then -- it is new, or the clock was set back
-        total, ends = more, left
-        redis.call('SET', key, more, 'PX', left)
+        total, ends = more, math.min(left, window)
+        redis.call('SET', key, more, 'PX', ends)
     elseif too_many > 0 then
         ends = math.floor(ends + window * too_many / limit)
         redis.call('PEXPIRE', key, ends)
@@ -73,19 +73,18 @@ class ToldStorage(ProcessStorage):
             untold = self._untold.get(key)
             before = untold.more if untold else 0 if key in self._known else count - 1
             self._untold[key] = _Untold(before + 1, expiry, limit)
-            if self._teller is None:
+            if not self._teller:
                 self._teller = gevent.spawn(self._tell_all)
         return True
 
     def _tell_all(self) -> None:
-        # Between the last look at what is untold and `_teller = None` nothing switches.
+        # Between the last look at what is untold and the end nothing switches.
         while self._untold:
             if (early := self._told_at + TELL_SECONDS - time.monotonic()) > 0:
                 gevent.sleep(early)
             for _ in range(0, len(self._untold), MOST):
                 self._tell_some()
             self._told_at = time.monotonic()
-        self._teller = None
 
     def _tell_some(self) -> None:
         """Where Redis does not answer others never hear of these, and each counts by itself."""
