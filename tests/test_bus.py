@@ -564,6 +564,7 @@ def test_what_nobody_else_would_hear_is_not_written_and_who_comes_hears_what_is_
     grace.bus.close()
     ada.publish(committed(4))
     assert written(ada) == 1
+    grace.bus._listeners.join()  # she has to hear that the test is over
 
 
 @sqlite_only
