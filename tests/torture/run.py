@@ -15,14 +15,16 @@ from gevent.pool import Group
 from tests.people import administrator
 from tests.servers import ROOT
 from tests.torture.checker import Violation, check
-from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions, checkout
+from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions
 from tests.torture.databases import ChatFile
 from tests.torture.history import History, Wait
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
+from tests.torture.nets import ANY
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
 from tests.torture.sites import OneMachine, Site
 from tests.torture.stores import FileStore, PostgresStore, Store
+from tests.torture.versions import checkout
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
@@ -64,7 +66,7 @@ class Plan:
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
     `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
     messages, "sqlite" or "postgresql". `cluster`: on several machines, whatever that says, whose servers also are of
-    earlier `versions`, with that `bus`."""
+    earlier `versions`, with that `bus`, and that kind of a `net` between them (nets.KINDS)."""
 
     seed: int
     seconds: float = 60
@@ -79,6 +81,7 @@ class Plan:
     cluster: bool = False
     versions: tuple[str, ...] = ()
     bus: str = "redis"
+    net: str = ANY
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,7 +100,7 @@ def run(plan: Plan) -> Result:
 def _site(plan: Plan, folder: Path) -> Site:
     if plan.cluster:
         earlier = [checkout(revision, folder / "earlier") for revision in plan.versions]
-        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.workers[0], plan.settings)
+        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.net, plan.workers[0], plan.settings)
     postgres = plan.database == "postgresql"
     return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
