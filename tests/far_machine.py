@@ -82,6 +82,9 @@ class FarMachine(Machine):
         """From now on what is sent there gets lost, as behind a router that is fine."""
         ip(f"-n {self.name} route add blackhole {self.address}/32")
 
+    def be_heard_again(self) -> None:
+        ip(f"-n {self.name} route del blackhole {self.address}/32")
+
     def remove(self) -> None:
         if Path(self.network).exists():
             ip(f"netns del {self.name}")  # the cable goes with it
