@@ -25,9 +25,7 @@ from tests.torture.world import Person
 
 START_LIMIT = 180.0  # seconds; what it needs may be away, too, several times
 ANSWER_LIMIT = 60.0  # seconds; a worker that has not answered by then is no more, and will do nothing later
-TRIES = (
-    3  # as long as that without trouble, before it is given up: a proxy waits for a worker that is no more
-)
+TRIES = 3  # as long as that without trouble, before it is given up: a proxy waits for one that is no more
 
 
 class Troublemaker:
