@@ -17,12 +17,13 @@ from tests.servers import ROOT
 from tests.torture.checker import Violation, check
 from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions
 from tests.torture.databases import ChatFile
-from tests.torture.history import History, Wait
+from tests.torture.history import History
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
 from tests.torture.nets import ANY
 from tests.torture.proxy import Proxy
-from tests.torture.readers import DEAF, LineReader, Reader, TextReader
+from tests.torture.readers import LineReader, Reader, TextReader
 from tests.torture.sites import OneMachine, Site
+from tests.torture.spell import waits
 from tests.torture.stores import FileStore, PostgresStore, Store
 from tests.torture.versions import checkout
 from tests.torture.wire import Http, now
@@ -40,7 +41,6 @@ from tests.torture.writers import (
 
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
-SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
 # By what they are called; which of them there are is up to what is tortured.
@@ -279,31 +279,12 @@ class _Run:
         self._quiet_spell()
 
     def _quiet_spell(self) -> None:
-        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then.
-
-        A reader that its server has forgotten would otherwise help itself by connecting anew, and nobody noticed.
-        Each has SPELL from when its line gives a sign of life. It may be dead without a word: whoever was killed
-        while they could not be reached is not there to say so when they can be, and their proxy waits. Who has a poll
-        on such a line gives it up after DEAF.
-        """
+        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then."""
         if not self._answers_again():
             return  # _finish says who got no answer
         self.world.calm = True
-        begun = now()
-        lasts = self._lasts()
-        begins = {reader: begun + DEAF for reader in self.readers if isinstance(reader, Reader)}
-        while begins:
-            for reader in list(begins):
-                took = now() - begun
-                if reader.heard > begun:
-                    begins[reader] = min(begins[reader], reader.heard)
-                if reader.has(lasts[reader.room]):
-                    self._record(reader, lasts, took)
-                    del begins[reader]
-                elif now() > begins[reader] + SPELL:
-                    self._record(reader, lasts, None)
-                    del begins[reader]
-            gevent.sleep(0.02)
+        readers = [reader for reader in self.readers if isinstance(reader, Reader)]
+        self.history.waits += waits(readers, self._lasts())
         self.world.calm = False
 
     def _answers_again(self) -> bool:
@@ -314,10 +295,6 @@ class _Run:
                 return True
             gevent.sleep(0.05)
         return False
-
-    def _record(self, reader: Reader, lasts: dict[int, int], took: float | None) -> None:
-        wait = Wait(reader.name, reader.room, reader.transport, lasts[reader.room], took, SPELL)
-        self.history.waits.append(wait)
 
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
