@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, make_url
 from chatapp import account_rows, models
 from tests.clients import eventually
 from tests.documented import commands
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
 
 NETWORKS = "198.18.0.0/15"  # see far_machine.py
 SETTINGS = {
@@ -28,6 +28,7 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "200",
 }
+PORT = 5432  # its usual one, on a machine of its own
 STANDBY = "standby"
 assert account_rows  # its tables are made, too
 
@@ -48,10 +49,9 @@ class Postgres:
     it can be reached over the network, too.
     """
 
-    def __init__(
-        self, of: "Postgres | None" = None, machine: FarMachine | None = None, **settings: str
-    ) -> None:
+    def __init__(self, of: "Postgres | None" = None, machine: Machine | None = None, **settings: str) -> None:
         self.machine = machine
+        self.seen_by_standby = machine.own if machine else ""  # the address; none: its socket
         self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
@@ -104,7 +104,7 @@ class Postgres:
         return self._process.pid
 
     def start(self) -> "Postgres":
-        reached = {"listen_addresses": "*"} if self.machine else {}
+        reached = {"listen_addresses": self.machine.listens} if self.machine else {}
         settings = {**self._settings, **reached, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
@@ -144,8 +144,7 @@ class Postgres:
         """Whatever this one was: from now on it is a copy of `primary`, and has all that is acknowledged there."""
         shutil.rmtree(self._data, ignore_errors=True)
         # As docs/running.md has it.
-        there = primary.machine.own if primary.machine else primary.host
-        where = f"host={there} user=chat application_name={STANDBY}"
+        where = f"host={primary.seen_by_standby or primary.host} user=chat application_name={STANDBY}"
         how = [
             "--write-recovery-conf",
             "--create-slot",

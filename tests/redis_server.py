@@ -9,9 +9,9 @@ from typing import Any
 import redis
 
 from tests.clients import eventually
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
 
-PORT = "6379"  # on a machine of its own
+PORT = 6379  # on a machine of its own
 
 
 class RedisServer:
@@ -19,7 +19,7 @@ class RedisServer:
     then it can be reached over the network.
     """
 
-    def __init__(self, machine: FarMachine | None = None) -> None:
+    def __init__(self, machine: Machine | None = None) -> None:
         self._machine = machine
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
@@ -48,7 +48,9 @@ class RedisServer:
         return self._process.pid
 
     def start(self) -> "RedisServer":
-        network = ["--port", PORT, "--protected-mode", "no"] if self._machine else ["--port", "0"]
+        network = ["--port", "0"]
+        if self._machine:
+            network = ["--bind", self._machine.listens, "--port", str(PORT), "--protected-mode", "no"]
         how = [
             *network,
             "--unixsocket",

@@ -2,6 +2,9 @@
 
 Notices travel in envelopes, as many in one as fit. A process also hears its own, which shows that what it
 hears is alive, and how long a notice takes, by one clock: those of two machines are never the same.
+
+Nothing in here has to be right for a message to come. What makes a lost notice harmless stands in
+live_rooms.py, which asks the database; this makes it sooner.
 """
 
 import logging
