@@ -13,11 +13,12 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from chatapp import collection, erasing, frames, marking, retention
+from chatapp import collection, erasing, frames, marking, retention, same_keys
 from chatapp.bus import (
     Bus,
     Committed,
     GuestLeft,
+    Missed,
     Notice,
     PeopleChanged,
     PresenceChanged,
@@ -26,6 +27,7 @@ from chatapp.bus import (
     TurningBack,
     Typing,
 )
+from chatapp.bus.network import NetworkBus
 from chatapp.config import Config
 from chatapp.errors import Draining, SignIn
 from chatapp.heartbeat import Heartbeat
@@ -36,6 +38,7 @@ from chatapp.limiter import Limiter
 from chatapp.live_rooms import LiveRooms
 from chatapp.mail import Outbox
 from chatapp.message import Author
+from chatapp.missed import Telling
 from chatapp.outlet import Outlet, gathered
 from chatapp.people import Follower as Listener
 from chatapp.people import People
@@ -65,6 +68,7 @@ class Hub:
             self._tell_who_came,
         )
         self.heartbeat = Heartbeat(config.heartbeat)
+        self._telling = Telling(bus, self.heartbeat)
         self.waiting: set[Listener] = set()  # requests that wait for news
         self.people = People(
             journal,
@@ -107,6 +111,8 @@ class Hub:
         gevent.spawn(erasing.run, self.journal)
         gevent.spawn(collection.run, self.journal, self.uploads, self.config.undo_seconds)
         gevent.spawn(self.follower.run)
+        if isinstance(self.bus, NetworkBus):
+            gevent.spawn(same_keys.run, self.config, self.presence)
 
     def drain(self, seconds: float) -> None:
         """Let everybody go: polls are answered, sockets closed with 1012, the journal finished. Switches."""
@@ -198,6 +204,7 @@ class Hub:
         """
         self.rooms.recheck()
         self.presence.recheck()
+        self._telling.missed()
 
     def _heard(self, notice: Notice) -> None:
         match notice:
@@ -215,6 +222,8 @@ class Hub:
                 self._show_rooms_changed(notice)
             case GuestLeft():
                 self._dismiss_guest(notice.person)
+            case Missed():
+                self._telling.others_missed()
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -237,7 +246,7 @@ class Hub:
 
     def guest_left(self, person: str) -> None:
         """End what is open of a guest who has left."""
-        self.bus.publish(GuestLeft(person))
+        self._telling.guest_left(person)
         self._dismiss_guest(person)
 
     def _dismiss_guest(self, person: str) -> None:

@@ -4,6 +4,7 @@ The first signs; what the others signed is still accepted. Each process looks at
 anything, so that `flask keys rotate` is in force everywhere when it returns.
 """
 
+import hmac
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from chatapp.errors import SetupError
 
 NAMES = NAME, FACTORS = "secret_key", "factor_key"
 LEAST = 32  # characters
+NO_KEY = "-"
 
 
 class Keys:
@@ -83,6 +85,21 @@ def factor_key(config: Config) -> str:
 def kept(config: Config) -> dict[str, tuple[str, ...]]:
     """What stands in the files of keys that there are, by their names. Raises SetupError."""
     return {name: read(config.path(name)) for name in NAMES if os.path.exists(config.path(name))}
+
+
+def fingerprints(config: Config) -> list[str]:
+    """What tells the key of each of NAMES that signs or encrypts from all others, and says nothing of it;
+    NO_KEY where there is none that can be read.
+    """
+    return [_fingerprint(config.path(name)) for name in NAMES]
+
+
+def _fingerprint(path: str) -> str:
+    try:
+        current = read(path)[0]
+    except (OSError, SetupError):
+        return NO_KEY
+    return hmac.digest(current.encode(), b"chatapp: which key this is", "sha256").hex()[:16]
 
 
 def put(config: Config, files: Mapping[str, Sequence[str]]) -> None:

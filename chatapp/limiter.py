@@ -8,13 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 
 from chatapp.config import Config
 from chatapp.errors import TooFast
 from chatapp.permissions import Identity
-from chatapp.shared_windows import windows_of
 from chatapp.windows import ProcessStorage
 
 ADDRESS_FACTOR = 5  # guests of one address together, since many may sit behind it
@@ -31,13 +31,15 @@ FILES_AT_ONCE_EACH = 4  # and those of one identity
 
 
 class Limiter:
-    """A window starts with its first hit, so n hits always fit into a full window. What may be tried is
-    counted by all machines together where they can (`_hit_anywhere`, which switches then); what is done all
-    the time each process counts by itself: N of them let through up to N times as much.
+    """A window starts with its first hit, so n hits always fit into a full window. Where the bus is Redis all
+    machines count together: what may be tried by asking (`_hit_anywhere`, which switches then), what is done
+    all the time by telling each other of it behind (`_hit`, which does not). With any other bus N processes
+    let through up to N times as much.
     """
 
     def __init__(self, config: Config) -> None:
-        self._counts, self._all_counts = ProcessStorage(), windows_of(config.bus_url)
+        self._own = ProcessStorage()
+        self._asked, self._told = _counted_together(config.bus_url)
         self._messages = config.rate("rate_messages")
         self._connections = config.rate("rate_connections")
         self._guests = config.rate("rate_guests")
@@ -111,11 +113,11 @@ class Limiter:
 
     def typing(self, room: int, identity: Identity) -> bool:
         """Whether this sign of writing is to be passed on: one in two seconds is."""
-        return self._counted(TYPING, f"typing {room}", identity.id)
+        return self._own.within(f"typing {room} {identity.id}", TYPING.get_expiry(), TYPING.amount)
 
     def reading(self, room: int, identity: Identity) -> bool:
         """Whether this read position, told by a request of its own, is to be kept."""
-        return self._counted(READING, f"reading {room}", identity.id)
+        return self._own.within(f"reading {room} {identity.id}", READING.get_expiry(), READING.amount)
 
     def turning_back(self, identity: Identity) -> None:
         """Count that `identity` wants what they have read to be unread again. Raises TooFast."""
@@ -127,7 +129,11 @@ class Limiter:
         if identity.known:
             self._hit(rate, what, identity.id)
             if identity.guest:
-                self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
+                try:
+                    self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
+                except TooFast:
+                    self._counts.incr(f"{what} {identity.id}", rate.get_expiry(), -1)  # it was not done
+                    raise
         elif what == "messages":
             # A visitor has no identity of its own: the address stands for it.
             self._hit(rate, "messages of visitors from", identity.address)
@@ -135,21 +141,34 @@ class Limiter:
             self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
 
     def _hit(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> None:
-        if not self._counted(rate, what, whose, factor):
-            raise self._too_fast(self._counts, what, whose)
+        key = f"{what} {whose}"
+        if not self._told.within(key, rate.get_expiry(), factor * rate.amount):
+            raise _too_fast(self._told, key)
 
     def _hit_anywhere(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> None:
-        if self._all_counts.incr(f"{what} {whose}", rate.get_expiry()) > factor * rate.amount:
-            raise self._too_fast(self._all_counts, what, whose)
+        key = f"{what} {whose}"
+        if not self._asked.within(key, rate.get_expiry(), factor * rate.amount):
+            raise _too_fast(self._asked, key)
 
-    @staticmethod
-    def _too_fast(counts: ProcessStorage, what: str, whose: str) -> TooFast:
-        wait = counts.get_expiry(f"{what} {whose}") - time.monotonic()
-        return TooFast(retry_after=max(1, round(wait + 0.5)))
 
-    def _counted(self, rate: RateLimitItem, what: str, whose: str, factor: int = 1) -> bool:
-        """Whether one more is within `factor` times `rate`, by fixed windows."""
-        return self._counts.incr(f"{what} {whose}", rate.get_expiry()) <= factor * rate.amount
+def _counted_together(bus_url: str) -> tuple[ProcessStorage, ProcessStorage]:
+    """Where machines that share the bus at `bus_url` count together, if they do: what is asked for at each
+    count, and what is told behind it. Raises SetupError.
+    """
+    if urlsplit(bus_url).scheme not in ("redis", "rediss", "unix"):
+        return ProcessStorage(), ProcessStorage()
+    # Who has no such bus never loads its driver.
+    from chatapp.counting_server import CountingServer
+    from chatapp.shared_windows import SharedStorage
+    from chatapp.told_windows import ToldStorage
+
+    server = CountingServer(bus_url)
+    return SharedStorage(server), ToldStorage(server)
+
+
+def _too_fast(counts: ProcessStorage, key: str) -> TooFast:
+    wait = counts.get_expiry(key) - time.monotonic()
+    return TooFast(retry_after=max(1, round(wait + 0.5)))
 
 
 class FrameBudget:

@@ -189,7 +189,7 @@ class People:
 
     def sweep(self) -> None:
         """Find what nobody told of, every SWEEP_SECONDS for ever; and keep which sessions are used."""
-        self._catch_up_quietly()
+        gevent.spawn(self._catch_up_quietly)  # whatever becomes of it, the sweep goes on
         version: int | None = None
         for sweep in count(1):
             gevent.sleep(SWEEP_SECONDS)

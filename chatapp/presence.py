@@ -25,6 +25,7 @@ GATHER_SECONDS = 0.5
 RENEW_SECONDS = 20
 AGAIN_LIMIT = 10  # seconds: the longest pause before leases that the bus did not take are tried again
 POLL_SECONDS = 60  # a poll counts as present for this long
+SERVERS = 0  # the room of servers, which is none (same_keys.py)
 NAMED = 100  # in a larger room changes are told as a count only
 
 log = logging.getLogger(__name__)
@@ -176,6 +177,7 @@ class Presence:
             rooms[lease.room][lease.who.id] = lease.who
         for room in list(self._local):
             rooms[room].update(self._here_locally(room))
+        rooms.pop(SERVERS, None)
         return {room: list(people.values()) for room, people in rooms.items() if people}
 
     def run(self) -> None:

@@ -40,6 +40,10 @@ class ProcessStorage(Storage):
         self._windows[key] = (count + amount, until)
         return count + amount
 
+    def within(self, key: str, expiry: float, limit: int) -> bool:
+        """Count one more; whether that is within `limit`."""
+        return self.incr(key, expiry) <= limit
+
     def get(self, key: str) -> int:
         """How many there were in the window of `key`."""
         count, until = self._windows.get(key, (0, 0.0))

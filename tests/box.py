@@ -3,13 +3,16 @@
 It has the tests' Python with their libraries, from which pip takes what it is to install.
 """
 
-import functools
 import os
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pytest
+
+from tests.addresses import free_port
 
 PYTHON, LIBRARIES = "/opt/python", "/opt/libraries"
 ENVIRON = {
@@ -85,10 +88,38 @@ class Box:
         )
 
 
-@functools.cache
-def possible() -> bool:
-    """Whether this process may make one: root may not in a container without CAP_SYS_ADMIN."""
+class Inhabitant:
+    """A server that is started in a box, and is reached from without at a port of its own."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+
+def without_rights(user: str, group: str, groups: str, command: Sequence[str]) -> list[str]:
+    """The command line that carries out `command` as that user, who can never become another one.
+
+    `groups`: what setpriv has for the user's other groups.
+    """
+    anybody = ["setpriv", "--reuid", user, "--regid", group, groups, "--no-new-privs"]
+    return [*anybody, "--bounding-set=-all", "--inh-caps=-all", *command]
+
+
+def _is_possible() -> bool:
     return (
         os.geteuid() == 0
         and subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode == 0
     )
+
+
+# For tests with one: root may not make any in a container without CAP_SYS_ADMIN.
+where_possible = pytest.mark.skipif(
+    not _is_possible(), reason="only root, with CAP_SYS_ADMIN, makes the boxes in which this is tried"
+)

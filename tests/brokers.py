@@ -130,6 +130,11 @@ class RedisBroker:
     def has_nothing(self) -> bool:
         return self._redis.do("DBSIZE") == 0
 
+    @property
+    def lives(self) -> list[float]:
+        """For how many seconds it will have each thing that it has; -0.001 for ever."""
+        return [self._redis.do("PTTL", key) / 1000 for key in self._redis.do("KEYS", "*")]
+
 
 def stopped(pids: list[int]) -> Callable[[], None]:
     """Have these processes stand still until what is returned is called."""

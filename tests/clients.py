@@ -137,6 +137,11 @@ class Socket:
         self.closed = (received.code, received.reason) if received else (1006, "")
 
 
+def here(person: Person, room: int) -> set[str]:
+    """The ids of who is in `room`, as `person` is told; who waits for its next message by a poll is."""
+    return {who["id"] for who in person.http.get(f"/api/rooms/{room}/presence").json()["here"]}
+
+
 # Close codes by the problem that they stand for.
 BY_CLOSE = {1012: "draining", 4401: "sign_in", 4403: "forbidden", 4404: "no_such_room"}
 

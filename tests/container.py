@@ -14,8 +14,7 @@ from typing import Any
 
 import yaml
 
-from tests.addresses import free_port
-from tests.box import ENVIRON, Box
+from tests.box import ENVIRON, Box, Inhabitant, without_rights
 from tests.clients import UNIT
 from tests.servers import ROOT
 
@@ -75,24 +74,16 @@ class Stage:
             self.box.run(f"cp -r {ROOT / source} {target}", Path(self.folder))
 
 
-class Container:
+class Container(Inhabitant):
     """The last stage, running as the service `chat` of the compose file says: at a port of its own."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.image, self._stages = _built(folder)
         compose = yaml.safe_load(COMPOSE.read_text())
-        self.port = free_port()
         self._command = self._confined(_service(compose, self.image), self.image.command)
         self._health = self._confined(_service(compose, self.image), self.image.health)
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, env=self._environ)
@@ -122,10 +113,9 @@ class Container:
         self._environ = {**self.image.environ, **settings}
         here = [part.replace("8000", str(self.port)) for part in command]
         user, _, group = self.image.user.partition(":")
-        anybody = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--no-new-privs"]
-        no_rights = ["--bounding-set=-all", "--inh-caps=-all"]
-        there = ["env", "-C", self.image.folder]
-        return self.image.box.read_only([*anybody, *no_rights, *there, *here], self.image.volume)
+        there = ["env", "-C", self.image.folder, *here]
+        confined = without_rights(user, group, "--clear-groups", there)
+        return self.image.box.read_only(confined, self.image.volume)
 
 
 def _built(folder: Path) -> tuple[Stage, list[Stage]]:

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,26 @@ from tests.servers import Server
 CLONE_NEWNET = 0x40000000  # sched.h
 
 
-class FarMachine:
+class Machine:
+    """Where a program of the tests runs: here, at an address of its `own`."""
+
+    network = ""  # the file of its network namespace, if it has one of its own
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+
+    @property
+    def listens(self) -> str:
+        """At what who is to be reached there listens."""
+        return self.own
+
+    @property
+    def under(self) -> list[str]:
+        """In front of a command that is to run there."""
+        return ["nsenter", f"--net={self.network}"] if self.network else []
+
+
+class FarMachine(Machine):
     """`address` is the near machine's on the cable; a server has to listen there: `server.start("-b", far.bind)`.
 
     `own` is its own one; all that it sends to others goes to the near machine.
@@ -27,11 +47,16 @@ class FarMachine:
     def __init__(self, number: int) -> None:
         self.name, cable = f"chat{os.getpid()}-{number}", f"cable{number}"
         network = f"198.18.{number}."  # for tests of networks, RFC 2544
-        self.address, self.own, self.cable = f"{network}1", f"{network}2", cable
+        super().__init__(f"{network}2")
+        self.address, self.cable = f"{network}1", cable
+        self.network = f"/run/netns/{self.name}"
+
+    def plug_in(self) -> None:
+        """Make it, and its cable."""
         ip(f"netns add {self.name}")
-        ip(f"link add {cable} type veth peer name cable netns {self.name}")
-        ip(f"addr add {self.address}/30 dev {cable}")
-        ip(f"link set {cable} up")
+        ip(f"link add {self.cable} type veth peer name cable netns {self.name}")
+        ip(f"addr add {self.address}/30 dev {self.cable}")
+        ip(f"link set {self.cable} up")
         ip(f"-n {self.name} addr add {self.own}/30 dev cable")
         for device in ("cable", "lo"):
             ip(f"-n {self.name} link set {device} up")
@@ -42,14 +67,8 @@ class FarMachine:
         return f"{self.address}:0"
 
     @property
-    def network(self) -> str:
-        """The file of its network namespace."""
-        return f"/run/netns/{self.name}"
-
-    @property
-    def under(self) -> list[str]:
-        """In front of a command that is to run there."""
-        return ["nsenter", f"--net={self.network}"]
+    def listens(self) -> str:
+        return "*"  # it may get other addresses, too
 
     def open(self, server: Server) -> RawSocket:
         """A connection from there to `server`."""
@@ -63,8 +82,12 @@ class FarMachine:
         """From now on what is sent there gets lost, as behind a router that is fine."""
         ip(f"-n {self.name} route add blackhole {self.address}/32")
 
+    def be_heard_again(self) -> None:
+        ip(f"-n {self.name} route del blackhole {self.address}/32")
+
     def remove(self) -> None:
-        ip(f"netns del {self.name}")  # the cable goes with it
+        if Path(self.network).exists():
+            ip(f"netns del {self.name}")  # the cable goes with it
 
     def connect(self, port: int) -> socket.socket:
         connected: list[socket.socket] = []
@@ -118,9 +141,14 @@ def machines(count: int) -> Iterator[list[FarMachine]]:
             raise NoMachines(f"no network namespaces here: {error}") from None
         made: list[FarMachine] = []
         try:
-            ip("link set lo up")
-            for number in range(count):
-                made.append(FarMachine(number))
+            try:
+                ip("link set lo up")
+                for number in range(count):
+                    made.append(FarMachine(number))
+                    made[-1].plug_in()
+            except (FileNotFoundError, subprocess.CalledProcessError) as error:
+                said = getattr(error, "stderr", None) or error
+                raise NoMachines(f"no network namespaces here: {str(said).strip()}") from None
             yield made
         finally:
             for machine in made:

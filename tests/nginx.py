@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.addresses import BothWays, make_certificate
 from tests.clients import UNIT, eventually
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
 from tests.servers import ROOT, Server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -26,7 +26,7 @@ class Program:
     it runs, if not here.
     """
 
-    def __init__(self, folder: Path, http: str, port: int, machine: FarMachine | None = None) -> None:
+    def __init__(self, folder: Path, http: str, port: int, machine: Machine | None = None) -> None:
         self._log, self._port = folder / "error.log", port
         self._address = machine.own if machine else "127.0.0.1"
         there = machine.under if machine else []
@@ -82,14 +82,12 @@ class Nginx(BothWays):
         self._program.stop()
 
 
-def in_front(
-    machine: FarMachine, port: int, servers: Sequence[Server], folder: Path, patience: int
-) -> Program:
-    """nginx on a machine of its own, over plain HTTP, in front of several servers."""
+def in_front(machine: Machine, port: int, hosts: Sequence[str], folder: Path, patience: int) -> Program:
+    """nginx on a machine of its own, over plain HTTP, in front of several servers, which are `hosts`."""
     make_certificate(folder, "chat")
-    hosts = [server.host for server in servers]
-    upstream = re.sub(r"10\.0\.0\.1\d:8000", lambda _: hosts.pop(0), SERVERS)
-    assert not hosts
+    left = list(hosts)
+    upstream = re.sub(r"10\.0\.0\.1\d:8000", lambda _: left.pop(0), SERVERS)
+    assert not left
     shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
     plain = block("http://chat", f"listen {machine.own}:{port};", folder, shorter)
     return Program(folder, MAP + plain + upstream, port, machine)

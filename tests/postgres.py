@@ -18,7 +18,7 @@ from chatapp import account_rows, models
 from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.documented import commands
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
 
 NETWORKS = "198.18.0.0/15"  # see far_machine.py
 SETTINGS = {
@@ -29,8 +29,8 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "200",
 }
+PORT = 5432  # its usual one, on a machine of its own; also in the name of its socket
 STANDBY = "standby"
-PORT = "5432"  # also in the name of the socket
 assert account_rows  # its tables are made, too
 
 
@@ -50,10 +50,9 @@ class Postgres:
     it can be reached over the network, too.
     """
 
-    def __init__(
-        self, of: "Postgres | None" = None, machine: FarMachine | None = None, **settings: str
-    ) -> None:
+    def __init__(self, of: "Postgres | None" = None, machine: Machine | None = None, **settings: str) -> None:
         self.machine, self.port = machine, PORT
+        self.seen_by_standby = machine.own if machine else ""  # the address; none: its socket
         self._settings = {**SETTINGS, **(of._settings if of else {}), **settings}
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         # It refuses to be root.
@@ -106,7 +105,7 @@ class Postgres:
         return self._process.pid
 
     def start(self) -> "Postgres":
-        reached = {"listen_addresses": "*"} if self.machine else {}
+        reached = {"listen_addresses": self.machine.listens} if self.machine else {}
         settings = {**self._settings, **reached, "unix_socket_directories": self.host}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
@@ -146,8 +145,7 @@ class Postgres:
         """Whatever this one was: from now on it is a copy of `primary`, and has all that is acknowledged there."""
         shutil.rmtree(self._data, ignore_errors=True)
         # As docs/running.md has it.
-        there = primary.machine.own if primary.machine else primary.host
-        where = f"host={there} user=chat application_name={STANDBY}"
+        where = f"host={primary.seen_by_standby or primary.host} user=chat application_name={STANDBY}"
         how = [
             "--write-recovery-conf",
             "--create-slot",
@@ -266,8 +264,8 @@ class EncryptedPostgres(Postgres):
         key = self.certificate.with_suffix(".key")
         if self._user:
             shutil.chown(key, self._user)
-        self.port = str(free_port())
-        self._settings |= {"port": self.port, "listen_addresses": "127.0.0.1", "ssl": "on"}
+        self.port = free_port()
+        self._settings |= {"port": str(self.port), "listen_addresses": "127.0.0.1", "ssl": "on"}
         self._settings |= {"ssl_cert_file": str(self.certificate), "ssl_key_file": str(key)}
 
     def url(self, name: str) -> str:

@@ -10,9 +10,9 @@ import redis
 
 from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
 
-PORT = "6379"  # on a machine of its own
+PORT = 6379  # on a machine of its own
 
 
 class RedisServer:
@@ -20,7 +20,7 @@ class RedisServer:
     then it can be reached over the network.
     """
 
-    def __init__(self, machine: FarMachine | None = None) -> None:
+    def __init__(self, machine: Machine | None = None) -> None:
         self._machine = machine
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
@@ -68,7 +68,9 @@ class RedisServer:
         return self
 
     def _network(self) -> list[str]:
-        return ["--port", PORT, "--protected-mode", "no"] if self._machine else ["--port", "0"]
+        if self._machine:
+            return ["--bind", self._machine.listens, "--port", str(PORT), "--protected-mode", "no"]
+        return ["--port", "0"]
 
     def kill(self) -> None:
         assert self._process is not None

@@ -12,8 +12,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from tests.addresses import free_port
-from tests.box import ENVIRON, Box
+from tests.box import ENVIRON, Box, Inhabitant, without_rights
 from tests.clients import UNIT, eventually
 from tests.servers import ROOT, START_SECONDS, Successor
 
@@ -55,26 +54,18 @@ os.execvp(command[0], command)
 """
 
 
-class Service:
+class Service(Inhabitant):
     """`systemctl … chatapp` in a box. It listens at a port of its own, all else is as the unit has it."""
 
     def __init__(self, box: Box, log: Path) -> None:
+        super().__init__()
         self._box, self._log, self._unit = box, log, _settings(UNIT_FILE)
-        self._port = free_port()
         self._process: subprocess.Popen[bytes] | Successor | None = None
         self._group = 0  # of all its processes, from one start to the next
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._told.settimeout(START_SECONDS)
         self._told_at = f"chatapp-tests-{uuid.uuid4().hex}"
         self._told.bind(f"\0{self._told_at}")
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self._port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
 
     @property
     def pid(self) -> int:
@@ -143,8 +134,6 @@ class Service:
         assert self._one("SystemCallErrorNumber") == "EPERM"
         assert (self._one("MemoryDenyWriteExecute"), self._one("RemoveIPC")) == ("yes", "yes")
         user, folder = self._one("User"), self._one("WorkingDirectory")
-        anybody = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--no-new-privs"]
-        no_rights = ["--bounding-set=-all", "--inh-caps=-all"]
         limits = {
             "umask": self._one("UMask"),
             "folder": folder,
@@ -152,8 +141,8 @@ class Service:
             "families": self._one("RestrictAddressFamilies").split(),
             "calls": sorted(_allowed(" ".join(self._unit["SystemCallFilter"]))),
         }
-        confine = ["python3", "-c", CONFINE, json.dumps(limits)]
-        return self._box.read_only([*anybody, *no_rights, *confine, *shlex.split(line)], folder)
+        confine = ["python3", "-c", CONFINE, json.dumps(limits), *shlex.split(line)]
+        return self._box.read_only(without_rights(user, user, "--init-groups", confine), folder)
 
     def _one(self, name: str) -> str:
         (value,) = self._unit[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from socket import create_server
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -28,9 +29,12 @@ from chatapp.bus import sqlite as bus_of_files
 from chatapp.bus.file_watch import FileWatch
 from chatapp.bus.listeners import Listeners
 from chatapp.bus.notices import decode, encode
+from chatapp.config import Config
 from chatapp.counts import COUNTS, SECONDS, Spread
-from chatapp.errors import SetupError
+from chatapp.errors import ChatError, SetupError, SignIn
+from chatapp.hub import Hub
 from chatapp.message import Author, Message
+from chatapp.permissions import Identity
 from tests.brokers import BROKERS, SqliteBroker, broker_of
 from tests.clients import UNIT, Person, eventually
 from tests.servers import Server
@@ -81,7 +85,7 @@ class Process:
         self.gaps += 1
 
 
-Join = Callable[[], Process]
+Join = Callable[..., Any]
 
 
 def gives(question: Callable[[], Any]) -> Any:
@@ -97,8 +101,8 @@ def join(broker: Any) -> Iterator[Join]:
     """Lets another process join the bus; it listens when this returns."""
     joined: list[Process] = []
 
-    def join() -> Process:
-        joined.append(Process(broker.url))
+    def join(kind: type[Process] = Process) -> Process:
+        joined.append(kind(broker.url))
         knock(broker, joined[-1])
         return joined[-1]
 
@@ -221,8 +225,8 @@ def test_notices_that_piled_up_are_heard_in_stretches_with_everything_else_in_be
             turns.append(len(grace.heard))
             gevent.sleep(0)
 
-    ada.bus._send([each for seq in range(3_000) for each in encode(ReadUpTo(1, "u2", seq))])
     others = gevent.spawn(notice_turns)
+    ada.bus._send([each for seq in range(3_000) for each in encode(ReadUpTo(1, "u2", seq))])
     soon(lambda: len(grace.heard) == 3_000)
     others.join()
     assert grace.heard == [ReadUpTo(1, "u2", seq) for seq in range(3_000)]
@@ -303,6 +307,62 @@ def test_a_bus_that_hangs_loses_notices_but_raises_nothing_and_comes_back(join: 
     soon(heard)
     lasts = [notice.last for notice in grace.heard if isinstance(notice, Committed)]
     assert set(lasts) <= {1, 2, 3, 4}
+
+
+class Page:
+    """An open page of somebody's, with what was told on it."""
+
+    transport = "websocket"
+    subscribers: tuple[int, ...] = ()
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.told: list[Any] = []
+
+    def dismiss(self, error: ChatError) -> None:
+        self.told.append(type(error))
+
+    def send_frame(self, kind: str, data: bytes, droppable: bool = False) -> None:
+        self.told.append(kind)
+
+
+class Serving(Process):
+    """One that has pages open."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        journal: Any = SimpleNamespace()
+        self.hub = Hub(Config(), journal, self.bus)
+
+    def open(self, person: str) -> Page:
+        page: Any = Page(Identity(person, "somebody", "guest"))
+        self.hub.heartbeat.add(page)
+        return page
+
+    def _hear(self, notice: Notice) -> None:
+        super()._hear(notice)
+        self.hub._heard_elsewhere(notice)
+
+    def _gap(self) -> None:
+        super()._gap()
+        self.hub._missed()
+
+
+def test_a_guest_who_left_is_gone_from_all_processes_also_where_the_bus_has_lost_that(
+    join: Join, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = join(Serving), join(Serving)
+    leaving, staying = there.open("g1"), there.open("g2")
+    with monkeypatch.context() as lossy:
+        lossy.setattr(here.bus, "_send", lambda payloads: None)
+        here.hub.guest_left("g1")
+        here.hub.rooms_changed("g2")
+        assert here.bus.flush(UNIT)
+    assert leaving.told == staying.told == []
+    broker.lose_notices()
+    soon(lambda: SignIn in leaving.told, "it is told again")
+    soon(lambda: "rooms" in staying.told, "whose list may have changed hears that")
+    assert SignIn not in staying.told
 
 
 @over_the_network
@@ -504,6 +564,7 @@ def test_what_nobody_else_would_hear_is_not_written_and_who_comes_hears_what_is_
     grace.bus.close()
     ada.publish(committed(4))
     assert written(ada) == 1
+    grace.bus._listeners.join()  # she has to hear that the test is over
 
 
 @sqlite_only

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ from tests.torture.history import (
     Session,
     Wait,
 )
+from tests.torture.spell import waits
+from tests.torture.wire import now
 
 LOBBY, BOARD, YARD, HALL, DEN = 1, 2, 3, 4, 5
 
@@ -654,3 +657,38 @@ def test_a_planted_fault_is_found_by_its_rule_and_no_other(
 ) -> None:
     plant(run)
     assert rules(run) == names
+
+
+# the quiet spell
+
+
+class Listener:
+    """A reader, as the spell knows it."""
+
+    room, transport = BOARD, "websocket"
+
+    def __init__(self, name: str, does: Callable[["Listener"], None]) -> None:
+        self.name, self.heard, self.got = name, 0.0, False
+        self.does = does
+
+    def has(self, _last: int) -> bool:
+        self.does(self)
+        return self.got
+
+
+def test_who_is_forgotten_is_found_and_who_has_a_dead_line_may_find_that_out() -> None:
+    """The one hears heartbeats and no more. The other hears nothing until long after that was found."""
+    looks: list[str] = []
+
+    def forgotten(reader: Listener) -> None:
+        looks.append(reader.name)
+        reader.heard = now()
+
+    def cut_off(reader: Listener) -> None:
+        looks.append(reader.name)
+        if looks[-2:] == [reader.name] * 2:  # it is alone by now, and connects anew
+            reader.heard, reader.got = now(), True
+
+    readers: list[Any] = [Listener("anna", forgotten), Listener("bert", cut_off)]
+    found = {wait.reader: wait.took is not None for wait in waits(readers, {BOARD: 7}, given=0.1)}
+    assert found == {"anna": False, "bert": True}

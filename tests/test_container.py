@@ -9,16 +9,14 @@ import httpx
 import pytest
 import yaml
 
-from tests import box
+from tests.box import where_possible
 from tests.caddy import DOCUMENTED
 from tests.clients import UNIT, Person, eventually
 from tests.container import COMPOSE, CONTAINERFILE, Container
 from tests.raw_socket import nobody_gets
 from tests.servers import ROOT
 
-pytestmark = pytest.mark.skipif(
-    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the boxes in which this is tried"
-)
+pytestmark = where_possible
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ import json
 import os
 import random
 import re
+import signal
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -13,14 +15,20 @@ from pathlib import Path
 import gevent.socket
 import pytest
 
+from chatapp.journal.requests import Post
+from chatapp.journal.writing import perform
+from chatapp.message import Author
 from chatapp.transports.handshake import WebSocketServer
 from chatapp.transports.waiting import ClientGone
 from tests.clients import UNIT, Person, Socket, eventually
 from tests.far_machine import FarMachine, far_machines
 from tests.figures import figures
+from tests.postgres import PORT as POSTGRES
+from tests.postgres import Postgres
 from tests.raw_socket import RawSocket, handshake_fields
 from tests.servers import Server
 from tests.test_event_stream import Stream
+from tests.test_postgres import engine_of
 from tests.test_workers import one_on_each_worker
 
 HEARTBEAT = "2"  # seconds; a client on a busy machine has to answer before the next one
@@ -144,6 +152,44 @@ def test_a_stream_that_stops_reading_is_noticed_as_well_when_its_machine_vanishe
             raw.sock.close()
         clock.close()
         ada.close()
+
+
+def test_what_nobody_told_of_is_found_although_the_database_has_forgotten_that_it_was_asked(
+    new_server: Callable[..., Server],
+) -> None:
+    """It goes down with a question that it has not read, its word of that is lost, and it comes back."""
+    with far_machines(1) as (machine,), ExitStack() as ended:
+        postgres = Postgres(machine=machine)
+        ended.callback(postgres.close)
+        url = postgres.start().database()
+        server = new_server(database_url=url)
+        server.under = []
+        server.start()
+        ended.callback(server.kill)
+        ada = ended.enter_context(closing(Person(server, "ada")))
+        board = ada.make_room("board")
+        reader = ended.enter_context(closing(ada.socket()))
+        reader.join(board)
+        for pid in postgres.pids:
+            os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: _unread(machine, POSTGRES) >= 2, "the sweeps, of rooms and of people, have asked")
+        machine.fall_silent()
+        postgres.kill()
+        machine.be_heard_again()
+        postgres.start()
+        with engine_of(url).begin() as connection:
+            perform(connection, [Post(board, Author(ada.id, "ada"), "here I am", client_id="one")])
+        reader.expect(lambda frame: frame["type"] == "message" and frame["body"] == "here I am")
+
+
+def _unread(machine: FarMachine, port: int) -> int:
+    """On how many connections to that port something was received, and not read."""
+    table = subprocess.run(
+        [*machine.under, "cat", "/proc/net/tcp"], check=True, capture_output=True, text=True
+    )
+    fields = [line.split() for line in table.stdout.splitlines()[1:]]
+    there = f":{port:04X}"
+    return sum(field[1].endswith(there) and not field[4].endswith(":00000000") for field in fields)
 
 
 def test_a_socket_is_not_silent_whose_words_we_were_kept_from_reading(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec import structs
 
-from chatapp import config
+from chatapp import config, keys
 from chatapp.doctor import clock, disk, examine, folder, libraries, postgres
 from chatapp.doctor.finding import Finding
 from chatapp.doctor.visit import arrival
@@ -658,6 +658,42 @@ def test_a_bus_of_machines_that_is_there_is_fine(copied: Path, proc: Path) -> No
         assert examined(copied, proc, CHATAPP_BUS_URL=redis.url) == []
     finally:
         redis.close()
+
+
+@pytest.fixture(params=["redis", "postgresql"])
+def new_bus(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a bus at which there was nobody yet."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres").database()
+        return
+    redis = RedisServer().start()
+    yield redis.url
+    redis.close()
+
+
+def test_two_machines_that_have_not_the_same_keys_are_found(
+    new_bus: str, copied: Path, proc: Path, tmp_path: Path
+) -> None:
+    first = Server(tmp_path / "first" / "instance", bus_url=new_bus)
+    first.instance.parent.mkdir()
+    first.start()
+    try:
+
+        def found() -> list[Finding]:
+            return what_is_found(copied, proc, CHATAPP_BUS_URL=new_bus)
+
+        eventually(found, "the first server has said which keys it has")
+        (finding,) = found()
+        assert finding.name == "keys-differ"
+        assert f"{os.uname().nodename}:{first.instance}" in finding.what
+        assert keys.read(str(first.instance / "secret_key"))[0] not in str(finding)
+        assert "copy secret_key and factor_key" in finding.do
+        for key in keys.NAMES:
+            assert len(found()) == 1, "it takes both"
+            shutil.copy(first.instance / key, copied)
+        assert found() == []
+    finally:
+        first.kill()
 
 
 def test_a_postgresql_server_that_is_not_there_is_found(copied: Path, proc: Path, tmp_path: Path) -> None:

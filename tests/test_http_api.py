@@ -3,7 +3,6 @@
 import html
 import itertools
 import re
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.clients import Person, eventually
+from tests.clients import Person, eventually, here
 from tests.conftest import every_server
+from tests.figures import waiting
 from tests.raw_socket import RawSocket, nobody_gets, nobody_posts, problem
 from tests.servers import Server
 
@@ -264,13 +264,18 @@ def test_a_cursor_that_the_room_cannot_have_is_reset_at_once(
 
 
 def test_a_waiting_poll_of_a_room_that_is_cleared_is_reset_and_of_one_that_is_deleted_is_told(
-    server: Server, ada: Person, board: int
+    server: Server, ada: Person, grace: Person, board: int
 ) -> None:
     for number in range(2):
         ada.say(board, f"word {number}")
     old = ada.read(board, after=0)
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(ada.read, board, after=2, epoch=old["epoch"], wait=55)
+    with (
+        ThreadPoolExecutor() as pool,
+        closing(Person(server, "joan")) as joan,
+        closing(Person(server, "mary")) as mary,
+    ):
+        waiting = pool.submit(grace.read, board, after=2, epoch=old["epoch"], wait=55)
+        eventually(lambda: grace.id in here(ada, board), "she waits")
         assert server.console("room", "clear", str(board), "--yes").status == 0
         batch = waiting.result()
         assert (batch["reset"], batch["messages"]) == (True, [])
@@ -282,8 +287,9 @@ def test_a_waiting_poll_of_a_room_that_is_cleared_is_reset_and_of_one_that_is_de
         assert ada.read(board, after=1)["reset"] is True
         assert "reset" not in ada.read(board, after=2)
         room = Person.messages(board)
-        waits = [pool.submit(ada.http.get, room, params={"after": 3, "wait": 55})]
-        waits.append(pool.submit(ada.http.get, f"/chats/{board}/http", params={"lastupdate": "4e9"}))
+        waits = [pool.submit(joan.http.get, room, params={"after": 3, "wait": 55})]
+        waits.append(pool.submit(mary.http.get, f"/chats/{board}/http", params={"lastupdate": "4e9"}))
+        eventually(lambda: {joan.id, mary.id} <= here(ada, board), "both wait")
         assert server.console("room", "delete", str(board), "--yes").status == 0
         assert {problem(wait.result()) for wait in waits} == {"no_such_room"}
     assert problem(ada.http.get(room)) == "no_such_room"
@@ -714,7 +720,8 @@ def test_many_polls_wait_in_one_worker_and_all_are_woken(ada: Person, board: int
     clients = [RawSocket(ada.server) for _ in range(200)]
     for client in clients:
         client.request("GET", f"/api/rooms/{board}/messages?after=0&wait=55")
-    threading.Thread(target=ada.say, args=(board, "news")).start()
+    eventually(lambda: waiting(ada.server) >= len(clients), "all of them wait")
+    ada.say(board, "news")
     for client in clients:
         assert b'"body":"news"' in client.answer().body
         client.sock.close()

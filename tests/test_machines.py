@@ -125,6 +125,25 @@ def test_who_is_sent_out_or_leaves_at_one_machine_is_out_at_the_other(
     assert eventually(lambda: elsewhere.closed)[0] == 4401
 
 
+def test_a_guest_who_leaves_while_the_bus_is_away_is_out_at_the_other_machine_when_it_is_back(
+    machines: Machines, ada: Person, there: Person, grace: Person, board: int
+) -> None:
+    elsewhere, of_another = joined(there, board), joined(at(machines.second, ada), board)
+    machines.broker.shut()
+    try:
+        for machine in machines[:2]:
+            eventually(lambda machine=machine: any("bus cannot be read" in line for line in machine.log))
+        assert grace.http.post("/guests/leave").status_code in (302, 303)
+        of_another.send({"type": "send", "room": board, "body": "hello"})
+        eventually(lambda: bodies(elsewhere) == ["hello"], "nobody has told of it")
+    finally:
+        machines.broker.open()
+    assert eventually(lambda: elsewhere.closed)[0] == 4401
+    of_another.expect(lambda frame: frame["type"] == "rooms")  # whose list may have changed meanwhile
+    assert not of_another.closed
+    of_another.close()
+
+
 def test_while_the_bus_is_away_all_is_read_at_the_other_machine_all_the_same_and_presence_comes_back_with_it(
     machines: Machines, ada: Person, there: Person, board: int
 ) -> None:

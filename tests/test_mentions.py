@@ -214,9 +214,10 @@ def test_who_is_called_or_written_to_is_told_wherever_they_are(server: Server) -
     with ExitStack() as stack:
         ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
         board, attic = ada.make_room(), ada.make_room()
-        direct = ask(ada, "POST", "/api/direct", people=[grace.id])["id"]
         socket = stack.enter_context(closing(grace.socket()))
         socket.join(board)
+        direct = ask(ada, "POST", "/api/direct", people=[grace.id])["id"]
+        eventually(lambda: socket.of("rooms"), "that it was begun is told before what is said")
         told = len(socket.of("rooms"))
         ada.say(board, f"@{grace.name}: whoever follows the room knows it already")
         ada.say(attic, "to nobody")

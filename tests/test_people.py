@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import gevent
+import gevent.event
 import pytest
 from gevent import spawn
 from sqlalchemy import create_engine, insert
@@ -242,3 +243,30 @@ def test_names_are_compared_by_what_they_look_like(house: House, other: str) -> 
     else:
         with pytest.raises(BadRequest):
             house.journal.ask(request)
+
+
+class _Fails:
+    """A journal that has a fault of its own whenever it is asked, until it was asked often enough."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.often = gevent.event.Event()
+
+    def version(self) -> None:
+        return None
+
+    def read(self, *_: Any) -> Any:
+        self.asked += 1
+        if self.asked > 2:
+            self.often.set()
+        raise RuntimeError("nobody has thought of this")
+
+
+def test_who_people_are_is_looked_up_again_and_again_whatever_came_of_it_the_first_time() -> None:
+    journal: Any = _Fails()
+    people = People(journal, list, print, print, lambda: None)
+    sweep = spawn(people.sweep)
+    try:
+        assert journal.often.wait(UNIT), "the sweep has ended"
+    finally:
+        sweep.kill()

@@ -156,7 +156,9 @@ FAULTS = [
             Change(
                 "chatapp/audience.py",
                 "            sent = send(data)\n",
-                "            sent = send(data) if next(PUSHES) % 1000 else size\n",
+                # Counted by messages: how many go out together is up to the machine.
+                "            skipped = [message for message in messages if not next(PUSHES) % 1000]\n"
+                "            sent = size if skipped else send(data)\n",
             ),
             Change(
                 "chatapp/audience.py",

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert
 
 from chatapp import account_rows
+from chatapp.journal import postgres_bulk
 from chatapp.journal.connections import READERS
 from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.postgres_bulk import LOCK
@@ -119,22 +120,21 @@ assert journal.finish(60)
 print(len(failed), failed[:3])
 """
 
-# Stops, all of it, between a message and its commit.
+# Stops, all of it, when a message is about to be written, with the room in its hands.
 STOPS = """
 import os, signal
-from chatapp.journal import writing
+from chatapp.journal import postgres_bulk
 from chatapp.journal.requests import Post
 from chatapp.message import Author
 
-perform = writing.perform
+finish = postgres_bulk.finish
 
-def stops(connection, requests):
-    done = perform(connection, requests)
-    print("written", flush=True)
+def stops(*what):
+    print("about to write", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
-    return done
+    finish(*what)
 
-writing.perform = stops
+postgres_bulk.finish = stops
 print(journal.ask(Post(int(sys.argv[2]), Author("g1", "ada", guest=True), "half")))
 """
 
@@ -201,21 +201,26 @@ def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_ha
 # -- who waits for whom ----------------------------------------------------------------------------------------
 
 
+IN_HAND = threading.local()  # the writer of a thread
+
+
 class Writer:
-    """A transaction of its own, which carries out `requests` in a thread and then waits to be told to commit."""
+    """A transaction of its own, which carries out `requests` in a thread and waits to be told to write and commit,
+    which is one journey, with all locks in its hands: it is `ready`.
+    """
 
     def __init__(self, url: str, *requests: Request) -> None:
         self._engine = engine_of(url)
         self._requests = requests
         self._commit = threading.Event()
-        self.written = threading.Event()
+        self.ready = threading.Event()
         self.answers: list[Any] = []
         self.backend = 0
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def commit(self) -> list[Any]:
-        assert self.written.wait(UNIT)
+        assert self.ready.wait(UNIT)
         self._commit.set()
         self._thread.join(UNIT)
         return self.answers
@@ -226,11 +231,26 @@ class Writer:
         return bool(self.backend and database.execute(query, [self.backend]).fetchall())
 
     def _run(self) -> None:
+        IN_HAND.writer = self
         with self._engine.connect() as connection, connection.begin():
             self.backend = driver(connection).info.backend_pid
             self.answers, _ = perform(connection, self._requests)
-            self.written.set()
-            self._commit.wait(UNIT)
+
+    def wait(self) -> None:
+        self.ready.set()
+        self._commit.wait(UNIT)
+
+
+@pytest.fixture(autouse=True)
+def writers_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = postgres_bulk.finish
+
+    def wait_and_finish(*what: Any) -> None:
+        if writer := getattr(IN_HAND, "writer", None):
+            writer.wait()
+        finish(*what)
+
+    monkeypatch.setattr(postgres_bulk, "finish", wait_and_finish)
 
 
 def engine_of(url: str) -> Engine:
@@ -265,7 +285,7 @@ def test_who_writes_into_a_room_waits_for_who_has_written_there_and_goes_on_behi
 ) -> None:
     (room,) = made_rooms(empty, 1)
     first = Writer(empty, says(room, "one"), says(room, "both"))
-    assert first.written.wait(UNIT)
+    assert first.ready.wait(UNIT)
     second = Writer(empty, says(room, "both"), says(room, "two"))
     eventually(lambda: second.waits(watcher))
     assert [(kept.message.seq, kept.new) for kept in first.commit()] == [(1, True), (2, True)]
@@ -275,7 +295,7 @@ def test_who_writes_into_a_room_waits_for_who_has_written_there_and_goes_on_behi
 def test_who_writes_into_another_room_waits_for_nobody(empty: str) -> None:
     one, other = made_rooms(empty, 2)
     first = Writer(empty, says(one))
-    assert first.written.wait(UNIT)
+    assert first.ready.wait(UNIT)
     assert [kept.message.seq for kept in Writer(empty, says(other)).commit()] == [1]
     first.commit()
 
@@ -286,9 +306,9 @@ def test_who_stops_while_a_message_is_kept_keeps_nobody_waiting_for_long_and_is_
     (room,) = made_rooms(empty, 1)
     stopped = start(STOPS, empty, str(room))
     assert stopped.stdout is not None
-    assert stopped.stdout.readline() == "written\n"
+    assert stopped.stdout.readline() == "about to write\n"
     other = Writer(empty, says(room))  # as patient as a minute
-    assert other.written.wait(2 * UNIT), (
+    assert other.ready.wait(2 * UNIT), (
         "5 s are the server's patience with who says nothing, the rest is a busy machine's"
     )
     assert [kept.message.seq for kept in other.commit()] == [1]
@@ -303,11 +323,11 @@ def test_what_is_more_than_messages_is_done_alone(
 ) -> None:
     one, other = made_rooms(empty, 2)
     first = Writer(empty, says(one))
-    assert first.written.wait(UNIT)
+    assert first.ready.wait(UNIT)
     alone = Writer(empty, request_of(other))
     eventually(lambda: alone.waits(watcher))
     first.commit()
-    assert alone.written.wait(UNIT)
+    assert alone.ready.wait(UNIT)
     behind = Writer(empty, says(one, "behind"))
     eventually(lambda: behind.waits(watcher))
     alone.commit()

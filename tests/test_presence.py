@@ -1,6 +1,7 @@
 """Presence at the end of a process: what it has with the bus is finished before that is closed."""
 
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from gevent.pool import Group
 
 from chatapp.bus import LEASE_SECONDS, Lease, PresenceChanged
 from chatapp.config import Config
@@ -48,6 +50,18 @@ class SlowBus:
         self.noted.append("closed")
 
 
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a hub starts ends with the test. Its chores would go on for ever, in whatever test is next, and each
+    minute log that there is no journal.
+    """
+    begun = Group()
+    monkeypatch.setattr(gevent, "spawn", begun.spawn)
+    yield
+    begun.kill()
+
+
+@pytest.mark.usefixtures("ended")
 def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_none_afterwards(
     tmp_path: Path,
 ) -> None:

@@ -172,6 +172,19 @@ def test_behind_a_proxy_address_scheme_and_host_are_those_that_it_tells(proxied_
     assert shake(proxied_server, **told | {"X_Forwarded_For": "192.0.2.8"}).status == 101
 
 
+def test_a_refused_one_is_one_refusal_and_spends_nothing_of_who_came_with_it(proxied_server: Server) -> None:
+    ada = Person(proxied_server, "ada")
+    crowded, free = {"X_Forwarded_For": "192.0.2.9"}, {"X_Forwarded_For": "192.0.2.10"}
+    while shake(proxied_server, **crowded).status == 101:
+        pass
+    before = figures(proxied_server)["refusals_total/too_fast"]
+    assert shake(proxied_server, **crowded, Cookie=ada.cookie).status == 429
+    assert figures(proxied_server)["refusals_total/too_fast"] == before + 1
+    assert shake(proxied_server, **free, Cookie=ada.cookie).status == 101, "it is her first one"
+    assert shake(proxied_server, **free, Cookie=ada.cookie).status == 429
+    ada.close()
+
+
 def test_with_the_switch_off_no_handshake_takes_it(plain_server: Server) -> None:
     assert shake(plain_server).status == 101
     assert quick(plain_server) == 0

@@ -10,8 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import box
-from tests.box import Box
+from tests.box import Box, where_possible
 from tests.clients import UNIT, Person, eventually
 from tests.documented import commands
 from tests.raw_socket import nobody_gets
@@ -26,9 +25,7 @@ revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, N
 def upgrade(): op.execute("CREATE TABLE of_the_next_version (id INTEGER)")
 """
 
-pytestmark = pytest.mark.skipif(
-    not box.possible(), reason="only root, with CAP_SYS_ADMIN, makes the box in which this is tried"
-)
+pytestmark = where_possible
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from chatapp import tokens
-from tests.clients import UNIT, Person, Socket, eventually
+from tests.clients import UNIT, Person, Socket, eventually, here
 from tests.people import Member, administrator, member
 from tests.programs import Program, make_token, program
 from tests.raw_socket import problem
@@ -193,6 +193,7 @@ def test_a_revoked_token_ends_its_sockets_and_streams_in_all_workers_and_is_refu
 ) -> None:
     made = make_token(grace)
     bot, other = Program(server, made["token"]), program(grace)
+    elsewhere = grace.make_room("elsewhere")
     sockets = [bot.socket() for _ in range(4)]  # with three workers, in more than one of them
     stays = other.socket()
     for socket in [*sockets, stays]:
@@ -200,9 +201,10 @@ def test_a_revoked_token_ends_its_sockets_and_streams_in_all_workers_and_is_refu
     http, answer = stream(bot, room)
     poll: list[httpx.Response] = []
     waiting = threading.Thread(
-        target=lambda: poll.append(bot.http.get(f"/api/rooms/{room}/messages?after=-1&wait=30"))
+        target=lambda: poll.append(bot.http.get(f"/api/rooms/{elsewhere}/messages?after=-1&wait=30"))
     )
     waiting.start()
+    eventually(lambda: here(grace, elsewhere), "it waits")
     assert grace.http.delete(f"/api/tokens/{made['id']}").status_code == 204
     for socket in sockets:
         assert close_code(socket) == SIGN_IN

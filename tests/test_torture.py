@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.servers import ROOT
+from tests.torture.nets import ANY, LOOPBACK
 from tests.torture.run import random_seed
 
 LIMIT = 280  # seconds for a run that ends by itself far sooner
@@ -28,8 +29,10 @@ def test_no_promise_is_broken_whatever_breaks() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(2 * LIMIT + 20)
 @pytest.mark.parametrize("bus", ["redis", "postgresql"])
-def test_nor_on_several_machines_that_are_parted_killed_and_upgraded(bus: str) -> None:
-    torture(["--cluster", "--bus", bus, "--seconds", "30", "--seed", str(random_seed())], 2 * LIMIT)
+@pytest.mark.parametrize("net", [ANY, LOOPBACK])
+def test_nor_on_several_machines_that_are_parted_killed_and_upgraded(net: str, bus: str) -> None:
+    plan = ["--cluster", "--net", net, "--bus", bus, "--seconds", "30", "--seed", str(random_seed())]
+    torture(plan, 2 * LIMIT)
 
 
 def torture(plan: list[str], limit: int = LIMIT) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from tests.clients import Person, eventually
+from tests.clients import Person, eventually, here
 from tests.raw_socket import nobody_gets, nobody_posts
 from tests.servers import Server
 
@@ -142,6 +142,7 @@ def test_a_poll_waits_for_the_next_word(ada: Person, grace: Person, board: int) 
     heard: list[str] = []
     poll = threading.Thread(target=lambda: heard.append(_poll(grace, board, last)["data"]))
     poll.start()
+    eventually(lambda: grace.id in here(ada, board), "she waits")
     ada.say(board, "second")
     poll.join(10)
     assert heard == ["second"]

@@ -25,7 +25,7 @@ from chatapp.limiter import Limiter
 from chatapp.permissions import Identity
 
 switches = []
-limiter = Limiter(Config(rate_messages="1000 per second"))
+limiter = Limiter(Config(bus_url="{bus}", rate_messages="100 per hour"))
 greenlet.settrace(lambda event, greenlets: switches.append(event))
 for _ in range(100):
     limiter.message(Identity("g1", "ada", "guest", "127.0.0.1"))
@@ -42,9 +42,11 @@ class Clock:
         monkeypatch.setattr(windows.time, "monotonic", lambda: self.now)
 
 
-def test_counting_a_message_under_gevent_does_not_switch() -> None:
+@pytest.mark.parametrize("bus", ["sqlite:////nowhere/bus.db", "redis://nowhere:6379/0"])
+def test_counting_a_message_under_gevent_does_not_switch(bus: str) -> None:
+    program = COUNT_SWITCHES.replace("{bus}", bus)
     done = subprocess.run(
-        [sys.executable, "-c", COUNT_SWITCHES], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "0", done.stderr
 

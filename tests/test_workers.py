@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import WebSocketException
 
 from tests.clients import RESUMING, UNIT, Person, Reader, Socket, eventually
+from tests.figures import figures
 from tests.servers import Server
 from tests.test_shell import Shell
 
@@ -328,6 +329,7 @@ def test_a_deletion_whose_notice_was_lost_ends_every_reader(
             target=lambda: poll.append(http.get(ada.messages(board), params={"after": 0, "wait": 30}))
         )
         waiting.start()
+        eventually(lambda: figures(ada.server)["waiting_polls"], "the poll waits, in whichever worker")
         with other.stream("GET", f"/api/rooms/{board}/stream") as stream:
             lines = stream.iter_lines()
             assert next(lines).startswith("retry:")

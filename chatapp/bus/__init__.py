@@ -7,6 +7,7 @@ from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.bus.notices import (
     Committed,
     GuestLeft,
+    Missed,
     Notice,
     PeopleChanged,
     PresenceChanged,
@@ -24,6 +25,7 @@ __all__ = [
     "Committed",
     "GuestLeft",
     "Lease",
+    "Missed",
     "Notice",
     "PeopleChanged",
     "PresenceChanged",

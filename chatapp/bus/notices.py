@@ -60,6 +60,10 @@ class GuestLeft(Struct, frozen=True, tag="left", array_like=True):
     person: str
 
 
+class Missed(Struct, frozen=True, tag="missed", array_like=True):
+    """Who tells this may have missed something: what no database has is to be told again."""
+
+
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
     """Who somebody is has changed; `number` counts how often that happened."""
 
@@ -67,7 +71,15 @@ class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
 
 
 Notice = (
-    Committed | Typing | ReadUpTo | TurningBack | PresenceChanged | RoomsChanged | GuestLeft | PeopleChanged
+    Committed
+    | Typing
+    | ReadUpTo
+    | TurningBack
+    | PresenceChanged
+    | RoomsChanged
+    | GuestLeft
+    | Missed
+    | PeopleChanged
 )
 
 _encode = msgspec.msgpack.Encoder().encode

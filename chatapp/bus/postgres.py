@@ -7,6 +7,7 @@ of its bus to itself.
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import gevent.socket
@@ -107,10 +108,18 @@ class PostgresBus(NetworkBus[Connection]):
         self._ask(job)
 
     def held(self, room: int | None = None) -> list[Lease]:
+        return self._ask(lambda connection: self._held(connection, room))
+
+    def look(self, room: int) -> list[Lease]:
+        with closing(self._open()) as connection:
+            made = connection.execute("SELECT to_regclass('chatapp_bus.present') IS NOT NULL").fetchone()
+            return self._held(connection, room) if made == (True,) else []
+
+    def _held(self, connection: Connection, room: int | None) -> list[Lease]:
         query, values = f"SELECT room, who, {LEFT} {OF_OTHERS}", [self.process]
         if room is not None:
             query, values = query + " AND room = %s", [self.process, room]  # type: ignore[list-item]
-        rows = self._ask(lambda connection: connection.execute(query, values).fetchall())
+        rows = connection.execute(query, values).fetchall()
         now = time.monotonic()
         return [Lease(room, _author.decode(who), now + left) for room, who, left in rows]
 

@@ -3,7 +3,7 @@
 import os
 import pwd
 import stat
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from chatapp import instance
 from chatapp.config import Config
@@ -50,22 +50,20 @@ def _writable(config: Config) -> Findings:
             "not-writable",
             said,
             "the server does not start, or refuses to keep what it is given",
-            f"chown -R {_name(os.geteuid())} {config.instance_path}; chmod -R u+rwX {config.instance_path}; "
+            f"{_take_over(config)}; chmod -R u+rwX {config.instance_path}; "
             "mount -o remount,rw where the disk is read-only",
         )
 
 
 def _owners(config: Config) -> Findings:
     # Left behind by a command that somebody ran as root.
-    theirs = [
-        path for path in map(config.path, sorted(os.listdir(config.instance_path))) if _is_strange(path)
-    ]
+    theirs = _those(config, sorted(os.listdir(config.instance_path)), _is_strange)
     if theirs:
         yield error(
             "strange-owner",
-            f"{', '.join(theirs)}: of another user than the folder that they are in",
+            f"{theirs}: of another user than the folder that they are in",
             "the server may not be able to write to them",
-            f"chown -R {_name(os.geteuid())} {config.instance_path}, and run flask as that user only",
+            f"{_take_over(config)}, and run flask as that user only",
         )
 
 
@@ -79,20 +77,32 @@ def _is_strange(path: str) -> bool:
 def _readers(config: Config) -> Findings:
     if not _mode(config.instance_path) & stat.S_IXOTH:
         return  # nobody else gets at what is in there
-    open_to_all = [
-        path for path in map(config.path, PRIVATE) if os.path.exists(path) and _mode(path) & OTHERS
-    ]
+    open_to_all = _those(config, PRIVATE, _is_open)
     if open_to_all:
         yield warning(
             "readable-by-others",
-            f"every user of this machine may read {', '.join(open_to_all)}",
+            f"every user of this machine may read {open_to_all}",
             "there is all that was ever said in them, also in private rooms",
             f"chmod 700 {config.instance_path}",
         )
 
 
+def _is_open(path: str) -> bool:
+    return os.path.exists(path) and bool(_mode(path) & OTHERS)
+
+
 def _mode(path: str) -> int:
-    return stat.S_IMODE(Path(path).stat().st_mode)
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def _those(config: Config, names: Iterable[str], wanted: Callable[[str], bool]) -> str:
+    """Of the files `names` in the folder those that are `wanted`, with commas between them."""
+    return ", ".join(filter(wanted, map(config.path, names)))
+
+
+def _take_over(config: Config) -> str:
+    """The command by which the folder and all in it is of who asks."""
+    return f"chown -R {_name(os.geteuid())} {config.instance_path}"
 
 
 def _name(uid: int) -> str:

@@ -51,8 +51,15 @@ class Bulk(Protocol):
     def insert_messages(self, connection: Connection, rows: list[tuple[object, ...]]) -> None:
         """Add `rows`, each from `row_of`."""
 
-    def advance(self, connection: Connection, moved: list[tuple[int, int, int, int, int]]) -> None:
-        """Note where rooms are now. `moved`: (last_seq, last_at, revision, rights, id)."""
+    def finish(
+        self,
+        connection: Connection,
+        rows: list[tuple[object, ...]],
+        moved: list[tuple[int, int, int, int, int]],
+    ) -> None:
+        """Add the last `rows`, and note where rooms are now. Nothing follows in the transaction; it may be
+        committed here. `moved`: (last_seq, last_at, revision, rights, id).
+        """
 
     def revisions(self, connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
         """The revisions of those of `rooms` that there are: asked four times a second."""

@@ -5,9 +5,10 @@ circle; everything else that is asked of the journal (rights, people, rooms, wha
 as everything is on SQLite: what it looks up first is still so when it writes. Both wait for each other at one
 lock without a row: keepers share it.
 
-What is asked at first goes to the server in one go (psycopg's pipeline), and nothing behind it does: between
-a pipeline and the next statement by itself PostgreSQL 15 does not end a transaction whose process has stopped
-(`idle_in_transaction_session_timeout`), and all that is locked would stay so.
+A transaction is three journeys to the server: its locks and rooms, what it goes by, and all that it writes
+with the commit. The first and the last are several statements in one go (psycopg's pipeline). The one between
+is a statement by itself, since between a pipeline and the next statement PostgreSQL 15 does not end a
+transaction whose process has stopped (`idle_in_transaction_session_timeout`): what is locked would stay so.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -31,13 +32,15 @@ SELECT id, last_seq, last_at, revision, closed, rights, slow_seconds FROM rooms
 WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 # By all of uq_messages_client_id: many people may send with one and the same client_id.
-_SENT_WITH = """
-SELECT messages.room_id, messages.seq
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS wanted (room_id, client_id, author_id)
-JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
-    AND messages.author_id = wanted.author_id AND messages.client_id IS NOT NULL
+_KNOWN = """
+SELECT server.people, sent.room_id, sent.seq FROM (SELECT (SELECT people FROM server) AS people) AS server
+LEFT JOIN (
+    SELECT messages.room_id, messages.seq
+    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS wanted (room_id, client_id, author_id)
+    JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
+        AND messages.author_id = wanted.author_id AND messages.client_id IS NOT NULL
+) AS sent ON true
 """
-_PEOPLE = "SELECT people FROM server"
 # One statement, however many there are: psycopg looks at the socket twice for each.
 _INSERT = """
 INSERT INTO messages ({names}) SELECT {values} FROM json_to_recordset(%s) AS message ({types})
@@ -63,13 +66,12 @@ def open(
     with mine.pipeline():
         mine.execute(_SHARED if all(map(_only_keeps, requests)) else _ALONE)
         locked = mine.execute(_ROOMS, (sorted(rooms),)) if rooms else None
-        known = mine.execute(_SENT_WITH, tuple(map(list, zip(*sent, strict=True)))) if sent else None
-    people = mine.execute(_PEOPLE)  # not in the pipeline: see above
-    places = [] if known is None else known.fetchall()
+    known = mine.execute(_KNOWN, _columns(sent, 3)).fetchall()
+    places = [(room, seq) for _, room, seq in known if room is not None]
     return Opened(
         [] if locked is None else locked.fetchall(),
         messages_at(connection, places) if places else [],
-        (people.fetchone() or (0,))[0],
+        known[0][0] or 0,
     )
 
 
@@ -84,14 +86,25 @@ def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> N
     driver(connection).execute(_insert_into_messages(connection.dialect), (told,))
 
 
-def advance(connection: Connection, moved: list[tuple[int, int, int, int, int]]) -> None:
-    """See Bulk."""
-    driver(connection).execute(_ADVANCE, tuple(map(list, zip(*moved, strict=True))))
+def finish(
+    connection: Connection, rows: list[tuple[object, ...]], moved: list[tuple[int, int, int, int, int]]
+) -> None:
+    """See Bulk. With the commit: then nothing is begun when the pipeline ends."""
+    mine = driver(connection)
+    with mine.pipeline():
+        if rows:
+            insert_messages(connection, rows)
+        mine.execute(_ADVANCE, _columns(moved, 5))
+        mine.execute("COMMIT")
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
     """See Bulk."""
     return dict(driver(connection).execute(_REVISIONS, (list(rooms),)).fetchall())
+
+
+def _columns(rows: Collection[tuple[Any, ...]], width: int) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * width
 
 
 def _only_keeps(request: Request) -> bool:

@@ -26,9 +26,12 @@ T = TypeVar("T")
 IDLE_SECONDS = 30
 IDLE_WRITING_SECONDS = 5
 GONE_SECONDS = 15  # without an answer to any packet
+# Who waits for an answer sends nothing. That the server has forgotten the connection, and its word of that is
+# lost, is found only by asking for a sign of life; and a sweep that waits finds nothing meanwhile.
+LOOK_SECONDS = 5
 PATIENCE = {
-    "keepalives_idle": GONE_SECONDS,
-    "keepalives_interval": GONE_SECONDS // 3,
+    "keepalives_idle": LOOK_SECONDS,
+    "keepalives_interval": LOOK_SECONDS,
     "keepalives_count": 3,
     "tcp_user_timeout": GONE_SECONDS * 1000,
 }

@@ -59,8 +59,12 @@ def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> N
     driver(connection).executemany(_insert_into_messages(connection.dialect), rows)
 
 
-def advance(connection: Connection, moved: list[tuple[int, int, int, int, int]]) -> None:
+def finish(
+    connection: Connection, rows: list[tuple[object, ...]], moved: list[tuple[int, int, int, int, int]]
+) -> None:
     """See Bulk."""
+    if rows:
+        insert_messages(connection, rows)
     driver(connection).executemany(_ADVANCE, moved)
 
 

@@ -131,10 +131,8 @@ class _Transaction:
         for row in known:
             self._known[row.room_id, row.client_id, row.author_id] = message_of(row)
         answers = [self._answer(request) for request in requests]
-        self._flush()
-        commits = self._advance()
         moved = [PeopleMoved(self._people_number())] if self._people_moved else []
-        return answers, [*moved, *commits, *self._dropped]
+        return answers, [*moved, *self._finish(), *self._dropped]
 
     def _lock(self, rooms: set[int]) -> None:
         self._rooms |= {row[0]: _OpenRoom(*row) for row in self._bulk.lock(self._connection, rooms)}
@@ -659,13 +657,15 @@ class _Transaction:
             self._connection.execute(insert(MENTIONS), self._mentions)
             self._mentions = []
 
-    def _advance(self) -> list[Commit]:
+    def _finish(self) -> list[Commit]:
+        if self._mentions:
+            self._flush()
         touched = [room for room in self._rooms.values() if room.messages or room.changed]
         for room in touched:
             room.revision += 1
         if touched:
             moved = [(room.last_seq, room.last_at, room.revision, room.rights, room.id) for room in touched]
-            self._bulk.advance(self._connection, moved)
+            self._bulk.finish(self._connection, self._rows, moved)
         return [Commit(room.id, room.revision, room.messages, room.changed) for room in touched]
 
 

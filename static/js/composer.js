@@ -13,6 +13,7 @@ const NEAR_LIMIT = 0.1; // part of the limit that is left when the counter appea
 const HINT = _("Enter sends, Shift+Enter breaks the line");
 const OTHER_HINT = _("Ctrl+Enter sends, Enter breaks the line");
 const ENTER = "enter-breaks"; // remembered where Enter breaks the line
+const ANSWERS = "answers."; // before a draft's key: the number of what it answers
 const TICK = 1_000; // ms
 const FIT_NARROW = 13; // characters of a name that fit into the empty field
 const FIT_WIDE = 40;
@@ -21,7 +22,7 @@ const COMPOSING = 229;
 
 /**
  * Events: `send` (detail: {kind, of, body, files}), `typing`, `last` when the last message of one's own shall be
- * edited, `done` when an answer or an edit is given up.
+ * edited.
  */
 export class Composer extends EventTarget {
   #form;
@@ -58,8 +59,10 @@ export class Composer extends EventTarget {
     form.querySelector(".about-other button").addEventListener("click", () => this.#giveUp());
     this.#showHint();
     const draft = recall(draftKey);
+    const seq = recall(ANSWERS + draftKey);
     if (draft && draft !== this.#field.value) this.bringBack(draft); // before what was written meanwhile
-    else this.#changed();
+    if (seq) this.#other = { kind: "text", message: { seq } };
+    this.#changed();
   }
 
   focus() {
@@ -70,6 +73,17 @@ export class Composer extends EventTarget {
   answer(message) {
     if (this.#other?.kind === "edit") this.#endEdit();
     this.#turnTo({ kind: "text", message });
+  }
+
+  /** The number of what a draft answers that came back, as long as nobody has said what that is: `answered`. */
+  get unknown() {
+    return this.#other && !this.#other.message.author && this.#other.message.seq;
+  }
+
+  /** What `unknown` is; null: it is there no more, and nothing is answered. */
+  set answered(message) {
+    this.#other = message && { kind: "text", message };
+    this.#showOther();
   }
 
   /** The field holds what `message`, one's own, shall say, until that is sent or given up. */
@@ -175,7 +189,6 @@ export class Composer extends EventTarget {
     this.#other = null;
     this.#showOther();
     this.focus();
-    this.dispatchEvent(new Event("done"));
   }
 
   /** The draft that an edit had set aside is back. */
@@ -186,6 +199,7 @@ export class Composer extends EventTarget {
   }
 
   #showOther() {
+    this.#changed();
     const line = this.#form.querySelector(".about-other");
     line.hidden = this.#other === null;
     if (this.#other === null) return;
@@ -198,8 +212,8 @@ export class Composer extends EventTarget {
 
   #changed() {
     if (this.#other?.kind === "edit") return this.#show();
-    if (this.#field.value) remember(this.#draftKey, this.#field.value);
-    else forget(this.#draftKey);
+    keep(this.#draftKey, this.#field.value);
+    keep(ANSWERS + this.#draftKey, this.#field.value && this.#other?.message.seq);
     this.#show();
   }
 
@@ -223,8 +237,7 @@ export class Composer extends EventTarget {
   }
 
   set enterBreaks(breaks) {
-    if (breaks) remember(ENTER, true);
-    else forget(ENTER);
+    keep(ENTER, breaks);
     this.#showHint();
   }
 
@@ -250,8 +263,7 @@ export class Composer extends EventTarget {
     this.#showOther();
     this.#field.value = "";
     this.#typedAt = 0;
-    forget(this.#draftKey);
-    this.#show();
+    this.#changed();
     this.focus();
   }
 
@@ -291,6 +303,11 @@ export class Composer extends EventTarget {
     this.#field.style.blockSize = "auto";
     this.#field.style.blockSize = `${this.#field.scrollHeight + this.#field.offsetHeight - this.#field.clientHeight}px`;
   }
+}
+
+function keep(key, value) {
+  if (value) remember(key, value);
+  else forget(key);
 }
 
 function pause(seconds) {

@@ -1,5 +1,6 @@
-// A pencil at each room in which this browser has something that was begun and not sent.
+// What was begun and not sent: a pencil at each room in which this browser has something, and what it answers.
 
+import { request, roomPath } from "./api.js";
 import { _ } from "./i18n.js";
 import { hearOthers, keys } from "./storage.js";
 
@@ -18,6 +19,25 @@ export function show(author, current = 0) {
     if (by !== author || Number(room) === current) continue;
     for (const line of document.querySelectorAll(`[data-room="${Number(room)}"]`)) line.querySelector(".bell").before(mark());
   }
+}
+
+/** On a room's page; `composer`: null for who may not write. */
+export function goOn(author, room, composer, log) {
+  markDrafts(author, room);
+  if (composer?.unknown) showAnswered(composer, room, log);
+}
+
+/** A draft that came back says again what it answers, also where that is not on the page. */
+async function showAnswered(composer, room, log) {
+  const seq = composer.unknown;
+  const message = log.message(seq) ?? (await read(room, seq));
+  if (message !== undefined && composer.unknown === seq) composer.answered = message?.deleted_at ? null : message;
+}
+
+/** The message; null where it is there no more, undefined where nobody says so. */
+async function read(room, seq) {
+  const answer = await request(roomPath(room, `/messages?before=${seq + 1}&limit=1&html=1`)).catch(() => null);
+  return answer?.messages && (answer.messages.find((message) => message.seq === seq) ?? null);
 }
 
 function mark() {

@@ -104,7 +104,7 @@ new Status({ connection, outbox, composer });
 showName();
 connection.start();
 if (me) sendLeftovers();
-if (me) import("./drafts.js").then(({ markDrafts }) => markDrafts(me.id, room.id), () => null);
+if (me) import("./drafts.js").then(({ goOn }) => goOn(me.id, room.id, composer, log), () => null);
 addEventListener("pageshow", ({ persisted }) => me && persisted && sendLeftovers()); // that the browser has kept asleep
 addEventListener("hashchange", goToPermalink);
 if (location.hash) goToPermalink();

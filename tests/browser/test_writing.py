@@ -1,8 +1,10 @@
 """The field: Enter sends, Shift+Enter breaks the line, words stay words."""
 
 import json
+import re
 from contextlib import closing
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chat_page import HeldRequests
@@ -87,6 +89,51 @@ def test_a_draft_is_still_there_after_a_reload_and_gone_once_sent(in_room: OpenP
     ada.shows("half a thou")
     ada.page.reload()
     expect(ada.field).to_have_value("")
+
+
+@pytest.mark.parametrize("above", [0, 60], ids=["on the page", "above what the page begins with"])
+def test_a_half_written_answer_is_still_one_after_a_reload(
+    above: int, in_room: OpenPage, server: Server
+) -> None:
+    ada = in_room("ada")
+    with closing(Person(server, "grace")) as grace:
+        asked = grace.say(ada.room, "shall we sail?")["seq"]
+        ada.about("shall we sail?").get_by_role("button", name="Reply").click()
+        ada.field.fill("aye, at")
+        grace.say_all(ada.room, [f"word {number}" for number in range(above)])
+        ada.page.reload()
+        expect(ada.page.locator("#about-other")).to_have_text(re.compile("Answering grace: shall we sail?"))
+        expect(ada.field).to_have_value("aye, at")
+        ada.say("aye, at noon")
+        expect(ada.row("aye, at noon").locator(".quote")).to_be_visible()
+        assert grace.read(ada.room)["messages"][-1]["of"] == asked
+
+
+def test_an_answer_that_was_given_up_or_whose_question_has_gone_is_a_draft_without_one_after_a_reload(
+    in_room: OpenPage, server: Server
+) -> None:
+    ada = in_room("ada")
+    about = ada.page.locator("#about-other")
+    with closing(Person(server, "grace")) as grace:
+        for question in ("shall we sail?", "when?"):
+            asked = grace.say(ada.room, question)["seq"]
+            ada.about(question).get_by_role("button", name="Reply").click()
+            ada.field.fill("aye")
+            if question == "when?":
+                ada.page.goto("/chats/")
+                grace.http.post(
+                    grace.messages(ada.room), json={"kind": "delete", "of": asked}
+                ).raise_for_status()
+                ada.page.goto(f"/chats/{ada.room}/")
+            else:
+                about.get_by_role("button", name="Cancel").click()
+                ada.page.reload()
+            expect(ada.field).to_have_value("aye")
+            expect(ada.state).to_have_text("Live")
+            expect(about).to_be_hidden()
+    ada.say("aye")
+    expect(ada.row("aye")).to_have_count(1)
+    expect(ada.row("aye").locator(".quote")).to_have_count(0)
 
 
 def test_a_draft_that_waits_leaves_a_pencil_at_its_room(in_room: OpenPage, server: Server) -> None:

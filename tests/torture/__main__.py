@@ -11,21 +11,25 @@ from pathlib import Path  # noqa: E402
 
 from tests.far_machine import NoMachines  # noqa: E402
 from tests.servers import ROOT  # noqa: E402
-from tests.torture.cluster import earlier_versions  # noqa: E402
+from tests.torture.nets import ANY, KINDS  # noqa: E402
 from tests.torture.run import DEEDS, NO_FAST_PATHS, TROUBLE, Plan, Result, random_seed, run  # noqa: E402
+from tests.torture.versions import NoVersion, earlier_versions  # noqa: E402
 
 SHOWN = 20  # violations of one rule that are told in full
 
 
 def main() -> int:
-    plan = read_plan()
+    try:
+        return carry_out(read_plan())
+    except (NoMachines, NoVersion) as none:
+        sys.exit(str(none))
+
+
+def carry_out(plan: Plan) -> int:
     phases = " and ".join(str(count) for count in plan.workers)
     print(f"seed {plan.seed}, {plan.seconds:g} s with {phases} workers, {', '.join(plan.trouble) or 'calm'}")
     sys.stdout.flush()
-    try:
-        result = run(plan)
-    except NoMachines as none:
-        sys.exit(str(none))
+    result = run(plan)
     report(result)
     return 1 if result.violations else 0
 
@@ -94,8 +98,15 @@ def read_plan() -> Plan:
         nargs="*",
         default=None,
         metavar="REVISION",
-        help="of a cluster, servers change to and fro between this version and these: by default the first and the "
-        "newest tag or, without any, the first commit that knows PostgreSQL",
+        help="of a cluster, servers change to and fro between this version and these: by default the first one "
+        "(v0.1, or the commit that versions.py names) and the newest tag",
+    )
+    parser.add_argument(
+        "--net",
+        choices=KINDS,
+        default=ANY,
+        help="what is between the machines of a cluster: network namespaces, or loopback addresses with a proxy on "
+        "each way; by default the latter where there can be none of the former",
     )
     parser.add_argument(
         "--bus", choices=["redis", "postgresql"], default="redis", help="the bus of a cluster (redis)"
@@ -124,6 +135,7 @@ def read_plan() -> Plan:
         database=given.database,
         cluster=given.cluster,
         bus=given.bus,
+        net=given.net,
         versions=versions(given.versions) if given.cluster else (),
         settings={
             **(NO_FAST_PATHS if given.no_fast_paths else {}),

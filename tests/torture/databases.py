@@ -3,23 +3,24 @@
 import sqlite3
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 import psycopg
 
-from tests.far_machine import FarMachine
+from tests.far_machine import Machine
+from tests.postgres import PORT as POSTGRES
 from tests.postgres import Postgres, name_in, programs
 from tests.torture.checker import Violation
 from tests.torture.history import Log, Row
+from tests.torture.nets import Net
 
 LOG_LINES = 60  # of each of two
 AWAY = 120.0  # seconds for which a database may be away
 AGAIN = 0.05  # seconds until it is asked again
 COMMIT_DELAY = 20_000  # microseconds, as for the other one: see run.SYNC
-DATABASE = "198.19.0.1"  # an address that moves to whichever database writes
 # The tests' servers trust the disk with nothing; here what is acknowledged is on it, and late.
 DURABLE = {
     "fsync": "on",
@@ -116,27 +117,30 @@ class ChatFile(Database):
 class PostgresDatabase(Database):
     """One in a PostgreSQL of the run's own, with a synchronous standby; `primary` is the one that writes now.
 
-    `machines`: of both, where they have their own; then `move` lets DATABASE be the address of another one.
+    `machines`: of both, where they have their own, and the `net` between these.
     """
 
-    def __init__(
-        self,
-        machines: Sequence[FarMachine] = (),
-        move: Callable[[FarMachine], None] | None = None,
-    ) -> None:
-        self._machines, self._move = machines, move
+    def __init__(self, machines: Sequence[Machine] = (), net: Net | None = None) -> None:
+        self._machines, self._net = machines, net
         self.primary = Postgres(machine=machines[0] if machines else None, **DURABLE)
         self._made = [self.primary]
         self._open: psycopg.Connection[Any] | None = None
 
     def start(self) -> None:
         self.name = name_in(self.primary.start().database())
-        self.standby = Postgres(self.primary, self._machines[1] if self._machines else None)
-        self._made.append(self.standby)
-        hosts = DATABASE if self._machines else f"{self.primary.host},{self.standby.host}"
         self._tell_where_it_is()
-        url = f"postgresql+psycopg://chat@/{self.name}?host={hosts}&target_session_attrs=read-write"
-        self.settings = {"database_url": url}
+        one, other = self._machines or (None, None)
+        if self._net and one and other:
+            self.primary.seen_by_standby = self._net.address(one, other, POSTGRES)
+        self.standby = Postgres(self.primary, other)
+        self._made.append(self.standby)
+        if self._net and one and other:
+            self.standby.seen_by_standby = self._net.address(other, one, POSTGRES)
+        self.settings = {"database_url": self.url(f"{self.primary.host},{self.standby.host}")}
+
+    def url(self, hosts: str) -> str:
+        """For a server that reaches it there."""
+        return f"postgresql+psycopg://chat@/{self.name}?host={hosts}&target_session_attrs=read-write"
 
     def swap(self) -> None:
         """The standby takes over. Nobody has the place of the primary, which is no more, until `standby` follows."""
@@ -145,8 +149,8 @@ class PostgresDatabase(Database):
         self._tell_where_it_is()
 
     def _tell_where_it_is(self) -> None:
-        if self._move and self.primary.machine:
-            self._move(self.primary.machine)
+        if self._net and self.primary.machine:
+            self._net.move(self.primary.machine)
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
         """To the one that writes, as an administrator."""

@@ -112,7 +112,7 @@ class Poll:
 @dataclass(slots=True)
 class Wait:
     """How long, in seconds, a connected reader took over `transport` to get all of `room` up to `seq`, which was
-    its newest when all trouble was over. None: it had not got there when `given` seconds were over."""
+    its newest when all trouble was over. None: it had not got there within `given` seconds of a line that was alive."""
 
     reader: str
     room: int
@@ -209,5 +209,8 @@ class History:
             "refused at least once": sum(bool(send.refusals) for send in self.sends),
             "deliveries": deliveries,
             "connections of readers": len(self.sessions),
+            "seconds until all had all": round(
+                max((wait.took or wait.given for wait in self.waits), default=0), 1
+            ),
             "resets": sum(isinstance(event, Reset) for session in self.sessions for event in session.events),
         }

@@ -17,11 +17,25 @@ DRIBBLE = 0.002  # seconds between two bytes: without them a dribbling link take
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close() sends a reset
 
 
-class Link:
-    """The connection `number` through the proxy, and what is wrong with it."""
+class Way:
+    """What comes through a proxy at all: `there`, from clients to the server, and `back`. Not set: all waits.
 
-    def __init__(self, number: int, near: socket.socket, far: socket.socket) -> None:
+    `refused`: who wants to connect is turned away.
+    """
+
+    def __init__(self) -> None:
+        self.there, self.back = Event(), Event()
+        self.there.set()
+        self.back.set()
+        self.refused = False
+
+
+class Link:
+    """The connection `number` through the proxy, and what is wrong with it alone."""
+
+    def __init__(self, number: int, near: socket.socket, far: socket.socket, way: Way) -> None:
         self.number, self.near, self.far = number, near, far
+        self.way = way
         self.delay = 0.0  # seconds for each chunk
         self.dribbling = False  # one byte at a time
         self.flowing = Event()  # not set: nothing is passed on
@@ -31,10 +45,12 @@ class Link:
     def run(self) -> None:
         """Pass bytes on, both ways, until one side ends."""
         both = [
-            gevent.spawn(self._pass, self.near, self.far),
-            gevent.spawn(self._pass, self.far, self.near),
+            gevent.spawn(self._pass, self.near, self.far, self.way.there),
+            gevent.spawn(self._pass, self.far, self.near, self.way.back),
         ]
         gevent.joinall(both, count=1)
+        self.way.there.wait()  # nor does the end come through
+        self.way.back.wait()
         # What the other direction still holds goes out, as on a real connection, unless it takes too long.
         gevent.joinall(both, timeout=2)
         gevent.killall(both)
@@ -62,10 +78,11 @@ class Link:
         self.delay, self.dribbling, self.cut_after = 0.0, False, None
         self.flowing.set()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket, open_: Event) -> None:
         try:
             while data := source.recv(CHUNK):
                 self.flowing.wait()
+                open_.wait()
                 if self.delay:
                     gevent.sleep(self.delay)
                 if self.cut_after is not None:
@@ -73,6 +90,7 @@ class Link:
                     self.close()
                     return
                 self._send(target, data)
+            open_.wait()
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pass
@@ -86,20 +104,23 @@ class Link:
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 and connects to `upstream()` for each connection that comes."""
+    """Listens at `address`, mostly a free port of 127.0.0.1, and connects to `upstream()` for each connection that comes."""
 
-    def __init__(self, upstream: Callable[[], tuple[str, int]]) -> None:
+    def __init__(
+        self, upstream: Callable[[], tuple[str, int]], address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self._upstream = upstream
         self.links: set[Link] = set()
+        self.way = Way()
         self._count = 0
-        self._server = StreamServer(("127.0.0.1", 0), self._handle)
+        self._server = StreamServer(address, self._handle)
         self._narrow = StreamServer(("127.0.0.1", 0), self._handle_narrow)
         self._server.start()
         self._narrow.start()
 
     @property
     def address(self) -> tuple[str, int]:
-        return "127.0.0.1", self._server.server_port
+        return self._server.server_host, self._server.server_port
 
     @property
     def narrow(self) -> tuple[str, int]:
@@ -128,6 +149,10 @@ class Proxy:
             far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW)
             far.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
         try:
+            if self.way.refused:
+                raise ConnectionRefusedError
+            self.way.there.wait()  # without both ways
+            self.way.back.wait()  # there is no connection
             far.connect(self._upstream())
         except OSError:
             near.close()
@@ -135,7 +160,7 @@ class Proxy:
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._count += 1
-        link = Link(self._count, near, far)
+        link = Link(self._count, near, far, self.way)
         self.links.add(link)
         try:
             link.run()

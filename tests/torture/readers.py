@@ -13,6 +13,9 @@ from tests.torture.world import Person, World
 
 SILENCE = 6.0  # seconds without a word (heartbeats come every 2) after which a reader gives its line up
 WAIT = 12  # seconds that a poll asks to wait; a machine that is busy for half of that is not a lost wake-up
+DEAF = (
+    WAIT + PATIENCE
+)  # seconds until a reader gives up a line on which nothing comes any more, at the latest
 FAR_BEHIND = 2000  # messages behind which a slow reader takes what it can get: the run is to end some day
 TURNED_AWAY = (4403, 4404)  # close codes
 AGAIN = (0.01, 0.3)  # seconds before the next connection, at random
@@ -40,6 +43,7 @@ class Reader:
         self.cursor, self.epoch = 0, ""
         self._transports, self._slow, self._looks, self._rests = transports, slow, looks, rests
         self._chance = random.Random(f"{world.seed} {self.name}")
+        self.heard = 0.0  # when its line last gave a sign of life, or it began another one
         self._until = 0.0
         self._waiting_since: float | None = None  # in polls that bring nothing
         self._session: Session | None = None
@@ -53,7 +57,8 @@ class Reader:
     def read(self) -> None:
         """One session, until it is cut or its time is up."""
         transport = self._chance.choice(self._transports)
-        self._until = now() + self._chance.uniform(0.5, 1) * self.world.stay
+        self.heard = now()
+        self._until = self.heard + self._chance.uniform(0.5, 1) * self.world.stay
         if "poll" not in transport:
             self._waiting_since = None
         self._session = session = Session(
@@ -85,16 +90,16 @@ class Reader:
         try:
             join = {"type": "join", "room": self.room, "after": self.cursor}
             ws.send(json.dumps({**join, "epoch": self.epoch} if self.epoch else join))
-            heard = now()
+            self.heard = now()
             while self._goes_on:
                 texts = ws.texts(1.0)
                 for text in texts:
                     self._frame(_json(text))
                 if texts:
-                    heard = now()
-                elif now() - heard > SILENCE:
+                    self.heard = now()
+                elif now() - self.heard > SILENCE:
                     raise Cut("silence")
-                elif now() - heard > SILENCE / 2:
+                elif now() - self.heard > SILENCE / 2:
                     ws.send('{"type":"ping"}')
                 self._dawdle()
         except Cut:
@@ -108,11 +113,11 @@ class Reader:
         after = f"{self.cursor}.{self.epoch}" if self.epoch else str(self.cursor)
         path = f"/api/rooms/{self.room}/stream?after={after}"
         stream = EventStream(self._address, path, self.person.cookie, self._buffer)
-        heard = now()
+        self.heard = now()
         try:
             while self._goes_on:
                 for ident, event, data in stream.events(1.0):
-                    heard = now()
+                    self.heard = now()
                     seq, _, epoch = ident.partition(".")
                     if ident and not event:
                         self._joined(epoch)
@@ -120,7 +125,7 @@ class Reader:
                         self._frame({**data, "type": event})
                     if event == "reset":
                         self.cursor = int(seq)
-                if now() - heard > SILENCE:
+                if now() - self.heard > SILENCE:
                     raise Cut("silence")
                 self._dawdle()
         finally:
@@ -134,7 +139,8 @@ class Reader:
                 path = f"/api/rooms/{self.room}/messages?after={self.cursor}&wait={WAIT}{epoch}"
                 if self._waiting_since is None:
                     self._waiting_since = now()
-                status, batch = http.ask("GET", path, seconds=WAIT + PATIENCE)
+                status, batch = http.ask("GET", path, seconds=DEAF)
+                self.heard = now()
                 if status != 200:
                     raise Refused(str(status))
                 self._take_batch(batch)

@@ -15,14 +15,17 @@ from gevent.pool import Group
 from tests.people import administrator
 from tests.servers import ROOT
 from tests.torture.checker import Violation, check
-from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions, checkout
+from tests.torture.cluster import Bus, Cluster, Front, OneOfMany, Partitions
 from tests.torture.databases import ChatFile
-from tests.torture.history import History, Wait
+from tests.torture.history import History
 from tests.torture.nemesis import Administrator, Doorkeeper, Network, Processes, Troublemaker
+from tests.torture.nets import ANY
 from tests.torture.proxy import Proxy
 from tests.torture.readers import LineReader, Reader, TextReader
 from tests.torture.sites import OneMachine, Site
+from tests.torture.spell import waits
 from tests.torture.stores import FileStore, PostgresStore, Store
+from tests.torture.versions import checkout
 from tests.torture.wire import Http, now
 from tests.torture.world import Person, World
 from tests.torture.writers import (
@@ -38,7 +41,6 @@ from tests.torture.writers import (
 
 EVERYWHERE = ("websocket", "stream", "poll", "polls_anywhere")
 QUIET = 1.0  # seconds in which nothing more may come
-SPELL = 20.0  # seconds for each reader to get what there is, when all trouble is over; some have to reconnect
 SYNC_PROBES = 20
 LOG_LINES = 60  # of the server's log, where a run comes to no end
 # By what they are called; which of them there are is up to what is tortured.
@@ -64,7 +66,7 @@ class Plan:
     `patience`: seconds for the last answers, and again for the last deliveries, once all faults are over.
     `code`: the checkout that is served. `settings`: of the server, beside SETTINGS. `database`: where it keeps
     messages, "sqlite" or "postgresql". `cluster`: on several machines, whatever that says, whose servers also are of
-    earlier `versions`, with that `bus`."""
+    earlier `versions`, with that `bus`, and that kind of a `net` between them (nets.KINDS)."""
 
     seed: int
     seconds: float = 60
@@ -79,6 +81,7 @@ class Plan:
     cluster: bool = False
     versions: tuple[str, ...] = ()
     bus: str = "redis"
+    net: str = ANY
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,7 +100,7 @@ def run(plan: Plan) -> Result:
 def _site(plan: Plan, folder: Path) -> Site:
     if plan.cluster:
         earlier = [checkout(revision, folder / "earlier") for revision in plan.versions]
-        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.workers[0], plan.settings)
+        return Cluster(folder, [plan.code, *earlier], plan.bus, plan.net, plan.workers[0], plan.settings)
     postgres = plan.database == "postgresql"
     return OneMachine(folder, plan.code, plan.workers[0], plan.settings, postgres)
 
@@ -276,21 +279,12 @@ class _Run:
         self._quiet_spell()
 
     def _quiet_spell(self) -> None:
-        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then.
-
-        A reader that its server has forgotten would otherwise help itself by connecting anew, and nobody noticed.
-        """
+        """Writers go on, nobody makes trouble, no reader changes its transport: each gets what was newest then."""
         if not self._answers_again():
             return  # _finish says who got no answer
         self.world.calm = True
-        begun = now()
-        lasts = self._lasts()
-        waiting = [reader for reader in self.readers if isinstance(reader, Reader)]
-        while waiting and (took := now() - begun) < SPELL:
-            waiting = [reader for reader in waiting if not self._has_come(reader, lasts, took)]
-            gevent.sleep(0.02)
-        for reader in waiting:
-            self._record(reader, lasts, None)
+        readers = [reader for reader in self.readers if isinstance(reader, Reader)]
+        self.history.waits += waits(readers, self._lasts())
         self.world.calm = False
 
     def _answers_again(self) -> bool:
@@ -301,15 +295,6 @@ class _Run:
                 return True
             gevent.sleep(0.05)
         return False
-
-    def _has_come(self, reader: Reader, lasts: dict[int, int], took: float) -> bool:
-        if there := reader.has(lasts[reader.room]):
-            self._record(reader, lasts, took)
-        return there
-
-    def _record(self, reader: Reader, lasts: dict[int, int], took: float | None) -> None:
-        wait = Wait(reader.name, reader.room, reader.transport, lasts[reader.room], took, SPELL)
-        self.history.waits.append(wait)
 
     def _said(self) -> int:
         return sum(bool(send.answers) for send in self.history.sends)
