@@ -34,6 +34,7 @@ CLOSE_SECONDS = 2  # for a peer that does not take its close frame
 
 
 _gathering: "list[Outlet] | None" = None  # those with something gathered, within `gathered`
+_pumped: "set[Outlet]" = set()  # those with something unsent, or that had some a moment ago
 
 
 @contextmanager
@@ -50,6 +51,13 @@ def gathered() -> Iterator[None]:
             outlet.let_go()
 
 
+def nothing_waits(outlets: "frozenset[Outlet]") -> bool:
+    """Whether in none of `outlets` there is something that is to leave first: then `send_now` may be called
+    in the place of `offer`, with what it raises.
+    """
+    return not _gathering and _pumped.isdisjoint(outlets)
+
+
 class Late(Protocol):
     """A reader that is served at the pace of its socket."""
 
@@ -60,12 +68,13 @@ class Late(Protocol):
 class Outlet:
     """`limit`: unsent bytes beyond which nothing that can be done without is accepted any more. `direct`:
     whether the socket is written to by whoever has something for it; otherwise only by the pump.
+    `send_now`: the socket's own `send`, or what does as if it was full. For `offer`, and see `nothing_waits`.
     """
 
     def __init__(self, sock: socket.socket, limit: int, direct: bool = True) -> None:
         self._sock = sock
         self._raw = raw(sock)
-        self._send_now = self._raw.send if direct else self._send_by_pump
+        self.send_now = self._raw.send if direct else self._send_by_pump
         self._limit = limit
         self._unsent = bytearray()
         self._gathered = b""
@@ -96,7 +105,7 @@ class Outlet:
             self.let_go()
         if self._unsent or self.closed or self._closing:
             return 0
-        send_now = self._send_now  # Python 3.11 finds a method fast, but an attribute that is called slowly
+        send_now = self.send_now  # Python 3.11 finds a method fast, but an attribute that is called slowly
         try:
             return send_now(data)
         except BlockingIOError:
@@ -109,6 +118,7 @@ class Outlet:
         """Hold the rest of a frame whose beginning the socket took. Only right after `offer`."""
         if not self.closed:
             self._unsent += rest
+            _pumped.add(self)
             self._start_pump()
 
     def send(self, frame: bytes, droppable: bool = False) -> None:
@@ -194,6 +204,7 @@ class Outlet:
             self.abort()
         finally:
             self._pump = None
+            _pumped.discard(self)
 
     def _advance_one(self) -> None:
         if self._late:  # the connection may have ended while we stood in the queue
@@ -213,7 +224,7 @@ class Outlet:
 
     def _flush(self) -> None:
         try:
-            sent = self._send_now(self._unsent)
+            sent = self.send_now(self._unsent)
         except BlockingIOError:
             socket.wait_write(self._sock.fileno())
         else:

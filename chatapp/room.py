@@ -7,25 +7,20 @@ Invariants
 - `arrival` is replaced before the old one is set. Who takes it, then looks, then waits loses no wake-up.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gevent.event import Event
 
+from chatapp.audience import Audience, Reader
 from chatapp.backlog import Backlog
-from chatapp.counts import COUNTS
-from chatapp.encodings import Encoding
 from chatapp.errors import ChatError, NoSuchRoom
 from chatapp.journal.requests import REMOVALS_KEPT, Look, RoomState
 from chatapp.message import AMENDING, Message
-from chatapp.outlet import Outlet
-from chatapp.permissions import EVERYBODYS, Identity, Rights, may, withdrawn
+from chatapp.permissions import EVERYBODYS, Rights, may, withdrawn
 
 UNKNOWN = RoomState(0, "", "", "", 1, 0, 0, False)
 NEWEST = 50  # messages for a reader without a cursor, and after a reset
-
-log = logging.getLogger(__name__)
 
 
 class Log(Protocol):
@@ -36,26 +31,6 @@ class Log(Protocol):
 
     def changed(self, room: int) -> None:
         """What was read of `room` before is old. Never switches."""
-
-
-class Reader(Protocol):
-    """What a room knows of one that follows it; see subscriber.py. Nothing in here switches."""
-
-    identity: Identity
-    encoding: Encoding
-    outlet: Outlet
-
-    def push(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
-        """Send `data`, the joined `frames` of `messages`, which follow what was sent before."""
-
-    def tell(self, kind: str, data: bytes) -> None:
-        """Send an ephemeral frame."""
-
-    def restart(self) -> None:
-        """The log was replaced."""
-
-    def dismiss(self, error: ChatError, sent_out: bool = False) -> None:
-        """End, and say why. `sent_out`: by a notice that it has been shown."""
 
 
 class Room:
@@ -79,7 +54,7 @@ class Room:
         self.waiting = 0  # those of them that wait
         self.arrival = Event()
         self.readers: set[Reader] = set()
-        self.live: dict[Reader, None] = {}
+        self.live = Audience()
         self._log = log
         self._backlog_size = backlog_size
         self._backlog = Backlog(backlog_size)
@@ -104,7 +79,7 @@ class Room:
     @property
     def shows_html(self) -> bool:
         """Whether somebody who is live wants the HTML of texts."""
-        return any(reader.encoding.marked for reader in self.live)
+        return self.live.reads_html
 
     @property
     def behind(self) -> bool:
@@ -185,7 +160,7 @@ class Room:
 
     def tell(self, kind: str, data: bytes, to: "Callable[[Reader], bool] | None" = None) -> None:
         """Send an ephemeral frame to those who are live; late readers miss it."""
-        for reader in list(self.live):
+        for reader in self.live:
             if to is None or to(reader):
                 reader.tell(kind, data)
 
@@ -238,23 +213,7 @@ class Room:
             if any(message.kind in AMENDING for message in messages):
                 self._log.changed(self.id)
             self.last = messages[-1].seq
-            self._push(messages)
-
-    def _push(self, messages: Sequence[Message]) -> None:
-        # Each encoding is made once; each reader then costs one system call.
-        batches: dict[Encoding, tuple[list[bytes], bytes]] = {}
-        for reader in list(self.live):
-            try:
-                batch = batches.get(reader.encoding)
-                if batch is None:
-                    made = [reader.encoding.message(message, self.epoch) for message in messages]
-                    batch = batches[reader.encoding] = (made, b"".join(made))
-                frames, data = batch
-                reader.push(messages, frames, data)
-            except Exception:  # it comes back with its cursor; the others are not to miss anything for it
-                log.exception("a reader could not be served", extra={"request": reader.outlet.request})
-                reader.outlet.abort()
-        COUNTS.pushed += len(messages) * len(self.live)  # to those who took it all, and so still are live
+            self.live.push(messages, self.epoch)
 
     def _expel(self, person: str, seq: int) -> None:
         self.removals.pop(person, None)

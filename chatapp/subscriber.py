@@ -1,12 +1,12 @@
 """Subscriber: one pushed reader that follows one room.
 
-The cursor is the reader: there is no queue per reader. A subscriber is *live* (at the room's end, pushed to
-from `Room.deliver`) or *late* (served from backlog or journal, from its cursor, at the pace of its socket).
+The cursor is the reader: there is no queue per reader. A subscriber is *live* (at the room's end, one of its
+`Audience`) or *late* (served from backlog or journal, from its cursor, at the pace of its socket).
 
 Invariants
 - No cursor passes its room's `last`.
 - Between "caught up" and "live" nothing switches, so no delivery falls between them.
-- Who is live gets what follows its cursor, or is late: a fault in between loses nothing.
+- Who is live is where the room is: its cursor is the room's `last`, and is set when it falls behind.
 - What was read from the log that was there before a reset is never sent after it.
 """
 
@@ -46,7 +46,7 @@ class Subscriber:
     ) -> None:
         self.room, self.identity = room, identity
         self.outlet, self.encoding = outlet, encoding
-        self.cursor = 0
+        self._cursor = 0
         self.ended = False
         self._log_number = 0  # counts resets: what was read from an older log is not sent
         self._reset_due = False  # one word for all the resets that a full socket has missed
@@ -58,7 +58,7 @@ class Subscriber:
 
     def start(self, cursor: int) -> None:
         """Follow the room from after `cursor`. Never switches: what memory has goes out at once."""
-        self.cursor = cursor
+        self._cursor = cursor
         self.room.readers.add(self)
         self._catch_up()
 
@@ -66,39 +66,33 @@ class Subscriber:
         """Stop following. Nothing of the room is sent after this."""
         self.ended = True
         self.room.readers.discard(self)
-        self.room.live.pop(self, None)
+        self._leave_live()
 
-    def push(self, messages: Sequence[Message], frames: Sequence[bytes], data: bytes) -> None:
-        """Send `data`, the joined `frames` of `messages`. What the socket does not take makes us late."""
-        if messages[0].seq != self.cursor + 1:
-            self._fall_behind()
-            return
-        sent = self.outlet.offer(data) if data else 0
-        if sent == len(data):
-            self.cursor = messages[-1].seq
-        else:
-            self._go_behind(messages, frames, sent)
+    @property
+    def cursor(self) -> int:
+        """The last number that it was sent, or that it will never be: who is live needs none."""
+        return self.room.last if self in self.room.live else self._cursor
 
-    def _go_behind(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
-        """The socket took only `sent` bytes of `frames`."""
-        before = self.cursor
+    def fall_behind(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
+        """Be late: the socket took only `sent` bytes of `frames`, those of `messages`."""
+        before = self._cursor = messages[0].seq - 1
+        if sent:
+            self._go_on(messages, frames, sent)
+        self.room.live.discard(self)
+        COUNTS.pushed += self._cursor - before
+        COUNTS.fell_behind += 1
+        self.outlet.serve(self)
+
+    def _go_on(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
+        """Take `sent` bytes of `frames` as read."""
         for message, frame in zip(messages, frames, strict=True):
             if sent < len(frame):
                 if sent:  # the frame that was cut is completed first, everything after it is read again
                     self.outlet.keep(frame[sent:])
-                    self.cursor = message.seq
+                    self._cursor = message.seq
                 break
             sent -= len(frame)
-            self.cursor = message.seq
-        if self in self.room.live:
-            COUNTS.pushed += self.cursor - before
-        self._fall_behind()
-
-    def _fall_behind(self) -> None:
-        if self in self.room.live:
-            del self.room.live[self]
-            COUNTS.fell_behind += 1
-        self.outlet.serve(self)
+            self._cursor = message.seq
 
     def tell(self, kind: str, data: bytes) -> None:
         """Send an ephemeral frame; dropped where the socket is far behind."""
@@ -108,27 +102,26 @@ class Subscriber:
 
     def advance(self) -> bool:
         """Offer the next stretch; True when live or ended. May switch while the journal is read."""
-        if self.ended or self._go_live():
+        if self.ended or self in self.room.live or self._go_live():
             return True
         log_number, cursor = self._log_number, self.cursor
         messages = self.room.after(cursor, STRETCH)
         if log_number != self._log_number or self.ended:
             return self.ended or self in self.room.live
         if not messages:  # retention took what was there
-            self.cursor = max(self.cursor, min(self.room.last, self.room.first - 1))
-            return False if self.cursor > cursor else self._skip_to_end()
-        self.cursor = messages[0].seq - 1  # retention may have taken what was before
+            self._cursor = max(self._cursor, min(self.room.last, self.room.first - 1))
+            return False if self._cursor > cursor else self._skip_to_end()
+        before = self._cursor = messages[0].seq - 1  # retention may have taken what was before
         frames = self._frames(messages)
-        before = self.cursor
-        self.push(messages[: len(frames)], frames, b"".join(frames))
-        COUNTS.caught_up += self.cursor - before
+        self._go_on(messages[: len(frames)], frames, self.outlet.offer(b"".join(frames)))
+        COUNTS.caught_up += self._cursor - before
         return self._go_live()
 
     def restart(self) -> None:
         """The log was replaced: say so and go on with its newest messages."""
         self._log_number += 1
         self._reset_due = True
-        self.room.live.pop(self, None)
+        self._leave_live()
         self._catch_up()
 
     def dismiss(self, error: ChatError, sent_out: bool = False) -> None:
@@ -158,13 +151,17 @@ class Subscriber:
         if self._reset_due and not self.outlet.unsent:
             self._reset_due = False
             self._on_reset(self)
-            self.cursor = self.room.newest
-        if self._reset_due or self.cursor < self.room.last or self.outlet.unsent:
+            self._cursor = self.room.newest
+        if self._reset_due or self._cursor < self.room.last or self.outlet.unsent:
             return False
-        self.room.live[self] = None
+        self.room.live.add(self)
         self._on_live(self)
         return True
 
+    def _leave_live(self) -> None:
+        self._cursor = self.cursor
+        self.room.live.discard(self)
+
     def _skip_to_end(self) -> bool:
-        self.cursor = self.room.last
+        self._cursor = self.room.last
         return self._go_live()

@@ -34,7 +34,7 @@ from chatapp.errors import ChatError, Forbidden, NotKept, SignIn
 from chatapp.hub import Hub
 from chatapp.journal.requests import Commit, Look, RoomState
 from chatapp.message import AMENDING, Author, Message, format_time
-from chatapp.outlet import Outlet
+from chatapp.outlet import Outlet, gathered
 from chatapp.permissions import Identity, Rights, may
 from chatapp.room import NEWEST, Room
 from chatapp.subscriber import Subscriber
@@ -280,12 +280,14 @@ def test_a_room_that_is_up_to_date_asks_the_database_only_once_something_was_wri
 def test_a_batch_is_encoded_and_joined_once_for_all_who_are_live() -> None:
     _, room, journal = hub_and_room(500)
     readers = [mock.Mock(encoding=WEBSOCKET) for _ in range(3)]
-    room.live.update(dict.fromkeys(readers))
-    room.deliver(journal.commit(2).messages)
-    frames, data = readers[0].push.call_args[0][1:]
-    assert data == b"".join(frames)
-    assert all(reader.push.call_args[0][1] is frames for reader in readers)
-    assert all(reader.push.call_args[0][2] is data for reader in readers)
+    for reader in readers:
+        room.live.add(reader)
+    commit = journal.commit(2)
+    room.deliver(commit.messages)
+    (data,) = readers[0].outlet.send_now.call_args[0]
+    assert data == b"".join(message.frame for message in commit.messages)
+    assert all(reader.outlet.send_now.call_args_list == [mock.call(data)] for reader in readers)
+    assert all(reader.outlet.send_now.call_args[0][0] is data for reader in readers)
 
 
 # -- answers that come late, or not at all -------------------------------------------------------------------
@@ -307,7 +309,7 @@ def test_html_is_ready_before_a_text_is_told_where_somebody_reads_it() -> None:
     texts = [Message(1, seq, "text", Author("g1", "ada"), format_time(seq), "**hi**") for seq in (1, 2)]
     hub._make_html([Commit(1, 2, texts[:1])])
     assert "_marked" not in texts[0].__dict__, "nobody reads it"
-    room.live[mock.Mock(encoding=MARKED_WEBSOCKET)] = None
+    room.live.add(mock.Mock(encoding=MARKED_WEBSOCKET))
     hub._make_html([Commit(1, 3, texts[1:])])
     assert "_marked" in texts[1].__dict__
 
@@ -375,7 +377,7 @@ class NarrowOutlet(Outlet):
         self.request = ""
         self.room_for = 0
         self.written = bytearray()
-        self._send_now = self._take  # type: ignore[assignment]
+        self.send_now = self._take  # type: ignore[assignment]
 
     def _take(self, data: bytes) -> int:
         if self.broken:
@@ -730,18 +732,51 @@ TestRoomMachine.settings = settings(
 )
 
 
-def test_a_fault_between_two_pushes_loses_nothing() -> None:
+def test_what_could_not_be_written_for_some_readers_is_read_for_them_from_the_log() -> None:
+    hub, room, journal = hub_and_room(backlog=500)
+    encoding = mock.Mock(wraps=WEBSOCKET, marked=False)
+    some, other = Follower(room, encoding, 0), Follower(room, WEBSOCKET, 0)
+    for follower in (some, other):
+        follower.outlet.room_for = 10**9
+    hub._committed([journal.commit(1)])
+    encoding.message.side_effect = [RuntimeError("a fault of our own")]
+    hub._committed([journal.commit(2)])
+    encoding.message.side_effect = None
+    hub._committed([journal.commit(1)])
+    while some.outlet.busy:
+        some.outlet.pump()
+    for follower in (some, other):
+        follower.check(journal)
+        assert follower.subscriber in room.live
+
+
+def test_a_message_does_not_go_past_what_waits_for_the_socket_of_one_of_many() -> None:
+    hub, room, journal = hub_and_room(backlog=500)
+    followers = [Follower(room, WEBSOCKET, 0) for _ in range(3)]
+    for follower in followers:
+        follower.outlet.room_for = 10**9
+    slow = followers[1].outlet
+    slow.room_for = 1
+    slow.send(b"ping")
+    slow.room_for = 10**9
+    (message,) = (commit := journal.commit(1)).messages
+    hub._committed([commit])
+    assert slow.written == b"p"
+    while slow.busy:
+        slow.pump()
+    assert slow.written == b"ping" + message.frame
+    assert followers[0].outlet.written == followers[2].outlet.written == message.frame
+
+
+def test_a_message_does_not_go_past_what_is_gathered() -> None:
     hub, room, journal = hub_and_room(backlog=500)
     follower = Follower(room, WEBSOCKET, 0)
     follower.outlet.room_for = 10**9
-    hub._committed([journal.commit(1)])
-    del room.live[follower.subscriber]
-    hub._committed([journal.commit(1)])
-    room.live[follower.subscriber] = None  # as if that message had not been pushed to it
-    hub._committed([journal.commit(1)])
-    while follower.outlet.busy:
-        follower.outlet.pump()
-    follower.check(journal)
+    (message,) = (commit := journal.commit(1)).messages
+    with gathered():
+        follower.outlet.send(b"ack")
+        hub._committed([commit])
+    assert follower.outlet.written == b"ack" + message.frame
 
 
 def test_a_room_that_is_about_to_be_read_is_not_let_go_however_long_that_takes() -> None:

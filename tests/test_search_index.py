@@ -1,17 +1,17 @@
 """What every index of the search does: the same contract for each kind (there is one)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import get_ident
 from typing import Any
 
 import pytest
 
-from chatapp.journal import reading, search_reading
-from chatapp.journal.search_reading import Place
+from chatapp.journal import search_reading
+from chatapp.journal.search_reading import News, Place
 from chatapp.message import Author, Message, format_time
 from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite, sqlite_file
-from chatapp.search.base import Entry, Index
+from chatapp.search.base import Entry, Index, Stretch
 
 NOON = 1_790_000_000_000_000  # microseconds since 1970
 ROOMS = range(1, 41)
@@ -30,7 +30,7 @@ def put(index: Index, room: int, *texts: str, first: int = 1, step: int = 1000) 
     """Texts numbered from `first`, one each `step` microseconds, at the same moments in every room."""
     last = first + len(texts) - 1
     entries = [Entry(room, first + n, NOON + (first + n) * step, text) for n, text in enumerate(texts)]
-    index.put(room, Place("e", 1, last, 1), first, last, entries)
+    index.put([Stretch(room, Place("e", 1, last, 1), first, last, entries)])
 
 
 def numbers(index: Index, line: str, rooms: range = ROOMS, limit: int = 100) -> list[tuple[int, int]]:
@@ -75,7 +75,8 @@ def test_what_is_put_anew_takes_the_place_of_what_was_there_and_the_rest_stays(i
         [(1, 1)],
     )
     place = Place("e", 1, 5, 2)
-    index.put(1, place, 5, 5, [Entry(1, 5, NOON + 5, "five"), Entry(1, 1, NOON + 1, "eins")], [1, 4])
+    entries = [Entry(1, 5, NOON + 5, "five"), Entry(1, 1, NOON + 1, "eins")]
+    index.put([Stretch(1, place, 5, 5, entries, [1, 4])])
     assert [numbers(index, word) for word in ("five", "eins", "one", "four")] == [[(1, 5)], [(1, 1)], [], []]
     assert index.places() == {1: place, 2: Place("e", 1, 1, 1)}
     index.cut(1, 3, 5)
@@ -83,6 +84,20 @@ def test_what_is_put_anew_takes_the_place_of_what_was_there_and_the_rest_stays(i
     index.drop(1)
     assert (numbers(index, "five"), numbers(index, "two")) == ([], [(2, 1)])
     assert index.places() == {2: Place("e", 1, 1, 1)}
+
+
+def test_what_rooms_have_of_one_microsecond_is_found_in_each_also_when_it_comes_in_again(
+    index: Index,
+) -> None:
+    stretches = [
+        Stretch(room, Place("e", 1, 2, 1), 1, 2, [Entry(room, seq, NOON + seq, "alpha") for seq in (1, 2)])
+        for room in (1, 2, 3)
+    ]
+    put(index, 4, "alpha", "alpha", step=1)
+    for _ in range(2):
+        index.put(stretches)
+        assert sorted(numbers(index, "alpha")) == [(room, seq) for room in (1, 2, 3, 4) for seq in (1, 2)]
+    assert set(index.places()) == {1, 2, 3, 4}
 
 
 def test_what_was_forgotten_is_taken_out_of_the_files_when_that_is_due(index: Index, tmp_path: Path) -> None:
@@ -142,13 +157,17 @@ class Logs:
     def read(self, question: Callable[..., Any], *args: Any) -> Any:
         if question is search_reading.places:
             return {room: Place("e", 1, len(texts), len(texts) + 1) for room, texts in self.texts.items()}
-        assert question is reading.after
-        room, after, limit, until = args
-        return [
+        assert question is search_reading.news
+        asked, limit = args
+        return [self._news(room, after, until, limit) for room, after, until in asked]
+
+    def _news(self, room: int, after: int, until: int, limit: int) -> News:
+        texts = [
             Message(room, seq, "text", Author("u1", "ada"), format_time(NOON + seq * 1000 + room), text)
             for seq, text in enumerate(self.texts[room], 1)
             if after < seq <= until
         ][:limit]
+        return News(room, after + 1, texts[-1].seq if texts else until, (), texts)
 
 
 def test_the_words_of_a_text_are_made_off_the_hub(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,3 +206,25 @@ def test_what_is_said_now_waits_for_no_long_log_that_is_still_gone_through(
         pass
     assert (len(found("old").hits), found("old").behind) == (20, False)
     assert index.places() == {1: Place("e", 1, 20, 21), 2: Place("e", 1, 1, 2)}
+
+
+def test_rooms_that_lack_little_are_brought_up_together(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "BATCH", 6)
+    logs = Logs()
+    logs.texts = {room: ["old"] for room in range(1, 10)}
+    logs.texts[10] = ["old"] * 20
+    put, puts = index.put, list[list[int]]()
+
+    def noted(stretches: Sequence[Stretch]) -> None:
+        puts.append([each.room for each in stretches])
+        put(stretches)
+
+    monkeypatch.setattr(index, "put", noted)
+    Follower(logs, index)._go_on()  # type: ignore[arg-type]
+    assert puts == [[1, 2, 3, 4, 5, 6], [7, 8, 9], [10], [10], [10], [10]]
+    assert len(index.find(Wanted(parse("old").phrases, (), (), ROOMS), 100).hits) == 29
+    assert index.places() == {room: Place("e", 1, 1, 2) for room in range(1, 10)} | {
+        10: Place("e", 1, 20, 21)
+    }

@@ -6,9 +6,12 @@ from functools import cache
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select
 
-from chatapp.journal.reading import MEMBERS, MESSAGES, ROOMS, bans, message_of, parties
+from chatapp.journal.reading import MEMBERS, MESSAGES, ROOMS, after, bans, message_of, parties
 from chatapp.message import Message
 from chatapp.permissions import NOBODY, Identity, Rights, RoomKind, RoomRole, Sanctions, may
+
+# Of the log, those that change no other text than by being a text themselves.
+OWN = ("text", "reaction", "notice")
 
 _ONE = select(*MESSAGES.c).where(MESSAGES.c.room_id == bindparam("room"), MESSAGES.c.seq == bindparam("seq"))
 
@@ -79,10 +82,31 @@ def texts(
     return rooms, {(message.room, message.seq): message for message in found if message is not None}
 
 
-def messages(connection: Connection, room: int, seqs: Iterable[int]) -> list[Message]:
-    """The messages of `room` that have those numbers."""
-    found = [_one(connection, room, seq) for seq in seqs]
-    return [message for message in found if message is not None]
+class News(Struct, frozen=True):
+    """What the log of `room` has of the numbers from `first` to `last`, and what that changes, numbers before
+    them: `seqs`. `messages`: of all these those that there are, as they are now.
+    """
+
+    room: int
+    first: int
+    last: int
+    seqs: Collection[int]
+    messages: list[Message]
+
+
+def news(connection: Connection, asked: Iterable[tuple[int, int, int]], limit: int) -> list[News]:
+    """The next `limit` messages of each of the `asked`, (room, after which number, until which)."""
+    return [_news(connection, *each, limit) for each in asked]
+
+
+def _news(connection: Connection, room: int, cursor: int, until: int, limit: int) -> News:
+    messages = after(connection, room, cursor, limit, until)
+    last = messages[-1].seq if len(messages) == limit else until
+    changed = {message.of for message in messages if message.of and message.kind not in OWN}
+    before = {seq for seq in changed if seq <= cursor}
+    found = [_one(connection, room, seq) for seq in before]
+    messages += [message for message in found if message is not None]
+    return News(room, cursor + 1, last, before, messages)
 
 
 def _one(connection: Connection, room: int, seq: int) -> Message | None:

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -29,6 +29,19 @@ class Entry(Struct, frozen=True):
     seq: int
     at: int
     words: str
+
+
+class Stretch(Struct, frozen=True):
+    """What the index is to have of a part of `room`'s log: between the numbers `first` and `last`, and of
+    single ones before them, `seqs`, these `entries` and no other. With that it has come to `place`.
+    """
+
+    room: int
+    place: Place
+    first: int
+    last: int
+    entries: Collection[Entry]
+    seqs: Collection[int] = ()
 
 
 class Wanted(Struct, frozen=True):
@@ -121,18 +134,8 @@ class Index(ABC):
         """How far it has come, room by room. Makes what is missing or damaged anew: then it is nowhere."""
 
     @abstractmethod
-    def put(
-        self,
-        room: int,
-        place: Place,
-        first: int,
-        last: int,
-        entries: Iterable[Entry],
-        seqs: Collection[int] = (),
-    ) -> None:
-        """Have of `room` between `first` and `last`, and of the single numbers `seqs`, these `entries` and
-        no other; and be at `place`. All of it or nothing.
-        """
+    def put(self, stretches: Sequence[Stretch]) -> None:
+        """Have all of `stretches`, or nothing."""
 
     @abstractmethod
     def cut(self, room: int, first: int, last: int) -> None:

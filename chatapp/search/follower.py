@@ -9,16 +9,16 @@ What may switch: all of it. In memory there is nothing but the places.
 
 import logging
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 import gevent
 from gevent.lock import BoundedSemaphore
 
 from chatapp.errors import ChatError
-from chatapp.journal import Journal, reading, search_reading
-from chatapp.journal.search_reading import Place
-from chatapp.message import Message
-from chatapp.search.base import Entry, Index, IndexFault, entry
+from chatapp.journal import Journal, search_reading
+from chatapp.journal.search_reading import News, Place
+from chatapp.search.base import Entry, Index, IndexFault, Stretch, entry
 from chatapp.threads import in_thread
 from chatapp.trouble import Trouble
 
@@ -28,8 +28,6 @@ ROUND_SECONDS = 5.0  # before what is new meanwhile has its turn
 AGAIN_SECONDS = 1.0  # after something went wrong
 BATCH = 200  # messages: some 20 ms, of long texts in Chinese half a second, in a thread
 MANY = 1000  # messages that lack: then the index is behind
-# Of the log, those that change no other text than by being a text themselves.
-OWN = ("text", "reaction", "notice")
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +109,11 @@ class Follower:
             self._replaced = True
             self._index.drop(room)
             del places[room]
-        for room in sorted(lacks, key=lambda room: lacks[room]):
-            if places.get(room) != there[room] and not self._bring(places, room, there[room], until):
+        behind = [
+            room for room in sorted(lacks, key=lambda room: lacks[room]) if places.get(room) != there[room]
+        ]
+        for some in _batches(behind, lacks):
+            if not self._bring(places, {room: there[room] for room in some}, until):
                 return False
         self._note_behind(False)
         if self._replaced:
@@ -120,27 +121,29 @@ class Follower:
             self._replaced = False
         return True
 
-    def _bring(self, places: dict[int, Place], room: int, place: Place, until: float) -> bool:
-        """Bring one room to `place`, where the database was a moment ago; whether it is there."""
-        known = places.get(room)
-        self._replaced |= known is not None and known.epoch != place.epoch
-        reached = _reached(known, place)
-        if known is not None and (known.first != place.first or reached < known.last):
-            self._index.cut(room, place.first, place.last)
+    def _bring(self, places: dict[int, Place], there: Mapping[int, Place], until: float) -> bool:
+        """Bring some rooms to where the database was a moment ago, `there`; whether they are."""
+        lacking: dict[int, int] = {}  # from which number on
+        for room, place in there.items():
+            known = places.get(room)
+            self._replaced |= known is not None and known.epoch != place.epoch
+            lacking[room] = reached = _reached(known, place)
+            if known is not None and (known.first != place.first or reached < known.last):
+                self._index.cut(room, place.first, place.last)
         while True:
-            messages = self._journal.read(reading.after, room, reached, BATCH, place.last)
-            last = messages[-1].seq if len(messages) == BATCH else place.last
-            changed = {message.of for message in messages if message.of and message.kind not in OWN}
-            older = {seq for seq in changed if seq <= reached}
-            if older:
-                messages += self._journal.read(search_reading.messages, room, older)
+            asked = [(room, reached, there[room].last) for room, reached in lacking.items()]
+            found = self._journal.read(search_reading.news, asked, BATCH)
             begun = time.monotonic()
-            entries = in_thread(partial(_entries, messages))
-            at = place if last == place.last else Place(place.epoch, place.first, last)
-            self._index.put(room, at, reached + 1, last, entries, older)
-            places[room], reached = at, last
+            stretches = in_thread(partial(_stretches, found, there))
+            self._index.put(stretches)
+            for each in stretches:
+                places[each.room] = each.place
+                if each.last == there[each.room].last:
+                    del lacking[each.room]
+                else:
+                    lacking[each.room] = each.last
             gevent.sleep(time.monotonic() - begun)  # others have as much of the machine
-            if reached == place.last:
+            if not lacking:
                 return True
             if self._stopped or time.monotonic() > until:
                 return False
@@ -157,8 +160,34 @@ class Follower:
         return more
 
 
-def _entries(messages: list[Message]) -> list[Entry]:
-    return [made for message in messages if (made := entry(message)) is not None]
+def _batches(rooms: Iterable[int], lacks: Mapping[int, int]) -> Iterator[list[int]]:
+    """`rooms` in turn, as many at a time as lack no more than BATCH messages together, or one."""
+    some: list[int] = []
+    size = 0
+    for room in rooms:
+        weight = max(1, lacks[room])
+        if some and size + weight > BATCH:
+            yield some
+            some, size = [], 0
+        some.append(room)
+        size += weight
+    if some:
+        yield some
+
+
+def _stretches(news: Iterable[News], there: Mapping[int, Place]) -> list[Stretch]:
+    return [
+        Stretch(each.room, _place(each, there[each.room]), each.first, each.last, _entries(each), each.seqs)
+        for each in news
+    ]
+
+
+def _place(news: News, there: Place) -> Place:
+    return there if news.last == there.last else Place(there.epoch, there.first, news.last)
+
+
+def _entries(news: News) -> list[Entry]:
+    return [made for message in news.messages if (made := entry(message)) is not None]
 
 
 def _reached(known: Place | None, place: Place) -> int:

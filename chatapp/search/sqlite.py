@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.queue import LifoQueue
 
 from chatapp.journal.search_reading import Place
-from chatapp.search.base import Entry, Found, Hit, Index, IndexFault, TooSlow, Wanted
+from chatapp.search.base import Entry, Found, Hit, Index, IndexFault, Stretch, TooSlow, Wanted
 from chatapp.search.query import Phrase
 from chatapp.search.sqlite_file import FORM, Reader, code, connect, identity, is_lost, make_file, remove
 from chatapp.threads import in_thread
@@ -43,6 +43,12 @@ SELECT texts.id, texts.room, texts.seq, texts.words FROM terms CROSS JOIN texts 
 WHERE terms MATCH ? AND terms.rowid > ? AND terms.rowid <= ?
 AND texts.room IN (SELECT value FROM json_each(?)) ORDER BY terms.rowid LIMIT ?
 """
+
+THERE = "SELECT id, seq, words FROM texts WHERE room = ? AND seq BETWEEN ? AND ?"
+THERE_TOO = "SELECT id, seq, words FROM texts WHERE room = ? AND seq IN (SELECT value FROM json_each(?))"
+TAKEN = "SELECT id FROM texts WHERE id IN (SELECT value FROM json_each(?))"
+KEEP = "INSERT INTO texts (id, room, seq, words) VALUES (?, ?, ?, ?)"
+KEEP_TERMS = "INSERT INTO terms (rowid, text) VALUES (?, ?)"
 
 log = logging.getLogger(__name__)
 
@@ -89,31 +95,10 @@ class SqliteIndex(Index):
 
         return self._change(job, make=True)
 
-    def put(
-        self,
-        room: int,
-        place: Place,
-        first: int,
-        last: int,
-        entries: Iterable[Entry],
-        seqs: Collection[int] = (),
-    ) -> None:
+    def put(self, stretches: Sequence[Stretch]) -> None:
         def job(connection: sqlite3.Connection) -> None:
-            coming = {entry.seq: entry for entry in entries}
-            there = connection.execute(
-                "SELECT id, seq, words FROM texts WHERE room = ? AND seq BETWEEN ? AND ? UNION "
-                "SELECT id, seq, words FROM texts WHERE room = ? AND seq IN (SELECT value FROM json_each(?))",
-                (room, first, last, room, json.dumps(list(seqs))),
-            ).fetchall()
-            for number, seq, words in there:
-                if seq in coming and _is_kept(coming[seq], number, words):
-                    del coming[seq]
-                else:
-                    _forget(connection, number, room, words)
-            # FTS5 writes at once what comes in the order of its numbers.
-            for entry in sorted(coming.values(), key=lambda entry: -entry.at):
-                _keep(connection, entry)
-            _note_place(connection, room, place)
+            _keep(connection, [entry for each in stretches for entry in _missing(connection, each)])
+            _note_places(connection, stretches)
 
         self._change(job)
 
@@ -280,14 +265,42 @@ def _is_kept(entry: Entry, number: int, words: str) -> bool:
     return entry.words == words and 0 <= number - (NEWEST - entry.at) < SAME_TIME
 
 
-def _keep(connection: sqlite3.Connection, entry: Entry) -> None:
+def _missing(connection: sqlite3.Connection, stretch: Stretch) -> Collection[Entry]:
+    """What has to be added to have `stretch`, when all has been forgotten that is not in it."""
+    coming = {entry.seq: entry for entry in stretch.entries}
+    there = connection.execute(THERE, (stretch.room, stretch.first, stretch.last)).fetchall()
+    if stretch.seqs:
+        there += connection.execute(THERE_TOO, (stretch.room, json.dumps(list(stretch.seqs))))
+    for number, seq, words in there:
+        if seq in coming and _is_kept(coming[seq], number, words):
+            del coming[seq]
+        else:
+            _forget(connection, number, stretch.room, words)
+    return coming.values()
+
+
+def _keep(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    coming: dict[int, Entry] = {}
+    beside: list[Entry] = []  # of the same microsecond as another one
+    # FTS5 writes at once what comes in the order of its numbers.
+    for entry in sorted(entries, key=lambda entry: -entry.at):
+        if coming.setdefault(NEWEST - entry.at, entry) is not entry:
+            beside.append(entry)
+    beside += [coming.pop(number) for (number,) in connection.execute(TAKEN, (json.dumps(list(coming)),))]
+    texts = [(number, each.room, each.seq, each.words) for number, each in coming.items()]
+    connection.executemany(KEEP, texts)
+    connection.executemany(KEEP_TERMS, [(number, _text(room, words)) for number, room, _, words in texts])
+    for entry in beside:
+        _keep_beside(connection, entry)
+
+
+def _keep_beside(connection: sqlite3.Connection, entry: Entry) -> None:
+    """Two rooms may have a message of the same microsecond: the second one passes for a little older."""
     number = NEWEST - entry.at
-    insert = "INSERT INTO texts (id, room, seq, words) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
-    # Two rooms may have a message of the same microsecond: the second one passes for a little older.
+    insert = f"{KEEP} ON CONFLICT (id) DO NOTHING"
     while not connection.execute(insert, (number, entry.room, entry.seq, entry.words)).rowcount:
         number += 1
-    text = _text(entry.room, entry.words)
-    connection.execute("INSERT INTO terms (rowid, text) VALUES (?, ?)", (number, text))
+    connection.execute(KEEP_TERMS, (number, _text(entry.room, entry.words)))
 
 
 def _forget(connection: sqlite3.Connection, number: int, room: int, words: str) -> None:
@@ -303,9 +316,10 @@ def _text(room: int, words: str) -> str:
     return f"{words} {ROOM}{room}"
 
 
-def _note_place(connection: sqlite3.Connection, room: int, place: Place) -> None:
-    row = (room, place.epoch, place.first, place.last, place.revision)
-    connection.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)", row)
+def _note_places(connection: sqlite3.Connection, stretches: Sequence[Stretch]) -> None:
+    places = ((each.room, each.place) for each in stretches)
+    rows = [(room, place.epoch, place.first, place.last, place.revision) for room, place in places]
+    connection.executemany("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _noted(connection: sqlite3.Connection, name: str) -> int | None:
