@@ -45,12 +45,9 @@ def _workers(proc: Path, master: int, masters: dict[int, set[str]]) -> int:
     """How many serve its addresses. Not each has files of the instance open: those of one chat on several
     machines may have none but what one of them keeps for all, the search index.
     """
-    children = (
-        process
-        for process in _processes(proc)
-        if process not in masters and _parent(proc, process) == master and masters[master] & _files(proc, process)
-    )
-    return sum(1 for _ in children) or 1  # it serves by itself
+    children = {process for process in _processes(proc) if _parent(proc, process) == master} - masters.keys()
+    serving = [child for child in children if masters[master] & _files(proc, child)]
+    return len(serving) or 1  # it serves by itself
 
 
 def examine(servers: list[Running], proc: Path) -> Findings:
