@@ -12,6 +12,7 @@ DATABASES = ("chat.db", "bus.db", "search.db")
 WRITTEN = (
     "setup.lock",
     *(base + end for base in DATABASES for end in ("", "-wal", "-shm")),
+    "bus.db.lock",
     "search.db.lock",
     "uploads",
     "uploads/lock",

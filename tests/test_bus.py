@@ -26,6 +26,7 @@ from chatapp.bus import (
 )
 from chatapp.bus import sqlite as bus_of_files
 from chatapp.bus.file_watch import FileWatch
+from chatapp.bus.listeners import Listeners
 from chatapp.bus.notices import decode, encode
 from chatapp.counts import COUNTS, SECONDS, Spread
 from chatapp.errors import SetupError
@@ -243,7 +244,7 @@ def test_flush_waits_until_what_was_told_is_out(join: Join) -> None:
 def test_what_is_told_right_after_something_else_goes_out_together_and_what_comes_alone_at_once(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bus = join().bus
+    bus, _ = join().bus, join()
     sent: list[int] = []
     monkeypatch.setattr(bus, "_send", lambda payloads: sent.append(len(payloads)))
     monkeypatch.setattr(type(bus), "pace", UNIT)
@@ -480,6 +481,32 @@ def test_after_the_file_was_deleted_those_who_come_and_those_who_were_there_hear
 
 
 @sqlite_only
+def test_what_nobody_else_would_hear_is_not_written_and_who_comes_hears_what_is_told_from_then_on(
+    join: Join, broker: SqliteBroker
+) -> None:
+    def written(by: Process) -> int:
+        assert by.bus.flush(UNIT)
+        query = "SELECT count(*) FROM notices WHERE process = ?"
+        with closing(broker.connect()) as other:
+            return int(other.execute(query, (by.bus.process,)).fetchone()[0])
+
+    ada = join()
+    ada.publish(committed(1))
+    assert written(ada) == 0
+    grace = join()
+    ada.publish(committed(2))
+    soon(lambda: grace.heard == [committed(2)])
+    assert written(ada) == 1
+    with closing(open_bus(broker.url)) as outside:  # which only tells
+        outside.publish(committed(3))
+        assert outside.flush(UNIT)
+    soon(lambda: ada.heard == [committed(3)])
+    grace.bus.close()
+    ada.publish(committed(4))
+    assert written(ada) == 1
+
+
+@sqlite_only
 def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
     join: Join, broker: SqliteBroker
 ) -> None:
@@ -629,6 +656,8 @@ def test_what_was_told_long_ago_is_not_in_the_file_any_more(
             assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
         return word in broker.path.read_bytes()
 
+    another = Listeners(f"{broker.path}.lock")
+    another.join()
     bus.publish(Typing(1, Author("g1", "Zwentibold")))
     assert bus.flush(UNIT)
     bus.hold([Lease(1, Author("g2", "Wunibald"), time.monotonic() + 50)], [])
@@ -640,6 +669,7 @@ def test_what_was_told_long_ago_is_not_in_the_file_any_more(
     assert not in_the_file(b"Zwentibold")
     assert not in_the_file(b"Wunibald")
     bus.close()
+    another.close()
 
 
 def test_who_waits_for_a_file_to_be_written_to_is_told_so_and_of_its_end(tmp_path: Path) -> None:

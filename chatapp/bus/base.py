@@ -57,6 +57,8 @@ class Bus(ABC):
 
     def publish(self, notice: Notice) -> None:
         """Tell the other processes. Never switches, never fails."""
+        if not self._is_heard():
+            return
         self._outgoing.extend(encode(notice, self.largest))
         if self._sender is None:
             self._sent.clear()
@@ -111,6 +113,10 @@ class Bus(ABC):
             self._sent_at = time.monotonic()
         self._sender = None
         self._sent.set()
+
+    def _is_heard(self) -> bool:
+        """Whether another process may listen. Never switches."""
+        return True
 
     @abstractmethod
     def prepare(self) -> None:

@@ -18,6 +18,7 @@ from gevent.lock import BoundedSemaphore
 
 from chatapp.bus.base import LONGEST_LEASE, Bus, Lease
 from chatapp.bus.file_watch import FileWatch
+from chatapp.bus.listeners import Listeners
 from chatapp.counts import COUNTS
 from chatapp.errors import SetupError
 from chatapp.message import Author
@@ -61,6 +62,7 @@ class SqliteBus(Bus):
         self._connection: sqlite3.Connection | None = None
         self._opened: int | None = None  # which file the connection is to
         self._turn = BoundedSemaphore(1)  # one native thread at a time on the connection
+        self._listeners = Listeners(f"{path}.lock")
         self._unpruned = PRUNE_EVERY
         self._pruned_at = 0.0
 
@@ -71,6 +73,9 @@ class SqliteBus(Bus):
             raise SetupError(
                 f"the bus {self._path} cannot be used ({error}): remove it, it holds no messages"
             ) from None
+
+    def _is_heard(self) -> bool:
+        return self._listeners.are_others
 
     def _send(self, payloads: list[bytes]) -> None:
         self._unpruned += len(payloads)
@@ -91,6 +96,7 @@ class SqliteBus(Bus):
         self._run(job)
 
     def _receive(self) -> Iterator[bytes | None]:
+        self._listeners.join()  # who keeps something from here on tells us; before that, we read it
         listener = _connect(self._path)
         file = _file(self._path)
         writing = _Writing(f"{self._path}-wal")
@@ -99,7 +105,7 @@ class SqliteBus(Bus):
             yield None
             version, more = 0, False
             while True:
-                if _file(self._path) != file:
+                if _file(self._path) != file or self._listeners.moved:
                     return  # somebody removed the file: listen to the new one
                 # On the hub's own thread: no lock, no disk, a few microseconds.
                 moved = listener.execute("PRAGMA data_version").fetchone()[0]
@@ -161,6 +167,7 @@ class SqliteBus(Bus):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._listeners.close()
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         def connected() -> T:
