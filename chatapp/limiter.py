@@ -132,7 +132,7 @@ class Limiter:
                 try:
                     self._hit(rate, f"{what} from", identity.address, ADDRESS_FACTOR)
                 except TooFast:
-                    self._counts.incr(f"{what} {identity.id}", rate.get_expiry(), -1)  # it was not done
+                    self._told.give_back(f"{what} {identity.id}")
                     raise
         elif what == "messages":
             # A visitor has no identity of its own: the address stands for it.

@@ -77,6 +77,12 @@ class ToldStorage(ProcessStorage):
                 self._teller = gevent.spawn(self._tell_all)
         return True
 
+    def give_back(self, key: str) -> None:
+        super().give_back(key)
+        if key in self._untold:
+            untold = self._untold[key]
+            self._untold[key] = untold._replace(more=untold.more - 1)
+
     def _tell_all(self) -> None:
         # Between the last look at what is untold and the end nothing switches.
         while self._untold:

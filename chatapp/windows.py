@@ -44,6 +44,11 @@ class ProcessStorage(Storage):
         """Count one more; whether that is within `limit`."""
         return self.incr(key, expiry) <= limit
 
+    def give_back(self, key: str) -> None:
+        """Take one back that was just counted, and then not done."""
+        count, until = self._windows[key]
+        self._windows[key] = count - 1, until
+
     def get(self, key: str) -> int:
         """How many there were in the window of `key`."""
         count, until = self._windows.get(key, (0, 0.0))

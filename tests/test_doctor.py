@@ -696,6 +696,17 @@ def test_two_machines_that_have_not_the_same_keys_are_found(
         first.kill()
 
 
+def test_each_worker_of_one_of_several_machines_is_counted(tmp_path: Path, postgres: Postgres) -> None:
+    """All but the one that keeps the search index have no file of the instance open."""
+    redis = RedisServer().start()
+    server = Server(tmp_path, workers=3, database_url=postgres.database(), bus_url=redis.url).start()
+    try:
+        eventually(lambda: f"server {server.pid} with 3 workers" in server.console("doctor").out)
+    finally:
+        server.kill()
+        redis.close()
+
+
 def test_a_postgresql_server_that_is_not_there_is_found(copied: Path, proc: Path, tmp_path: Path) -> None:
     url = f"postgresql+psycopg://chat@/chat?host={tmp_path}"
     assert examined(copied, proc, CHATAPP_DATABASE_URL=url) == ["database-unusable"]

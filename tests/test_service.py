@@ -55,6 +55,16 @@ def follow(lines: list[str], machine: Box, service: Service, folder: Path = ROOT
             machine.run(line, folder)
 
 
+def test_what_could_not_be_installed_never_takes_the_place_of_what_runs() -> None:
+    """The next start, of a machine too, would find no program."""
+    for heading in ("Installing it", "Upgrade"):
+        lines = commands(heading)
+        (installing,) = [line for line in lines if "pip install" in line]
+        (pointing,) = [line for line in lines if "ln -sfn" in line]
+        assert installing == pointing
+        assert "pip install . && ln -sfn" in installing
+
+
 def test_systemd_has_nothing_to_say_against_the_unit_and_rates_it_as_safe(machine: Box) -> None:
     machine.run(
         "mkdir -p /opt/chatapp/bin; touch /opt/chatapp/bin/chatapp; chmod 755 /opt/chatapp/bin/chatapp", ROOT
@@ -79,6 +89,8 @@ def test_who_follows_the_docs_has_a_service_upgrades_it_while_it_runs_and_goes_b
     administrator = " && ".join(commands("Its administrator"))
     assert " #1 " in machine.run(administrator, ROOT)
     assert "with 2 workers" in machine.run(administrator.replace("room list", "doctor") + " || true", ROOT)
+    backups = " && ".join(commands("Its backups")).replace("/backups", "/var/lib/backups")
+    assert "1 messages" in machine.run(backups, ROOT)
     follow(commands("Upgrade"), machine, service, of_the_next_version(tmp_path / "next", schema=False))
     eventually(lambda: version(service) == "9.9.9")
     follow(commands("Back"), machine, service)

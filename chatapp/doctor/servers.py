@@ -33,12 +33,21 @@ def running(config: Config, proc: Path) -> list[Running]:
         addresses = files & _listening(proc, process) if here else set()
         if addresses:
             found[process] = addresses
-    masters: dict[int, list[int]] = {}
-    for worker, addresses in found.items():
-        parent = _parent(proc, worker)
-        master = parent if addresses & _files(proc, parent) else worker
-        masters.setdefault(master, []).append(worker)
-    return [Running(master, len(workers)) for master, workers in sorted(masters.items())]
+    masters: dict[int, set[str]] = {}
+    for process, addresses in found.items():
+        parent = _parent(proc, process)
+        master = parent if addresses & _files(proc, parent) else process
+        masters[master] = addresses
+    return [Running(master, _workers(proc, master, masters)) for master in sorted(masters)]
+
+
+def _workers(proc: Path, master: int, masters: dict[int, set[str]]) -> int:
+    """How many serve its addresses. Not each has files of the instance open: those of one chat on several
+    machines may have none but what one of them keeps for all, the search index.
+    """
+    children = {process for process in _processes(proc) if _parent(proc, process) == master} - masters.keys()
+    serving = [child for child in children if masters[master] & _files(proc, child)]
+    return len(serving) or 1  # it serves by itself
 
 
 def examine(servers: list[Running], proc: Path) -> Findings:
