@@ -1,12 +1,18 @@
 """Who is signed in, in a signed cookie: also after the server's clock was set back, or its keys changed."""
 
+from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime
+from functools import lru_cache, partial
+from typing import Any
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from chatapp.keys import Keys
+
+REMEMBERED = 4096  # cookies whose signature was looked at: tabs, polls and pages bring the same one each time
 
 
 class CookieSessions(SecureCookieSessionInterface):
@@ -24,6 +30,7 @@ class CookieSessions(SecureCookieSessionInterface):
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self._serializer: tuple[tuple[str, ...], URLSafeTimedSerializer | None] | None = None
+        self._loads: Callable[[str], tuple[dict[str, Any], datetime]] = _nothing
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return self.read(app, request.cookies.get(self.get_cookie_name(app)))
@@ -32,25 +39,32 @@ class CookieSessions(SecureCookieSessionInterface):
         """What the session's cookie holds; an empty session where it is none of ours, or too old."""
         if self.keys.look():
             configure(app, self.keys)
-        serializer = self.get_signing_serializer(app)
-        if serializer is None or not cookie:
+        if self.get_signing_serializer(app) is None or not cookie:
             return self.session_class()
         try:
-            data, signed_at = serializer.loads(cookie, return_timestamp=True)
+            data, signed_at = self._loads(cookie)
         except BadSignature:
             return self.session_class()
         if datetime.now(UTC) - signed_at > app.permanent_session_lifetime:
             return self.session_class()
-        return self.session_class(data)
+        return self.session_class(deepcopy(data))  # Flask changes what is in it
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Flask's, made once for the keys: to make one takes as long as to read a cookie."""
         if self._serializer is None or self._serializer[0] is not self.keys.all:
-            self._serializer = self.keys.all, super().get_signing_serializer(app)
+            serializer = super().get_signing_serializer(app)
+            self._serializer = self.keys.all, serializer
+            if serializer is not None:
+                # What is refused is not remembered: nobody's cookies push out those of others.
+                self._loads = lru_cache(REMEMBERED)(partial(serializer.loads, return_timestamp=True))
         return self._serializer[1]
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
+
+
+def _nothing(cookie: str) -> tuple[dict[str, Any], datetime]:
+    raise BadSignature("there is no key")
 
 
 def configure(app: Flask, keys: Keys) -> None:

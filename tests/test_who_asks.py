@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from chatapp import create_app
 from tests.clients import Person, eventually
 from tests.raw_socket import RawSocket, nobody_gets, nobody_posts, nobody_streams, problem
 from tests.servers import Server
@@ -593,3 +594,14 @@ def test_who_says_another_name_or_is_in_already_becomes_another_person(
     grace = ada.http.post("/guests", json={"name": "grace", "code": "sesame"}).json()
     assert len({ada.id, again["id"], grace["id"]}) == 3
     ada.close()
+
+
+def test_what_a_request_changes_in_what_its_cookie_holds_the_next_with_the_same_one_does_not_see() -> None:
+    app = create_app()
+    with app.test_request_context("/"):
+        cookie = app.session_interface.get_signing_serializer(app).dumps({"_flashes": ["one"], "name": "ada"})  # type: ignore[attr-defined]
+        for _ in range(2):
+            session = app.session_interface.read(app, cookie)  # type: ignore[attr-defined]
+            assert session == {"_flashes": ["one"], "name": "ada"}
+            session["_flashes"].append("two")
+            session["name"] = "grace"
