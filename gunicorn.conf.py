@@ -106,6 +106,7 @@ LIBRARIES = (
 
 M_ARENA_MAX = -8  # malloc.h
 APP_LOAD_ERROR = 4  # a worker's exit status, as wsgi.py has it
+FOLLOWS = "CHAT_WORKER_FOLLOWS"  # what wsgi.py goes by as well: no setting, so not CHATAPP_…
 DRAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.05
 HANG_UP_LOOKS = 10  # a tenth of a second each
@@ -193,6 +194,8 @@ def post_fork(server, worker):
     # glibc would give each native thread a heap of its own, and little of what is freed there is used again.
     with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+    if _follows(server, worker):
+        os.environ[FOLLOWS] = "1"
 
 
 def post_worker_init(worker):
@@ -262,9 +265,14 @@ def worker_exit(server, worker):
     Going by its exit status, gunicorn would stop the whole server.
     """
     in_worker = worker.pid == os.getpid()  # gunicorn calls this in the master as well
-    if in_worker and not worker.booted and worker.age > server.cfg.workers:
+    if in_worker and not worker.booted and _follows(server, worker):
         time.sleep(AGAIN_SECONDS)
         os._exit(1)
+
+
+def _follows(server, worker):
+    """Whether it is one in the place of another, at a server that has been let in."""
+    return worker.age > server.cfg.workers
 
 
 def _take_over(worker):

@@ -78,8 +78,10 @@ __all__ = ["SetupError", "__version__", "create_app", "create_doctor"]
 __version__ = VERSION
 
 
-def create_app() -> Flask:
+def create_app(follows: bool = False) -> Flask:
     """The application, with its instance folder set up. Raises SetupError: one line that says what to do.
+
+    `follows`: in a worker that takes the place of another one, at a server that serves already.
 
     `gevent.monkey.patch_all()` must have been called before anything else was imported: see wsgi.py.
     """
@@ -96,7 +98,7 @@ def create_app() -> Flask:
         with app.app_context():
             engine = db.engine
             listen(engine)
-            schema.bring_up(app, engine)
+            schema.bring_up(app, engine, follows)
         factor_key = keys.factor_key(settings)
         bus = open_bus(settings.bus_url)
         bus.prepare()

@@ -26,25 +26,30 @@ AGAIN_SECONDS = 0.2  # until somebody looks again whether another machine has br
 log = logging.getLogger(__name__)
 
 
-def bring_up(app: Flask, engine: Engine) -> None:
+def bring_up(app: Flask, engine: Engine, follows: bool = False) -> None:
     """Apply the migrations that the database lacks, after copying it. Within `setting_up` and app context.
 
-    Raises SetupError for a database that cannot be opened, that is not ours or is newer than this program.
+    Raises SetupError for a database that cannot be opened, that is not ours or is newer than this program. A
+    process that `follows` another one, of a server that serves already, goes on beside a newer version, as its
+    neighbours do.
     """
     try:
         _prepare(engine)
         with _alone(engine):
-            _bring_up(app, engine)
+            _bring_up(app, engine, follows)
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = " ".join(str(getattr(error, "orig", None) or error).split())  # some have several lines
         raise SetupError(f"the database {_name(engine)} cannot be used: {cause}") from None
 
 
-def _bring_up(app: Flask, engine: Engine) -> None:
+def _bring_up(app: Flask, engine: Engine, follows: bool) -> None:
     have, want = revision(engine), newest()
     if have == want:
         return
     if have is not None and have not in known():
+        if follows:
+            log.warning("a newer version has brought the database %s up to schema %s", _name(engine), have)
+            return
         raise SetupError(
             f"the database {_name(engine)} was written by a newer version (schema {have}, known up to "
             f"{want}): install that version, or restore the copy that was made before the upgrade"

@@ -3,18 +3,21 @@ are on.
 """
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
-from chatapp.bus import Committed, Typing, open_bus
+from chatapp.bus import LEASE_SECONDS, Committed, Typing, open_bus
 from chatapp.bus.notices import encode
 from chatapp.message import Author, Message
+from chatapp.presence import RENEW_SECONDS
 from tests.brokers import BROKERS, yielding
-from tests.clients import Person, Socket, eventually
+from tests.clients import UNIT, Person, Socket, eventually
+from tests.documented import RUNNING
 from tests.people import administrator
 from tests.postgres import Postgres
 from tests.servers import Server
@@ -72,6 +75,21 @@ def joined(person: Person, room: int) -> Socket:
     socket = person.socket()
     assert socket.join(room, after=0)["type"] == "joined"
     return socket
+
+
+def shown_everywhere(sockets: Iterable[Socket], room: int, *names: str) -> None:
+    for socket in sockets:
+        eventually(
+            lambda socket=socket: people_shown(socket, room) == (len(names), list(names)),
+            f"{names} are shown",
+        )
+
+
+def here_by(machine: Server, room: int) -> set[str]:
+    """The ids of those who are in the room, as that machine says when it is asked."""
+    with closing(Person(machine)) as person:
+        answer = person.http.get(f"/api/rooms/{room}/presence").raise_for_status().json()
+    return {who["id"] for who in answer["here"]}
 
 
 def banned(machine: Server, room: int, person: Person) -> httpx.Response:
@@ -176,6 +194,65 @@ def test_while_the_bus_is_away_all_is_read_at_the_other_machine_all_the_same_and
     elsewhere.send({"type": "typing", "room": board})
     assert here.expect(lambda frame: frame["type"] == "typing")["who"]["id"] == there.id
     for socket in (here, elsewhere):
+        socket.close()
+
+
+@pytest.mark.long
+def test_a_bus_that_was_away_until_every_lease_was_over_has_lost_and_doubled_no_message_and_nobody(
+    machines: Machines, ada: Person, there: Person, board: int
+) -> None:
+    comes, goes = Person(machines.first, "alan"), Person(machines.second, "mallory")
+    here, elsewhere, his = joined(ada, board), joined(there, board), joined(goes, board)
+    shown_everywhere((here, elsewhere), board, "ada", "grace", "mallory")
+    said: list[str] = []
+    machines.broker.shut()
+    try:
+        over = time.monotonic() + LEASE_SECONDS
+        his.close()
+        hers = joined(comes, board)
+        while time.monotonic() < over:
+            for socket in (here, elsewhere):
+                said.append(str(len(said)))
+                socket.send({"type": "send", "room": board, "body": said[-1], "client_id": said[-1]})
+                eventually(lambda: bodies(here) == bodies(elsewhere) == said, "it is found in the database")
+    finally:
+        machines.broker.open()
+    shown_everywhere((here, elsewhere, hers), board, "ada", "alan", "grace")
+    for machine in machines[:2]:
+        eventually(lambda machine=machine: here_by(machine, board) == {ada.id, comes.id, there.id})
+    for socket, other, who in ((here, elsewhere, ada), (elsewhere, here, there)):
+        socket.send({"type": "typing", "room": board})
+        assert other.expect(lambda frame: frame["type"] == "typing")["who"]["id"] == who.id
+    for socket in (here, elsewhere, hers):
+        assert bodies(socket) == said
+        assert [frame["seq"] for frame in socket.of("message")] == list(range(1, len(said) + 1))
+        socket.close()
+    for socket, own in ((here, said[0::2]), (elsewhere, said[1::2])):
+        assert [frame["client_id"] for frame in socket.of("ack")] == own
+    comes.close()
+    goes.close()
+
+
+@pytest.mark.long
+def test_the_people_of_a_machine_that_dies_are_gone_at_the_other_within_the_time_that_the_docs_name(
+    machines: Machines, ada: Person, there: Person, board: int
+) -> None:
+    longest = LEASE_SECONDS + RENEW_SECONDS
+    assert f"**A machine that dies**: its people are shown as here for up to {longest} s" in RUNNING
+    here = joined(ada, board)
+    joined(there, board)
+    shown_everywhere([here], board, "ada", "grace")
+    machines.second.kill()
+    dead = time.monotonic()
+    try:
+        eventually(lambda: people_shown(here, board) == (1, ["ada"]), "she is gone", longest + UNIT)
+        print(f"\nShe was gone after {time.monotonic() - dead:.1f} s.")
+        assert here_by(machines.first, board) == {ada.id}
+    finally:
+        machines.second.start()
+    again = joined(there, board)
+    shown_everywhere((here, again), board, "ada", "grace")
+    for socket in (here, again):
         socket.close()
 
 

@@ -1,7 +1,9 @@
 """The schema: models and migrations agree, what is migrated is copied first, the file stays sound."""
 
+import os
 import re
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,10 +13,14 @@ import pytest
 import sqlalchemy
 
 from chatapp import models, names, schema
-from tests.clients import Person, eventually
+from tests.clients import UNIT, Person, eventually
+from tests.conftest import STORES
+from tests.postgres import Postgres
 from tests.servers import ROOT, Server
+from tests.test_workers import Follower
 
 UPGRADE_THAT_WORKS = 'op.add_column("rooms", sa.Column("mood", sa.Text()))'
+UPGRADE_OF_MESSAGES = f'{UPGRADE_THAT_WORKS}; op.add_column("messages", sa.Column("mood", sa.Text()))'
 UPGRADE_THAT_FAILS = f'{UPGRADE_THAT_WORKS}; op.execute("INSERT INTO nowhere VALUES (1)")'
 MIGRATION = """
 import sqlalchemy as sa
@@ -195,6 +201,58 @@ def test_before_a_migration_the_database_is_copied_and_the_copy_can_be_gone_back
     answer = old.flask("room", "show", "Lobby")
     assert answer.returncode == 0, answer.stderr
     assert "from before the upgrade" in answer.stdout
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_server_goes_on_beside_a_newer_one_that_has_brought_the_database_up_and_so_do_its_new_workers(
+    store: str,
+    postgres: Postgres,
+    new_server: Callable[..., Server],
+    newer_program: Callable[[str], Path],
+) -> None:
+    settings = {"database_url": postgres.database()} if store == "postgresql" else {}
+    older, newer = new_server(workers=2, **settings).start(), new_server(**settings)
+    newer.instance = older.instance
+    ada = Person(older, "ada")
+    board = ada.make_room()
+    follower = Follower(ada, board)
+    newer.start("--chdir", str(newer_program(UPGRADE_OF_MESSAGES)))
+    grace = Person(newer, "grace")
+    assert older.ask("SELECT version_num FROM alembic_version") == [(NEXT,)]
+
+    def all_is_well() -> None:
+        for who, other in ((ada, grace), (grace, ada)):
+            assert who.http.get(f"/chats/{board}/").status_code == 200
+            before = other.read(board, after=-1)["cursor"]
+            seq = who.say(board, "hello")["seq"]
+            polled = other.read(board, after=before, wait=UNIT)["messages"]
+            assert [message["seq"] for message in polled] == [before + 1] == [seq]
+        eventually(lambda: follower.seqs == list(range(1, seq + 1)), "who is connected has all")
+
+    all_is_well()
+    for deed in ("one worker dies", "all die", "reload"):
+        gone, ready = set(older.worker_pids), "".join(older.log).count("Ready")
+        if deed == "reload":
+            os.kill(older.pid, signal.SIGHUP)
+        else:
+            gone = set(older.worker_pids[:1]) if deed == "one worker dies" else gone
+            for pid in gone:
+                os.kill(pid, signal.SIGKILL)
+        eventually(
+            lambda gone=gone: len(now := set(older.worker_pids)) == 2 and not now & gone, deed, 6 * UNIT
+        )
+        eventually(
+            lambda gone=gone, ready=ready: "".join(older.log).count("Ready") == ready + len(gone),
+            f"{deed}: those who follow serve",
+            6 * UNIT,
+        )
+        all_is_well()
+    follower.close()
+    older.stop()
+    with pytest.raises(RuntimeError, match="written by a newer version"):
+        older.start()
+    for person in (ada, grace):
+        person.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(
