@@ -134,6 +134,8 @@ def _push(group: _Group, encoding: Encoding, messages: Sequence[Message], epoch:
 
 
 def _cut_off(outlet: Outlet, error: Exception) -> None:
+    if outlet.ending:
+        return  # it has been said goodbye to, and has a moment to hang up by itself
     if not isinstance(error, OSError):  # which says that the peer has gone
         log.error("a reader could not be served", exc_info=error, extra={"request": outlet.request})
     outlet.abort()
