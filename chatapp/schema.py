@@ -30,7 +30,7 @@ def bring_up(app: Flask, engine: Engine, follows: bool = False) -> None:
     """Apply the migrations that the database lacks, after copying it. Within `setting_up` and app context.
 
     Raises SetupError for a database that cannot be opened, that is not ours or is newer than this program. A
-    process that `follows` another one, of a server that serves already, goes on beside a newer version, as its
+    process that `follows` another one, of a server that serves already, goes on beside a newer version as its
     neighbours do.
     """
     try:

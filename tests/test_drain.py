@@ -159,6 +159,7 @@ def test_a_connection_that_waits_for_nothing_is_closed(kind: str, parted: Gather
 
 # -- under load ----------------------------------------------------------------------------------------
 
+RETURN_SECONDS = 5.0  # within which a page comes back: RETURN_SPREAD of static/js/connection.js
 PACE_SECONDS = 0.02  # leaves the machine to the others, and something in flight at any moment
 HOWS = ["SIGTERM", "SIGINT", "SIGHUP", "--max-requests"]
 
@@ -205,7 +206,7 @@ def test_an_upgrade_beside_the_running_server_loses_nothing_and_at_no_moment_is_
     server, pid_file = new_server(workers=2), tmp_path / "pid"
     server.settings["NOTIFY_SOCKET"] = systemd.getsockname()
     server.start(*PATIENT, "--pid", str(pid_file))
-    crowd = Crowd(server)
+    crowd = Crowd(server, RETURN_SECONDS)
     crowd.wait_for(10)
     server.upgrade()
     crowd.wait_for(10)
@@ -213,7 +214,13 @@ def test_an_upgrade_beside_the_running_server_loses_nothing_and_at_no_moment_is_
     crowd.check()
     crowd.leave()
     assert crowd.refused == 0, "there was always somebody to connect to"
+    away, back = (
+        max(getattr(reader, name) for reader in crowd.returning)
+        for name in ("longest_away", "longest_return")
+    )
+    assert away, "they were cut off"
     print(f"\nThe longest wait for an answer was {crowd.longest_wait:.1f} s.")
+    print(f"Readers were away for up to {away:.1f} s, and up to {back:.2f} s were not their own wait.")
     told = [systemd.recv(4096).decode().split()[0] for _ in range(3)]
     assert told == ["READY=1", "READY=1", f"MAINPID={server.pid}"], "systemd goes by who is there now"
     eventually(lambda: pid_file.exists() and int(pid_file.read_text()) == server.pid, "so does the file")
@@ -261,17 +268,20 @@ def test_those_who_come_while_the_server_goes_do_not_hold_it_up(new_server: Call
 class Crowd:
     """People who talk without end over every door, and people who read over every transport.
 
-    What is not acknowledged is said again with its `client_id`; who is cut off comes back with the cursor.
+    What is not acknowledged is said again with its `client_id`; who is cut off comes back with the cursor, over a
+    WebSocket after a while of at most `spread` seconds.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, spread: float = 0.0) -> None:
         self.ada = Person(server, "ada")
         self.board = self.ada.make_room()
         self.acked: dict[str, int] = {}
         self._enough = threading.Event()
         self._talkers = [Poster(self), Poster(self), SocketTalker(self), SocketTalker(self)]
+        self.returning = [Follower(self.ada, self.board, spread) for _ in range(2)]
         self._followers = [
-            kind(self.ada, self.board) for kind in (Follower, StreamFollower, PollFollower) * 2
+            *self.returning,
+            *(kind(self.ada, self.board) for kind in (StreamFollower, PollFollower) * 2),
         ]
 
     @property

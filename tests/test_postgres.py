@@ -13,15 +13,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, insert
+from sqlalchemy import Engine, create_engine, event, insert
 
 from chatapp import account_rows
-from chatapp.journal import postgres_bulk
+from chatapp.journal import Journal, postgres_bulk
 from chatapp.journal.connections import READERS
 from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.postgres_bulk import LOCK
 from chatapp.journal.postgres_connections import driver
-from chatapp.journal.requests import ChangeRoom, MakeRoom, Post, Request
+from chatapp.journal.requests import ChangeRoom, Kept, MakeRoom, Post, Request
 from chatapp.journal.writing import perform
 from chatapp.message import Author
 from tests.clients import RESUMING, UNIT, Person, eventually
@@ -315,6 +315,33 @@ def test_who_stops_while_a_message_is_kept_keeps_nobody_waiting_for_long_and_is_
     stopped.send_signal(signal.SIGCONT)
     stopped.communicate()
     assert stopped.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("calls", "journeys"), [(0, 2), (3, 2 + 2 + 3)], ids=["nobody is called", "three call somebody"]
+)
+def test_what_many_say_at_once_is_two_journeys_to_the_server_and_calls_cost_what_the_docs_say(
+    calls: int, journeys: int, empty: str, tmp_path: Path
+) -> None:
+    """As docs/design.md has it ("What is sent together"); the server ends each with `ReadyForQuery`."""
+    (room,) = made_rooms(empty, 1)
+    engine, connections = engine_of(empty), list["psycopg.Connection[Any]"]()
+    event.listen(engine, "connect", lambda connection, _record: connections.append(connection))
+    journal = Journal(engine, queue_limit=100)
+    assert isinstance(journal.ask(says(room)), Kept)  # it is connected by now
+    traces = [(tmp_path / str(number)).open("w") for number in range(len(connections))]
+    for connection, trace in zip(connections, traces, strict=True):
+        connection.pgconn.trace(trace.fileno())
+    answers: list[object] = []
+    for number in range(64):
+        journal.submit(says(room, f"@grace {number}" if number < calls else f"{number}"), answers.append)
+    assert journal.finish(UNIT)
+    assert [answer.message.seq for answer in answers if isinstance(answer, Kept)] == list(range(2, 66))
+    for connection in connections:
+        connection.pgconn.untrace()
+    engine.dispose()
+    said = "".join(Path(trace.name).read_text() for trace in traces)
+    assert said.count("ReadyForQuery") == journeys
 
 
 @pytest.mark.parametrize("request_of", [tells, lambda room: MakeRoom("attic")], ids=["a deed", "a new room"])

@@ -428,10 +428,14 @@ def everything(person: Person, room: int) -> list[dict[str, Any]]:
 
 
 class Follower:
-    """Reads a room over WebSockets, coming back with its cursor whenever it is cut off."""
+    """Reads a room over WebSockets, coming back with its cursor whenever it is cut off: after some while of at most
+    `spread` seconds.
+    """
 
-    def __init__(self, person: Person, room: int) -> None:
-        self._person, self._room = person, room
+    def __init__(self, person: Person, room: int, spread: float = 0.0) -> None:
+        self._person, self._room, self._spread = person, room, spread
+        # Seconds from a cut until it is in the room again, and how many of them it did not wait by itself.
+        self.longest_away = self.longest_return = 0.0
         self._socket: Socket | None = None
         self._stopping = False
         self.seqs: list[int] = []
@@ -449,6 +453,7 @@ class Follower:
         assert self.resets == 0
 
     def _run(self) -> None:
+        cut = tried = 0.0  # it was not cut off yet
         while not self._stopping:
             try:
                 socket = self._socket = self._person.socket()
@@ -456,9 +461,12 @@ class Follower:
             except (OSError, WebSocketException):
                 time.sleep(AGAIN_SECONDS)  # nobody is there just now
                 continue
-            self._follow(socket)
+            self._follow(socket, cut, tried)
+            cut = time.monotonic()
+            time.sleep(random.uniform(0, self._spread))
+            tried = time.monotonic()
 
-    def _follow(self, socket: Socket) -> None:
+    def _follow(self, socket: Socket, cut: float, tried: float) -> None:
         taken = 0
         while True:
             # The order matters: once it is closed nothing more comes.
@@ -466,6 +474,10 @@ class Follower:
             taken += len(frames)
             self.seqs += [frame["seq"] for frame in frames if frame["type"] == "message"]
             self.resets += sum(frame["type"] == "reset" for frame in frames)
+            if cut and any(frame["type"] == "joined" for frame in frames):
+                now = time.monotonic()
+                self.longest_away = max(self.longest_away, now - cut)
+                self.longest_return = max(self.longest_return, now - tried)
             if closed is not None:
                 self.closes.append(closed[0])
                 return
