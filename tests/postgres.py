@@ -19,6 +19,7 @@ from tests.addresses import free_port, make_certificate
 from tests.clients import eventually
 from tests.documented import commands
 from tests.far_machine import Machine
+from tests.servers import has_files
 
 NETWORKS = "198.18.0.0/15"  # see far_machine.py
 SETTINGS = {
@@ -123,9 +124,12 @@ class Postgres:
     def kill(self) -> None:
         """All of it at once, as if its machine had lost its power."""
         self._tell_all(signal.SIGSTOP)  # nobody does anything more when the first of them is gone
+        killed = self.pids
         self._tell_all(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(60)
+        # Before the last one is gone no other may have what they share.
+        eventually(lambda: not any(map(has_files, killed)), "all of it is gone", 60)
 
     def close(self) -> None:
         """For good."""

@@ -168,7 +168,7 @@ class Server:
             self._process.wait(20)
             # Who is killed while it waits for a disk is not gone at once, and holds the port until then.
             deadline = time.monotonic() + START_SECONDS
-            while any(_has_files(pid) for pid in workers):
+            while any(has_files(pid) for pid in workers):
                 assert time.monotonic() < deadline, "a worker does not go"
                 time.sleep(0.01)
 
@@ -234,7 +234,7 @@ class Server:
         heard.put(False)
 
 
-def _has_files(pid: int) -> bool:
+def has_files(pid: int) -> bool:
     """Whether that process has not come to its end: one of which only the exit status is left has no files."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"

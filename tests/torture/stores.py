@@ -100,6 +100,7 @@ class PostgresStore(Troublemaker):
         *["lock_rooms"] * 2,
         *["freeze_database"] * 2,
         "freeze_standby",
+        "kill_standby",
         *["fail_over"] * 2,
     )
     pause = 4.0
@@ -150,6 +151,13 @@ class PostgresStore(Troublemaker):
         """The same with the one that has to have what is acknowledged."""
         self._freeze(self._database.standby)
         self.history.count("standbys frozen for a while")
+
+    def kill_standby(self) -> None:
+        """It is no more, and follows again with what its disk has: meanwhile nothing is acknowledged."""
+        self._database.standby.kill()
+        self._for_a_while(0, 3)
+        self._database.standby.start()
+        self.history.count("standbys killed")
 
     def fail_over(self) -> None:
         """The primary is no more, its standby takes over, and gets a standby of its own.
