@@ -162,10 +162,11 @@ class Hub:
         group would keep everybody waiting. May switch.
         """
         for commit in commits:
-            if isinstance(commit, PeopleMoved) or not any(each.may_be_marked for each in commit.messages):
+            if isinstance(commit, PeopleMoved):
                 continue
             room = self.rooms.get(commit.room)
-            if room is not None and room.shows_html:
+            wanted = room is not None and room.shows_html
+            if wanted and any(each.may_be_marked for each in commit.messages):
                 marking.mark(self._marking, commit.messages)
 
     def _heard_elsewhere(self, notice: Notice) -> None:

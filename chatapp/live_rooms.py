@@ -33,6 +33,7 @@ from chatapp.stretches import Stretches
 
 TIDY_SWEEPS = 4  # between two looks at what may be let go: they go through all rooms, and can wait
 FILL_LIMIT = 1000  # messages read at once to fill a gap
+FIRST_LOOK = 100  # messages read when a room is loaded; up to the backlog's size are remembered as they come
 BACKLOG_BYTES = 256 * 1024 * 1024  # of all rooms together
 LARGEST_ID = 2**63 - 1
 
@@ -47,6 +48,7 @@ class LiveRooms:
     ) -> None:
         self._journal = journal
         self._backlog, self._idle_seconds, self._forgotten = backlog, idle_seconds, forgotten
+        self._first_look = min(backlog, FIRST_LOOK)
         self._stretches = Stretches(journal)
         self._rooms: dict[int, Room] = {}
         self._idle_since: dict[int, float] = {}
@@ -135,7 +137,7 @@ class LiveRooms:
     def _read(self, room: Room) -> None:
         # Deliveries that come while we read are noted in `wanted` and `stale`, so nothing is missed.
         try:
-            found = self._journal.newest(room.id, self._backlog, room.rights.number)
+            found = self._journal.newest(room.id, self._first_look, room.rights.number)
             if found is None:
                 raise NoSuchRoom()
             room.load(found)
@@ -177,7 +179,7 @@ class LiveRooms:
             found = self._journal.look(room.id, cursor, FILL_LIMIT, room.rights.number)
             moved = found is not None and found.state.epoch != room.epoch
             if moved:
-                found = self._journal.newest(room.id, self._backlog, room.rights.number)
+                found = self._journal.newest(room.id, self._first_look, room.rights.number)
         except ChatError:
             room.stale = True
             raise
@@ -201,7 +203,7 @@ class LiveRooms:
 
     def _skip_hole(self, room: Room) -> None:
         log.error("room %d lacks the message behind #%d: it was taken from the database", room.id, room.last)
-        found = self._journal.newest(room.id, self._backlog, room.rights.number)
+        found = self._journal.newest(room.id, self._first_look, room.rights.number)
         if found is not None:
             room.reset(found)
 

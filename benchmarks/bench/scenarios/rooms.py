@@ -1,5 +1,5 @@
-"""Many rooms with few readers each, beside one room with all of them: where as many messages are in flight, and
-there share each call, and where each goes alone, as each does in many rooms.
+"""Many rooms with few readers each, beside one room with all of them: with as many messages in flight, which
+there share each call, and with one, which goes alone, as each does in many rooms.
 """
 
 from collections.abc import Mapping
