@@ -9,7 +9,9 @@ Invariants, by which a lost notice is harmless:
 - Whatever touches a room in the database adds 1 to its `revision` there, in the same transaction.
 - A live room has shown what its own `revision` stands for, or is `behind` and reads that, again if need be.
 - The sweep never ends, and nothing that is asked for it waits for ever: an answer that will not come is given
-  up after LOOK_SECONDS, or GONE_SECONDS where nobody is there (journal/postgres_connections.py).
+  up after LOOK_SECONDS, or GONE_SECONDS where nobody is there (journal/postgres_connections.py). But a
+  database that stands still while its machine goes on is waited for, as long as it does: it keeps nothing
+  meanwhile either.
 So a room is where the database is a sweep and two answers later, whoever told of it.
 
 What may switch: `load` and `sync`, though not where there is nothing to be read, and `sweep`. What must not:
