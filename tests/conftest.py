@@ -32,6 +32,13 @@ server_of_each_store = pytest.fixture(
 gc.disable()  # until all tests are collected: they are there to stay
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if STORE != "sqlite":
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite’s own files"))
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()

@@ -192,6 +192,7 @@ def _unread(machine: FarMachine, port: int) -> int:
     return sum(field[1].endswith(there) and not field[4].endswith(":00000000") for field in fields)
 
 
+@pytest.mark.sqlite
 def test_a_socket_is_not_silent_whose_words_we_were_kept_from_reading(
     new_server: Callable[..., Server],
 ) -> None:

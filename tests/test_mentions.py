@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
+import pytest
 
 from chatapp import mentions
 from chatapp.listing import UNREAD_COUNTED
@@ -176,6 +177,7 @@ def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Serv
         assert (error["code"], error["re"], error["room"]) == ("too_fast", "read", room)
 
 
+@pytest.mark.sqlite
 def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(one_worker: Server) -> None:
     with ExitStack() as stack:
         ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
