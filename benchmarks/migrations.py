@@ -70,14 +70,14 @@ import wsgi
 class Store(NamedTuple):
     """A database and how it is asked: `connect` in autocommit, `begin` a transaction that writes."""
 
-    environ: dict[str, str]
+    settings: dict[str, str]
     connect: Callable[[], Any]
     begin: str
     mark: str  # of a value in a statement
     true: str
 
     def ask(self, connection: Any, statement: str, *values: object) -> Any:
-        return connection.execute(statement.format(self.mark, true=self.true), values or None or ())
+        return connection.execute(statement.format(self.mark, true=self.true), values)
 
 
 class Stretch(NamedTuple):
@@ -219,24 +219,12 @@ def fill(kind: str, store: Store, rooms: int, each: int) -> None:
         FILLERS[kind](connection, rooms, each)
 
 
-def flask(environ: dict[str, str], *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=rig.CHECKOUT,
-        env=environ,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise rig.RigError(done.stderr)
-
-
-def bring_up(environ: dict[str, str]) -> list[Stretch]:
+def bring_up(settings: dict[str, str]) -> list[Stretch]:
     """What it did, one after the other."""
     begun, name, found = time.monotonic(), "start", []
     command = [sys.executable, "-c", BRING_UP]
     with subprocess.Popen(
-        command, cwd=rig.CHECKOUT, env=environ, stderr=subprocess.PIPE, text=True
+        command, cwd=rig.CHECKOUT, env=rig.environment(settings), stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         said = []
@@ -259,9 +247,8 @@ def measure(kind: str, options: argparse.Namespace) -> bool:
         tempfile.TemporaryDirectory(prefix="chat-migrations-") as folder,
         STORES[kind](Path(folder)) as store,
     ):
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")}
-        environ |= {"CHATAPP_INSTANCE_PATH": folder, "FLASK_APP": "wsgi.py", **store.environ}
-        flask(environ, "db", "downgrade", options.begin)
+        settings = {"CHATAPP_INSTANCE_PATH": folder, **store.settings}
+        rig.flask(settings, "db", "downgrade", options.begin)
         begun = time.monotonic()
         fill(kind, store, rooms, each)
         print(
@@ -273,7 +260,7 @@ def measure(kind: str, options: argparse.Namespace) -> bool:
         try:
             time.sleep(CALM_SECONDS)
             begun = time.monotonic()
-            steps = bring_up(environ)
+            steps = bring_up(settings)
             up = Stretch(begun, time.monotonic(), "all of it")
             time.sleep(CALM_SECONDS)
         finally:

@@ -16,7 +16,6 @@ import json  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import sqlite3  # noqa: E402
-import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
@@ -86,14 +85,10 @@ class Took(NamedTuple):
     cpu: float
 
 
-def flask(settings: dict[str, str], *arguments: str) -> Took:
+def timed(settings: dict[str, str], *arguments: str) -> Took:
     """What the command took."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")} | settings
     begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "flask", *arguments]
-    done = subprocess.run(command, cwd=rig.CHECKOUT, env=environ, capture_output=True, text=True)
-    if done.returncode:
-        raise rig.RigError(done.stderr)
+    rig.flask(settings, *arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Took(time.monotonic() - begun, cpu)
@@ -138,9 +133,9 @@ def move(folder: Path, url: str, options: argparse.Namespace) -> tuple[Took, Too
         said = [guest.say(f"meanwhile {number}") for number in range(MEANWHILE)]
         guest.go()
     begun = time.monotonic()
-    exported = flask(old, "data", "export", str(file))
+    exported = timed(old, "data", "export", str(file))
     print(f"{file.stat().st_size / 1e6:.0f} MB exported in {exported.clock:.1f} s", file=sys.stderr)
-    imported = flask(new, "data", "import", str(file))
+    imported = timed(new, "data", "import", str(file))
     with rig.chatapp(core, **new) as server:
         come_back(guest, server, cursor, said)
         guest.go()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ CHECKOUT = HERE.parent
 START_SECONDS = 90
 STOP_SECONDS = 15
 IDLE_LOOK_SECONDS, IDLE_LOOKS, IDLE_LIMIT_SECONDS = 0.1, 4, 60
+FREE = "10000000 per second"  # a rate that nobody comes to
 ROOM = 1  # the lobby, which a new instance folder comes with
 
 
@@ -63,13 +64,24 @@ def chatapp(core: int, **settings: str) -> Iterator[Running]:
     `settings`: environment variables beside.
     """
     with tempfile.TemporaryDirectory(prefix="chat-instance-") as instance:
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")}
-        for what in ("MESSAGES", "CONNECTIONS", "GUESTS"):
-            environ[f"CHATAPP_RATE_{what}"] = "10000000 per second"
-        environ["CHATAPP_INSTANCE_PATH"] = instance
-        environ.update(settings)
+        rates = {f"CHATAPP_RATE_{what}": FREE for what in ("MESSAGES", "CONNECTIONS", "GUESTS")}
+        environ = environment({**rates, "CHATAPP_INSTANCE_PATH": instance, **settings})
         with gunicorn("wsgi:app", CHECKOUT, environ, core) as server:
             yield server
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with these settings of the chat and no others."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("CHATAPP_")}
+    return {**ours, **settings}
+
+
+def flask(settings: Mapping[str, str], *arguments: str) -> None:
+    """Carry out `flask …`. Raises RigError with what it said where it fails."""
+    command = [sys.executable, "-m", "flask", *arguments]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment(settings), capture_output=True, text=True)
+    if done.returncode:
+        raise RigError(done.stderr)
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def _push(group: _Group, encoding: Encoding, messages: Sequence[Message], epoch:
     except Exception:  # whoever reads it from the log will meet the same, alone
         log.exception("messages could not be written for %s", encoding.transport)
         for reader in group.readers:
-            reader.fall_behind(messages, [], 0)
+            _fall_behind(reader, messages, [], 0)
         return
     if not data:  # nothing that such readers are shown
         return
@@ -130,10 +130,19 @@ def _push(group: _Group, encoding: Encoding, messages: Sequence[Message], epoch:
             _cut_off(group.readers[index].outlet, error)
             sent = 0
         if sent != size:
-            group.readers[index].fall_behind(messages, frames, sent)
+            _fall_behind(group.readers[index], messages, frames, sent)
+
+
+def _fall_behind(reader: Reader, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
+    try:
+        reader.fall_behind(messages, frames, sent)
+    except Exception as error:
+        _cut_off(reader.outlet, error)
 
 
 def _cut_off(outlet: Outlet, error: Exception) -> None:
+    if outlet.ending:
+        return  # it has been said goodbye to, and has a moment to hang up by itself
     if not isinstance(error, OSError):  # which says that the peer has gone
         log.error("a reader could not be served", exc_info=error, extra={"request": outlet.request})
     outlet.abort()

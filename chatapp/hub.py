@@ -18,6 +18,8 @@ from chatapp.bus import (
     Bus,
     Committed,
     GuestLeft,
+    GuestsLeft,
+    Lost,
     Missed,
     Notice,
     PeopleChanged,
@@ -69,6 +71,7 @@ class Hub:
         )
         self.heartbeat = Heartbeat(config.heartbeat)
         self._telling = Telling(bus, self.heartbeat)
+        bus.on_loss = self._telling.lost
         self.waiting: set[Listener] = set()  # requests that wait for news
         self.people = People(
             journal,
@@ -159,10 +162,11 @@ class Hub:
         group would keep everybody waiting. May switch.
         """
         for commit in commits:
-            if isinstance(commit, PeopleMoved) or not any(each.may_be_marked for each in commit.messages):
+            if isinstance(commit, PeopleMoved):
                 continue
             room = self.rooms.get(commit.room)
-            if room is not None and room.shows_html:
+            wanted = room is not None and room.shows_html
+            if wanted and any(each.may_be_marked for each in commit.messages):
                 marking.mark(self._marking, commit.messages)
 
     def _heard_elsewhere(self, notice: Notice) -> None:
@@ -221,9 +225,14 @@ class Hub:
             case RoomsChanged():
                 self._show_rooms_changed(notice)
             case GuestLeft():
-                self._dismiss_guest(notice.person)
+                self._dismiss_guests({notice.person})
+            case GuestsLeft():
+                self._dismiss_guests(set(notice.people))
             case Missed():
-                self._telling.others_missed()
+                self._telling.tell_who_left()
+            case Lost():  # the sweep has found what the rooms lack
+                self.presence.look_anew()
+                self._telling.tell_of_lists()
             case PeopleChanged():
                 self.people.moved(notice.number)
 
@@ -247,11 +256,12 @@ class Hub:
     def guest_left(self, person: str) -> None:
         """End what is open of a guest who has left."""
         self._telling.guest_left(person)
-        self._dismiss_guest(person)
+        self._dismiss_guests({person})
 
-    def _dismiss_guest(self, person: str) -> None:
-        waiting = [request for request in self.waiting if request.identity.id == person]
-        for follower in (*self.heartbeat.of(person), *waiting):
+    def _dismiss_guests(self, people: set[str]) -> None:
+        connected = [connection for person in people for connection in self.heartbeat.of(person)]
+        waiting = [request for request in self.waiting if request.identity.id in people]
+        for follower in (*connected, *waiting):
             if follower.identity.role == "guest":
                 follower.dismiss(SignIn("You have left"))
 

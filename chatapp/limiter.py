@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 
+from chatapp.bus import is_redis
 from chatapp.config import Config
 from chatapp.errors import TooFast
 from chatapp.permissions import Identity
@@ -155,7 +155,7 @@ def _counted_together(bus_url: str) -> tuple[ProcessStorage, ProcessStorage]:
     """Where machines that share the bus at `bus_url` count together, if they do: what is asked for at each
     count, and what is told behind it. Raises SetupError.
     """
-    if urlsplit(bus_url).scheme not in ("redis", "rediss", "unix"):
+    if not is_redis(bus_url):
         return ProcessStorage(), ProcessStorage()
     # Who has no such bus never loads its driver.
     from chatapp.counting_server import CountingServer

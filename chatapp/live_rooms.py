@@ -9,7 +9,9 @@ Invariants, by which a lost notice is harmless:
 - Whatever touches a room in the database adds 1 to its `revision` there, in the same transaction.
 - A live room has shown what its own `revision` stands for, or is `behind` and reads that, again if need be.
 - The sweep never ends, and nothing that is asked for it waits for ever: an answer that will not come is given
-  up after LOOK_SECONDS, or GONE_SECONDS where nobody is there (journal/postgres_connections.py).
+  up after LOOK_SECONDS, or GONE_SECONDS where nobody is there (journal/postgres_connections.py). But a
+  database that stands still while its machine goes on is waited for, as long as it does: it keeps nothing
+  meanwhile either.
 So a room is where the database is a sweep and two answers later, whoever told of it.
 
 What may switch: `load` and `sync`, though not where there is nothing to be read, and `sweep`. What must not:
@@ -31,6 +33,7 @@ from chatapp.stretches import Stretches
 
 TIDY_SWEEPS = 4  # between two looks at what may be let go: they go through all rooms, and can wait
 FILL_LIMIT = 1000  # messages read at once to fill a gap
+FIRST_LOOK = 100  # messages read when a room is loaded; up to the backlog's size are remembered as they come
 BACKLOG_BYTES = 256 * 1024 * 1024  # of all rooms together
 LARGEST_ID = 2**63 - 1
 
@@ -45,6 +48,7 @@ class LiveRooms:
     ) -> None:
         self._journal = journal
         self._backlog, self._idle_seconds, self._forgotten = backlog, idle_seconds, forgotten
+        self._first_look = min(backlog, FIRST_LOOK)
         self._stretches = Stretches(journal)
         self._rooms: dict[int, Room] = {}
         self._idle_since: dict[int, float] = {}
@@ -133,7 +137,7 @@ class LiveRooms:
     def _read(self, room: Room) -> None:
         # Deliveries that come while we read are noted in `wanted` and `stale`, so nothing is missed.
         try:
-            found = self._journal.newest(room.id, self._backlog, room.rights.number)
+            found = self._journal.newest(room.id, self._first_look, room.rights.number)
             if found is None:
                 raise NoSuchRoom()
             room.load(found)
@@ -175,7 +179,7 @@ class LiveRooms:
             found = self._journal.look(room.id, cursor, FILL_LIMIT, room.rights.number)
             moved = found is not None and found.state.epoch != room.epoch
             if moved:
-                found = self._journal.newest(room.id, self._backlog, room.rights.number)
+                found = self._journal.newest(room.id, self._first_look, room.rights.number)
         except ChatError:
             room.stale = True
             raise
@@ -199,7 +203,7 @@ class LiveRooms:
 
     def _skip_hole(self, room: Room) -> None:
         log.error("room %d lacks the message behind #%d: it was taken from the database", room.id, room.last)
-        found = self._journal.newest(room.id, self._backlog, room.rights.number)
+        found = self._journal.newest(room.id, self._first_look, room.rights.number)
         if found is not None:
             room.reset(found)
 

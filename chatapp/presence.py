@@ -132,13 +132,18 @@ class Presence:
         switches.
         """
         self._dirty.update((room, person) for room, people in self._local.items() for person in people)
+        self.look_anew()
+
+    def look_anew(self) -> None:
+        """Another process may have rung for any room, unheard. Never switches."""
         self._rung.update(self._shown)
+        self._moved = True
         self._news += 1
 
     def renamed(self, person: str, name: str) -> None:
         """Somebody is called otherwise from now on."""
         for room, people in self._local.items():
-            if entry := people.get(person):
+            if (entry := people.get(person)) and entry.who.name != name:
                 entry.who = structs.replace(entry.who, name=name)
                 self._dirty.add((room, person))
         for shown in self._shown.values():
@@ -343,9 +348,9 @@ class Presence:
 
     def _tell_changes(self, room: int) -> None:
         before = self._shown.get(room)
-        now = self._merged(room)
         if before is None:  # nobody here has been told anything yet
             return
+        now = self._merged(room)
         self._shown[room] = now
         joined = [who for key, who in now.items() if key not in before]
         left = [who for key, who in before.items() if key not in now]

@@ -101,8 +101,11 @@ def _alone(engine: Engine) -> Iterator[None]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # Not pg_advisory_lock: an index that is made beside others waits for all statements that were there
         # before it, this one among them, which would wait for the index.
-        while not connection.scalar(sqlalchemy.text(f"SELECT pg_try_advisory_lock({MIGRATING})")):
-            time.sleep(AGAIN_SECONDS)
+        taken = sqlalchemy.text(f"SELECT pg_try_advisory_lock({MIGRATING})")
+        if not connection.scalar(taken):
+            log.info("another server is bringing up the database %s: waiting for it", _name(engine))
+            while not connection.scalar(taken):
+                time.sleep(AGAIN_SECONDS)
         yield  # who closes a connection gives back what it holds
 
 

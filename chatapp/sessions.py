@@ -55,7 +55,7 @@ class CookieSessions(SecureCookieSessionInterface):
             serializer = super().get_signing_serializer(app)
             self._serializer = self.keys.all, serializer
             if serializer is not None:
-                # What is refused is not remembered: nobody's cookies push out those of others.
+                # What is refused is not remembered.
                 self._loads = lru_cache(REMEMBERED)(partial(serializer.loads, return_timestamp=True))
         return self._serializer[1]
 

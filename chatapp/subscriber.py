@@ -76,9 +76,9 @@ class Subscriber:
     def fall_behind(self, messages: Sequence[Message], frames: Sequence[bytes], sent: int) -> None:
         """Be late: the socket took only `sent` bytes of `frames`, those of `messages`."""
         before = self._cursor = messages[0].seq - 1
+        self.room.live.discard(self)
         if sent:
             self._go_on(messages, frames, sent)
-        self.room.live.discard(self)
         COUNTS.pushed += self._cursor - before
         COUNTS.fell_behind += 1
         self.outlet.serve(self)

@@ -79,8 +79,8 @@ class ToldStorage(ProcessStorage):
 
     def give_back(self, key: str) -> None:
         super().give_back(key)
-        if key in self._untold:
-            untold = self._untold[key]
+        untold = self._untold.pop(key, None)
+        if untold and untold.more > 1:
             self._untold[key] = untold._replace(more=untold.more - 1)
 
     def _tell_all(self) -> None:

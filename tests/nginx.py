@@ -17,6 +17,7 @@ from tests.servers import ROOT, Server
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 DOCUMENTED = Path(ROOT, "deploy", "nginx.conf").read_text()
 SERVERS = Path(ROOT, "deploy", "nginx-servers.conf").read_text()
+INSTEAD = re.findall(r"^# {5}(\w+ [^;]*;)", SERVERS, re.M)  # of the one proxy_pass
 MAP, BLOCK = re.fullmatch(r"(.*?)(server \{.*)", DOCUMENTED, re.S).groups()  # type: ignore[union-attr]
 TEMPORARY = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]  # folders that it insists on
 
@@ -88,8 +89,12 @@ def in_front(machine: Machine, port: int, hosts: Sequence[str], folder: Path, pa
     left = list(hosts)
     upstream = re.sub(r"10\.0\.0\.1\d:8000", lambda _: left.pop(0), SERVERS)
     assert not left
-    shorter = {"proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;"}
-    plain = block("http://chat", f"listen {machine.own}:{port};", folder, shorter)
+    assert "proxy_pass http://chat;" in INSTEAD
+    changes = {
+        "proxy_read_timeout 90s;": f"proxy_read_timeout {patience}s;",
+        "proxy_pass http://chat;": " ".join(INSTEAD),
+    }
+    plain = block("http://chat", f"listen {machine.own}:{port};", folder, changes)
     return Program(folder, MAP + plain + upstream, port, machine)
 
 

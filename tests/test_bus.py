@@ -12,17 +12,22 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from msgspec import structs
 
+from chatapp import missed, presence
 from chatapp.bus import (
     Bus,
     Committed,
+    GuestsLeft,
     Lease,
+    Lost,
     Notice,
     PresenceChanged,
     ReadUpTo,
     RoomsChanged,
     TurningBack,
     Typing,
+    base,
     open_bus,
 )
 from chatapp.bus import sqlite as bus_of_files
@@ -199,13 +204,16 @@ def test_whatever_their_size_all_are_told_of_in_order_with_their_messages_or_wit
     assert grace.heard[-1] == told[-1]
 
 
-def test_more_people_than_a_notice_takes_are_told_of_in_several(join: Join) -> None:
+@pytest.mark.parametrize("notice", [RoomsChanged([], 1, 7), GuestsLeft([])])
+def test_more_people_than_a_notice_takes_are_told_of_in_several(
+    join: Join, notice: RoomsChanged | GuestsLeft
+) -> None:
     ada, grace = join(), join()
     people = [f"u{number}" for number in range(20_000)]
-    ada.publish(RoomsChanged(people, 1, 7))
+    ada.publish(structs.replace(notice, people=people))
     soon(lambda: sum(len(notice.people) for notice in grace.heard) == len(people))  # type: ignore[union-attr]
     assert [person for notice in grace.heard for person in notice.people] == people  # type: ignore[union-attr]
-    assert {(notice.room, notice.seq) for notice in grace.heard} == {(1, 7)}  # type: ignore[union-attr]
+    assert [structs.replace(heard, people=[]) for heard in grace.heard] == [notice] * len(grace.heard)
 
 
 def test_more_notices_than_can_wait_are_taken_without_waiting_and_the_newest_are_heard(join: Join) -> None:
@@ -363,6 +371,104 @@ def test_a_guest_who_left_is_gone_from_all_processes_also_where_the_bus_has_lost
     soon(lambda: SignIn in leaving.told, "it is told again")
     soon(lambda: "rooms" in staying.told, "whose list may have changed hears that")
     assert SignIn not in staying.told
+
+
+def not_sent(payloads: list[bytes]) -> None:
+    raise OSError("the bus is not there")
+
+
+def test_what_is_not_told_since_sending_failed_is_made_up_for_though_nobody_has_missed_anything(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 1000)  # with which all would be looked at anyway
+    here, there = join(Serving), join(Serving)
+    leaving, staying = there.open("g1"), there.open("g2")
+    assert there.hub.presence.frame(1)["count"] == 0
+    before = there.gaps
+    with monkeypatch.context() as failing:
+        failing.setattr(here.bus, "_send", not_sent)
+        here.bus.hold([lease(GRACE)], [])
+        here.publish(PresenceChanged(1))
+        here.hub.guest_left("g1")
+        here.hub.rooms_changed("g2")
+        assert here.bus.flush(UNIT)
+    soon(lambda: SignIn in leaving.told, "it is told again")
+    soon(lambda: "rooms" in staying.told, "whose list may have changed hears that")
+
+    def shown() -> bool:
+        there.hub.presence.gather()
+        return bool(there.hub.presence.frame(1)["count"] == 1)
+
+    soon(shown, "who came is seen")
+    assert there.gaps == before
+
+
+def test_that_something_was_lost_is_told_until_it_goes_out(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = join(Serving), join(Serving)
+    leaving = there.open("g1")
+    failed: list[bytes] = []
+
+    def fail(payloads: list[bytes]) -> None:
+        failed.extend(payloads)
+        not_sent(payloads)
+
+    monkeypatch.setattr(base, "LOSS_SECONDS", 0.01)
+    with monkeypatch.context() as failing:
+        failing.setattr(here.bus, "_send", fail)
+        here.hub.guest_left("g1")
+        soon(lambda: sum(isinstance(decode(each), Lost) for each in failed) >= 3)
+        assert leaving.told == []
+    soon(lambda: SignIn in leaving.told)
+
+
+def test_what_did_not_find_room_among_all_that_waits_to_be_sent_is_made_up_for(join: Join) -> None:
+    here, there = join(Serving), join(Serving)
+    leaving = there.open("g1")
+    here.hub.guest_left("g1")
+    here.publish(*(Typing(1, ADA) for _ in range(base.QUEUE_LIMIT)))
+    soon(lambda: Lost() in there.heard)
+    soon(lambda: SignIn in leaving.told)
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """One who tells again, on a clock that a test sets, with what it has `told`."""
+    told, clock = list[Notice](), SimpleNamespace(now=0.0)
+    monkeypatch.setattr(missed, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(missed, "GATHER_SECONDS", 0)
+    there: Any = SimpleNamespace(publish=told.append, connections=[])
+    return SimpleNamespace(tells=missed.Telling(there, there), told=told, clock=clock)
+
+
+def test_however_many_may_have_missed_it_who_has_left_is_told_again_once(telling: Any) -> None:
+    for person in ("g1", "g2"):
+        telling.tells.guest_left(person)
+    telling.told.clear()
+    for _ in range(50):
+        telling.tells.tell_who_left()
+    gevent.idle()
+    assert telling.told == [GuestsLeft(["g1", "g2"])]
+    telling.tells.tell_who_left()
+    gevent.idle()
+    assert telling.told == [GuestsLeft(["g1", "g2"])] * 2
+
+
+def test_who_has_left_long_ago_is_not_told_of_again(telling: Any) -> None:
+    telling.tells.guest_left("g1")
+    telling.clock.now += missed.LEFT_SECONDS
+    telling.tells.guest_left("g2")
+    telling.told.clear()
+    for _ in range(2):
+        telling.clock.now += missed.LEFT_SECONDS / 2
+        telling.tells.tell_who_left()
+        gevent.idle()
+    assert telling.told == [GuestsLeft(["g2"])] * 2
+    telling.clock.now += 1
+    telling.tells.tell_who_left()
+    gevent.idle()
+    assert len(telling.told) == 2
 
 
 @over_the_network
@@ -721,16 +827,14 @@ def test_what_was_told_long_ago_is_not_in_the_file_any_more(
     another.join()
     bus.publish(Typing(1, Author("g1", "Zwentibold")))
     assert bus.flush(UNIT)
-    bus.hold([Lease(1, Author("g2", "Wunibald"), time.monotonic() + 50)], [])
     assert in_the_file(b"Zwentibold")
+    bus.hold([Lease(1, Author("g2", "Wunibald"), time.monotonic() + 50)], [])
     assert in_the_file(b"Wunibald")
+    another.close()  # from here on it is alone, and tells nothing
     bus.hold([], [(1, "g2")])
-    bus.publish(Typing(1, Author("g3", "Kunigunde")))
-    assert bus.flush(UNIT)
     assert not in_the_file(b"Zwentibold")
     assert not in_the_file(b"Wunibald")
     bus.close()
-    another.close()
 
 
 def test_who_waits_for_a_file_to_be_written_to_is_told_so_and_of_its_end(tmp_path: Path) -> None:

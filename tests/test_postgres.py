@@ -433,10 +433,32 @@ def test_an_index_of_messages_is_made_beside_those_who_write_and_machines_that_s
         writer.commit()
         for start in starts:
             assert start.result().returncode == 0, start.result().stderr
+        assert "another server is bringing up the database" in starts[1].result().stderr
         valid = watcher.execute(
             "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_mood'::regclass"
         ).fetchall()
     assert valid == [(True,)]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_index_that_an_upgrade_which_was_killed_has_left_is_made_anew_only_where_it_is_not_whole(
+    postgres: Postgres, tmp_path: Path, newer_program: Callable[[str], Path], whole: bool
+) -> None:
+    url, program = postgres.database(), newer_program(INDEX)
+    assert Server(tmp_path / "first", database_url=url).flask("room", "list").returncode == 0
+    found = "SELECT indexrelid, indisvalid FROM pg_index WHERE indexrelid = 'ix_mood'::regclass"
+    with postgres.connect(url, autocommit=True) as watcher:
+        watcher.execute(
+            "INSERT INTO messages (room_id, seq, at, kind, author_id, author_name, guest, body) "
+            "VALUES (1, 1, 1, 'text', 'g1', 'ada', true, 'hello')"
+        )
+        watcher.execute("CREATE INDEX CONCURRENTLY ix_mood ON messages (at)")
+        watcher.execute("UPDATE pg_index SET indisvalid = %s WHERE indexrelid = 'ix_mood'::regclass", [whole])
+        [(left, _)] = watcher.execute(found).fetchall()
+        assert upgraded(program, tmp_path / "second", url).returncode == 0
+        [(index, valid)] = watcher.execute(found).fetchall()
+    assert valid
+    assert (index == left) == whole
 
 
 def test_an_upgrade_that_waits_for_who_is_keeping_messages_has_not_taken_any_table_of_theirs_before(

@@ -317,3 +317,17 @@ def test_who_is_elsewhere_is_asked_for_once_in_half_a_second_however_many_pages_
     monkeypatch.setattr("chatapp.presence.time.monotonic", lambda: now)
     presence.everywhere()
     assert asked == [None, None]
+
+
+def test_of_a_room_in_which_nobody_here_was_told_anything_the_bus_is_not_asked() -> None:
+    bus: Any = SlowBus()
+    bus.may_have.set()
+    asked = list[int | None]()
+    bus.held = lambda room=None: asked.append(room) or []
+    presence = Presence(bus, lambda *_: None, lambda person: "", lambda: False, lambda *_: None)
+    presence.frame(1)
+    asked.clear()
+    for room in (1, 2):
+        presence.rang(room)
+    presence.gather()
+    assert asked == [1]

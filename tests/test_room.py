@@ -768,6 +768,23 @@ def test_a_message_does_not_go_past_what_waits_for_the_socket_of_one_of_many() -
     assert followers[0].outlet.written == followers[2].outlet.written == message.frame
 
 
+def test_who_has_been_said_goodbye_to_is_not_cut_off_by_what_is_said_next() -> None:
+    """They have a moment to hang up: cut off, they would not hear why."""
+    hub, room, journal = hub_and_room(backlog=500)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        outlet = Outlet(ours, 65_536)
+        reader = Subscriber(room, ADA, outlet, WEBSOCKET, *[lambda *_: None] * 3)
+        reader.start(0)
+        outlet.close(b"goodbye")
+        hub._committed([journal.commit(1)])
+        theirs.sendall(b"goodbye to you")
+        assert ours.recv(100) == b"goodbye to you"
+        assert theirs.recv(100) == b"goodbye"
+        assert theirs.recv(100) == b""
+        assert reader not in room.live
+
+
 def test_a_message_does_not_go_past_what_is_gathered() -> None:
     hub, room, journal = hub_and_room(backlog=500)
     follower = Follower(room, WEBSOCKET, 0)

@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 from chatapp import keys, same_keys
-from chatapp.bus import Bus, open_bus
+from chatapp.bus import Bus, Notice, PresenceChanged, open_bus
 from chatapp.config import Config
 from chatapp.presence import SERVERS, Presence
 from tests.test_bus import soon
@@ -49,4 +49,24 @@ def test_what_is_said_of_keys_changes_with_them_and_is_no_help_to_guess_them(
     found = "".join(key for some in keys.kept(config).values() for key in some)
     assert not any(part in found for part in (*first.split(), *second.split()))
     assert there.everywhere() == presence.everywhere() == {}, "a server is nobody who is here"
+    saying.kill()
+
+
+def test_a_server_whose_keys_stay_as_they_are_says_them_once(
+    buses: list[Bus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, rung = list[Config](), list[Notice]()
+    fingerprints = keys.fingerprints
+    monkeypatch.setattr(same_keys, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(keys, "fingerprints", lambda config: looks.append(config) or fingerprints(config))
+    monkeypatch.setattr(buses[0], "publish", rung.append)
+    presence = Presence(buses[0], lambda *_: None, lambda person: "", lambda: False, lambda *_: None)
+
+    def looked(times: int) -> bool:
+        presence.gather()
+        return len(looks) >= times
+
+    saying = gevent.spawn(same_keys.run, Config(instance_path=str(tmp_path)), presence)
+    soon(lambda: looked(5))
+    assert rung == [PresenceChanged(SERVERS)]
     saying.kill()

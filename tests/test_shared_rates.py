@@ -179,6 +179,25 @@ def test_who_writes_little_is_told_of_to_nobody(machines: list[Limiter], redis_b
     assert redis_broker.has_nothing
 
 
+def test_what_was_given_back_before_anybody_was_told_of_it_is_told_to_nobody(
+    machines: list[Limiter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = told_by(machines[0])
+    assert counts.within("guest", HOUR, 3)
+    told(machines[0])
+    asked = list[object]()
+    monkeypatch.setattr(counts._server, "ask", lambda question, otherwise: asked.append(question) or [])
+    assert counts.within("guest", HOUR, 3)
+    counts.give_back("guest")
+    told(machines[0])
+    assert asked == []
+    assert counts.within("guest", HOUR, 3)
+    assert counts.within("guest", HOUR, 3)
+    counts.give_back("guest")
+    told(machines[0])
+    assert len(asked) == 1
+
+
 def test_what_was_told_of_is_gone_from_redis_with_its_window(
     machines: list[Limiter], redis_broker: RedisBroker
 ) -> None:

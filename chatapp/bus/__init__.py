@@ -7,6 +7,8 @@ from chatapp.bus.base import LEASE_SECONDS, Bus, Lease
 from chatapp.bus.notices import (
     Committed,
     GuestLeft,
+    GuestsLeft,
+    Lost,
     Missed,
     Notice,
     PeopleChanged,
@@ -24,7 +26,9 @@ __all__ = [
     "Bus",
     "Committed",
     "GuestLeft",
+    "GuestsLeft",
     "Lease",
+    "Lost",
     "Missed",
     "Notice",
     "PeopleChanged",
@@ -33,6 +37,7 @@ __all__ = [
     "RoomsChanged",
     "TurningBack",
     "Typing",
+    "is_redis",
     "open_bus",
 ]
 
@@ -47,7 +52,7 @@ def open_bus(url: str) -> Bus:
         from chatapp.bus.postgres import PostgresBus
 
         return PostgresBus(url)
-    if scheme in ("redis", "rediss", "unix"):
+    if is_redis(url):
         from chatapp.bus.redis import RedisBus
 
         return RedisBus(url)
@@ -55,3 +60,8 @@ def open_bus(url: str) -> Bus:
         "CHATAPP_BUS_URL: there is no such bus; write sqlite:////path/to/bus.db, redis://host:6379/0 or "
         "postgresql+psycopg://user:password@host/name"
     )
+
+
+def is_redis(url: str) -> bool:
+    """Whether the bus at `url` is a Redis, which can do more than be one."""
+    return url.partition("://")[0] in ("redis", "rediss", "unix")

@@ -20,6 +20,7 @@ from chatapp.trouble import Trouble
 LEASE_SECONDS = 60  # the longest lease
 LONGEST_LEASE = 2 * LEASE_SECONDS  # that is believed: with room for processes that have waited for the bus
 QUEUE_LIMIT = 10_000  # notices waiting to go out; beyond it the oldest are dropped, the sweep makes up for it
+LOSS_SECONDS = 1  # from a loss until it is told of: what else is lost meanwhile is told of together
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +54,18 @@ class Bus(ABC):
         self._sent = Event()
         self._sent.set()
         self._unsent = Trouble(log, "notices are not sent, the sweep makes up for them")
+        self.on_loss: Callable[[], None] = lambda: None  # something that was published did not go out
+        self._loss: gevent.Greenlet[[], None] | None = None
         self._deaf = Trouble(log, "the bus cannot be read, trying again every second")
 
     def publish(self, notice: Notice) -> None:
         """Tell the other processes. Never switches, never fails."""
         if not self._is_heard():
             return
-        self._outgoing.extend(encode(notice, self.largest))
+        payloads = encode(notice, self.largest)
+        if len(self._outgoing) + len(payloads) > QUEUE_LIMIT:
+            self._lost_some()
+        self._outgoing.extend(payloads)
         if self._sender is None:
             self._sent.clear()
             self._sender = gevent.spawn(self._send_all)
@@ -108,11 +114,17 @@ class Bus(ABC):
                 self._send(payloads)
             except Exception as error:
                 self._unsent.tell(str(error), len(payloads))
+                self._lost_some()
             else:
                 self._unsent.over()
             self._sent_at = time.monotonic()
         self._sender = None
         self._sent.set()
+
+    def _lost_some(self) -> None:
+        """Say so in a while, to who publishes something then: if that is lost as well, it is said again."""
+        if not self._loss:
+            self._loss = gevent.spawn_later(LOSS_SECONDS, self.on_loss)
 
     def _is_heard(self) -> bool:
         """Whether another process may listen. Never switches."""

@@ -2,13 +2,14 @@
 process; whether another one holds it is asked without taking any.
 
 That is by locks of an open file (Linux's F_OFD_SETLK, fcntl(2)), so that two who listen within one process
-are two. Where there are no such locks, others may listen at any time.
+are two. Where a system has no such locks, others may listen at any time.
 """
 
 import fcntl
 import os
 import struct
 import sys
+from contextlib import suppress
 
 _FLOCK = "hhqqi"  # struct flock: type, whence, start, length (0: to the end), process (0: of an open file)
 
@@ -21,11 +22,13 @@ class Listeners:
         self._file: int | None = None
 
     def join(self) -> None:
-        """Be one of them until `close`. Raises OSError."""
+        """Be one of them until `close`. Raises OSError where there can be no such file."""
         if sys.platform == "linux":
             if self.moved:
                 self.close()
-            fcntl.fcntl(self._open(), fcntl.F_OFD_SETLK, _lock(fcntl.F_RDLCK))
+            file = self._open()
+            with suppress(OSError):  # this kernel has no such locks, as `are_others` finds as well
+                fcntl.fcntl(file, fcntl.F_OFD_SETLK, _lock(fcntl.F_RDLCK))
 
     @property
     def are_others(self) -> bool:

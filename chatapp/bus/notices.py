@@ -60,8 +60,18 @@ class GuestLeft(Struct, frozen=True, tag="left", array_like=True):
     person: str
 
 
+class GuestsLeft(Struct, frozen=True, tag="all_left", array_like=True):
+    """The same of several, of whom some processes may have heard."""
+
+    people: list[str]
+
+
 class Missed(Struct, frozen=True, tag="missed", array_like=True):
     """Who tells this may have missed something: what no database has is to be told again."""
+
+
+class Lost(Struct, frozen=True, tag="lost", array_like=True):
+    """Something that this process told has reached nobody: they do not know what has changed."""
 
 
 class PeopleChanged(Struct, frozen=True, tag="people", array_like=True):
@@ -78,7 +88,9 @@ Notice = (
     | PresenceChanged
     | RoomsChanged
     | GuestLeft
+    | GuestsLeft
     | Missed
+    | Lost
     | PeopleChanged
 )
 
@@ -95,7 +107,7 @@ def encode(notice: Notice, limit: int = LARGEST) -> list[bytes]:
         return [payload]
     if isinstance(notice, Committed):
         return [_encode(msgspec.structs.replace(notice, messages=[]))]
-    if isinstance(notice, RoomsChanged) and len(notice.people) > 1:
+    if isinstance(notice, (RoomsChanged, GuestsLeft)) and len(notice.people) > 1:
         half = len(notice.people) // 2
         first, second = (
             msgspec.structs.replace(notice, people=people)

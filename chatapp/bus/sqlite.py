@@ -68,7 +68,9 @@ class SqliteBus(Bus):
 
     def prepare(self) -> None:
         try:
-            _connect(self._path).close()
+            connection = _connect(self._path)
+            _prune(connection, time.monotonic())  # what is left of those who were here before
+            connection.close()
         except sqlite3.Error as error:
             raise SetupError(
                 f"the bus {self._path} cannot be used ({error}): remove it, it holds no messages"
@@ -79,10 +81,7 @@ class SqliteBus(Bus):
 
     def _send(self, payloads: list[bytes]) -> None:
         self._unpruned += len(payloads)
-        now = time.monotonic()
-        prune = self._unpruned >= PRUNE_EVERY or now - self._pruned_at >= KEEP_SECONDS
-        if prune:
-            self._unpruned, self._pruned_at = 0, now
+        prune = self._is_to_prune()
 
         def job(connection: sqlite3.Connection) -> None:
             now = time.monotonic()
@@ -94,6 +93,14 @@ class SqliteBus(Bus):
             connection.execute("COMMIT")
 
         self._run(job)
+
+    def _is_to_prune(self) -> bool:
+        """Whether old notices are to be removed now, with what is done anyway."""
+        now = time.monotonic()
+        due = self._unpruned >= PRUNE_EVERY or now - self._pruned_at >= KEEP_SECONDS
+        if due:
+            self._unpruned, self._pruned_at = 0, now
+        return due
 
     def _receive(self) -> Iterator[bytes | None]:
         self._listeners.join()  # who keeps something from here on tells us; before that, we read it
@@ -135,15 +142,19 @@ class SqliteBus(Bus):
             for lease in leases
         ]
         gone = [(self.process, room, person) for room, person in released]
+        if not (rows or gone):
+            return
+        prune = self._is_to_prune()  # who is alone tells nothing, but is present
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT OR REPLACE INTO present VALUES (?, ?, ?, ?, ?)", rows)
             connection.executemany("DELETE FROM present WHERE process=? AND room=? AND person=?", gone)
+            if prune:
+                _prune(connection, time.monotonic())
             connection.execute("COMMIT")
 
-        if rows or gone:
-            self._run(job)
+        self._run(job)
 
     def held(self, room: int | None = None) -> list[Lease]:
         query, arguments = "SELECT room, who, expires" + OF_OTHERS, self._of_others()

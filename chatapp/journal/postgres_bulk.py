@@ -5,13 +5,13 @@ circle; everything else that is asked of the journal (rights, people, rooms, wha
 as everything is on SQLite: what it looks up first is still so when it writes. Both wait for each other at one
 lock without a row: keepers share it.
 
-A transaction is three journeys to the server: its locks and rooms, what it goes by, and all that it writes
-with the commit. The first and the last are several statements in one go (psycopg's pipeline). The one between
-is a statement by itself, since between a pipeline and the next statement PostgreSQL 15 does not end a
-transaction whose process has stopped (`idle_in_transaction_session_timeout`): what is locked would stay so.
+A transaction is two journeys to the server: its locks, its rooms and what it goes by; all that it writes,
+with the commit. Each is one message of several statements (the protocol's simple query). A pipeline would be
+one journey as well, but PostgreSQL 15 does not end a transaction whose process stops within a pipeline, or
+behind it (`idle_in_transaction_session_timeout`): what is locked would stay so.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,8 @@ from chatapp.journal.requests import MarkRead, Post, Request
 
 LOCK = 0x63686174  # the name of the lock: "chat"
 
+# What is asked needs to see what was committed before it, whatever is usual on that server.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
 _ALONE = f"SELECT pg_advisory_xact_lock({LOCK})"
 _ROOMS = """
@@ -62,17 +64,13 @@ def open(
     sent: Collection[tuple[int, str, str]],
 ) -> Opened:
     """See Bulk. Each statement sees what was committed before it began, so after it has its locks."""
-    mine = driver(connection)
-    with mine.pipeline():
-        mine.execute(_SHARED if all(map(_only_keeps, requests)) else _ALONE)
-        locked = mine.execute(_ROOMS, (sorted(rooms),)) if rooms else None
-    known = mine.execute(_KNOWN, _columns(sent, 3)).fetchall()
+    lock = _SHARED if all(map(_only_keeps, requests)) else _ALONE
+    asked = {lock: (), _ROOMS: (sorted(rooms),), _KNOWN: _columns(sent, 3)}
+    if driver(connection).autocommit:  # else psycopg begins a transaction by itself
+        asked = {_BEGIN: (), **asked}
+    *_, locked, known = _say(connection, asked)
     places = [(room, seq) for _, room, seq in known if room is not None]
-    return Opened(
-        [] if locked is None else locked.fetchall(),
-        messages_at(connection, places) if places else [],
-        known[0][0] or 0,
-    )
+    return Opened(locked, messages_at(connection, places) if places else [], known[0][0] or 0)
 
 
 def lock(connection: Connection, rooms: Collection[int]) -> Iterable[tuple[Any, ...]]:
@@ -82,25 +80,37 @@ def lock(connection: Connection, rooms: Collection[int]) -> Iterable[tuple[Any, 
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:
     """See Bulk."""
-    told = msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows]).decode()
-    driver(connection).execute(_insert_into_messages(connection.dialect), (told,))
+    driver(connection).execute(_insert_into_messages(connection.dialect), (_as_json(rows),))
 
 
 def finish(
     connection: Connection, rows: list[tuple[object, ...]], moved: list[tuple[int, int, int, int, int]]
 ) -> None:
-    """See Bulk. With the commit: then nothing is begun when the pipeline ends."""
-    mine = driver(connection)
-    with mine.pipeline():
-        if rows:
-            insert_messages(connection, rows)
-        mine.execute(_ADVANCE, _columns(moved, 5))
-        mine.execute("COMMIT")
+    """See Bulk. With the commit."""
+    told = {_insert_into_messages(connection.dialect): (_as_json(rows),)} if rows else {}
+    _say(connection, {**told, _ADVANCE: _columns(moved, 5), "COMMIT": ()})
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
     """See Bulk."""
     return dict(driver(connection).execute(_REVISIONS, (list(rooms),)).fetchall())
+
+
+def _say(connection: Connection, statements: Mapping[str, tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """Carry out `statements`, each with its values, in one journey; the rows of each."""
+    from psycopg import ClientCursor
+
+    cursor = ClientCursor(driver(connection))
+    values = tuple(value for each in statements.values() for value in each)
+    cursor.execute(";".join(statements), values)
+    answers = [cursor.fetchall() if cursor.description else []]
+    while cursor.nextset():
+        answers.append(cursor.fetchall() if cursor.description else [])
+    return answers
+
+
+def _as_json(rows: list[tuple[object, ...]]) -> str:
+    return msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows]).decode()
 
 
 def _columns(rows: Collection[tuple[Any, ...]], width: int) -> tuple[list[Any], ...]:

@@ -142,7 +142,8 @@ class PostgresConnections(Connections):
                 connection.exec_driver_sql(
                     f"SET idle_in_transaction_session_timeout = '{IDLE_WRITING_SECONDS}s'"
                 )
-            return connection
+            # A transaction is begun and committed with the statements in it: see postgres_bulk.py.
+            return connection.execution_options(isolation_level="AUTOCOMMIT")
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 

@@ -23,6 +23,9 @@ from chatapp.threads import in_thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Pages of the write-ahead log, 40 MB, before SQLite moves them into the file. Each message writes the ends of
+# tables and indexes anew: they are moved once for many messages, and few wait for that.
+LOG_PAGES = 10_000
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
@@ -46,6 +49,7 @@ def listen(engine: Engine) -> None:
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # sqlite3 must not begin transactions of its own
         connection.execute("PRAGMA synchronous=FULL")  # an ack means: on the disk
+        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")  # what was removed is not in the file any more
 

@@ -5,6 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+# Whether an index is; null where there is none.
+WHOLE = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
+
 
 def make_index(name: str, table: str, columns: list[str], **how: Any) -> None:
     """On PostgreSQL in no transaction: what a migration did before stays if this fails, so it comes first.
@@ -14,11 +17,15 @@ def make_index(name: str, table: str, columns: list[str], **how: Any) -> None:
     if _is_quick(table):
         op.create_index(name, table, columns, **how)
         return
-    drop_index(name, table)  # what a try that was cut off has left, which nobody uses
+    # An upgrade that was killed is finished by the server, or has left what nobody uses.
+    whole = op.get_bind().scalar(sa.text(WHOLE), {"name": name})
+    if whole:
+        return
+    if whole is False:
+        drop_index(name, table)
     with op.get_context().autocommit_block():
-        op.execute(
-            "SET lock_timeout = 0"
-        )  # it waits for transactions that were there before, and nobody for it
+        # It waits for transactions that were there before, and nobody for it.
+        op.execute("SET lock_timeout = 0")
         op.create_index(name, table, columns, postgresql_concurrently=True, **how)
 
 

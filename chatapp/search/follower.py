@@ -112,7 +112,9 @@ class Follower:
         behind = [
             room for room in sorted(lacks, key=lambda room: lacks[room]) if places.get(room) != there[room]
         ]
-        for some in _batches(behind, lacks):
+        for number, some in enumerate(_batches(behind, lacks)):
+            if number and (self._stopped or time.monotonic() > until):
+                return False
             if not self._bring(places, {room: there[room] for room in some}, until):
                 return False
         self._note_behind(False)

@@ -1,4 +1,6 @@
-"""Many rooms with few readers each, beside one room with all of them."""
+"""Many rooms with few readers each, beside one room with all of them: with as many messages in flight, which
+there share each call, and with one, which goes alone, as each does in many rooms.
+"""
 
 from collections.abc import Mapping
 
@@ -18,16 +20,20 @@ class Rooms(Scenario):
     about = f"{ROOMS:,} rooms with {EACH} readers each, beside one room with all {ROOMS * EACH:,}"
 
     def make_lanes(self) -> Mapping[str, Lane]:
-        return {"many": lambda: self._measure(ROOMS), "one": lambda: self._measure(1)}
+        return {
+            "many": lambda: self._measure(ROOMS, IN_FLIGHT),
+            "one": lambda: self._measure(1, IN_FLIGHT),
+            "one, each alone": lambda: self._measure(1, 1),
+        }
 
-    def _measure(self, rooms: int) -> Result:
+    def _measure(self, rooms: int, in_flight: int) -> Result:
         with ours.serve((self.bench.core,)) as server:
             words = {
                 "readers": ROOMS * EACH,
                 "rooms": rooms,
                 "first_room": server.new_rooms(rooms),
                 "speakers": min(rooms, SPEAKERS),
-                "in_flight": IN_FLIGHT,
+                "in_flight": in_flight,
                 "patience": 60,
             }
             return self.bench.load(server, ours.by_websocket(server), ours.speaking(server, tag()), words)
@@ -37,12 +43,13 @@ class Rooms(Scenario):
         return [
             self.row(
                 results,
-                f"{ROOMS:,} rooms × {EACH} readers ÷ one room of {ROOMS * EACH:,}",
+                f"{ROOMS:,} rooms × {EACH} readers ÷ one room of {ROOMS * EACH:,}, {how}",
                 Measure("many", path),
-                Measure("one", path),
+                Measure(lane, path),
                 peer="one room",
                 unit="deliveries/s",
                 floor=0.2,
                 aim=0.5,
             )
+            for lane, how in (("one", f"{IN_FLIGHT} in flight"), ("one, each alone", "1 in flight"))
         ]
