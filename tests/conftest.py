@@ -1,6 +1,7 @@
 """The standing cast: servers with one and with three workers, ada, grace and mallory, the rooms lobby and board."""
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +19,24 @@ from tests.servers import Server
 LOG_LINES = 40
 every_server = pytest.mark.parametrize("server", ["one_worker", "three_workers"], indirect=True)
 STORES = ("sqlite", "postgresql")
+STORE = os.environ.get(
+    "TEST_STORE", "sqlite"
+)  # what servers keep their messages in that no test says more of
+assert STORE in STORES, f"TEST_STORE is one of {STORES}"
+new_server_of_each_store = pytest.mark.parametrize("new_server", STORES, indirect=True)
 in_a_file = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 server_of_each_store = pytest.fixture(
-    params=["three_workers", "on_postgres"],
+    params=["three_workers", "on_postgres"] if STORE == "sqlite" else ["three_workers"],
 )(lambda request: request.getfixturevalue(request.param))  # modules have it as their `server`
 
 gc.disable()  # until all tests are collected: they are there to stay
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if STORE != "sqlite":
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="about SQLite’s own files"))
 
 
 def pytest_collection_finish() -> None:
@@ -42,18 +55,29 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+def kept_in(kind: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of a server that keeps its messages in a new database of that kind."""
+    if kind == "sqlite":
+        return {}
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return {"database_url": postgres.database()}
+
+
 @pytest.fixture(scope="session")
-def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def one_worker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one worker, shared by the whole suite: a test makes rooms of its own."""
-    server = Server(tmp_path_factory.mktemp("one") / "instance").start()
+    server = Server(tmp_path_factory.mktemp("one") / "instance", **kept_in(STORE, request)).start()
     yield server
     server.kill()
 
 
 @pytest.fixture(scope="session")
-def three_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def three_workers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """The same with three workers on one database."""
-    server = Server(tmp_path_factory.mktemp("three") / "instance", workers=3).start()
+    folder = tmp_path_factory.mktemp("three") / "instance"
+    server = Server(folder, workers=3, **kept_in(STORE, request)).start()
     yield server
     server.kill()
 
@@ -116,12 +140,14 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+def new_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Makes servers of the test's own, which may be stopped, killed and set otherwise."""
     made: list[Server] = []
+    kind = getattr(request, "param", STORE)
 
     def make(workers: int = 1, **settings: str) -> Server:
-        made.append(Server(tmp_path / f"instance{len(made)}", workers, **settings))
+        where = {} if "database_url" in settings else kept_in(kind, request)
+        made.append(Server(tmp_path / f"instance{len(made)}", workers, **where, **settings))
         return made[-1]
 
     yield make

@@ -94,6 +94,11 @@ class Server:
         return f"http://{self.host}"
 
     @property
+    def database_url(self) -> str:
+        """Of the database of messages."""
+        return self.settings.get("CHATAPP_DATABASE_URL") or f"sqlite:///{self.instance / 'chat.db'}"
+
+    @property
     def environ(self) -> dict[str, str]:
         own = {"CHATAPP_INSTANCE_PATH": str(self.instance), "PYTHONUNBUFFERED": "1"}
         return {**os.environ, **self.settings, **own}
@@ -189,9 +194,8 @@ class Server:
 
     def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database of messages answers; what the statement changes is kept. `?` stands for a value."""
-        url = self.settings.get("CHATAPP_DATABASE_URL", "")
-        if url.startswith("postgresql"):
-            with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        if self.database_url.startswith("postgresql"):
+            with psycopg.connect(self.database_url.replace("+psycopg", "")) as connection:
                 done = connection.execute(statement.replace("?", "%s"), values or None)  # type: ignore[call-overload]
                 return done.fetchall() if done.description else []
         with closing(sqlite3.connect(self.instance / "chat.db", timeout=30)) as database, database:

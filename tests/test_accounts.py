@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 import threading
 import time
 import uuid
@@ -106,9 +105,7 @@ def test_an_invitation_ends_with_its_uses_its_time_or_when_it_is_taken_back(serv
     assert ada.http.delete(f"/api/invitations/{number}").status_code == 204
     assert Member(server, "mary").sign_up(taken_back).status_code == 403
     late = ada.invite()
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        database.execute("UPDATE invitations SET expires_at = 1 WHERE uses > 0")
-        database.commit()
+    server.ask("UPDATE invitations SET expires_at = 1 WHERE uses > 0")
     assert Member(server, "mary").sign_up(late).status_code == 403
     grace = member(server, "grace")
     assert problem(grace.http.post("/api/invitations", json={})) == "forbidden"
@@ -592,18 +589,14 @@ def test_who_was_signed_out_or_disabled_is_found_also_when_nobody_tells_of_it(th
     with closing(grace.socket()) as line, closing(joan.socket()) as other:
         line.join(1)
         other.join(1)
-        with closing(sqlite3.connect(three_workers.instance / "chat.db", timeout=10)) as database:
-            database.executescript(
-                f"""
-                BEGIN IMMEDIATE;
-                UPDATE server SET people = people + 1;
-                UPDATE sessions SET ended_at = 1, changed = (SELECT people FROM server)
-                WHERE user_id = (SELECT id FROM users WHERE person_id = '{grace.id}');
-                UPDATE users SET disabled = 1, changed = (SELECT people FROM server)
-                WHERE person_id = '{joan.id}';
-                COMMIT;
-                """
-            )
+        change = "changed = (SELECT people + 1 FROM server)"
+        three_workers.ask(
+            f"UPDATE sessions SET ended_at = 1, {change} "
+            "WHERE user_id = (SELECT id FROM users WHERE person_id = ?)",
+            grace.id,
+        )
+        three_workers.ask(f"UPDATE users SET disabled = true, {change} WHERE person_id = ?", joan.id)
+        three_workers.ask("UPDATE server SET people = people + 1")  # last: from now on it is looked for
         assert eventually(lambda: line.closed)[0] == SIGN_IN
         assert eventually(lambda: other.closed)[0] == SIGN_IN
     eventually(lambda: not grace.signed_in())

@@ -574,6 +574,7 @@ def test_the_audit_log_says_by_name_to_whom_something_was_done(server: Server, b
     assert f'<bdi title="{mallory.id}">{mallory.name}</bdi>' in table
 
 
+@pytest.mark.sqlite
 def test_settings_are_shown_with_value_and_default_but_never_a_secret(
     new_server: Callable[..., Server],
 ) -> None:

@@ -55,6 +55,7 @@ def without_epochs(keepings: Keepings) -> dict[str, list[tuple[object, ...]]]:
 # -- a server that is backed up --------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_after_a_restore_all_is_as_it_was_and_who_has_seen_more_starts_over(
     new_server: Callable[..., Server], tmp_path: Path
 ) -> None:

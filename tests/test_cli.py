@@ -371,17 +371,13 @@ def test_a_ban_in_a_terminal_and_its_end_are_told_before_the_command_ends(one_wo
 
     def told(*command: str) -> bool:
         assert one_worker.flask("user", *command).returncode == 0
-        with (
-            closing(sqlite3.connect(one_worker.instance / "bus.db")) as bus,
-            closing(sqlite3.connect(one_worker.instance / "chat.db")) as database,
-        ):
-            ((number,),) = database.execute("SELECT people FROM server")
+        ((number,),) = one_worker.ask("SELECT people FROM server")
+        with closing(sqlite3.connect(one_worker.instance / "bus.db")) as bus:
             notices = [decode(payload) for (payload,) in bus.execute("SELECT payload FROM notices")]
         return PeopleChanged(number) in notices
 
     assert told("ban", grace.id, "--yes")
-    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
-        ((ban,),) = database.execute("SELECT id FROM sanctions WHERE person_id = ?", (grace.id,))
+    ((ban,),) = one_worker.ask("SELECT id FROM sanctions WHERE person_id = ?", grace.id)
     assert told("lift", str(ban))
 
 

@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
+from tests.conftest import server_of_each_store
 from tests.people import Member, administrator, member
 from tests.raw_socket import problem
 from tests.servers import Server
 
 Newcomer = Callable[[str], Member]
+
+server = server_of_each_store
 
 
 @pytest.fixture

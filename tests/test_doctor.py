@@ -242,6 +242,7 @@ def test_a_certificate_for_another_name_is_found(proxies: Proxies) -> None:
 
 
 @NEEDS_NGINX
+@pytest.mark.sqlite  # of the tests' PostgreSQL it is found, rightly, that it is not durable
 def test_a_proxy_of_which_the_server_was_not_told_is_found(proxies: Proxies, one_worker: Server) -> None:
     url = f"https://127.0.0.1:{proxies.ports['unexpected']}"
     found = proxies.visit_at(url, server=one_worker)
@@ -254,6 +255,7 @@ def test_a_server_that_believes_a_proxy_and_has_none_in_front_is_found(proxies: 
     assert names(proxies.visit_at(proxies.server.url)) == ["client-believed"]
 
 
+@pytest.mark.sqlite  # of the tests' PostgreSQL it is found, rightly, that it is not durable
 def test_without_a_proxy_nothing_is_wrong_but_an_address_in_mails_that_is_another(one_worker: Server) -> None:
     public = Server(one_worker.instance, public_url="https://chat.example", files_total="1000000")
     done = public.flask(

@@ -17,10 +17,16 @@ from chatapp.archive import exporting, importing
 from chatapp.archive.errors import Refused
 from chatapp.archive.tables import FILES
 from tests.clients import LongPollReader, Person
+from tests.conftest import STORE
 from tests.keepings import Keepings, digest, silent
 from tests.people import administrator, member
 from tests.postgres import Postgres
 from tests.servers import Server
+
+ALL_TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +130,10 @@ def test_every_table_and_file_and_the_keys_come_across_as_they_were_and_back_aga
 
 
 def test_all_tables_that_a_database_has_are_exported(one_worker: Server, file: Path) -> None:
-    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
-        found = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = {name for (name,) in one_worker.ask(ALL_TABLES[STORE])}
     heads = [json.loads(line) for line in file.read_text().splitlines() if line.startswith('{"is":"table"')]
     exported = {head["name"] for head in heads}
-    assert found - exported == {"alembic_version", "sqlite_sequence", "sqlite_stat1"}
+    assert found - exported - {"sqlite_sequence", "sqlite_stat1"} == {"alembic_version"}
 
 
 def test_a_file_that_was_lost_before_is_said_and_keeps_nobody_from_moving(

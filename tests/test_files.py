@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import sqlite3
 import struct
 import threading
 import time
@@ -39,10 +38,11 @@ from chatapp.text import file_name
 from chatapp.threads import in_thread
 from chatapp.uploads import Uploads
 from tests.clients import UNIT, Person, eventually
+from tests.conftest import server_of_each_store
 from tests.faults import Fault, Faults
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import RawSocket, problem
-from tests.servers import Server
+from tests.servers import TABLES, Server
 
 LIMIT = 300_000  # bytes a file
 PDF = b"%PDF-1.7\n1 0 obj <</JS (app.alert(1))>>"
@@ -119,6 +119,9 @@ KINDS: dict[str, tuple[bytes, str, bool]] = {
     # Both a picture and a page: as a picture it runs nothing.
     "z.gif": (picture("GIF") + HTML, "image/gif", True),
 }  # fmt: skip
+
+
+each_store = server_of_each_store  # for what is asked of the database; the others have a limit of their own
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +453,8 @@ def test_files_are_sent_by_who_has_an_account_and_read_by_who_may_read_the_room(
     assert 'id="attach"' not in boss.http.get("/chats/1/").text
 
 
-def test_what_is_deleted_pruned_cleared_or_dropped_is_given_out_no_more(mary: Member, grace: Person) -> None:
+def test_what_is_deleted_pruned_cleared_or_dropped_is_given_out_no_more(each_store: Server) -> None:
+    mary, grace = member(each_store, "mary"), Person(each_store, "grace")
     room = mary.make_room()
     files = [sent(mary, room, f"{number}".encode()) for number in range(3)]
     for file in files:
@@ -467,27 +471,26 @@ def test_what_is_deleted_pruned_cleared_or_dropped_is_given_out_no_more(mary: Me
     assert problem(get(mary, room, waiting)) == "no_such_room"
 
 
-def test_of_somebody_their_files_are_named_and_taken_out_with_them(server: Server) -> None:
+def test_of_somebody_their_files_are_named_and_taken_out_with_them(each_store: Server) -> None:
     room = 0
     for messages in ("keep", "remove"):
-        joan = member(server, "joan")
+        joan = member(each_store, "joan")
         room = joan.make_room(f"of {joan.id}")
         name, data = f"to {messages}.txt", f"{messages} it".encode()
         file, digest = sent(joan, room, data, name), sha256(data).hexdigest()
         said(joan, room, file)
         unsent = sent(joan, room, b"not yet")
-        kept = json.loads(server.console("user", "export", joan.name).out)
+        kept = json.loads(each_store.console("user", "export", joan.name).out)
         assert [(each["id"], each["name"], each["seq"]) for each in kept["files"]] == [
             (file, name, 1),
             (unsent, "a.txt", None),
         ]
         assert kept["files"][0]["sha256"] == digest
-        done = server.console("user", "erase", joan.name, "--messages", messages, "--yes")
+        done = each_store.console("user", "erase", joan.name, "--messages", messages, "--yes")
         assert done.status == 0, done.err
-        boss = administrator(server)
+        boss = administrator(each_store)
         assert get(boss, room, file).status_code == (200 if messages == "keep" else 404)
-        with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-            rows = "\n".join(line for line in database.iterdump() if name in line or unsent in line)
+        rows = "\n".join(line for line in each_store.dump().splitlines() if name in line or unsent in line)
         assert not is_named(joan, rows)
         assert unsent not in rows
         assert (name in rows) == (messages == "keep")
@@ -715,12 +718,11 @@ def test_no_more_comes_where_the_room_for_it_the_rate_or_the_disk_is_at_its_end(
 class Keeper:
     """A journal with a room, and a folder."""
 
-    def __init__(self, path: Path) -> None:
-        url = f"sqlite:///{path / 'chat.db'}"
-        engine = create_engine(url, **engine_options(url, busy_seconds=1))
-        listen(engine)
-        models.db.metadata.create_all(engine)
-        self.journal = Journal(engine, queue_limit=100)
+    def __init__(self, store: str, path: Path) -> None:
+        self.engine = create_engine(store, **engine_options(store, busy_seconds=1))
+        listen(self.engine)
+        models.db.metadata.create_all(self.engine)
+        self.journal = Journal(self.engine, queue_limit=100)
         self.uploads = Uploads(str(path / "uploads"))
         self.room: int = self.journal.ask(MakeRoom("board"))
 
@@ -745,6 +747,12 @@ class Keeper:
         answer = self.journal.ask(Post(self.room, Author.of(SYSTEM), files=attached, **fields))
         return answer.message.seq
 
+    def ask(self, statement: str) -> list[Any]:
+        """What the database answers; what the statement changes is kept."""
+        with self.engine.begin() as connection:
+            found = connection.exec_driver_sql(statement)
+            return [tuple(row) for row in found] if found.returns_rows else []
+
     def there(self, digest: str) -> bool:
         return Path(self.uploads.content(digest)).exists()
 
@@ -753,8 +761,10 @@ class Keeper:
         return collect(self.journal, self.uploads, time.time() + seconds_from_now - KEPT_SECONDS)
 
 
-def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(
+    store: str, tmp_path: Path
+) -> None:
+    keeper = Keeper(store, tmp_path)
     said, unsent, deleted, pruned = (
         keeper.keep(file, file) for file in ("said", "unsent", "deleted", "pruned")
     )
@@ -769,12 +779,11 @@ def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_p
 
     assert keeper.collect(KEPT_SECONDS - 60) == 0
     assert all(map(keeper.there, (said, unsent, deleted, pruned)))
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
-        kept = "SELECT seq FROM messages WHERE files IS NOT NULL"
-        assert database.execute(kept).fetchall() == [(2,), (3,)]  # a deletion may be taken back until then
-        assert keeper.collect(KEPT_SECONDS + 60) == 3
-        assert database.execute(kept).fetchall() == [(3,)]
-        assert database.execute("SELECT id FROM files").fetchall() == [("said",)]
+    kept = "SELECT seq FROM messages WHERE files IS NOT NULL ORDER BY seq"
+    assert keeper.ask(kept) == [(2,), (3,)]  # a deletion may be taken back until then
+    assert keeper.collect(KEPT_SECONDS + 60) == 3
+    assert keeper.ask(kept) == [(3,)]
+    assert keeper.ask("SELECT id FROM files") == [("said",)]
     assert [keeper.there(digest) for digest in (said, unsent, deleted, pruned)] == [True, False, False, False]
     assert not Path(keeper.uploads.thumbnail(deleted)).exists()
     assert not Path(halfway.path).exists()
@@ -786,18 +795,19 @@ def test_what_no_message_has_is_collected_an_hour_later_and_nothing_before(tmp_p
     assert not keeper.there(said)
 
 
-def test_where_a_deletion_has_no_undo_what_is_known_of_its_files_goes_with_it(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_where_a_deletion_has_no_undo_what_is_known_of_its_files_goes_with_it(
+    store: str, tmp_path: Path
+) -> None:
+    keeper = Keeper(store, tmp_path)
     digest = keeper.keep("plan", "plan")
     keeper.post(kind="delete", of=keeper.post("plan"), forced=True)
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
-        assert "plan.txt" not in "\n".join(database.iterdump())
+    assert "plan.txt" not in str([keeper.ask(f"SELECT * FROM {table}") for table in TABLES])
     assert keeper.collect(KEPT_SECONDS + 60) == 1
     assert not keeper.there(digest)
 
 
-def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(store: str, tmp_path: Path) -> None:
+    keeper = Keeper(store, tmp_path)
 
     def total() -> int:
         found: int = keeper.journal.read(file_statements.total)
@@ -811,8 +821,7 @@ def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(tmp_path
         keeper.post(keeper.keep_one(name))
     keeper.journal.ask(DropRoom(keeper.room))
     keeper.room = other
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
-        assert database.execute("SELECT count(*) FROM files").fetchone() == (0,)
+    assert keeper.ask("SELECT count(*) FROM files") == [(0,)]
     assert total() == len("plan" + "cleared" + "dropped")
     keeper.keep_one("cleared")
     assert total() == len("plan" + "cleared" + "dropped")
@@ -825,8 +834,8 @@ def test_what_nobody_has_any_more_counts_as_long_as_it_lies_on_the_disk(tmp_path
     assert total() == len("plan")
 
 
-def test_what_comes_again_while_its_content_is_forgotten_counts(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_what_comes_again_while_its_content_is_forgotten_counts(store: str, tmp_path: Path) -> None:
+    keeper = Keeper(store, tmp_path)
     keeper.post(keeper.keep_one("plan"))
     keeper.journal.ask(Clear(keeper.room))
     os.unlink(keeper.uploads.content(sha256(b"plan").hexdigest()))
@@ -842,13 +851,11 @@ def test_what_comes_again_while_its_content_is_forgotten_counts(tmp_path: Path) 
     assert keeper.journal.read(file_statements.total) == len("plan")
 
 
-def test_what_comes_again_while_it_is_collected_stays(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path)
+def test_what_comes_again_while_it_is_collected_stays(store: str, tmp_path: Path) -> None:
+    keeper = Keeper(store, tmp_path)
     digest = keeper.keep("first", "the same")
     os.utime(keeper.uploads.content(digest), (0, 0))
-    with closing(sqlite3.connect(tmp_path / "chat.db")) as database:
-        database.execute("UPDATE files SET at = 0")
-        database.commit()
+    keeper.ask("UPDATE files SET at = 0")
     unknown = keeper.journal.read
 
     def read(question: Any, *arguments: Any) -> Any:

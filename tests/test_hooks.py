@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -12,10 +11,13 @@ import pytest
 
 from chatapp.hooks import plain
 from tests.clients import Person, eventually
+from tests.conftest import server_of_each_store
 from tests.people import Member, administrator, member
 from tests.programs import program
 from tests.raw_socket import nobody_posts, problem
 from tests.servers import Server
+
+server = server_of_each_store
 
 
 @pytest.fixture
@@ -192,8 +194,7 @@ def test_who_runs_a_room_makes_and_revokes_its_hooks_and_nobody_else(
     assert acts[:3] == ["revoked the hook Builds", "became a member", "let the hook Builds write here"]
     notices = [each["body"] for each in grace.read(room)["messages"] if each["kind"] == "notice"]
     assert set(acts[:3]) <= set(notices)
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        assert hook["url"].rpartition("/")[2] not in "\n".join(database.iterdump())
+    assert hook["url"].rpartition("/")[2] not in server.dump()
 
 
 @pytest.mark.parametrize("how", ["banned", "disabled", "erased"])
@@ -219,16 +220,16 @@ def test_the_hooks_of_who_is_banned_disabled_or_erased_are_revoked_for_good(
     assert [line["name"] for line in joan.http.get(f"/api/rooms/{room}/hooks").json()["hooks"]] == ["Cron"]
 
 
-def test_hooks_are_made_and_revoked_in_a_terminal_and_end_with_their_room(one_worker: Server) -> None:
-    grace = member(one_worker, "grace")
+def test_hooks_are_made_and_revoked_in_a_terminal_and_end_with_their_room(server: Server) -> None:
+    grace = member(server, "grace")
     room = grace.make_room()
-    output = one_worker.console("room", "hook", "create", str(room), "Cron").out
+    output = server.console("room", "hook", "create", str(room), "Cron").out
     path = re.search(r"/hooks/(\d+)/\S+", output)
     assert path
-    assert told(nobody_posts(one_worker.url + path[0], json={"text": "by cron"})) == (200, "ok")
-    assert "Cron, made" in one_worker.console("room", "hook", "list", str(room)).out
-    assert one_worker.console("room", "hook", "revoke", str(room), path[1]).status == 0
-    assert told(nobody_posts(one_worker.url + path[0], json={"text": "x"})) == (404, "no_service")
+    assert told(nobody_posts(server.url + path[0], json={"text": "by cron"})) == (200, "ok")
+    assert "Cron, made" in server.console("room", "hook", "list", str(room)).out
+    assert server.console("room", "hook", "revoke", str(room), path[1]).status == 0
+    assert told(nobody_posts(server.url + path[0], json={"text": "x"})) == (404, "no_service")
     last = make_hook(grace, room)
     assert grace.http.delete(f"/api/rooms/{room}").status_code == 204
     eventually(lambda: told(nobody_posts(last["url"], json={"text": "x"})) == (404, "no_service"))

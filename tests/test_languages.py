@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -201,9 +200,7 @@ def test_who_has_an_account_reads_in_the_chosen_language_wherever_they_are_signe
             '<option value="ar" lang="ar" dir="auto" selected>العربية</option>'
             in mary.http.get("/account/").text
         )
-        with sqlite3.connect(server.instance / "chat.db") as database:
-            row = database.execute("SELECT language FROM users WHERE person_id = ?", (mary.id,)).fetchone()
-        assert row == ("ar",)
+        assert server.ask("SELECT language FROM users WHERE person_id = ?", mary.id) == [("ar",)]
         exported = server.flask("user", "export", mary.name).stdout
         assert '"language": "ar"' in exported
 

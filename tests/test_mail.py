@@ -7,7 +7,6 @@ which they were asked for.
 import json
 import re
 import socket
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -76,11 +75,6 @@ def with_address(person: Member, post: MailServer, address: str = "") -> str:
     path = link_in(post.next_to(address, seen))
     assert person.http.post(path).status_code == 303
     return address
-
-
-def ask(server: Server, question: str, *values: object) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(server.instance / "chat.db", timeout=30)) as database, database:
-        return database.execute(question, values).fetchall()
 
 
 def ask_for_link(server: Server, who: str, **headers: str) -> httpx.Response:
@@ -201,7 +195,7 @@ def test_of_two_who_are_about_to_confirm_one_address_the_first_has_it(
     second = link_in(post.next_to(address, 1))
     assert mary.http.post(second).status_code == 303
     assert grace.http.post(first).status_code == 400
-    owners = ask(server, "SELECT person_id FROM users WHERE email = ?", address)
+    owners = server.ask("SELECT person_id FROM users WHERE email = ?", address)
     assert owners == [(mary.id,)]
 
 
@@ -217,7 +211,7 @@ def test_a_link_for_an_address_ends_with(how: str, server: Server, post: MailSer
     elif how == "none at all":
         assert grace.http.post("/account/email/remove").status_code == 303
     else:
-        ask(server, "UPDATE address_links SET expires_at = 1 WHERE email = ?", address_of(grace))
+        server.ask("UPDATE address_links SET expires_at = 1 WHERE email = ?", address_of(grace))
     assert [grace.http.get(path).status_code, grace.http.post(path).status_code] == [403, 403]
 
 
@@ -694,7 +688,6 @@ def test_an_address_is_given_out_with_what_is_kept_of_somebody_and_gone_with_it(
     assert not {"key", "user_id"} & kept["addresses_to_confirm"][0].keys()
     done = server.console("user", "erase", grace.name, "--yes")
     assert done.status == 0, done.err
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        left = "\n".join(database.iterdump())
+    left = server.dump()
     assert address not in left
     assert wanted not in left

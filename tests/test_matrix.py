@@ -10,7 +10,6 @@ alike to everybody who may know of it, whatever room it is.
 """
 
 import json
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +22,11 @@ from typing import Any, NamedTuple
 import gevent
 import httpx
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, insert
 from websockets.exceptions import ConnectionClosed
 
 from chatapp.accounts import hashed
+from chatapp.archive.tables import FILES
 from chatapp.auth import FOR_EVERYBODY
 from chatapp.journal import Journal
 from chatapp.journal.databases import engine_options, listen
@@ -37,6 +37,7 @@ from chatapp.permissions import SCOPES, RoomKind, RoomRole, Scope
 from chatapp.transports.requests_v1 import FRAMES
 from tests import zygote
 from tests.clients import Person, Socket, eventually
+from tests.conftest import STORE, kept_in
 from tests.hostile.routes import Route
 from tests.mail_server import SETTINGS
 from tests.people import Member, administrator, member
@@ -140,10 +141,10 @@ class World:
         self.invitations: dict[Person, int] = {}  # for each, one that is still good
         self.somebody = SUBJECT
         self._seen: set[tuple[str, str, bool]] = set()
-        database = f"sqlite:///{server.instance}/chat.db"
-        engine = create_engine(database, **engine_options(database, busy_seconds=30))
-        listen(engine)
-        self._journal = Journal(engine, queue_limit=100_000)
+        options = engine_options(server.database_url, busy_seconds=30)
+        self._engine = create_engine(server.database_url, **options)
+        listen(self._engine)
+        self._journal = Journal(self._engine, queue_limit=100_000)
         if "administrator" in columns:
             administrator(server)
         with ThreadPoolExecutor(4) as pool:
@@ -189,8 +190,7 @@ class World:
         )
         self._ask([request for room in made for request in self._sanctions(room)])
         self._attach(made)
-        with closing(sqlite3.connect(self.server.instance / "chat.db")) as database:
-            self.sanctions = dict(database.execute("SELECT room_id, min(id) FROM sanctions GROUP BY room_id"))
+        self.sanctions = dict(self.server.ask("SELECT room_id, min(id) FROM sanctions GROUP BY room_id"))
         return made
 
     def _attach(self, rooms: list[int]) -> None:
@@ -199,10 +199,11 @@ class World:
         path = self.server.instance / "uploads" / digest[:2] / digest
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(PICTURE)
-        row = "INSERT INTO files VALUES ('picture' || ?, ?, 1, ?, 'a.gif', 'image/gif', ?, 1, 1, ?, 0)"
-        with closing(sqlite3.connect(self.server.instance / "chat.db", timeout=30)) as database:
-            database.executemany(row, [(room, room, WRITER, len(PICTURE), digest) for room in rooms])
-            database.commit()
+        of_all = {"seq": 1, "person_id": WRITER, "name": "a.gif", "type": "image/gif", "at": 0}
+        of_all |= {"size": len(PICTURE), "width": 1, "height": 1, "sha256": digest}
+        with self._engine.begin() as connection:
+            rows = [{"id": f"picture{room}", "room_id": room, **of_all} for room in rooms]
+            connection.execute(insert(FILES), rows)
 
     def _parts(self, kind: RoomKind) -> dict[str, RoomRole]:
         if kind == "direct":
@@ -756,7 +757,9 @@ def asked(
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+def worlds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], World]]:
     """The world of a table; made when first asked for."""
     made: dict[str, World] = {}
 
@@ -769,6 +772,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
             # Doors that are there where a mail server is set: it takes no mail.
             mail = {"mail_url": "smtp://127.0.0.1:9", **SETTINGS}
             settings = {"guests": "false"} if closed else mail if name == "server" else {}
+            settings |= kept_in(STORE, request)
             server = Server(tmp_path_factory.mktemp(name) / "instance", **settings).start()
             made[name] = World(server, tables()[heading].columns)
         return made[name]

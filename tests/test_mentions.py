@@ -1,21 +1,24 @@
 """Somebody is called in a text: found once, by the room's rules, counted until it is read, wherever one reads."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any
 
 import httpx
+import pytest
 
 from chatapp import mentions
 from chatapp.listing import UNREAD_COUNTED
-from tests.clients import UNIT, EventStreamReader, Person, eventually
+from tests.clients import EventStreamReader, Person, eventually
+from tests.conftest import server_of_each_store
 from tests.figures import figures
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import problem
 from tests.servers import Server
 from tests.test_storage_faults import locked
+
+server = server_of_each_store
 
 
 def listed(person: Person, room: int) -> dict[str, Any]:
@@ -174,6 +177,7 @@ def test_what_is_to_be_unread_again_is_never_dropped_in_silence(one_worker: Serv
         assert (error["code"], error["re"], error["room"]) == ("too_fast", "read", room)
 
 
+@pytest.mark.sqlite
 def test_what_was_told_as_read_does_not_come_behind_what_is_to_be_unread_again(one_worker: Server) -> None:
     with ExitStack() as stack:
         ada, grace = (stack.enter_context(closing(member(one_worker, name))) for name in ("Ada", "Grace"))
@@ -238,12 +242,12 @@ def test_of_many_unread_mentions_a_hundred_are_counted(server: Server) -> None:
         ada, grace = (stack.enter_context(closing(member(server, name))) for name in ("Ada", "Grace"))
         room = ada.make_room()
         ada.say(room, f"@{grace.name}")
-        with closing(sqlite3.connect(server.instance / "chat.db", timeout=UNIT)) as database, database:
-            database.execute(
-                "WITH RECURSIVE n(seq) AS (SELECT 3 UNION ALL SELECT seq + 1 FROM n WHERE seq < 10002) "
-                "INSERT INTO mentions SELECT ?, ?, seq FROM n",
-                (grace.id, room),
-            )
+        server.ask(
+            "WITH RECURSIVE n(seq) AS (SELECT 3 UNION ALL SELECT seq + 1 FROM n WHERE seq < 10002) "
+            "INSERT INTO mentions SELECT ?, CAST(? AS INTEGER), seq FROM n",
+            grace.id,
+            room,
+        )
         assert counts(grace, room) == (1, UNREAD_COUNTED)
 
 

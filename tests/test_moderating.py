@@ -1,6 +1,5 @@
 """Running a room: reasons at every door and in a terminal; who takes what back; all settings or none."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -9,6 +8,7 @@ import pytest
 
 from chatapp import text
 from tests.clients import Person
+from tests.conftest import server_of_each_store
 from tests.people import Member, administrator, member
 from tests.raw_socket import problem
 from tests.servers import Server
@@ -17,15 +17,17 @@ PAGE = {"Accept": "text/html"}
 CLEARS = "spam\x1b[2J"  # a terminal that gets it is empty
 TURNED = "spam \u202egniht yreve"
 
-
-@pytest.fixture
-def boss(one_worker: Server) -> Member:
-    return administrator(one_worker)
+server = server_of_each_store
 
 
 @pytest.fixture
-def grace(one_worker: Server) -> Iterator[Member]:
-    with closing(member(one_worker, "grace")) as person:
+def boss(server: Server) -> Member:
+    return administrator(server)
+
+
+@pytest.fixture
+def grace(server: Server) -> Iterator[Member]:
+    with closing(member(server, "grace")) as person:
         yield person
 
 
@@ -49,7 +51,7 @@ DOORS: dict[str, Callable[[Member, int, Person, str], httpx.Response]] = {
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("why", [CLEARS, TURNED, "x" * 251], ids=["escape", "turned", "long"])
 def test_a_reason_is_one_line_that_is_not_cut(
-    door: str, why: str, one_worker: Server, boss: Member, grace: Member
+    door: str, why: str, server: Server, boss: Member, grace: Member
 ) -> None:
     room = boss.make_room()
     assert grace.http.post(f"/api/rooms/{room}/join").status_code == 200
@@ -68,15 +70,14 @@ def test_a_reason_is_kept_without_the_blanks_around_it(kind: str, boss: Member, 
     assert newest["why"] == "spam"
 
 
-def test_a_terminal_shows_what_would_move_its_cursor(one_worker: Server, boss: Member, grace: Member) -> None:
+def test_a_terminal_shows_what_would_move_its_cursor(server: Server, boss: Member, grace: Member) -> None:
     room = boss.make_room()
     wanted = {"kind": "timeout", "person": grace.id, "why": "spam"}
     assert boss.http.post(f"/api/rooms/{room}/sanctions", json=wanted).status_code == 201
-    with closing(sqlite3.connect(one_worker.instance / "chat.db", timeout=10)) as database, database:
-        database.execute("UPDATE audit SET why = ? WHERE room_id = ? AND why = 'spam'", (CLEARS, room))
-        database.execute("UPDATE sanctions SET reason = ? WHERE room_id = ?", (CLEARS, room))
+    server.ask("UPDATE audit SET why = ? WHERE room_id = ? AND why = 'spam'", CLEARS, room)
+    server.ask("UPDATE sanctions SET reason = ? WHERE room_id = ?", CLEARS, room)
     for command in (("audit",), ("room", "audit", str(room)), ("room", "sanctions", str(room))):
-        out = one_worker.console(*command).out
+        out = server.console(*command).out
         assert r"spam\x1b[2J" in out
         assert "\x1b" not in out
 
@@ -130,10 +131,10 @@ def test_who_makes_a_room_private_that_they_are_not_in_makes_all_other_changes_t
 
 
 def test_a_time_out_is_lifted_by_who_outranks_the_one_it_is_of(
-    one_worker: Server, boss: Member, grace: Member
+    server: Server, boss: Member, grace: Member
 ) -> None:
     room = boss.make_room()
-    with closing(member(one_worker, "joan")) as joan:
+    with closing(member(server, "joan")) as joan:
         for person in (grace, joan):
             path = f"/api/rooms/{room}/members/{person.id}"
             assert boss.http.put(path, json={"role": "moderator"}).status_code == 200

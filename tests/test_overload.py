@@ -210,6 +210,7 @@ def test_what_is_held_is_bounded_for_all_addresses_together_and_can_be_given_bac
 # -- messages -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_more_than_the_journal_can_keep_is_refused_and_what_was_not_is_kept(
     new_server: Callable[..., Server],
 ) -> None:

@@ -1,7 +1,5 @@
 """How passwords are kept; and what looks at them leaves threads to the database."""
 
-import sqlite3
-from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +15,7 @@ def test_a_password_is_kept_as_a_hash_that_is_dear_to_guess_at_and_each_is_anoth
     one_worker: Server,
 ) -> None:
     people = [member(one_worker, "grace").id, member(one_worker, "joan").id]
-    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
-        kept = database.execute("SELECT password FROM users WHERE person_id IN (?, ?)", people).fetchall()
+    kept = one_worker.ask("SELECT password FROM users WHERE person_id IN (?, ?)", *people)
     hashes = [row[0] for row in kept]
     # OWASP's least for argon2id: 19 MiB, two passes, one thread.
     assert all(each.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for each in hashes)

@@ -10,10 +10,13 @@ import httpx
 import pytest
 
 from tests.clients import Person, eventually
+from tests.conftest import server_of_each_store
 from tests.console import Done
 from tests.people import Member, administrator, is_named, member
 from tests.raw_socket import problem
 from tests.servers import Server
+
+server = server_of_each_store
 
 
 def reported(who: Person, room: int, said: dict[str, Any], why: str = "spam") -> httpx.Response:

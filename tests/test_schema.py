@@ -277,6 +277,7 @@ def list_of(path: Path) -> list[str]:
 # -- the file ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_after_a_story_the_file_is_sound_and_as_durable_as_promised(
     server: Server, ada: Person, board: int
 ) -> None:

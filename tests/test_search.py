@@ -13,8 +13,11 @@ import pytest
 
 from chatapp.search.query import with_beginning
 from tests.clients import Person, eventually
+from tests.conftest import new_server_of_each_store, server_of_each_store
 from tests.people import Member, administrator, member
 from tests.servers import Server
+
+server = server_of_each_store
 
 
 def word() -> str:
@@ -191,6 +194,7 @@ def in_the_index(server: Server, *words: str) -> list[str]:
     return [each for each in words if each[3:].encode() in data]
 
 
+@new_server_of_each_store
 def test_what_was_changed_or_removed_is_not_found_any_more_and_leaves_the_file(
     new_server: Callable[..., Server],
 ) -> None:

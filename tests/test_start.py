@@ -91,6 +91,7 @@ def query(instance: Path, sql: str) -> list[tuple[object, ...]]:
 # -- an empty instance folder --------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("command", ["gunicorn", "flask room", "flask shell"])
 def test_an_empty_instance_folder_is_set_up_by_whichever_comes_first(
     command: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -114,6 +115,7 @@ def test_nobody_else_may_look_into_an_instance_folder_that_was_made(prepared: Pa
     assert prepared.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.sqlite
 def test_nobody_else_may_look_into_the_files_of_an_instance_folder_that_was_open_to_all(
     new_server: Callable[..., Server],
 ) -> None:
@@ -137,7 +139,7 @@ def test_a_second_start_keeps_everything(new_server: Callable[..., Server]) -> N
     assert [message["body"] for message in before["messages"]] == ["between the starts"]
     assert ada.say(1, "after")["author"] == said["author"], "the cookie is still good"
     assert (server.instance / "secret_key").read_bytes() == key
-    assert query(server.instance, "SELECT id, name FROM rooms") == [(1, "Lobby")]
+    assert server.ask("SELECT id, name FROM rooms") == [(1, "Lobby")]
 
 
 def test_four_workers_and_two_commands_that_start_at_once_on_an_empty_folder_do_not_collide(
@@ -156,7 +158,7 @@ def test_four_workers_and_two_commands_that_start_at_once_on_an_empty_folder_do_
     assert [answer.returncode for answer in answers] == [0, 0], answers
     assert all(answer.stdout.split().count("Lobby") == 1 for answer in answers)
     assert len(server.worker_pids) == 4
-    assert query(server.instance, "SELECT id, name FROM rooms") == [(1, "Lobby")]
+    assert server.ask("SELECT id, name FROM rooms") == [(1, "Lobby")]
     reader = Flask("reader of cookies")
     reader.secret_key = (server.instance / "secret_key").read_text().strip()
     serializer = SecureCookieSessionInterface().get_signing_serializer(reader)

@@ -20,6 +20,8 @@ from tests.raw_socket import problem
 from tests.servers import START_SECONDS, Server
 from tests.test_workers import everything, one_on_each_worker, say_until
 
+pytestmark = pytest.mark.sqlite
+
 BUSY_SECONDS = 1
 every_fault = pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault])
 numbers = itertools.count(1)

@@ -1,8 +1,8 @@
 """Tokens: who makes them, what they allow, how they end; bots."""
 
 import re
-import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,12 +13,15 @@ import pytest
 
 from chatapp import tokens
 from tests.clients import UNIT, Person, Socket, eventually, here
+from tests.conftest import new_server_of_each_store, server_of_each_store
 from tests.people import Member, administrator, member
 from tests.programs import Program, make_token, program
 from tests.raw_socket import problem
 from tests.servers import Server
 
 SIGN_IN = 4401
+
+server = server_of_each_store
 
 
 @pytest.fixture
@@ -119,8 +122,7 @@ def test_a_token_is_shown_once_and_kept_as_its_hash(server: Server, grace: Membe
         None,
     )
     assert made["token"] not in grace.http.get("/api/tokens").text
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        assert made["token"] not in "\n".join(database.iterdump())
+    assert made["token"] not in server.dump()
     Program(server, made["token"]).http.get("/api/me").raise_for_status()
     eventually(lambda: grace.http.get("/api/tokens").json()["tokens"][0]["used_at"], "it was used")
 
@@ -221,15 +223,14 @@ def test_a_revoked_token_ends_its_sockets_and_streams_in_all_workers_and_is_refu
     stays.close()
 
 
+@new_server_of_each_store
 def test_a_token_whose_time_is_over_ends_its_sockets_and_is_refused(
     new_server: Callable[..., Server],
 ) -> None:
     server = new_server().start()
     ada = administrator(server)
     room, made = ada.make_room(), make_token(ada)
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        database.execute("UPDATE tokens SET expires_at = (unixepoch() + 4) * 1000000")
-        database.commit()
+    server.ask("UPDATE tokens SET expires_at = ?", (int(time.time()) + 4) * 1_000_000)
     bot = Program(server, made["token"])
     with closing(bot.socket()) as socket:
         socket.join(room)
@@ -279,54 +280,53 @@ def test_a_bot_is_an_account_of_its_own_that_nobody_signs_in_to(server: Server, 
     assert problem(ada.http.post("/api/tokens", json=wanted)) == "forbidden"  # she is somebody
 
 
-def test_a_token_that_is_refused_leaves_no_bot_behind(one_worker: Server) -> None:
-    ada, name, nowhere = administrator(one_worker), f"Builds {uuid.uuid4().hex[:8]}", 999_999_999
+def test_a_token_that_is_refused_leaves_no_bot_behind(server: Server) -> None:
+    ada, name, nowhere = administrator(server), f"Builds {uuid.uuid4().hex[:8]}", 999_999_999
     wanted = {"name": "a test", "scopes": ["read"], "bot": name}
     for wrong in ({"rooms": [nowhere]}, {"rooms": []}, {"scopes": []}, {"days": 0}, {"name": ""}):
         answer = ada.http.post("/api/tokens", json={**wanted, **wrong})
         assert problem(answer) in ("bad_request", "no_such_room")
     form = {"do": "make", "bot": name, "name": "a test", "read": "yes", "rooms": str(nowhere)}
     assert ada.http.post("/admin/tokens", data=form).status_code == 404
-    assert one_worker.console("token", "create", name, "--bot", "--room", nowhere).status != 0
+    assert server.console("token", "create", name, "--bot", "--room", nowhere).status != 0
     assert ada.http.get("/api/people", params={"q": name}).json() == {"people": []}
 
 
 def test_tokens_are_made_and_revoked_in_a_terminal_and_each_act_is_in_the_audit_log(
-    one_worker: Server,
+    server: Server,
 ) -> None:
-    grace = member(one_worker, "grace")
-    output = one_worker.console("token", "create", grace.name, "--scope", "read", "--name", "cron").out
+    grace = member(server, "grace")
+    output = server.console("token", "create", grace.name, "--scope", "read", "--name", "cron").out
     token = re.search(r"chat_[\w-]{43}", output)
     assert token
-    bot = Program(one_worker, token[0])
+    bot = Program(server, token[0])
     assert bot.http.get("/api/me").json()["id"] == grace.id
-    (line,) = [line for line in one_worker.console("token", "list").out.splitlines() if grace.name in line]
+    (line,) = [line for line in server.console("token", "list").out.splitlines() if grace.name in line]
     number = line.split()[0]
-    one_worker.console("token", "revoke", number)
+    server.console("token", "revoke", number)
     eventually(lambda: bot.http.get("/api/me").status_code == 401)
-    with closing(sqlite3.connect(one_worker.instance / "chat.db")) as database:
-        acts = [row[0] for row in database.execute("SELECT what FROM audit WHERE whom = ?", (grace.id,))]
+    acts = [row[0] for row in server.ask("SELECT what FROM audit WHERE whom = ?", grace.id)]
     assert [f"made token {number}" in act for act in acts if "token" in act] == [True, False]
     assert f"revoked token {number}" in acts
 
 
-def test_a_token_for_some_rooms_is_made_by_ticking_them(one_worker: Server) -> None:
-    grace = member(one_worker, "grace")
+def test_a_token_for_some_rooms_is_made_by_ticking_them(server: Server) -> None:
+    grace = member(server, "grace")
     board, other = grace.make_room("the <board>"), grace.make_room("other")
     den = grace.http.post("/api/rooms", json={"name": "den", "kind": "private"}).json()["id"]
-    foreign = member(one_worker, "joan").http.post("/api/rooms", json={"name": "hers", "kind": "private"})
+    foreign = member(server, "joan").http.post("/api/rooms", json={"name": "hers", "kind": "private"})
     page = grace.http.get("/account/tokens").text
     for room in (board, other, den):
         assert f'name="room" value="{room}"' in page
     assert f'name="room" value="{foreign.json()["id"]}"' not in page
     assert "<bdi>the &lt;board&gt;</bdi>" in page
-    joan = member(one_worker, "joan")
+    joan = member(server, "joan")
     assert grace.http.post("/api/direct", json={"people": [joan.id]}).status_code in (200, 201)
     assert f"Conversation with <bdi>{joan.name}</bdi>" in grace.http.get("/account/tokens").text
     form = {"name": "backup", "read": "yes", "room": [board, den]}
     made = re.search(r"chat_[\w-]{43}", grace.http.post("/account/tokens", data=form).text)
     assert made
-    bot = Program(one_worker, made[0])
+    bot = Program(server, made[0])
     assert [room["id"] for room in bot.http.get("/api/rooms").json()["rooms"]] == [board, den]
     assert problem(bot.http.get(f"/api/rooms/{other}/messages")) == "no_such_room"
     shown = grace.http.get("/account/tokens").text
@@ -352,14 +352,14 @@ def test_all_rooms_that_a_token_may_have_are_ticked_in_one_form(one_worker: Serv
     assert f"1 to {tokens.ROOMS_LIMIT} of them" in answer.text
 
 
-def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) -> None:
-    grace = member(one_worker, "grace")
+def test_tokens_are_made_shown_once_and_revoked_on_a_page(server: Server) -> None:
+    grace = member(server, "grace")
     account = grace.http.get("/account/").text
     page = grace.http.post("/account/tokens", data={"name": "<b>backup", "read": "yes", "days": "30"})
     token = re.search(r"chat_[\w-]{43}", page.text)
     assert token
     assert page.headers["Cache-Control"] == "no-store"
-    bot = Program(one_worker, token[0])
+    bot = Program(server, token[0])
     assert bot.http.get("/api/me").status_code == 200
     assert problem(bot.http.patch(f"/api/people/{grace.id}", json={"status": "x"})) == "forbidden"
     shown = grace.http.get("/account/tokens").text
@@ -377,4 +377,4 @@ def test_tokens_are_made_shown_once_and_revoked_on_a_page(one_worker: Server) ->
         grace.http.post("/account/tokens", data={"name": "x", "days": "soon", "read": "yes"}).status_code
         == 400
     )
-    assert Person(one_worker).http.get("/account/tokens").status_code == 302
+    assert Person(server).http.get("/account/tokens").status_code == 302

@@ -12,14 +12,14 @@ from chatapp import models
 from chatapp.journal import reading
 from chatapp.listing import UNREAD_COUNTED
 from tests.clients import Person, eventually
-from tests.conftest import every_server
+from tests.conftest import in_a_file
 from tests.servers import Server
 
 
 @pytest.fixture
-def database() -> Iterator[sqlalchemy.Connection]:
+def database(store: str) -> Iterator[sqlalchemy.Connection]:
     """One with a room, the first, and nobody behind it."""
-    engine = sqlalchemy.create_engine("sqlite://")
+    engine = sqlalchemy.create_engine(store)
     models.db.metadata.create_all(engine)
     with engine.connect() as connection:
         connection.execute(insert(reading.ROOMS), [{"name": "board", "epoch": "e", "created_at": 1}])
@@ -62,7 +62,7 @@ def change(who: Person, room: int, **fields: Any) -> None:
     assert answer.status_code == 201, answer.text
 
 
-@every_server
+@pytest.mark.parametrize("server", ["one_worker", "three_workers", "on_postgres"], indirect=True)
 def test_texts_of_others_are_unread_as_long_as_they_say_something(
     ada: Person, grace: Person, board: int
 ) -> None:
@@ -94,6 +94,7 @@ def test_of_many_unread_texts_a_hundred_are_counted_also_behind_many_of_ones_own
     assert [room.unread for room in reading.listed(database, "u1", UNREAD_COUNTED)] == [7]
 
 
+@in_a_file  # PostgreSQL plans by how much there is
 def test_an_index_counts_them_and_no_text_is_read_for_it(database: sqlalchemy.Connection) -> None:
     asked: list[tuple[str, Any]] = []
     sqlalchemy.event.listen(

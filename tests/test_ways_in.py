@@ -1,9 +1,7 @@
 """Ways to sign in that come and go by others' hands: a bot that gets its first one, a second factor that is lost."""
 
-import sqlite3
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -155,11 +153,7 @@ def test_who_has_no_way_to_sign_in_is_warned_and_told_who_helps(server: Server) 
     warned = "You could not sign in again"
     assert warned not in grace.http.get("/account/").text
     # As accounts were left whose passkey was never made, before both were made together.
-    with closing(sqlite3.connect(server.instance / "chat.db")) as database:
-        database.execute(
-            "DELETE FROM passkeys WHERE user_id = (SELECT id FROM users WHERE person_id = ?)", (grace.id,)
-        )
-        database.commit()
+    server.ask("DELETE FROM passkeys WHERE user_id = (SELECT id FROM users WHERE person_id = ?)", grace.id)
     assert warned in grace.http.get("/account/").text
     assert "can give you a link for a new password" in grace.http.get("/account/verify").text
     form = {"new_password": PASSWORD, "new_password_confirm": PASSWORD}
