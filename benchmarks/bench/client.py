@@ -61,10 +61,14 @@ def arguments(words: Words) -> list[str]:
 
 
 class Client:
-    """The program, and the core on which it runs."""
+    """The program, and the core on which it runs. `nice`: how far it gives way to others there."""
 
-    def __init__(self, program: Path, core: int) -> None:
-        self._program, self._core = program, core
+    def __init__(self, program: Path, core: int, nice: int = 0) -> None:
+        self._program, self._core, self._nice = program, core, nice
+
+    def giving_way(self) -> "Client":
+        """The same, and whoever else has something to do on its core comes first."""
+        return Client(self._program, self._core, nice=19)
 
     def run(self, port: int, watched: Sequence[int], words: Words, *, timed: bool = True) -> Result:
         """One run to its end: what load/main.c prints. Raises Refused where anything was wrong, and, where it
@@ -97,8 +101,12 @@ class Client:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {self._core}),
+            preexec_fn=self._prepare,
         )
+
+    def _prepare(self) -> None:
+        os.sched_setaffinity(0, {self._core})
+        os.nice(self._nice)
 
 
 def sound(result: Result) -> Result:
