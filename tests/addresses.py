@@ -56,11 +56,11 @@ def _taken(name: str) -> bool:
 _marks: list[socket.socket] = []  # kept open
 
 
-class BothWays:
-    """Where a proxy listens: over plain HTTP, and over TLS."""
+class OneWay:
+    """Where something listens, at a port of its own: over plain HTTP."""
 
     def __init__(self) -> None:
-        self.port, self.tls_port = free_port(), free_port()
+        self.port = free_port()
 
     @property
     def host(self) -> str:
@@ -69,6 +69,14 @@ class BothWays:
     @property
     def url(self) -> str:
         return f"http://{self.host}"
+
+
+class BothWays(OneWay):
+    """The same, and over TLS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tls_port = free_port()
 
     @property
     def tls_host(self) -> str:

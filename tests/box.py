@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.addresses import free_port
-
 PYTHON, LIBRARIES = "/opt/python", "/opt/libraries"
 ENVIRON = {
     "PATH": f"{PYTHON}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -86,21 +84,6 @@ class Box:
         return self.enter(
             "unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "box", *command
         )
-
-
-class Inhabitant:
-    """A server that is started in a box, and is reached from without at a port of its own."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
 
 
 def without_rights(user: str, group: str, groups: str, command: Sequence[str]) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from tests.box import ENVIRON, Box, Inhabitant, without_rights
+from tests.addresses import OneWay
+from tests.box import ENVIRON, Box, without_rights
 from tests.clients import UNIT
 from tests.servers import ROOT
 
@@ -74,7 +75,7 @@ class Stage:
             self.box.run(f"cp -r {ROOT / source} {target}", Path(self.folder))
 
 
-class Container(Inhabitant):
+class Container(OneWay):
     """The last stage, running as the service `chat` of the compose file says: at a port of its own."""
 
     def __init__(self, folder: Path) -> None:

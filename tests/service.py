@@ -12,7 +12,8 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from tests.box import ENVIRON, Box, Inhabitant, without_rights
+from tests.addresses import OneWay
+from tests.box import ENVIRON, Box, without_rights
 from tests.clients import UNIT, eventually
 from tests.servers import ROOT, START_SECONDS, Successor
 
@@ -54,7 +55,7 @@ os.execvp(command[0], command)
 """
 
 
-class Service(Inhabitant):
+class Service(OneWay):
     """`systemctl … chatapp` in a box. It listens at a port of its own, all else is as the unit has it."""
 
     def __init__(self, box: Box, log: Path) -> None:
