@@ -7,29 +7,25 @@ with the old cursor and cookie, and has to get what was said meanwhile, without 
 Exit status: 0, the aim is met; 1, it is not; 2, it cannot be run, or the reader was not served as promised.
 """
 
-from gevent import monkey
+import argparse
+import json
+import os
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
 
-monkey.patch_all()
-
-import argparse  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import resource  # noqa: E402
-import sqlite3  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any, NamedTuple  # noqa: E402
-
-import psycopg  # noqa: E402
-import rig  # noqa: E402
-import search  # noqa: E402
+import psycopg
+import rig
+import search
 
 sys.path.insert(0, str(rig.CHECKOUT))
-from benchmarks.bench import postgres  # noqa: E402
-from benchmarks.bench.client import Refused  # noqa: E402
-from tests.torture.wire import WebSocket  # noqa: E402
+from benchmarks.bench import postgres
+from benchmarks.bench.client import Refused
+from tests.torture.wire import WebSocket
 
 AIM_SECONDS = 180  # for export and import together
 MEANWHILE = 5  # messages that are said while the reader is away

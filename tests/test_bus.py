@@ -674,6 +674,16 @@ def test_what_nobody_else_would_hear_is_not_written_and_who_comes_hears_what_is_
 
 
 @sqlite_only
+def test_a_server_starts_while_somebody_holds_the_file(broker: SqliteBroker) -> None:
+    with closing(open_bus(broker.url)) as first:
+        first.prepare()
+    let_go = broker.hang()
+    with closing(open_bus(broker.url)) as bus:
+        bus.prepare()
+    let_go()
+
+
+@sqlite_only
 def test_what_was_written_before_the_machine_was_started_counts_for_nothing(
     join: Join, broker: SqliteBroker
 ) -> None:

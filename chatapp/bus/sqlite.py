@@ -69,7 +69,8 @@ class SqliteBus(Bus):
     def prepare(self) -> None:
         try:
             connection = _connect(self._path)
-            _prune(connection, time.monotonic())  # what is left of those who were here before
+            with suppress(sqlite3.OperationalError):  # somebody holds it: it can be used all the same
+                _prune(connection, time.monotonic())  # what is left of those who were here before
             connection.close()
         except sqlite3.Error as error:
             raise SetupError(
