@@ -25,6 +25,8 @@ def resolve_apart() -> None:
 def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
     """Run `job` in a native thread; its value, or what it raises. Switches; the hub goes on meanwhile.
 
+    Whoever is killed, or out of time, meanwhile is so only when the job has ended: what it works on, say a
+    connection, may be closed or given to somebody else from then on.
     `pool`: of what may take its time, so that it never takes all the threads that the database needs.
     """
 
@@ -37,7 +39,18 @@ def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
 
     if pool is None:  # an idle pool is false, by its length
         pool = gevent.get_hub().threadpool
-    value, error = pool.apply(guarded)
+    if gevent.get_hub() is not pool.hub:  # it is a job of such a thread that asks
+        return job()
+    done = pool.spawn(guarded)
+    interrupted: BaseException | None = None
+    while not done.ready():
+        try:
+            done.wait()
+        except BaseException as thrown:
+            interrupted = interrupted or thrown
+    if interrupted is not None:
+        raise interrupted
+    value, error = done.get()  # type: ignore[misc]  # never without a value: it catches what is raised
     if error is not None:
         raise error
     return value  # type: ignore[return-value]  # there is a value where there is no error

@@ -47,11 +47,7 @@ class Successor:
         self.pid = pid
 
     def poll(self) -> int | None:
-        try:
-            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            state = "Z"
-        return 0 if state == "Z" else None
+        return None if has_files(self.pid) else 0
 
     def wait(self, timeout: float) -> int:
         deadline = time.monotonic() + timeout
@@ -239,8 +235,15 @@ class Server:
 
 
 def has_files(pid: int) -> bool:
-    """Whether that process has not come to its end: one of which only the exit status is left has no files."""
+    """Whether that process has not come to its end: one of which only the exit status is left has no files.
+
+    Its first thread may be at its end while another one, which waits for the disk, holds what the process has open.
+    """
+    return any(_goes_on(thread) for thread in Path("/proc").glob(f"{pid}/task/*"))
+
+
+def _goes_on(thread: Path) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False

@@ -106,6 +106,7 @@ def test_a_half_written_answer_is_still_one_after_a_reload(
         expect(ada.field).to_have_value("aye, at")
         ada.say("aye, at noon")
         expect(ada.row("aye, at noon").locator(".quote")).to_be_visible()
+        expect(ada.pending).to_have_count(0)
         assert grace.read(ada.room)["messages"][-1]["of"] == asked
 
 
