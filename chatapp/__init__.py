@@ -103,7 +103,9 @@ def create_app(follows: bool = False) -> Flask:
         bus = open_bus(settings.bus_url)
         bus.prepare()
     app.extensions[globals.EXTENSION] = Hub(
-        settings, Journal(engine, settings.queue_limit, settings.quick_looks), bus
+        settings,
+        Journal(engine, settings.queue_limit, settings.quick_looks, settings.quick_commits),
+        bus,
     )
     serving.init_app(app, settings)
     compression.init_app(app)

@@ -136,6 +136,9 @@ class Config:
     quick_looks: bool = setting(
         True, "whether the database is read anew only once something was written to it"
     )
+    quick_commits: bool = setting(
+        True, "whether all else waits for what is kept in SQLite, where that takes but a moment"
+    )
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import gevent
+from gevent import monkey
+from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 T = TypeVar("T")
 
+start_native, native_lock = (
+    monkey.get_original("_thread", name) for name in ("start_new_thread", "allocate_lock")
+)
 
 RESOLVING = 2  # threads that look up names of machines
 
@@ -54,3 +59,89 @@ def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
     if error is not None:
         raise error
     return value  # type: ignore[return-value]  # there is a value where there is no error
+
+
+class OwnThread:
+    """A native thread that stays, for one job after the other, of one greenlet at a time.
+
+    Its jobs may be waited for in place: the whole hub waits. That costs less than to go on and be told, and
+    than to take turns with Python's lock meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._runs = False
+        self._asked, self._ended = native_lock(), native_lock()  # released by who asks, and by the thread
+        self._job: Callable[[], Any] | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._is_late = False  # then the hub is to be told of the end
+        self._watcher: Any = None
+
+    def run(self, job: Callable[[], T], patience: float) -> T:
+        """The value of `job`, or what it raises. For `patience` seconds the hub waits as well, then it goes
+        on; that switches, and who is interrupted meanwhile is so when the job has ended, as in `in_thread`.
+        """
+        if not self._runs:
+            self._start()
+        self._job = job
+        self._asked.release()
+        interrupted: BaseException | None = None
+        ended = False
+        while not ended:
+            try:
+                ended = self._ended.acquire(True, patience) or self._wait_for_end()
+            except BaseException as thrown:
+                interrupted, patience = interrupted or thrown, 0
+        value, error, self._value, self._error = self._value, self._error, None, None
+        if interrupted is not None:
+            raise interrupted
+        if error is not None:
+            raise error
+        return value  # type: ignore[no-any-return]
+
+    def end(self) -> None:
+        """End the thread, which has no job; a later one begins anew."""
+        if self._runs:
+            self._job = None
+            self._asked.release()
+            self._ended.acquire()
+            self._watcher.close()
+            self._runs = False
+
+    def _start(self) -> None:
+        self._asked, self._ended = native_lock(), native_lock()
+        self._asked.acquire()
+        self._ended.acquire()
+        self._watcher = gevent.get_hub().loop.async_()
+        start_native(self._work, ())
+        self._runs = True
+
+    def _wait_for_end(self) -> bool:
+        # The thread says that it has ended, then asks whether it is late; here it is the other way around. So
+        # the end is seen here, or told, or both.
+        told = Event()
+        self._watcher.start(told.set)
+        self._is_late = True
+        try:
+            while not self._ended.acquire(False):
+                told.wait()
+                told.clear()
+        finally:
+            self._is_late = False
+            self._watcher.stop()
+        return True
+
+    def _work(self) -> None:
+        while True:
+            self._asked.acquire()
+            job = self._job
+            if job is None:
+                self._ended.release()
+                return
+            try:
+                self._value = job()
+            except BaseException as error:
+                self._error = error
+            self._ended.release()
+            if self._is_late:
+                self._watcher.send()

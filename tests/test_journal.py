@@ -1,18 +1,20 @@
 """Groups: what is asked for at once is kept in one transaction, and one fault in it harms nobody else."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
+from gevent import monkey
 from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal, reading, sqlite_bulk, statements
+from chatapp.journal import Journal, reading, sqlite_bulk, sqlite_connections, statements, writing
 from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
@@ -28,11 +30,11 @@ UNKEEPABLE = (
 class Keeper:
     """A journal with a room, all that it tells, and how often it has tried to write."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **settings: bool) -> None:
         engine = create_engine(url, **engine_options(url, busy_seconds=1))
         listen(engine)
         models.db.metadata.create_all(engine)
-        self.journal = Journal(engine, queue_limit=1000)
+        self.journal = Journal(engine, queue_limit=1000, **settings)
         self.commits: list[Commit] = []
         self.journal.on_commit = self.commits.extend
         self.tries = 0
@@ -174,3 +176,98 @@ def test_a_fault_of_the_database_fails_the_group_at_once_and_is_over_when_it_is(
     began, over = [record.getMessage() for record in caplog.records]
     assert "locked" in began
     assert "over (count: 100)" in over
+
+
+native_sleep = monkey.get_original("time", "sleep")
+
+
+class Others:
+    """All else that a worker does: how often it has had its turn, and how often while something was written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.turns = self.meanwhile = 0
+        self.during: Callable[[], object] = lambda: None  # what else the writing thread does
+        perform = writing.perform
+
+        def performing(*arguments: Any) -> Any:
+            before = self.turns
+            self.during()
+            answer = perform(*arguments)
+            self.meanwhile = self.turns - before
+            return answer
+
+        monkeypatch.setattr(writing, "perform", performing)
+        self._greenlet = gevent.spawn(self._take_turns)
+
+    def have_one(self) -> None:
+        """Wait for it, in the writing thread."""
+        before, deadline = self.turns, time.monotonic() + UNIT
+        while self.turns == before:
+            assert time.monotonic() < deadline, "nothing else had its turn"
+            native_sleep(0.001)
+
+    def close(self) -> None:
+        self._greenlet.kill()
+
+    def _take_turns(self) -> None:
+        while True:
+            self.turns += 1
+            gevent.sleep(0)
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[Others]:
+    others = Others(monkeypatch)
+    yield others
+    others.close()
+
+
+@in_a_file
+def test_all_else_waits_for_a_write_where_the_last_one_waited_but_a_moment_for_the_disk(
+    keeper: Keeper, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_connections, "PATIENCE", UNIT)
+    others.during = lambda: native_sleep(0.02)
+    monkeypatch.setattr(sqlite_connections, "QUICK_SECONDS", UNIT)
+    keeper.ask(*says(keeper.room, "after a quick one"))
+    assert others.meanwhile == 0
+    others.during = others.have_one
+    monkeypatch.setattr(sqlite_connections, "QUICK_SECONDS", 0)
+    keeper.ask(*says(keeper.room, "after one that took its time"))
+    assert others.meanwhile > 0
+    assert [body for _, body in keeper.shown] == ["after a quick one", "after one that took its time"]
+
+
+@in_a_file
+def test_where_it_takes_longer_after_all_the_others_go_on(
+    keeper: Keeper, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_connections, "QUICK_SECONDS", UNIT)
+    others.during = others.have_one
+    keeper.ask(*says(keeper.room, "one"))
+    assert others.meanwhile > 0
+
+
+@in_a_file
+def test_behind_a_write_that_failed_or_waited_for_a_lock_nobody_waits_in_place(
+    keeper: Keeper, others: Others, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as another:
+        another.execute("BEGIN IMMEDIATE")
+        assert keeper.ask(*says(keeper.room, "refused"))[0].code == NotKept().code
+    monkeypatch.setattr(sqlite_connections, "PATIENCE", UNIT)  # in place this would be for ever
+    others.during = others.have_one
+    assert keeper.ask(*says(keeper.room, "kept"))[0].new
+
+
+@in_a_file
+def test_switched_off_nothing_waits_for_a_write(
+    store: str, others: Others, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(store, quick_commits=False)
+    monkeypatch.setattr(sqlite_connections, "QUICK_SECONDS", UNIT)
+    monkeypatch.setattr(sqlite_connections, "PATIENCE", UNIT)
+    others.during = others.have_one
+    for body in ("one", "two"):
+        assert keeper.ask(*says(keeper.room, body))[0].new
+    assert keeper.journal.finish(UNIT)

@@ -1,13 +1,16 @@
-"""Who is interrupted while a native thread works for it: not before that one has ended with what it works on."""
+"""Native threads: who is interrupted while one works for it is so when that has ended with what it works on."""
 
 from collections.abc import Callable, Iterator
 from threading import Event, get_ident
 
 import gevent
 import pytest
+from gevent import monkey
 from gevent.threadpool import ThreadPool
 
-from chatapp.threads import in_thread
+from chatapp.threads import OwnThread, in_thread
+
+Run = Callable[[Callable[[], object]], object]
 
 
 class Job:
@@ -36,12 +39,25 @@ def _in_the_middle(job: Job, function: Callable[[], object]) -> "gevent.Greenlet
     return greenlet
 
 
-def test_who_is_killed_while_its_job_runs_is_so_once_the_job_has_ended(job: Job) -> None:
+@pytest.fixture
+def own() -> Iterator[OwnThread]:
+    own = OwnThread()
+    yield own
+    own.end()
+
+
+@pytest.fixture(params=["of the pool", "its own"])
+def run(request: pytest.FixtureRequest, own: OwnThread) -> Run:
+    """Has a native thread do something, and waits for that while the hub goes on."""
+    return in_thread if request.param == "of the pool" else lambda job: own.run(job, 0)
+
+
+def test_who_is_killed_while_its_job_runs_is_so_once_the_job_has_ended(job: Job, run: Run) -> None:
     ended_with = []
 
     def closes_what_the_job_uses() -> None:
         try:
-            in_thread(job)
+            run(job)
         finally:
             ended_with.append(job.ended)
 
@@ -56,10 +72,10 @@ def test_who_is_killed_while_its_job_runs_is_so_once_the_job_has_ended(job: Job)
     assert isinstance(greenlet.value, gevent.GreenletExit)
 
 
-def test_who_is_out_of_time_hears_so_once_the_job_has_ended(job: Job) -> None:
+def test_who_is_out_of_time_hears_so_once_the_job_has_ended(job: Job, run: Run) -> None:
     def hurries() -> None:
         with gevent.Timeout(0.01):
-            in_thread(job)
+            run(job)
 
     greenlet = _in_the_middle(job, hurries)
     gevent.sleep(0.02)
@@ -75,3 +91,27 @@ def test_a_job_that_asks_for_a_thread_of_the_same_pool_has_one_already() -> None
     outer, inner = in_thread(lambda: (get_ident(), in_thread(get_ident, pool)), pool)
     assert outer == inner != get_ident()
     pool.kill()
+
+
+@pytest.mark.parametrize("patience", [0, 20], ids=["while the hub goes on", "in place"])
+def test_jobs_of_one_thread_of_its_own_come_one_after_the_other_with_what_they_return_or_raise(
+    own: OwnThread, patience: float
+) -> None:
+    def fails() -> None:
+        raise ValueError("on purpose")
+
+    threads = {own.run(get_ident, patience) for _ in range(200)}
+    assert len(threads) == 1
+    assert get_ident() not in threads
+    with pytest.raises(ValueError, match="on purpose"):
+        own.run(fails, patience)
+    assert own.run(lambda: "fine", patience) == "fine"
+    own.end()
+    assert own.run(lambda: "begun anew", patience) == "begun anew"
+
+
+def test_a_job_that_ends_as_patience_does_is_waited_for_in_one_way_or_the_other(own: OwnThread) -> None:
+    sleep = monkey.get_original("time", "sleep")
+    for number in range(300):
+        pause = number % 10 * 0.0001
+        assert own.run(lambda pause=pause, number=number: (sleep(pause), number)[1], 0.0005) == number

@@ -1,8 +1,8 @@
 """The journal: the durable record. It numbers, commits in groups and reads back.
 
 Everything that changes a log goes through `submit`, in the order of the calls. One committer greenlet takes
-all that has queued up, carries it out in one transaction with one fsync, in gevent's threadpool, and tells
-`on_commit` and then each asker. Nothing is told before it is on the disk.
+all that has queued up, carries it out in one transaction with one fsync, and tells `on_commit` and then each
+asker. Nothing is told before it is on the disk.
 """
 
 import logging
@@ -41,11 +41,14 @@ log = logging.getLogger(__name__)
 class Journal:
     """`queue_limit`: requests that may wait. `on_commit`: called with what was kept; it must not switch, but
     `before_telling`, called before it, may. `answering`: entered while the answers of a group are given.
-    `versions`: whether `version` tells when the database was not written to.
+    `versions`: whether `version` tells when the database was not written to. `quick_commits`: whether the hub
+    waits for commits that take but a moment.
     """
 
-    def __init__(self, engine: Engine, queue_limit: int, versions: bool = True) -> None:
-        self._connections = connections_of(engine)
+    def __init__(
+        self, engine: Engine, queue_limit: int, versions: bool = True, quick_commits: bool = True
+    ) -> None:
+        self._connections = connections_of(engine, quick_commits)
         self._bulk = BULK[engine.dialect.name]
         self._queue_limit, self._versions = queue_limit, versions
         self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()

@@ -37,11 +37,11 @@ def listen(engine: Engine) -> None:
         sqlite_connections.listen(engine)
 
 
-def connections_of(engine: Engine) -> Connections:
-    """Connections to the database of `engine`."""
+def connections_of(engine: Engine, quick_commits: bool = True) -> Connections:
+    """Connections to the database of `engine`. `quick_commits`: see SqliteConnections."""
     if is_postgres(engine):
         return postgres_connections.PostgresConnections(engine)
-    return sqlite_connections.SqliteConnections(engine)
+    return sqlite_connections.SqliteConnections(engine, quick_commits)
 
 
 def is_postgres(engine: Engine) -> bool:

@@ -1,10 +1,13 @@
 """Connections to a SQLite file, each used by one native thread at a time.
 
-`sqlite3` does not yield to gevent, and a disk can take its time, so every statement runs in gevent's
-threadpool and the hub keeps running. No lock is ever shared between native threads.
+`sqlite3` does not yield to gevent, and a disk can take its time, so every statement runs in a native thread:
+reading in gevent's threadpool, while the hub keeps running, and writing in one of its own, for which the hub
+waits as long as it is quick. No lock is ever shared between native threads.
 """
 
+import math
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -18,7 +21,7 @@ from chatapp.journal.connections import Connections, Place
 from chatapp.journal.database_file import DatabaseFile
 from chatapp.journal.faults import Unusable
 from chatapp.journal.shown import shown
-from chatapp.threads import in_thread
+from chatapp.threads import OwnThread, in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +29,9 @@ T = TypeVar("T")
 # Pages of the write-ahead log, 40 MB, before SQLite moves them into the file. Each message writes the ends of
 # tables and indexes anew: they are moved once for many messages, and few wait for that.
 LOG_PAGES = 10_000
+# A write whose last one waited no longer for lock and disk is waited for by the whole hub, up to PATIENCE.
+QUICK_SECONDS = 0.001
+PATIENCE = 0.01
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
@@ -62,18 +68,26 @@ def listen(engine: Engine) -> None:
 
 class SqliteConnections(Connections):
     """All to one and the same file. Raise DatabaseGone where it is not there any more, also where it went
-    meanwhile: what was committed is lost with it.
+    meanwhile: what was committed is lost with it. `in_place`: whether the hub waits for writes that take a
+    moment.
 
     One more is never closed. It keeps what the connections share (the index of the write-ahead log) in being:
     on a full disk it could not be made anew, and nothing could be read.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, in_place: bool = True) -> None:
         super().__init__(engine)
+        self._in_place = in_place
         self._file = DatabaseFile(engine.url.database or "")
         self._anchor: Connection | None = None
+        self._thread = OwnThread()  # of what writes
+        self._waited = math.inf  # seconds: the last that wrote, for the lock and for the disk
         self._opening = BoundedSemaphore(1)
         self._log_distrusted = False
+
+    def close(self) -> None:
+        super().close()
+        self._thread.end()
 
     def version(self) -> int | None:
         """SQLite's data_version: changes when another connection has written. 6 µs, no lock, no switch.
@@ -106,8 +120,13 @@ class SqliteConnections(Connections):
                     kept = self._open(writes)
                 if writes and self._log_distrusted:
                     self._empty_log(kept)
+                asked = time.perf_counter()
                 with kept.begin():
+                    begun = time.perf_counter()
                     answer = function(kept, *args, **kwargs)
+                    done = time.perf_counter()
+                if writes:
+                    self._waited = begun - asked + time.perf_counter() - done
             except (DBAPIError, sqlite3.Error, Unusable) as error:
                 # Whatever state it is in: the next one opens anew.
                 broken, kept = kept, None
@@ -121,9 +140,17 @@ class SqliteConnections(Connections):
             return answer
 
         try:
-            return in_thread(job)
+            return self._write(job) if writes else in_thread(job)
         finally:
             place.put(kept)
+
+    def _write(self, job: Callable[[], T]) -> T:
+        """What takes a moment is waited for by the whole hub: that costs less than to go on and be told. It
+        takes a moment where it did so last time; should it not, the hub goes on after all.
+        """
+        quick = self._in_place and self._waited < QUICK_SECONDS
+        self._waited = math.inf
+        return self._thread.run(job, PATIENCE if quick else 0)
 
     def _open(self, writes: bool) -> Connection:
         connection = self._engine.connect().execution_options(writes=writes)

@@ -27,6 +27,9 @@ HOLD_SECONDS = 2.0  # between two tries to become the one who follows
 ROUND_SECONDS = 5.0  # before what is new meanwhile has its turn
 AGAIN_SECONDS = 1.0  # after something went wrong
 BATCH = 200  # messages: some 20 ms, of long texts in Chinese half a second, in a thread
+# A thread's Python keeps the hub's waiting. Where little lacks, it does so for a moment at a time.
+LEAST_BATCH = 25
+BATCHES = 20  # of all that lacks, within these two
 MANY = 1000  # messages that lack: then the index is behind
 
 log = logging.getLogger(__name__)
@@ -112,10 +115,11 @@ class Follower:
         behind = [
             room for room in sorted(lacks, key=lambda room: lacks[room]) if places.get(room) != there[room]
         ]
-        for number, some in enumerate(_batches(behind, lacks)):
+        batch = min(BATCH, max(LEAST_BATCH, sum(lacks.values()) // BATCHES))
+        for number, some in enumerate(_batches(behind, lacks, batch)):
             if number and (self._stopped or time.monotonic() > until):
                 return False
-            if not self._bring(places, {room: there[room] for room in some}, until):
+            if not self._bring(places, {room: there[room] for room in some}, batch, until):
                 return False
         self._note_behind(False)
         if self._replaced:
@@ -123,8 +127,10 @@ class Follower:
             self._replaced = False
         return True
 
-    def _bring(self, places: dict[int, Place], there: Mapping[int, Place], until: float) -> bool:
-        """Bring some rooms to where the database was a moment ago, `there`; whether they are."""
+    def _bring(self, places: dict[int, Place], there: Mapping[int, Place], batch: int, until: float) -> bool:
+        """Bring some rooms to where the database was a moment ago, `there`, with `batch` messages at a time;
+        whether they are.
+        """
         lacking: dict[int, int] = {}  # from which number on
         for room, place in there.items():
             known = places.get(room)
@@ -134,7 +140,7 @@ class Follower:
                 self._index.cut(room, place.first, place.last)
         while True:
             asked = [(room, reached, there[room].last) for room, reached in lacking.items()]
-            found = self._journal.read(search_reading.news, asked, BATCH)
+            found = self._journal.read(search_reading.news, asked, batch)
             begun = time.monotonic()
             stretches = in_thread(partial(_stretches, found, there))
             self._index.put(stretches)
@@ -162,13 +168,13 @@ class Follower:
         return more
 
 
-def _batches(rooms: Iterable[int], lacks: Mapping[int, int]) -> Iterator[list[int]]:
-    """`rooms` in turn, as many at a time as lack no more than BATCH messages together, or one."""
+def _batches(rooms: Iterable[int], lacks: Mapping[int, int], batch: int) -> Iterator[list[int]]:
+    """`rooms` in turn, as many at a time as lack no more than `batch` messages together, or one."""
     some: list[int] = []
     size = 0
     for room in rooms:
         weight = max(1, lacks[room])
-        if some and size + weight > BATCH:
+        if some and size + weight > batch:
             yield some
             some, size = [], 0
         some.append(room)

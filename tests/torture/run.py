@@ -54,7 +54,7 @@ TROUBLE: dict[str, list[type[Troublemaker]]] = {
 DEEDS = {deed for makers in TROUBLE.values() for maker in makers for deed in maker.deeds}
 # Every fast path that has a switch (docs/design.md) is off.
 NO_FAST_PATHS = dict.fromkeys(
-    ("quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
+    ("quick_commits", "quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
 )
 
 
