@@ -250,5 +250,9 @@ def _second(seconds: int) -> str:
 
 def parse_time(text: str) -> int:
     """The inverse of `format_time`."""
-    moment = datetime.fromisoformat(text)
-    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond
+    return _since_1970(text[:19]) * 1_000_000 + int(text[20:26])
+
+
+@lru_cache(1024)
+def _since_1970(second: str) -> int:
+    return int(datetime.fromisoformat(second).replace(tzinfo=UTC).timestamp())

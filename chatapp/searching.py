@@ -130,8 +130,8 @@ def _still_there(hub: Hub, identity: Identity, hits: Sequence[Hit]) -> list[Resu
             Result(message, rooms[message.room])
             for hit, number in zip(hits, numbers, strict=True)
             if (message := messages.get(number)) is not None
-            and (now := entry(message)) is not None
-            and now.words == hit.entry.words
+            and (text := search_reading.text_of(message)) is not None
+            and entry(text).words == hit.entry.words
         ]
 
     return in_thread(same)

@@ -6,12 +6,14 @@ from threading import get_ident
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatapp.journal import search_reading
-from chatapp.journal.search_reading import News, Place
-from chatapp.message import Author, Message, format_time
+from chatapp.journal.search_reading import News, Place, Text
 from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite, sqlite_file
-from chatapp.search.base import Entry, Index, Stretch
+from chatapp.search.base import Entry, Index, Stretch, entry
+from chatapp.search.words import placed, words
 
 NOON = 1_790_000_000_000_000  # microseconds since 1970
 ROOMS = range(1, 41)
@@ -163,7 +165,7 @@ class Logs:
 
     def _news(self, room: int, after: int, until: int, limit: int) -> News:
         texts = [
-            Message(room, seq, "text", Author("u1", "ada"), format_time(NOON + seq * 1000 + room), text)
+            Text(room, seq, NOON + seq * 1000 + room, "u1", "ada", text, files=False)
             for seq, text in enumerate(self.texts[room], 1)
             if after < seq <= until
         ][:limit]
@@ -174,10 +176,11 @@ def test_the_words_of_a_text_are_made_off_the_hub(index: Index, monkeypatch: pyt
     """Of two hundred long texts in Chinese it takes half a second."""
     threads = set()
 
-    def entry(message: Message) -> None:
+    def made(text: Text) -> Entry:
         threads.add(get_ident())
+        return entry(text)
 
-    monkeypatch.setattr(follower, "entry", entry)
+    monkeypatch.setattr(follower, "entry", made)
     logs = Logs()
     logs.texts = {1: ["one", "two"]}
     Follower(logs, index)._go_on()  # type: ignore[arg-type]
@@ -228,3 +231,8 @@ def test_rooms_that_lack_little_are_brought_up_together(
     assert index.places() == {room: Place("e", 1, 1, 2) for room in range(1, 10)} | {
         10: Place("e", 1, 20, 21)
     }
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_words_of_a_text_in_ascii_are_found_in_one_go_and_are_those_of_any_other(text: str) -> None:
+    assert words(text) == [word.text for word in placed(text)]

@@ -6,14 +6,26 @@ from functools import cache
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select
 
-from chatapp.journal.reading import MEMBERS, MESSAGES, ROOMS, after, bans, message_of, parties
+from chatapp.journal.reading import MEMBERS, MESSAGES, ROOMS, bans, message_of, parties
 from chatapp.message import Message
 from chatapp.permissions import NOBODY, Identity, Rights, RoomKind, RoomRole, Sanctions, may
 
 # Of the log, those that change no other text than by being a text themselves.
 OWN = ("text", "reaction", "notice")
 
+_TOLD = ("seq", "kind", "of", "at", "author_id", "author_name", "body", "files", "deleted_at")
 _ONE = select(*MESSAGES.c).where(MESSAGES.c.room_id == bindparam("room"), MESSAGES.c.seq == bindparam("seq"))
+# What all of the log is read for: a third of what whole messages cost.
+_NEWS = (
+    select(*(MESSAGES.c[name] for name in _TOLD))
+    .where(
+        MESSAGES.c.room_id == bindparam("room"),
+        MESSAGES.c.seq > bindparam("cursor"),
+        MESSAGES.c.seq <= bindparam("until"),
+    )
+    .order_by(MESSAGES.c.seq)
+    .limit(bindparam("most"))
+)
 
 
 class Place(Struct, frozen=True):
@@ -82,16 +94,39 @@ def texts(
     return rooms, {(message.room, message.seq): message for message in found if message is not None}
 
 
+class Text(Struct, frozen=True):
+    """A text that still says something, and all by which it is found. `at`: microseconds since 1970.
+    `author`: an id. `name`: theirs when they wrote. `files`: whether there are any.
+    """
+
+    room: int
+    seq: int
+    at: int
+    author: str
+    name: str
+    body: str
+    files: bool
+
+
+def text_of(message: Message) -> Text | None:
+    """What `message` says as it is now; None where that is nothing."""
+    if not message.readable:
+        return None
+    author = message.author
+    where = message.room, message.seq, message.microseconds
+    return Text(*where, author.id, author.name, message.body, bool(message.files))
+
+
 class News(Struct, frozen=True):
     """What the log of `room` has of the numbers from `first` to `last`, and what that changes, numbers before
-    them: `seqs`. `messages`: of all these those that there are, as they are now.
+    them: `seqs`. `texts`: of all these those that there are, as they are now.
     """
 
     room: int
     first: int
     last: int
     seqs: Collection[int]
-    messages: list[Message]
+    texts: list[Text]
 
 
 def news(connection: Connection, asked: Iterable[tuple[int, int, int]], limit: int) -> list[News]:
@@ -100,13 +135,18 @@ def news(connection: Connection, asked: Iterable[tuple[int, int, int]], limit: i
 
 
 def _news(connection: Connection, room: int, cursor: int, until: int, limit: int) -> News:
-    messages = after(connection, room, cursor, limit, until)
-    last = messages[-1].seq if len(messages) == limit else until
-    changed = {message.of for message in messages if message.of and message.kind not in OWN}
-    before = {seq for seq in changed if seq <= cursor}
-    found = [_one(connection, room, seq) for seq in before]
-    messages += [message for message in found if message is not None]
-    return News(room, cursor + 1, last, before, messages)
+    bounds = {"room": room, "cursor": cursor, "until": until, "most": limit}
+    rows = list(connection.execute(_NEWS, bounds))
+    last = rows[-1].seq if len(rows) == limit else until
+    before = {row.of for row in rows if row.of and row.of <= cursor and row.kind not in OWN}
+    for seq in before:
+        rows += connection.execute(_NEWS, {"room": room, "cursor": seq - 1, "until": seq, "most": 1})
+    texts = [
+        Text(room, seq, at, author, name, body, bool(files))
+        for seq, kind, _, at, author, name, body, files, deleted_at in rows
+        if kind == "text" and deleted_at is None
+    ]
+    return News(room, cursor + 1, last, before, texts)
 
 
 def _one(connection: Connection, room: int, seq: int) -> Message | None:

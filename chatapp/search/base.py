@@ -9,8 +9,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 from chatapp import names
-from chatapp.journal.search_reading import Place
-from chatapp.message import Message
+from chatapp.journal.search_reading import Place, Text
 from chatapp.search.query import Phrase, Query
 from chatapp.search.words import words
 
@@ -74,13 +73,11 @@ class Found(Struct, frozen=True):
     behind: bool = False
 
 
-def entry(message: Message) -> Entry | None:
-    """What is kept of `message` as it is now; None where there is nothing to find it by."""
-    if not message.readable:
-        return None
-    told = [*words(message.body), author_mark(message.author.id), name_mark(message.author.name)]
-    told += [KIND + kind for kind in _kinds(message)]
-    return Entry(message.room, message.seq, message.microseconds, " ".join(told))
+def entry(text: Text) -> Entry:
+    """What is kept of `text`."""
+    told = [*words(text.body), author_mark(text.author), name_mark(text.name)]
+    told += [KIND + kind for kind in _kinds(text)]
+    return Entry(text.room, text.seq, text.at, " ".join(told))
 
 
 def wanted(query: Query, authors: Iterable[tuple[str, ...]], rooms: Collection[int]) -> Wanted:
@@ -102,9 +99,11 @@ def name_mark(name: str) -> str:
     return NAME + _hash(names.key(name))
 
 
-def _kinds(message: Message) -> list[str]:
-    found = ["link"] if LINK.search(message.body) else []
-    return [*found, "file"] if message.files else found
+def _kinds(text: Text) -> list[str]:
+    body = text.body
+    # Most have none of either, which is found ten times as quickly.
+    found = ["link"] if ("://" in body or "www" in body.lower()) and LINK.search(body) else []
+    return [*found, "file"] if text.files else found
 
 
 def _hash(text: str) -> str:

@@ -195,7 +195,7 @@ def _place(news: News, there: Place) -> Place:
 
 
 def _entries(news: News) -> list[Entry]:
-    return [made for message in news.messages if (made := entry(message)) is not None]
+    return [entry(text) for text in news.texts]
 
 
 def _reached(known: Place | None, place: Place) -> int:
