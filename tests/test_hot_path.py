@@ -20,6 +20,7 @@ from chatapp.outlet import Outlet
 from chatapp.permissions import Identity
 from chatapp.posting import Draft
 from chatapp.subscriber import Subscriber
+from chatapp.threads import OwnThread
 from tests.clients import UNIT
 from tests.servers import ROOT
 from tests.test_journal import Keeper
@@ -74,7 +75,7 @@ def test_the_way_of_a_message_is_what_the_docs_say_and_can_be_read_at_once(
 
     with monkeypatch.context() as one_greenlet, ours, theirs:  # and one thread: no other is traced
         one_greenlet.setattr(gevent, "spawn", lambda work: work())
-        one_greenlet.setattr("chatapp.journal.sqlite_connections.in_thread", lambda job: job())
+        one_greenlet.setattr(OwnThread, "run", lambda _, job, patience: job())
         say("first")  # finds all that is kept for the next one
         ran = lines_run(lambda: say("second"))
         assert theirs.recv(4096).endswith(b'"client_id":"second"}')
