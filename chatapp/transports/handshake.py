@@ -100,7 +100,12 @@ class TextProtocol(Protocol):
         """
         self._begun = b""
         start, end = 0, len(data)
-        while end - start >= HEAD and data[start] == FINAL_TEXT and self.state is State.OPEN:
+        while start < end and data[start] == FINAL_TEXT and self.state is State.OPEN:
+            if end - start < HEAD:
+                if not self._may_begin(data[start:]):
+                    break
+                self._begun = data[start:]
+                return b""
             size, text = data[start + 1] - MASKED, start + HEAD
             if size == LENGTH_FOLLOWS:
                 size, text = int.from_bytes(data[start + 2 : start + 4]), start + LONGER_HEAD
@@ -120,6 +125,13 @@ class TextProtocol(Protocol):
                 break
             start = behind
         return data[start:]
+
+    def _may_begin(self, head: bytes) -> bool:
+        """Whether `head`, less than a whole one, may be that of a text which is taken out here. What cannot
+        is judged by the library at once.
+        """
+        size = head[1] - MASKED if len(head) > 1 else 0
+        return 0 <= size <= LENGTH_FOLLOWS and self._longest_taken >= 0
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
