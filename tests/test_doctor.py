@@ -486,6 +486,27 @@ def test_a_second_server_on_the_same_folder_is_found(installation: Server, look:
     eventually(lambda: look(installation.instance) == [], "all of its processes are gone")
 
 
+def test_a_server_that_goes_by_another_database_or_bus_than_the_commands_is_found(
+    installation: Server, copied: Path, look: Look, postgres: Postgres
+) -> None:
+    (found,) = look(installation.instance, CHATAPP_DATABASE_URL=f"sqlite:///{copied / 'chat.db'}")
+    assert found["name"] == "other-settings"
+    assert f"({installation.pid}) has not CHATAPP_DATABASE_URL as it is here" in found["what"]
+    assert str(installation.instance / "config.py") in found["do"]
+    away = {"CHATAPP_DATABASE_URL": postgres.database(), "CHATAPP_BUS_URL": postgres.database()}
+    (_, found) = sorted(look(installation.instance, **away), key=lambda found: found["name"])
+    assert "CHATAPP_DATABASE_URL and CHATAPP_BUS_URL" in found["what"]
+
+
+def test_and_so_is_one_on_postgresql_where_the_commands_go_by_the_file(
+    new_server: Callable[..., Server], postgres: Postgres
+) -> None:
+    server = new_server(database_url=postgres.database()).start()
+    settings = {**SMALL, "CHATAPP_INSTANCE_PATH": str(server.instance)}
+    (found,) = [each for each in examine(settings).findings if each.name not in OF_THE_MACHINE]
+    assert (found.name, "CHATAPP_BUS_URL" in found.what) == ("other-settings", False)
+
+
 def test_a_server_that_may_open_too_few_files_is_found(copied: Path, look: Look) -> None:
     server = Server(copied).start()
     try:

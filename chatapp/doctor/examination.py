@@ -85,7 +85,7 @@ def _look_inside(done: Examination, config: Config, environ: Mapping[str, str], 
     done.look("keys", secret_keys.examine(config))
     done.look("disk", disk.examine(config, proc))
     done.look("open files and connections", machine.examine(running, proc))
-    done.look("servers", servers.examine(running, proc))
+    done.look("servers", servers.examine(running, config, proc))
     is_up = _look_at_services(done, config, workers)
     writable = all(finding.name != "not-writable" for finding in done.findings)
     done.ready = is_up and writable and os.path.exists(config.path(keys.NAME))
