@@ -249,7 +249,7 @@ def test_an_export_that_is_not_whole_or_not_for_this_program_is_refused_and_leav
 
 def test_nothing_is_taken_in_where_there_is_something_already(full: Keepings, file: Path) -> None:
     rows, files = full.rows, full.files
-    with pytest.raises(Refused, match=r"there is something in the database already \(audit\)"):
+    with pytest.raises(Refused, match=r"there is something in the database already \(audit\).*INSTANCE_PATH"):
         take_in(full, file)
     assert (full.rows, full.files) == (rows, files)
 
@@ -283,7 +283,7 @@ def test_an_export_that_fails_leaves_no_file(full: Keepings, tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_nothing_is_taken_in_by_postgresql_while_something_is_connected(
+def test_nothing_is_taken_in_by_postgresql_while_something_is_connected_or_kept_there(
     postgres: Postgres, file: Path, tmp_path: Path
 ) -> None:
     with postgres.empty() as url:
@@ -291,6 +291,8 @@ def test_nothing_is_taken_in_by_postgresql_while_something_is_connected(
         with closing(postgres.connect(url)), pytest.raises(Refused, match="is in use"):
             take_in(empty, file)
         assert take_in(empty, file) == []
+        with pytest.raises(Refused, match="another database in CHATAPP_DATABASE_URL"):
+            take_in(empty, file)
 
 
 def test_nothing_is_taken_in_while_something_has_the_database_open(empty: Keepings, file: Path) -> None:

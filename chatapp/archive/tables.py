@@ -99,9 +99,11 @@ def check_empty(connection: Connection) -> None:
         else:
             used = connection.scalar(rows)
         if used:
+            is_file = connection.dialect.name == "sqlite"
             raise Refused(
                 f"there is something in the database already ({table.name}): an export is taken in by an "
-                "empty one only, as a first start makes it. Name another folder in CHATAPP_INSTANCE_PATH"
+                "empty one only, as a first start makes it. Name another "
+                + ("folder in CHATAPP_INSTANCE_PATH" if is_file else "database in CHATAPP_DATABASE_URL")
             )
 
 
