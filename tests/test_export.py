@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 
 from chatapp import schema
 from chatapp.archive import exporting, importing
@@ -271,6 +272,21 @@ def test_an_import_that_fails_at_its_end_leaves_nothing_behind_but_what_was_ther
     assert (empty.rows, empty.files) == (rows, files)
     assert take_in(empty, file) == []
     assert empty.rows == full.rows
+
+
+def test_a_row_that_the_database_does_not_take_is_refused_by_it_and_nothing_of_the_others_stays(
+    whole: bytes, store: str, tmp_path: Path
+) -> None:
+    *lines, _ = whole.splitlines(keepends=True)
+    row = next(line for line in reversed(lines) if line.startswith(b"["))
+    twice = b"".join([line * (1 + (line == row)) for line in lines[1:]])
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(made_up(twice.decode())(whole))
+    other = Keepings(tmp_path / "other", store)
+    rows, files = other.rows, other.files
+    with pytest.raises(IntegrityError):
+        take_in(other, file)
+    assert (other.rows, other.files) == (rows, files)
 
 
 def test_an_export_that_fails_leaves_no_file(full: Keepings, tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Column, Connection, Engine, Table, func, select, text
+from sqlalchemy import Column, Connection, Engine, Table, func, insert, select, text
 
 from chatapp import account_rows, models
 from chatapp.archive.errors import Refused
+from chatapp.journal.postgres_connections import copy_in
 
 SERVER = cast(Table, account_rows.Server.__table__)
 ROOMS = cast(Table, models.Room.__table__)
@@ -86,6 +87,15 @@ def expect_much(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA cache_size=-{CACHE}")
     else:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+def put(connection: Connection, table: Table, rows: list[list[Any]]) -> None:
+    """Add `rows`, each with the values of all columns in their order."""
+    if connection.dialect.name == "sqlite":
+        names = [column.name for column in table.columns]
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        copy_in(connection, table, rows)
 
 
 def check_empty(connection: Connection) -> None:
