@@ -489,7 +489,8 @@ def test_a_second_server_on_the_same_folder_is_found(installation: Server, look:
 def test_a_server_that_goes_by_another_database_or_bus_than_the_commands_is_found(
     installation: Server, copied: Path, look: Look, postgres: Postgres
 ) -> None:
-    (found,) = look(installation.instance, CHATAPP_DATABASE_URL=f"sqlite:///{copied / 'chat.db'}")
+    other = {"CHATAPP_DATABASE_URL": f"sqlite:///{copied / 'chat.db'}"}
+    (found,) = eventually(lambda: look(installation.instance, **other), "it has all open")
     assert found["name"] == "other-settings"
     assert f"({installation.pid}) has not CHATAPP_DATABASE_URL as it is here" in found["what"]
     assert str(installation.instance / "config.py") in found["do"]
@@ -503,7 +504,11 @@ def test_and_so_is_one_on_postgresql_where_the_commands_go_by_the_file(
 ) -> None:
     server = new_server(database_url=postgres.database()).start()
     settings = {**SMALL, "CHATAPP_INSTANCE_PATH": str(server.instance)}
-    (found,) = [each for each in examine(settings).findings if each.name not in OF_THE_MACHINE]
+
+    def found_here() -> list[Finding]:
+        return [each for each in examine(settings).findings if each.name not in OF_THE_MACHINE]
+
+    (found,) = eventually(found_here, "it has all open")
     assert (found.name, "CHATAPP_BUS_URL" in found.what) == ("other-settings", False)
 
 

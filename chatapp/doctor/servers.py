@@ -61,6 +61,8 @@ def _elsewhere(servers: list[Running], config: Config, proc: Path) -> Findings:
     masters = {server.master for server in servers}
     theirs = {process for process in _processes(proc) if {process, _parent(proc, process)} & masters}
     files = {file.removesuffix(" (deleted)") for process in theirs for file in _files(proc, process)}
+    if os.path.realpath(config.path("search.db")) not in files:
+        return  # they have just begun: that one is opened last, whatever their settings are
 
     def same(url: str, default: str) -> bool:
         path = file_in(url)
