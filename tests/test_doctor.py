@@ -372,6 +372,15 @@ def a_clock_that_went_back(instance: Path) -> dict[str, str]:
     return {}
 
 
+def a_file_that_another_machine_has(instance: Path) -> dict[str, str]:
+    change(
+        instance,
+        "INSERT INTO files (id, room_id, person_id, name, type, size, sha256, at) "
+        "VALUES ('f1', 1, 'u1', 'plan.txt', 'text/plain', 8, '0a1b', 1)",
+    )
+    return {}
+
+
 def a_database_that_left_wal_mode(instance: Path) -> dict[str, str]:
     change(instance, "PRAGMA journal_mode=DELETE")
     return {}
@@ -428,6 +437,7 @@ PLANTED: list[tuple[str, Plant, str]] = [
     ("weak-key", a_key_that_is_short, "flask keys rotate --forget"),
     ("readable-by-others", a_folder_open_to_all, "chmod 700"),
     ("clock-behind", a_clock_that_went_back, "timedatectl"),
+    ("files-missing", a_file_that_another_machine_has, "docs/running.md, Several machines"),
     ("no-wal", a_database_that_left_wal_mode, "restart the server"),
     ("schema-behind", an_older_schema, "flask db upgrade"),
     ("schema-ahead", a_newer_schema, "chat.db.before-"),

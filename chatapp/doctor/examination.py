@@ -104,9 +104,9 @@ def _look_at_database(done: Examination, config: Config, workers: int) -> bool:
     url = make_url(config.database_url)
     path = url.database or ""
     if url.get_backend_name() == "postgresql":
-        what, engine = "PostgreSQL, clock", postgres.open_server(config)
+        what, engine = "PostgreSQL, clock, files", postgres.open_server(config)
     elif os.path.exists(path):
-        what, engine = "database, clock", sqlite.open_file(path, config.busy_seconds)
+        what, engine = "database, clock, files", sqlite.open_file(path, config.busy_seconds)
     else:
         return False
     done.look(what, database.examine(engine, config, workers))
