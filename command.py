@@ -31,6 +31,8 @@ main = FlaskGroup(
     help="A real-time chat: its server, and what its administrator does. `instance` in the current folder is "
     "the server's, unless CHATAPP_INSTANCE_PATH names another.",
 )
+# Of what is installed, so that nothing is imported for it.
+main = click.version_option(package_name="chatapp", prog_name="chatapp", message="%(prog)s %(version)s")(main)
 main.add_command(routes_command)
 main.add_command(shell_command)
 

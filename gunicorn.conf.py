@@ -23,6 +23,7 @@ from gunicorn import systemd
 from gunicorn.glogging import Logger
 
 HOME = Path(__file__).parent
+LOG_FORMAT = "CHATAPP_LOG_FORMAT"
 
 worker_class = "gevent"
 bind = "127.0.0.1:8000"  # this machine only, until somebody says otherwise
@@ -58,7 +59,7 @@ class _Log(Logger):
 
     def setup(self, cfg):
         super().setup(cfg)
-        _run_alone("log_lines.py")["dress"](os.environ.get("CHATAPP_LOG_FORMAT", "").strip())
+        _run_alone("log_lines.py")["dress"](os.environ.get(LOG_FORMAT, "").strip())
 
 
 logger_class = _Log
@@ -239,6 +240,8 @@ def post_worker_init(worker):
     if worker.age == 1:  # the first of them says it for all
         for name in config.unknown():
             worker.log.warning("There is no setting %s (docs/settings.md): it has no effect", name)
+        if hub.config.log_format != os.environ.get(LOG_FORMAT, "text").strip():
+            worker.log.warning("%s is in config.py: the master, which reads none, writes text", LOG_FORMAT)
         for listener in worker.sockets:
             if listener.family != socket.AF_UNIX:
                 _say_where(worker.log, listener.getsockname(), hub.config)

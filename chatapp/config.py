@@ -302,10 +302,24 @@ def load(default_instance_path: str, environ: Mapping[str, str] = os.environ) ->
     values = {names[name].name: _typed(name, value, names[name]) for name, value in given.items()}
     config = Config(**values, instance_path=instance_path)
     defaults = {
-        "database_url": config.database_url or f"sqlite:///{config.path('chat.db')}",
-        "bus_url": config.bus_url or f"sqlite:///{config.path('bus.db')}",
+        "database_url": _in(config.database_url, config) or f"sqlite:///{config.path('chat.db')}",
+        "bus_url": _in(config.bus_url, config) or f"sqlite:///{config.path('bus.db')}",
     }
     return Config(**{**values, **defaults, "instance_path": instance_path})
+
+
+def file_in(url: str) -> str:
+    """The path of the file that a URL of SQLite's names; "" where it names none."""
+    scheme, _, path = url.partition(":///")
+    path = path.partition("?")[0]
+    is_file = scheme in ("sqlite", "sqlite+pysqlite") and not path.startswith((":memory:", "file:"))
+    return path if is_file else ""
+
+
+def _in(url: str, config: Config) -> str:
+    """`url` with a whole path: one without a folder is of a file in the instance folder, whoever asks."""
+    scheme, slashes, path = url.partition(":///")
+    return scheme + slashes + config.path(path) if file_in(url) else url
 
 
 def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -30,12 +30,14 @@ def begin(given: str) -> None:
 
 def dress(kind: str) -> logging.Formatter:
     """Have gunicorn write its lines as `kind`, one of FORMATS; returns what writes them. Not what goes to the
-    system's log, nor what somebody set up by themselves.
+    system's log, nor what somebody set up by themselves; as text the lines of requests have a format of their
+    own.
     """
     lines = _Json() if kind == "json" else _Text()
-    for handler in logging.getLogger("gunicorn.error").handlers:
-        if getattr(handler, "_gunicorn", False) and isinstance(handler, logging.StreamHandler):
-            handler.setFormatter(lines)
+    for name in ("gunicorn.error", "gunicorn.access") if kind == "json" else ("gunicorn.error",):
+        for handler in logging.getLogger(name).handlers:
+            if getattr(handler, "_gunicorn", False) and isinstance(handler, logging.StreamHandler):
+                handler.setFormatter(lines)
     return lines
 
 

@@ -30,7 +30,7 @@ class Stage:
         folder.mkdir()
         self._exchange, self.box = folder, Box(folder)
         self.environ, self.folder, self.user = dict(ENVIRON), "/", ""
-        self.volume, self.command, self.health = "", [""], [""]
+        self.volume, self.entry, self.command, self.health = "", [""], [""], [""]
         self.ports: set[str] = set()
 
     def carry_out(self, instruction: str, rest: str, others: Mapping[str, "Stage"]) -> None:
@@ -54,9 +54,9 @@ class Stage:
             case "HEALTHCHECK":
                 self.health = json.loads(rest.removeprefix("CMD "))
             case "ENTRYPOINT":
-                self.command = json.loads(rest)
+                self.entry = self.command = json.loads(rest)
             case "CMD":
-                self.command += json.loads(rest)
+                self.command = self.command + json.loads(rest)
             case _:
                 raise AssertionError(f"nobody carries out {instruction} {rest}")
 
@@ -84,6 +84,7 @@ class Container(OneWay):
         compose = yaml.safe_load(COMPOSE.read_text())
         self._command = self._confined(_service(compose, self.image), self.image.command)
         self._health = self._confined(_service(compose, self.image), self.image.health)
+        self._compose = compose
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -96,6 +97,11 @@ class Container(OneWay):
     def healthy(self) -> bool:
         """What its health check finds."""
         return subprocess.run(self._health, env=self._environ, capture_output=True).returncode == 0
+
+    def chatapp(self, *words: str) -> str:
+        """What `docker compose run chat …` says, in another container with the same volume."""
+        command = self._confined(_service(self._compose, self.image), [*self.image.entry, *words])
+        return subprocess.run(command, env=self._environ, check=True, capture_output=True, text=True).stdout
 
     def stop(self) -> int:
         assert self._process is not None

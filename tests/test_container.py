@@ -27,13 +27,19 @@ def container(tmp_path: Path) -> Iterator[Container]:
 
 
 @pytest.mark.long
-def test_a_container_is_healthy_while_it_serves_and_keeps_all_in_its_volume(container: Container) -> None:
+def test_a_container_is_healthy_while_it_serves_keeps_all_in_its_volume_and_is_backed_up_by_another_one(
+    container: Container,
+) -> None:
     assert not container.healthy()
     container.start()
     eventually(lambda: answers(container), "it is up", 9 * UNIT)
     assert container.healthy()
     Person(container, "ada").say(1, "kept")  # type: ignore[arg-type]
+    copy = f"{container.image.volume}/copy"  # where the docs have a folder of the host
+    assert "Backed up" in container.chatapp("data", "backup", copy)
+    assert "1 messages" in container.chatapp("data", "verify", copy)
     assert container.stop() == 0
+    assert "Restored" in container.chatapp("data", "restore", copy, "--yes")
     assert {"./instance/chat.db", "./instance/secret_key"} <= container.kept()
 
 

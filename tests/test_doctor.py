@@ -372,6 +372,15 @@ def a_clock_that_went_back(instance: Path) -> dict[str, str]:
     return {}
 
 
+def a_file_that_another_machine_has(instance: Path) -> dict[str, str]:
+    change(
+        instance,
+        "INSERT INTO files (id, room_id, person_id, name, type, size, sha256, at) "
+        "VALUES ('f1', 1, 'u1', 'plan.txt', 'text/plain', 8, '0a1b', 1)",
+    )
+    return {}
+
+
 def a_database_that_left_wal_mode(instance: Path) -> dict[str, str]:
     change(instance, "PRAGMA journal_mode=DELETE")
     return {}
@@ -428,6 +437,7 @@ PLANTED: list[tuple[str, Plant, str]] = [
     ("weak-key", a_key_that_is_short, "flask keys rotate --forget"),
     ("readable-by-others", a_folder_open_to_all, "chmod 700"),
     ("clock-behind", a_clock_that_went_back, "timedatectl"),
+    ("files-missing", a_file_that_another_machine_has, "docs/running.md, Several machines"),
     ("no-wal", a_database_that_left_wal_mode, "restart the server"),
     ("schema-behind", an_older_schema, "flask db upgrade"),
     ("schema-ahead", a_newer_schema, "chat.db.before-"),
@@ -484,6 +494,32 @@ def test_a_second_server_on_the_same_folder_is_found(installation: Server, look:
     assert str(installation.pid) in found["what"]
     assert str(second.pid) in found["what"]
     eventually(lambda: look(installation.instance) == [], "all of its processes are gone")
+
+
+def test_a_server_that_goes_by_another_database_or_bus_than_the_commands_is_found(
+    installation: Server, copied: Path, look: Look, postgres: Postgres
+) -> None:
+    other = {"CHATAPP_DATABASE_URL": f"sqlite:///{copied / 'chat.db'}"}
+    (found,) = eventually(lambda: look(installation.instance, **other), "it has all open")
+    assert found["name"] == "other-settings"
+    assert f"({installation.pid}) has not CHATAPP_DATABASE_URL as it is here" in found["what"]
+    assert str(installation.instance / "config.py") in found["do"]
+    away = {"CHATAPP_DATABASE_URL": postgres.database(), "CHATAPP_BUS_URL": postgres.database()}
+    (_, found) = sorted(look(installation.instance, **away), key=lambda found: found["name"])
+    assert "CHATAPP_DATABASE_URL and CHATAPP_BUS_URL" in found["what"]
+
+
+def test_and_so_is_one_on_postgresql_where_the_commands_go_by_the_file(
+    new_server: Callable[..., Server], postgres: Postgres
+) -> None:
+    server = new_server(database_url=postgres.database()).start()
+    settings = {**SMALL, "CHATAPP_INSTANCE_PATH": str(server.instance)}
+
+    def found_here() -> list[Finding]:
+        return [each for each in examine(settings).findings if each.name not in OF_THE_MACHINE]
+
+    (found,) = eventually(found_here, "it has all open")
+    assert (found.name, "CHATAPP_BUS_URL" in found.what) == ("other-settings", False)
 
 
 def test_a_server_that_may_open_too_few_files_is_found(copied: Path, look: Look) -> None:

@@ -3,6 +3,7 @@ over who have seen more.
 """
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.test_schema import newer_program as newer_program  # a fixture
 Follow = Callable[[list[str], Server], None]
 AS_POSTGRES = "runuser -u postgres -- "  # here it is whoever may do everything
 EMPTIED = commands("Back from an upgrade")[:2]
+(ASIDE,) = re.findall(r"RENAME TO (\w+)", EMPTIED[0])
 
 
 @pytest.fixture
@@ -48,7 +50,8 @@ def follow(postgres: Postgres) -> Iterator[Follow]:
     (making,) = [line.removeprefix(AS_POSTGRES) for line in EMPTIED if "createdb" in line]
     subprocess.run(shlex.split(making), check=True, env=environ)
     yield carry_out
-    subprocess.run(["dropdb", "--force", "chat"], check=True, env=environ)
+    for name in ("chat", ASIDE):
+        subprocess.run(["dropdb", "--force", "--if-exists", name], check=True, env=environ)
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_who_follows_the_docs_has_a_copy_of_all_that_another_machine_goes_on_wit
 
 
 def test_who_follows_the_docs_comes_back_from_a_new_schema_without_what_was_said_since(
-    follow: Follow, chat: Callable[[str], Server], newer_program: Callable[[str], Path]
+    follow: Follow, chat: Callable[[str], Server], newer_program: Callable[[str], Path], postgres: Postgres
 ) -> None:
     server = chat("here").start()
     ada = Person(server, "ada")
@@ -104,6 +107,9 @@ def test_who_follows_the_docs_comes_back_from_a_new_schema_without_what_was_said
     follow(commands("Back from an upgrade"), server)
     server.start()
     assert starts_over(ada, room, cursor, epoch, without="since") == ["before"]
+    with postgres.connect(ASIDE) as aside:
+        said = aside.execute("SELECT body FROM messages WHERE room_id = %s ORDER BY seq", [room]).fetchall()
+    assert said == [("before",), ("since",)], "it is not lost, should it be wanted"
 
 
 def seen(person: Person, room: int, body: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 
 from chatapp import schema
 from chatapp.archive import exporting, importing
@@ -249,7 +250,7 @@ def test_an_export_that_is_not_whole_or_not_for_this_program_is_refused_and_leav
 
 def test_nothing_is_taken_in_where_there_is_something_already(full: Keepings, file: Path) -> None:
     rows, files = full.rows, full.files
-    with pytest.raises(Refused, match=r"there is something in the database already \(audit\)"):
+    with pytest.raises(Refused, match=r"there is something in the database already \(audit\).*INSTANCE_PATH"):
         take_in(full, file)
     assert (full.rows, full.files) == (rows, files)
 
@@ -273,6 +274,21 @@ def test_an_import_that_fails_at_its_end_leaves_nothing_behind_but_what_was_ther
     assert empty.rows == full.rows
 
 
+def test_a_row_that_the_database_does_not_take_is_refused_by_it_and_nothing_of_the_others_stays(
+    whole: bytes, store: str, tmp_path: Path
+) -> None:
+    *lines, _ = whole.splitlines(keepends=True)
+    row = next(line for line in reversed(lines) if line.startswith(b"["))
+    twice = b"".join([line * (1 + (line == row)) for line in lines[1:]])
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(made_up(twice.decode())(whole))
+    other = Keepings(tmp_path / "other", store)
+    rows, files = other.rows, other.files
+    with pytest.raises(IntegrityError):
+        take_in(other, file)
+    assert (other.rows, other.files) == (rows, files)
+
+
 def test_an_export_that_fails_leaves_no_file(full: Keepings, tmp_path: Path) -> None:
     def progress(name: str, parts: int):
         raise OSError(28, "No space left on device")
@@ -283,7 +299,7 @@ def test_an_export_that_fails_leaves_no_file(full: Keepings, tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_nothing_is_taken_in_by_postgresql_while_something_is_connected(
+def test_nothing_is_taken_in_by_postgresql_while_something_is_connected_or_kept_there(
     postgres: Postgres, file: Path, tmp_path: Path
 ) -> None:
     with postgres.empty() as url:
@@ -291,6 +307,8 @@ def test_nothing_is_taken_in_by_postgresql_while_something_is_connected(
         with closing(postgres.connect(url)), pytest.raises(Refused, match="is in use"):
             take_in(empty, file)
         assert take_in(empty, file) == []
+        with pytest.raises(Refused, match="another database in CHATAPP_DATABASE_URL"):
+            take_in(empty, file)
 
 
 def test_nothing_is_taken_in_while_something_has_the_database_open(empty: Keepings, file: Path) -> None:

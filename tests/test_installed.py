@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from chatapp.version import VERSION
 from tests.clients import Person
 from tests.raw_socket import nobody_gets
 from tests.servers import ROOT, Server
@@ -151,6 +152,11 @@ def test_what_the_command_can_do_is_listed_by_it(beside_the_tests: Path, tmp_pat
         if line[:3] > "  "
     }
     assert {"data", "doctor", "keys", "room", "serve", "shell", "user"} <= verbs
+
+
+def test_the_command_says_its_version_and_makes_nothing(beside_the_tests: Path, tmp_path: Path) -> None:
+    assert chatapp(beside_the_tests, tmp_path, "--version") == f"chatapp {VERSION}\n"
+    assert not (tmp_path / "instance").exists()
 
 
 def test_the_options_of_the_command_serve_are_those_of_gunicorn(

@@ -181,6 +181,30 @@ def test_every_line_is_an_object_of_its_own_from_the_first_to_the_last(written: 
         assert {"level", "logger", "process", "message"} <= line.keys()
 
 
+def test_requests_that_gunicorn_logs_are_objects_as_well_with_the_id_that_was_answered(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(log_format="json").start("--access-logfile", "-")
+    given = [nobody_gets(server.url + "/healthz").headers[ID] for _ in range(2)]
+
+    def logged() -> list[dict[str, Any]]:
+        return lines(server, lambda line: line["logger"] == "gunicorn.access")
+
+    eventually(lambda: [line.get("request") for line in logged()] == given)
+    assert all('"GET /healthz HTTP/1.1" 200' in line["message"] for line in logged())
+
+
+def test_that_only_config_py_asks_for_json_is_said_since_the_master_goes_on_writing_text(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server(workers=2)
+    server.instance.mkdir(exist_ok=True)
+    (server.instance / "config.py").write_text("CHATAPP_LOG_FORMAT = 'json'\n")
+    server.start()
+    [told] = [line for line in server.log if "CHATAPP_LOG_FORMAT" in line]
+    assert "is in config.py" in json.loads(told)["message"]
+
+
 # -- the watch over the hub ------------------------------------------------------------------------------
 
 

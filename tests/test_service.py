@@ -12,7 +12,7 @@ import pytest
 
 from tests.box import Box, where_possible
 from tests.clients import UNIT, Person, eventually
-from tests.documented import commands
+from tests.documented import RUNNING, commands
 from tests.raw_socket import nobody_gets
 from tests.servers import ROOT
 from tests.service import UNIT_FILE, Service
@@ -63,6 +63,14 @@ def test_what_could_not_be_installed_never_takes_the_place_of_what_runs() -> Non
         (pointing,) = [line for line in lines if "ln -sfn" in line]
         assert installing == pointing
         assert "pip install . && ln -sfn" in installing
+
+
+def test_who_mistypes_the_name_of_the_copy_loses_nothing() -> None:
+    """What was said last is in the write-ahead log, and that alone goes with the database that it belongs to."""
+    ways = re.findall(r"[^\n']*mv \S+\.before-\d+ [^\n']*", RUNNING)
+    assert len(ways) == 2
+    for way in ways:
+        assert re.search(r"mv (\S*chat\.db)\.before-\d+ \1 && rm -f \1-\*$", way)
 
 
 def test_systemd_has_nothing_to_say_against_the_unit_and_rates_it_as_safe(machine: Box) -> None:

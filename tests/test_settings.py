@@ -213,6 +213,14 @@ def test_an_address_that_the_environment_has_empty_is_not_given(
     )
 
 
+@pytest.mark.parametrize("name", ["database_url", "bus_url"])
+def test_a_file_that_is_named_without_a_folder_is_in_the_instance_folder_whoever_asks_from_where(
+    name: str, load: Callable[..., config.Config], tmp_path: Path
+) -> None:
+    assert getattr(load({variable(name): "sqlite:///mine.db"}), name) == f"sqlite:///{tmp_path}/mine.db"
+    assert getattr(load({variable(name): "sqlite:////srv/mine.db"}), name) == "sqlite:////srv/mine.db"
+
+
 def test_config_py_may_use_names_of_its_own_and_compute(load: Callable[..., config.Config]) -> None:
     assert (
         load({}, "import math\nhalf = 2000\nCHATAPP_BODY_LIMIT = math.floor(half * 2.5)").body_limit == 5000

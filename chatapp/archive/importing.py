@@ -4,13 +4,13 @@ from base64 import b64decode
 from contextlib import closing
 from itertools import islice
 
-from sqlalchemy import Connection, Engine, LargeBinary, delete, insert
+from sqlalchemy import Connection, Engine, LargeBinary, delete
 
 from chatapp import instance, keys
 from chatapp.archive import export_file
 from chatapp.archive.errors import Progress, Refused
 from chatapp.archive.export_file import Body, FileBegins, Key, TableBegins
-from chatapp.archive.tables import TABLES, alone, check_empty, expect_much, give_after, named
+from chatapp.archive.tables import TABLES, alone, check_empty, expect_much, give_after, named, put
 from chatapp.config import Config
 from chatapp.uploads import Uploads
 
@@ -63,13 +63,13 @@ def _fill_table(connection: Connection, head: TableBegins, body: Body, progress:
     table = next((each for each in TABLES if each.name == head.name), None)
     if table is None or head.columns != [column.name for column in table.columns]:
         raise Refused(f"the export is of another program: the table {head.name} is not known so")
-    binary = [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
+    binary = [at for at, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
     with progress(table.name, head.rows) as done:
-        while some := list(islice(body, ROWS)):
-            rows = [dict(zip(head.columns, row, strict=True)) for row in some]
-            for row in rows if binary else ():
-                row.update({name: b64decode(row[name]) for name in binary})
-            connection.execute(insert(table), rows)
+        while some := [list(row) for row in islice(body, ROWS)]:
+            for row in some if binary else ():
+                for at in binary:
+                    row[at] = b64decode(row[at])
+            put(connection, table, some)
             done(len(some))
     give_after(connection, table, head.given)
 

@@ -46,6 +46,13 @@ def verify(folder: Path, progress: Progress) -> tuple[Manifest, list[str]]:
     return found, wrong
 
 
+def check(config: Config, engine: Engine, folder: Path) -> None:
+    """Raises Refused where `restore` would, before it has read all of the backup."""
+    file_of(engine)
+    with instance.setting_up(config), alone(engine):
+        manifest(folder)
+
+
 def restore(config: Config, engine: Engine, folder: Path, anyway: bool, progress: Progress) -> list[str]:
     """Put the backup in the place of what is there. No server runs. Raises Refused; then nothing was changed.
 

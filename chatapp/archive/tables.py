@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Column, Connection, Engine, Table, func, select, text
+from sqlalchemy import Column, Connection, Engine, Table, func, insert, select, text
 
 from chatapp import account_rows, models
 from chatapp.archive.errors import Refused
+from chatapp.journal.postgres_connections import copy_in
 
 SERVER = cast(Table, account_rows.Server.__table__)
 ROOMS = cast(Table, models.Room.__table__)
@@ -88,6 +89,15 @@ def expect_much(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
+def put(connection: Connection, table: Table, rows: list[list[Any]]) -> None:
+    """Add `rows`, each with the values of all columns in their order."""
+    if connection.dialect.name == "sqlite":
+        names = [column.name for column in table.columns]
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        copy_in(connection, table, rows)
+
+
 def check_empty(connection: Connection) -> None:
     """Raises Refused where the database has more in it than a first start makes."""
     for table in TABLES:
@@ -99,9 +109,11 @@ def check_empty(connection: Connection) -> None:
         else:
             used = connection.scalar(rows)
         if used:
+            is_file = connection.dialect.name == "sqlite"
             raise Refused(
                 f"there is something in the database already ({table.name}): an export is taken in by an "
-                "empty one only, as a first start makes it. Name another folder in CHATAPP_INSTANCE_PATH"
+                "empty one only, as a first start makes it. Name another "
+                + ("folder in CHATAPP_INSTANCE_PATH" if is_file else "database in CHATAPP_DATABASE_URL")
             )
 
 

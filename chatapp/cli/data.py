@@ -73,9 +73,10 @@ def restore(folder: Path, anyway: bool, yes: bool) -> None:
 
     That is kept beside it. Every reader starts over. The server must not run.
     """
-    confirm(f"Put the backup {folder} in the place of what is here?", yes)
     config, engine, _ = _here()
     with _refusals():
+        restoring.check(config, engine, folder)
+        confirm(f"Put the backup {folder} in the place of what is here?", yes)
         kept = restoring.restore(config, engine, folder, anyway, progress)
     for path in kept:
         click.echo(f"What was there is now {path}")

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp import schema
 from chatapp.config import Config
-from chatapp.doctor import clock, postgres, sqlite
+from chatapp.doctor import clock, postgres, sent, sqlite
 from chatapp.doctor.answering import remedy
 from chatapp.doctor.finding import Finding, Findings, error
 from chatapp.errors import SetupError
@@ -39,6 +39,7 @@ def _examine(engine: Engine, config: Config, workers: int) -> Findings:
     yield from _version(have)
     if have == schema.newest():
         yield from clock.examine(engine)
+        yield from sent.examine(engine, config)
 
 
 def _version(have: str | None) -> Findings:

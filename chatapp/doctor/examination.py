@@ -85,7 +85,7 @@ def _look_inside(done: Examination, config: Config, environ: Mapping[str, str], 
     done.look("keys", secret_keys.examine(config))
     done.look("disk", disk.examine(config, proc))
     done.look("open files and connections", machine.examine(running, proc))
-    done.look("servers", servers.examine(running, proc))
+    done.look("servers", servers.examine(running, config, proc))
     is_up = _look_at_services(done, config, workers)
     writable = all(finding.name != "not-writable" for finding in done.findings)
     done.ready = is_up and writable and os.path.exists(config.path(keys.NAME))
@@ -104,9 +104,9 @@ def _look_at_database(done: Examination, config: Config, workers: int) -> bool:
     url = make_url(config.database_url)
     path = url.database or ""
     if url.get_backend_name() == "postgresql":
-        what, engine = "PostgreSQL, clock", postgres.open_server(config)
+        what, engine = "PostgreSQL, clock, files", postgres.open_server(config)
     elif os.path.exists(path):
-        what, engine = "database, clock", sqlite.open_file(path, config.busy_seconds)
+        what, engine = "database, clock, files", sqlite.open_file(path, config.busy_seconds)
     else:
         return False
     done.look(what, database.examine(engine, config, workers))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from chatapp.config import Config
-from chatapp.doctor.finding import Findings, warning
+from chatapp.config import Config, file_in
+from chatapp.doctor.finding import Findings, error, warning
 
 LISTENING = "0A"  # the state of a socket of TCP's; include/net/tcp_states.h
 ACCEPTS = 0x10000  # the flag of a Unix socket on which somebody listens
@@ -50,7 +50,43 @@ def _workers(proc: Path, master: int, masters: dict[int, set[str]]) -> int:
     return len(serving) or 1  # it serves by itself
 
 
-def examine(servers: list[Running], proc: Path) -> Findings:
+def examine(servers: list[Running], config: Config, proc: Path) -> Findings:
+    yield from _several(servers, proc)
+    if servers:
+        yield from _elsewhere(servers, config, proc)
+
+
+def _elsewhere(servers: list[Running], config: Config, proc: Path) -> Findings:
+    """Whether they go by other settings than this process, as far as the files tell that they have open."""
+    masters = {server.master for server in servers}
+    theirs = {process for process in _processes(proc) if {process, _parent(proc, process)} & masters}
+    files = {file.removesuffix(" (deleted)") for process in theirs for file in _files(proc, process)}
+    if os.path.realpath(config.path("search.db")) not in files:
+        return  # they have just begun: that one is opened last, whatever their settings are
+
+    def same(url: str, default: str) -> bool:
+        path = file_in(url)
+        if path:
+            return os.path.realpath(path) in files
+        return os.path.realpath(config.path(default)) not in files
+
+    urls = {
+        "CHATAPP_DATABASE_URL": (config.database_url, "chat.db"),
+        "CHATAPP_BUS_URL": (config.bus_url, "bus.db"),
+    }
+    others = [name for name, (url, default) in urls.items() if not same(url, default)]
+    if others:
+        yield error(
+            "other-settings",
+            f"the server ({', '.join(map(str, sorted(masters)))}) has not {' and '.join(others)} as it is "
+            "here",
+            "what these commands show, change and back up is not what people see, or is told to them late",
+            f"in {config.path('config.py')} a setting holds for the server and these commands; what only the "
+            "server's environment has, give these commands as well",
+        )
+
+
+def _several(servers: list[Running], proc: Path) -> Findings:
     """Several at one address are one that is just being replaced."""
     addresses: list[set[str]] = []
     for server in servers:

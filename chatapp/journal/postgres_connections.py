@@ -5,10 +5,10 @@ end is closed, whatever state it is in; the next one opens anew.
 """
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Engine, NullPool, event
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, event
 from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import BadRequest, SetupError
@@ -150,6 +150,27 @@ class PostgresConnections(Connections):
 def driver(connection: Connection) -> "psycopg.Connection":
     """The connection as psycopg has it."""
     return cast("psycopg.Connection", connection.connection.driver_connection)
+
+
+def copy_in(connection: Connection, table: Table, rows: Iterable[list[Any]]) -> None:
+    """Add `rows`, each with the values of all columns in their order, in the transaction of `connection`."""
+    import psycopg
+
+    dialect = connection.dialect
+    names = ", ".join(map(dialect.identifier_preparer.format_column, table.columns))
+    as_sent = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
+    others = [(at, convert) for at, convert in enumerate(as_sent) if convert]
+    try:
+        with (
+            driver(connection).cursor() as cursor,
+            cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as to,
+        ):
+            for row in rows:
+                for at, convert in others:
+                    row[at] = convert(row[at])
+                to.write_row(row)
+    except psycopg.Error as error:
+        raise cast(Exception, DBAPIError.instance(None, None, error, psycopg.Error)) from None
 
 
 def was_left(connection: "psycopg.Connection") -> bool:
