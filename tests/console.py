@@ -11,8 +11,10 @@ from tests import zygote
 
 # Carries out one command line after another, as `flask` would.
 PROGRAM = """
-import json, sys, traceback
-from wsgi import app
+import json, os, sys, traceback
+from importlib import import_module
+
+app = import_module("tests.impatient" if "TEST_CONSTANTS" in os.environ else "wsgi").app
 
 runner = app.test_cli_runner()
 for line in sys.stdin:

@@ -220,10 +220,10 @@ class Postgres:
 
     def _empty(self) -> None:
         with self.connect(self.url("tables"), autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = 'tables' AND pid <> pg_backend_pid()"
-            )
+            others = "FROM pg_stat_activity WHERE datname = 'tables' AND pid <> pg_backend_pid()"
+            connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+            # Not by its own waiting, which looks every tenth of a second, for one after the other.
+            eventually(lambda: connection.execute(f"SELECT count(*) {others}").fetchone() == (0,))
             tables = models.db.metadata.sorted_tables
             connection.execute(";".join(f"DELETE FROM {table.name}" for table in reversed(tables)))  # type: ignore[arg-type]
             connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")

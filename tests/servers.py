@@ -1,5 +1,6 @@
 """Real servers: gunicorn on an address of this machine, with an instance folder of its own."""
 
+import json
 import os
 import queue
 import signal
@@ -73,6 +74,7 @@ class Server:
         self.address = "127.0.0.1"  # at which it listens, in the network namespace of that file, if any
         self.network = ""
         self.program = [str(BIN / "gunicorn"), "-k", "gevent", "wsgi:app"]
+        self.constants: dict[str, object] = {}  # by dotted names: see impatient.py
         # What gunicorn is started with in front; None: it is forked, and has not this process's surroundings.
         self.under: list[str] | None = None
         self.port = 0  # until it starts for the first time
@@ -97,7 +99,8 @@ class Server:
     @property
     def environ(self) -> dict[str, str]:
         own = {"CHATAPP_INSTANCE_PATH": str(self.instance), "PYTHONUNBUFFERED": "1"}
-        return {**os.environ, **self.settings, **own}
+        constants = {"TEST_CONSTANTS": json.dumps(self.constants)} if self.constants else {}
+        return {**os.environ, **self.settings, **own, **constants}
 
     @property
     def pid(self) -> int:
@@ -121,7 +124,8 @@ class Server:
         self.settings |= {f"CHATAPP_{name.upper()}": value for name, value in settings.items()}
 
     def start(self, *arguments: str) -> "Server":
-        command = [*self.program, "-w", str(self.workers)]
+        program = [*self.program[:-1], "tests.impatient:app"] if self.constants else self.program
+        command = [*program, "-w", str(self.workers)]
         self.port = self.port or free_port()
         bind = ["-b", self.host]
         self._process = self._run([*command, *bind, *arguments])

@@ -28,6 +28,7 @@ from chatapp.bus import (
     TurningBack,
     Typing,
     base,
+    network,
     open_bus,
 )
 from chatapp.bus import sqlite as bus_of_files
@@ -116,6 +117,20 @@ def join(broker: Any) -> Iterator[Join]:
         process.ending = True
         knock(broker, process)
         process.bus.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who hears nothing, or has no answer, finds that out soon: for tests in which that is so."""
+    for name, seconds in {"LOOK_SECONDS": 0.3, "ANSWER_SECONDS": 1, "AGAIN_SECONDS": 0.3}.items():
+        monkeypatch.setattr(network, name, seconds)
+
+
+@pytest.fixture
+def made_up_for_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was lost or missed is told again at once, and not together with what is lost within a second."""
+    monkeypatch.setattr(base, "LOSS_SECONDS", 0.01)
+    monkeypatch.setattr(missed, "GATHER_SECONDS", 0.01)
 
 
 def knock(broker: Any, process: Process) -> None:
@@ -300,6 +315,7 @@ def test_a_notice_that_cannot_be_handled_does_not_end_the_listening(join: Join) 
     assert grace.heard == [committed(1), committed(3)]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_bus_that_hangs_loses_notices_but_raises_nothing_and_comes_back(join: Join, broker: Any) -> None:
     ada, grace = join(), join()
     let_go = broker.hang()
@@ -356,6 +372,7 @@ class Serving(Process):
         self.hub._missed()
 
 
+@pytest.mark.usefixtures("made_up_for_soon")
 def test_a_guest_who_left_is_gone_from_all_processes_also_where_the_bus_has_lost_that(
     join: Join, broker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,6 +394,7 @@ def not_sent(payloads: list[bytes]) -> None:
     raise OSError("the bus is not there")
 
 
+@pytest.mark.usefixtures("made_up_for_soon")
 def test_what_is_not_told_since_sending_failed_is_made_up_for_though_nobody_has_missed_anything(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,6 +421,7 @@ def test_what_is_not_told_since_sending_failed_is_made_up_for_though_nobody_has_
     assert there.gaps == before
 
 
+@pytest.mark.usefixtures("made_up_for_soon")
 def test_that_something_was_lost_is_told_until_it_goes_out(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,7 +433,6 @@ def test_that_something_was_lost_is_told_until_it_goes_out(
         failed.extend(payloads)
         not_sent(payloads)
 
-    monkeypatch.setattr(base, "LOSS_SECONDS", 0.01)
     with monkeypatch.context() as failing:
         failing.setattr(here.bus, "_send", fail)
         here.hub.guest_left("g1")
@@ -423,6 +441,7 @@ def test_that_something_was_lost_is_told_until_it_goes_out(
     soon(lambda: SignIn in leaving.told)
 
 
+@pytest.mark.usefixtures("made_up_for_soon")
 def test_what_did_not_find_room_among_all_that_waits_to_be_sent_is_made_up_for(join: Join) -> None:
     here, there = join(Serving), join(Serving)
     leaving = there.open("g1")
@@ -472,6 +491,7 @@ def test_who_has_left_long_ago_is_not_told_of_again(telling: Any) -> None:
 
 
 @over_the_network
+@pytest.mark.usefixtures("impatient")
 def test_who_hears_nothing_any_more_finds_out_though_nobody_says_anything_and_nothing_is_closed(
     join: Join, broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -34,6 +34,8 @@ from tests.test_workers import one_on_each_worker
 HEARTBEAT = "2"  # seconds; a client on a busy machine has to answer before the next one
 LONG = "😀" * 4000  # 16 KB
 MORE = 3 * UNIT  # for what takes some heartbeats
+# How soon a connection to PostgreSQL asks for a sign of life, and gives up: a third of the time that it has there.
+SOON = {"keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 3000}
 
 
 def test_a_machine_that_vanishes_is_noticed_on_every_transport_and_leaves_nothing_behind(
@@ -154,8 +156,11 @@ def test_a_stream_that_stops_reading_is_noticed_as_well_when_its_machine_vanishe
         ada.close()
 
 
+@pytest.mark.parametrize(
+    "quick", [pytest.param(True, id="soon"), pytest.param(False, id="as it is", marks=pytest.mark.long)]
+)
 def test_what_nobody_told_of_is_found_although_the_database_has_forgotten_that_it_was_asked(
-    new_server: Callable[..., Server],
+    quick: bool, new_server: Callable[..., Server]
 ) -> None:
     """It goes down with a question that it has not read, its word of that is lost, and it comes back."""
     with far_machines(1) as (machine,), ExitStack() as ended:
@@ -164,6 +169,8 @@ def test_what_nobody_told_of_is_found_although_the_database_has_forgotten_that_i
         url = postgres.start().database()
         server = new_server(database_url=url)
         server.under = []
+        if quick:
+            server.constants = {"chatapp.journal.postgres_connections.PATIENCE": SOON}
         server.start()
         ended.callback(server.kill)
         ada = ended.enter_context(closing(Person(server, "ada")))

@@ -42,6 +42,7 @@ SMALL = {"CHATAPP_FILES_TOTAL": "1000000"}  # for which there is room on any dis
 # What is said of the machine on which the tests run, whatever was planted.
 OF_THE_MACHINE = {"disk-full", "network-disk", "open-files", "short-queue", "slow-disk"}
 FILE_LIMIT = 2_000_000  # bytes; what nginx takes without being told is less
+BELIEVING = {"trusted_proxies": "1", "heartbeat": str(HEARTBEAT), "file_limit": str(FILE_LIMIT)}
 NEEDS_CADDY = pytest.mark.skipif(caddy.CADDY is None, reason="Caddy is not installed")
 NEEDS_NGINX = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
@@ -124,13 +125,15 @@ class Proxies(NamedTuple):
     """A proxy with one server for each way of being wrong, and a sane one, all with a certificate for 127.0.0.1."""
 
     server: Server
+    hasty: Server
     certificate: Path
     ports: dict[str, int]
 
     def visit(self, which: str, patience: int = 0, host: str = "127.0.0.1") -> list[dict[str, str]]:
+        server = self.server if which == "body-too-small" else self.hasty
         # Where something is held back all of that time goes by; elsewhere a crowded machine may need it.
         hear = None if which == "held-back" else PATIENCE
-        return self.visit_at(f"https://{host}:{self.ports[which]}", patience, hear=hear)
+        return self.visit_at(f"https://{host}:{self.ports[which]}", patience, server, hear)
 
     def visit_at(
         self, url: str, patience: int = 0, server: Server | None = None, hear: float | None = PATIENCE
@@ -138,7 +141,7 @@ class Proxies(NamedTuple):
         arguments = ["doctor", "--json", "--url", url, "--patience", patience]
         arguments += [] if hear is None else ["--hear", hear]
         environ = {**SMALL, "SSL_CERT_FILE": str(self.certificate)}
-        done = (server or self.server).console(*arguments, environ=environ)
+        done = (server or self.hasty).console(*arguments, environ=environ)
         return findings(done.status, done.out)
 
 
@@ -161,14 +164,25 @@ def named(found: Iterator[Finding]) -> list[str]:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that believes one proxy, as in docs/running.md."""
     folder = tmp_path_factory.mktemp("doctor") / "instance"
-    server = Server(folder, trusted_proxies="1", heartbeat=str(HEARTBEAT), file_limit=str(FILE_LIMIT)).start()
+    server = Server(folder, **BELIEVING).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def hasty(installation: Server) -> Iterator[Server]:
+    """For commands beside that one, whose visitors wait for no longer than half a second, not for two, to be told that
+    a body is too large: where it is not, all of that time goes by.
+    """
+    server = Server(installation.instance, **BELIEVING)
+    server.constants = {"chatapp.doctor.visit.address.ANSWER_SECONDS": 0.5}
     yield server
     server.kill()
 
 
 @pytest.fixture(scope="module")
 def proxies(
-    installation: Server, one_worker: Server, tmp_path_factory: pytest.TempPathFactory
+    installation: Server, hasty: Server, one_worker: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxies]:
     folder = tmp_path_factory.mktemp("proxies")
     make_certificate(folder, "chat")
@@ -185,12 +199,14 @@ def proxies(
     )
     cache = f"proxy_cache_path {folder}/cache keys_zone=chat:1m;\n"
     program = Program(folder, cache + MAP + blocks, ports["sane"])
-    yield Proxies(installation, folder / "chat.pem", ports)
+    yield Proxies(installation, hasty, folder / "chat.pem", ports)
     program.stop()
 
 
 @pytest.fixture(scope="module")
-def caddys(installation: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxies]:
+def caddys(
+    installation: Server, hasty: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxies]:
     folder = tmp_path_factory.mktemp("caddys")
     make_certificate(folder, "chat")
     changes = {name: change for name, (change, _) in CADDYS.items()} | {"sane": {}}
@@ -200,7 +216,7 @@ def caddys(installation: Server, tmp_path_factory: pytest.TempPathFactory) -> It
         for name, change in changes.items()
     ]
     program = caddy.Program(folder, "".join(sites), ports["sane"])
-    yield Proxies(installation, folder / "chat.pem", ports)
+    yield Proxies(installation, hasty, folder / "chat.pem", ports)
     program.stop()
 
 

@@ -62,6 +62,22 @@ sys.path.insert(0, ".")
 import wsgi
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - before - set(sys.stdlib_module_names))))
 """
+# No thread, no hub of gevent's, no open file: none of them would be there, or be one's own, after a fork.
+ONCE_FOR_ALL = """
+import os
+
+def own():
+    from gevent._hub_local import get_hub_if_exists
+
+    return threading.active_count(), get_hub_if_exists(), os.listdir("/proc/self/fd")
+
+
+before = own()
+import chatapp
+
+assert "chatapp.journal" in sys.modules
+assert own() == before == (1, None, before[2])
+"""
 CANNOT_SWITCH = {
     # Under their locks a dictionary or a list is changed, a number is added, a file is read, or a class is made ready.
     "babel.localedata._cache_lock",
@@ -107,6 +123,13 @@ def told(program: str, instance: Path) -> Any:
 def test_what_the_master_imports_keeps_only_locks_under_which_nothing_switches(tmp_path: Path) -> None:
     kept = set(told(IN_THE_MASTER + WHAT_IS_KEPT, tmp_path))
     assert kept == CANNOT_SWITCH
+
+
+def test_nor_does_the_application_which_the_tests_have_imported_before_their_servers_start(
+    tmp_path: Path,
+) -> None:
+    """By zygote.py; and it does nothing as it is imported that each process has to do for itself."""
+    assert set(told(IN_THE_MASTER + ONCE_FOR_ALL + WHAT_IS_KEPT, tmp_path)) <= CANNOT_SWITCH
 
 
 def test_a_worker_imports_nothing_large_for_itself_but_gevent(tmp_path: Path) -> None:

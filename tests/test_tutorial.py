@@ -4,11 +4,13 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import httpx
 import pytest
 
+from chatapp.transports.tutorial import WAIT_SECONDS
 from tests.clients import Person, eventually, here
 from tests.raw_socket import nobody_gets, nobody_posts
 from tests.servers import Server
@@ -20,27 +22,6 @@ CONNECTED = {"status": 1, "timestamp": 0.0, "data": "connected..."}
 def server(one_worker: Server) -> Server:
     """One worker: tests/test_story.py tells the same of three."""
     return one_worker
-
-
-class Patience(threading.Thread):
-    """A poll that waits in vain, in the background of all other tests of this file."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__(daemon=True)
-        self._person = Person(server, "patience")
-        self._room = self._person.make_room("silence")
-        self.answer: httpx.Response | None = None
-
-    def run(self) -> None:
-        with closing(self._person):
-            self.answer = self._person.http.get(f"/chats/{self._room}/http", params={"lastupdate": "0"})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patience(one_worker: Server) -> Patience:
-    patient = Patience(one_worker)
-    patient.start()
-    return patient
 
 
 class TutorialClient:
@@ -256,10 +237,17 @@ def test_the_tutorials_pages_are_there(ada: Person, board: int) -> None:
     assert ada.http.get("/").headers["Location"] == "/chats/"
 
 
-def test_nothing_within_twenty_five_seconds_is_204(patience: Patience) -> None:
-    patience.join(40)
-    assert patience.answer is not None
-    assert (patience.answer.status_code, patience.answer.content) == (204, b"")
+@pytest.mark.parametrize("seconds", [1, pytest.param(WAIT_SECONDS, marks=pytest.mark.long)])
+def test_nothing_while_it_waits_is_204(seconds: int, new_server: Callable[..., Server]) -> None:
+    impatient = new_server()
+    impatient.constants = (
+        {} if seconds == WAIT_SECONDS else {"chatapp.transports.tutorial.WAIT_SECONDS": seconds}
+    )
+    impatient.start()
+    with closing(Person(impatient, "patience")) as patience:
+        room = patience.make_room("silence")
+        answer = patience.http.get(f"/chats/{room}/http", params={"lastupdate": "0"})
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 def _poll(person: Person, room: int, since: float) -> dict[str, object]:

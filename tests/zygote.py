@@ -1,5 +1,8 @@
 """A process that has imported and prepared what servers have, and forks one for each that is to start: three seconds' work less.
 
+Where it is this checkout that is served, the application's own code is imported as well, which is most of the work of a
+worker's start: tests/test_libraries.py sees to it that nothing of it differs by that.
+
 What it becomes is `gunicorn …` or `flask …`, or a program as `python -c` takes it, in the folder and the environment
 that are given. That they start from nothing is for tests/test_start.py.
 """
@@ -22,6 +25,7 @@ from gevent.fileobject import FileObject
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60  # for a command
+ELSEWHERE = ("--app", "--chdir")  # by which a command names another checkout than the one in which it starts
 # For each request: a process that waits for the server, and the server itself, which goes on below the loop.
 PROGRAM = """
 import ctypes, gc, importlib.metadata, json, os, runpy, signal, socket, sys
@@ -32,7 +36,7 @@ import gunicorn.app.wsgiapp, gunicorn.arbiter, gunicorn.config, gunicorn.workers
 
 CLONE_NEWNET = 0x40000000
 conf = runpy.run_path("gunicorn.conf.py")
-for name in conf["LIBRARIES"]:
+for name in [*conf["LIBRARIES"], *sys.argv[3:]]:
     importlib.import_module(name)
 conf["on_reload"](gunicorn.arbiter.Arbiter)  # each master finds it done
 gc.freeze()
@@ -102,12 +106,14 @@ class Born:
 
 
 @functools.cache
-def _control(preload: str) -> socket.socket:
-    """A request goes in here. The process at its other end ends when ours does; `preload`: its library, if any."""
+def _control(preload: str, *modules: str) -> socket.socket:
+    """A request goes in here. The process at its other end ends when ours does; `preload`: its library, if any;
+    `modules`: what it imports beside libraries.
+    """
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(its.fileno()), preload],
+            [sys.executable, "-c", PROGRAM, str(its.fileno()), preload, *modules],
             cwd=ROOT,
             env={**os.environ, "LD_PRELOAD": preload} if preload else None,
             pass_fds=[its.fileno()],
@@ -135,7 +141,9 @@ def start(
     ended, status = os.pipe()
     out, said = (None, stdout) if stdout is not None else os.pipe()
     asked = json.dumps([command, str(root), dict(environ), network]).encode()
-    socket.send_fds(_control(preload), [asked], [stdin, said, said if stderr is None else stderr, status])
+    own = root == ROOT and not {*ELSEWHERE} & {*command}
+    control = _control(preload, *(["chatapp"] if own else []))
+    socket.send_fds(control, [asked], [stdin, said, said if stderr is None else stderr, status])
     os.close(status)
     if out is not None:
         os.close(said)
