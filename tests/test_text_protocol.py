@@ -90,3 +90,24 @@ def test_texts_never_reach_the_library_and_what_follows_something_else_does() ->
     rest = frame_bytes(b"", PING) + frame_bytes("3", TEXT)
     assert protocol.receive(texts[0] + rest) == ["0"]
     assert given == [rest]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"\x81\x05", id="not masked"),
+        pytest.param(b"\x81\xff" + (2**40).to_bytes(8, "big"), id="larger than 64 KB"),
+        pytest.param(b"\x81\xfe" + (2 * LIMIT).to_bytes(2, "big"), id="larger than a message may be"),
+    ],
+)
+def test_what_the_head_alone_forbids_is_refused_by_the_last_byte_of_it_that_has_come(head: bytes) -> None:
+    def state_after_each_byte(takes_texts: bool) -> list[str]:
+        protocol = TextProtocol(LIMIT, takes_texts)
+        states = []
+        for byte in head:
+            protocol.receive(bytes([byte]))
+            states.append(protocol.state.name)
+        return states
+
+    assert state_after_each_byte(True) == state_after_each_byte(False)
+    assert state_after_each_byte(True)[-1] == "CLOSING"

@@ -130,8 +130,12 @@ class TextProtocol(Protocol):
         """Whether `head`, less than a whole one, may be that of a text which is taken out here. What cannot
         is judged by the library at once.
         """
-        size = head[1] - MASKED if len(head) > 1 else 0
-        return 0 <= size <= LENGTH_FOLLOWS and self._longest_taken >= 0
+        if len(head) < 2:
+            return self._longest_taken >= 0
+        size, longest = head[1] - MASKED, LENGTH_FOLLOWS
+        if size == LENGTH_FOLLOWS and len(head) >= 4:
+            size, longest = int.from_bytes(head[2:4]), self._longest_taken
+        return 0 <= size <= longest and self._longest_taken >= 0
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
