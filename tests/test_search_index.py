@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatapp.journal import search_reading
-from chatapp.journal.search_reading import News, Place, Text
+from chatapp.journal import reading, search_reading
+from chatapp.journal.requests import Attachment, KeepFile, Post, Request
+from chatapp.journal.search_reading import News, Place, Text, text_of
+from chatapp.message import Author, File
+from chatapp.permissions import SYSTEM
 from chatapp.search import Follower, Found, IndexFault, TooSlow, Wanted, follower, parse, sqlite, sqlite_file
 from chatapp.search.base import Entry, Index, Stretch, entry
 from chatapp.search.words import placed, words
+from tests.clients import UNIT
+from tests.test_journal import Keeper
 
 NOON = 1_790_000_000_000_000  # microseconds since 1970
 ROOMS = range(1, 41)
@@ -236,3 +241,53 @@ def test_rooms_that_lack_little_are_brought_up_together(
 @given(st.text(st.characters(max_codepoint=127)))
 def test_the_words_of_a_text_in_ascii_are_found_in_one_go_and_are_those_of_any_other(text: str) -> None:
     assert words(text) == [word.text for word in placed(text)]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+def test_whoever_follows_the_log_has_of_each_text_what_it_says_now_however_little_is_read_at_once(
+    store: str, limit: int
+) -> None:
+    ada = Author.of(SYSTEM)  # its files are its own
+    keeper, grace = Keeper(store), Author("u2", "Grace Hopper", guest=True)
+    room, known, reached = keeper.room, dict[int, Text](), 0
+
+    def follow() -> None:
+        nonlocal reached
+        newest = keeper.journal.read(search_reading.places)[room].last
+        while reached < newest:
+            (news,) = keeper.journal.read(search_reading.news, [(room, reached, newest)], limit)
+            assert news.first == reached + 1
+            for seq in [*news.seqs, *range(news.first, news.last + 1)]:
+                known.pop(seq, None)
+            known.update({text.seq: text for text in news.texts})
+            reached = news.last
+
+    def undoable(seq: int) -> Post:
+        return Post(room, ada, kind="delete", of=seq, undo_seconds=60)
+
+    steps: list[list[Request]] = [
+        [KeepFile(room, File("f" * 24, "notes.txt", "text/plain", 5), "0" * 64, SYSTEM, 0)],
+        [
+            Post(room, ada, "one"),
+            Post(room, grace, "two"),
+            Post(room, ada, "", files=(Attachment("f" * 24),)),
+        ],
+        [Post(room, ada, "an answer", of=1), Post(room, grace, "👍", kind="reaction", of=2)],
+        [Post(room, ada, "one, mended", kind="edit", of=1), Post(room, grace, kind="delete", of=2)],
+        [Post(room, ada, "closed the door", kind="notice"), undoable(3)],
+        [Post(room, ada, "five"), Post(room, ada, "five, mended", kind="edit", of=10)],
+        [undoable(1), Post(room, ada, kind="restore", of=3)],
+        [Post(room, ada, kind="restore", of=1)],
+    ]
+    for step in steps:
+        assert not [answer for answer in keeper.ask(*step) if isinstance(answer, Exception)]
+        follow()
+        log = keeper.journal.read(reading.after, room, 0, 100)
+        assert known == {text.seq: text for message in log if (text := text_of(message)) is not None}
+    assert sorted((seq, text.body, text.files) for seq, text in known.items()) == [
+        (1, "one, mended", False),
+        (3, "notes.txt", True),
+        (4, "an answer", False),
+        (10, "five, mended", False),
+    ]
+    assert keeper.journal.finish(UNIT)
