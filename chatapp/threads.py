@@ -62,7 +62,7 @@ def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
 
 
 class OwnThread:
-    """A native thread that stays, for one job after the other, of one greenlet at a time.
+    """A native thread that stays, for one job after the other, of one greenlet at a time, all of one hub.
 
     Its jobs may be waited for in place: the whole hub waits. That costs less than to go on and be told, and
     than to take turns with Python's lock meanwhile.
@@ -74,6 +74,7 @@ class OwnThread:
         self._job: Callable[[], Any] | None = None
         self._value: Any = None
         self._error: BaseException | None = None
+        self._has_ended = False  # the job; the lock only wakes who waits for that
         self._is_late = False  # then the hub is to be told of the end
         self._watcher: Any = None
 
@@ -83,14 +84,18 @@ class OwnThread:
         """
         if not self._runs:
             self._start()
-        self._job = job
-        self._asked.release()
+        self._job, self._has_ended = job, False
+        asked = False
         interrupted: BaseException | None = None
-        ended = False
-        while not ended:
+        while not self._has_ended:
             try:
-                ended = self._ended.acquire(True, patience) or self._wait_for_end()
-            except BaseException as thrown:
+                if not asked:
+                    asked = True
+                    self._asked.release()
+                while not self._has_ended:
+                    if not self._ended.acquire(True, patience):
+                        self._wait_for_end()
+            except BaseException as thrown:  # also by a signal's handler, between any two calls
                 interrupted, patience = interrupted or thrown, 0
         value, error, self._value, self._error = self._value, self._error, None, None
         if interrupted is not None:
@@ -102,9 +107,10 @@ class OwnThread:
     def end(self) -> None:
         """End the thread, which has no job; a later one begins anew."""
         if self._runs:
-            self._job = None
+            self._job, self._has_ended = None, False
             self._asked.release()
-            self._ended.acquire()
+            while not self._has_ended:
+                self._ended.acquire()
             self._watcher.close()
             self._runs = False
 
@@ -113,35 +119,35 @@ class OwnThread:
         self._asked.acquire()
         self._ended.acquire()
         self._watcher = gevent.get_hub().loop.async_()
-        start_native(self._work, ())
+        start_native(self._work, (self._asked, self._ended))
         self._runs = True
 
-    def _wait_for_end(self) -> bool:
-        # The thread says that it has ended, then asks whether it is late; here it is the other way around. So
-        # the end is seen here, or told, or both.
+    def _wait_for_end(self) -> None:
+        # The thread notes that it has ended, then asks whether it is late; here it is the other way
+        # around. So the end is seen here, or told, or both.
         told = Event()
-        self._watcher.start(told.set)
-        self._is_late = True
         try:
-            while not self._ended.acquire(False):
+            self._watcher.start(told.set)
+            self._is_late = True
+            while not self._has_ended:
                 told.wait()
                 told.clear()
         finally:
             self._is_late = False
             self._watcher.stop()
-        return True
 
-    def _work(self) -> None:
+    def _work(self, asked: Any, ended: Any) -> None:
         while True:
-            self._asked.acquire()
+            asked.acquire()
             job = self._job
-            if job is None:
-                self._ended.release()
-                return
             try:
-                self._value = job()
+                self._value = job and job()
             except BaseException as error:
                 self._error = error
-            self._ended.release()
+            self._has_ended = True
+            ended.acquire(False)  # it is free where nobody has waited for the last one's end by it
+            ended.release()
+            if job is None:
+                return
             if self._is_late:
                 self._watcher.send()

@@ -1,11 +1,13 @@
 """Native threads: who is interrupted while one works for it is so when that has ended with what it works on."""
 
+import random
 from collections.abc import Callable, Iterator
 from threading import Event, get_ident
 
 import gevent
 import pytest
 from gevent import monkey
+from gevent.lock import BoundedSemaphore
 from gevent.threadpool import ThreadPool
 
 from chatapp.threads import OwnThread, in_thread
@@ -115,3 +117,58 @@ def test_a_job_that_ends_as_patience_does_is_waited_for_in_one_way_or_the_other(
     for number in range(300):
         pause = number % 10 * 0.0001
         assert own.run(lambda pause=pause, number=number: (sleep(pause), number)[1], 0.0005) == number
+
+
+def test_whoever_is_interrupted_at_whatever_moment_the_next_one_s_job_begins_behind_its_own(
+    own: OwnThread,
+) -> None:
+    sleep, chance = monkey.get_original("time", "sleep"), random.Random(1)
+    turn, running, done = BoundedSemaphore(1), set[int](), list[int]()
+
+    def job(number: int, pause: float) -> int:
+        assert not running
+        running.add(number)
+        sleep(pause)
+        running.remove(number)
+        return number
+
+    def ask(number: int, pause: float, patience: float) -> None:
+        with turn:
+            try:
+                assert own.run(lambda: job(number, pause), patience) == number
+            finally:
+                done.append(number)
+                assert not running
+
+    for first in range(0, 400, 20):
+        greenlets = [
+            gevent.spawn(ask, first + number, chance.random() * 0.0005, chance.choice([0, 0.0002]))
+            for number in range(20)
+        ]
+        for greenlet in chance.choices(greenlets, k=20):
+            gevent.sleep(chance.choice([0, 0.0001]))
+            greenlet.kill(block=False)
+        gevent.joinall(greenlets, timeout=20, raise_error=True)
+    assert len(done) > 200
+
+
+def test_a_signal_that_raises_when_the_end_was_already_seen_is_heard(own: OwnThread) -> None:
+    own.run(get_ident, 0)
+
+    class Interrupting:
+        """A lock with a signal's handler that runs as soon as it was had."""
+
+        lock = own._ended
+        raised = False
+
+        def acquire(self, *arguments: float) -> bool:
+            had: bool = self.lock.acquire(*arguments)
+            if had and not self.raised:
+                self.raised = True
+                raise KeyboardInterrupt
+            return had
+
+    own._ended = Interrupting()
+    with gevent.Timeout(20), pytest.raises(KeyboardInterrupt):
+        own.run(lambda: "done", 20)
+    assert own.run(lambda: "after it", 20) == "after it"
