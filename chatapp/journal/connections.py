@@ -20,7 +20,9 @@ Place = LifoQueue[Connection | None]  # None: it is not open yet, or not any mor
 
 
 class Connections(ABC):
-    """To the database of `engine`. All of it switches but `version`, and the hub goes on meanwhile."""
+    """To the database of `engine`. All of it but `version` may switch: the hub goes on meanwhile, or stands
+    still for a moment (`SqliteConnections._write`).
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -38,7 +38,9 @@ def listen(engine: Engine) -> None:
 
 
 def connections_of(engine: Engine, quick_commits: bool = True) -> Connections:
-    """Connections to the database of `engine`. `quick_commits`: see SqliteConnections."""
+    """Connections to the database of `engine`. `quick_commits`: whether the hub waits for writes
+    to SQLite that take a moment.
+    """
     if is_postgres(engine):
         return postgres_connections.PostgresConnections(engine)
     return sqlite_connections.SqliteConnections(engine, quick_commits)

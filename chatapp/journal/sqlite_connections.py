@@ -2,7 +2,8 @@
 
 `sqlite3` does not yield to gevent, and a disk can take its time, so every statement runs in a native thread:
 reading in gevent's threadpool, while the hub keeps running, and writing in one of its own, for which the hub
-waits as long as it is quick. No lock is ever shared between native threads.
+waits as long as it is quick. No lock is ever shared between native threads, but for those by
+which the one that writes is asked and answers.
 """
 
 import math
@@ -29,7 +30,8 @@ T = TypeVar("T")
 # Pages of the write-ahead log, 40 MB, before SQLite moves them into the file. Each message writes the ends of
 # tables and indexes anew: they are moved once for many messages, and few wait for that.
 LOG_PAGES = 10_000
-# A write whose last one waited no longer for lock and disk is waited for by the whole hub, up to PATIENCE.
+# The whole hub waits for a write, up to PATIENCE, if the one before it waited less than QUICK_SECONDS for
+# lock and disk.
 QUICK_SECONDS = 0.001
 PATIENCE = 0.01
 READER_CACHE = 256  # KiB of pages that each of them keeps
@@ -43,7 +45,7 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
             f"CHATAPP_DATABASE_URL={shown(url)}: messages are kept in a file, "
             "sqlite:////path/to/chat.db, or in PostgreSQL, postgresql+psycopg://user:password@host/name"
         )
-    # Connections move between the threadpool's threads, one at a time.
+    # Connections move between native threads, one at a time.
     connect_args = {"check_same_thread": False, "timeout": busy_seconds}
     return {"poolclass": NullPool, "hide_parameters": True, "connect_args": connect_args}
 
@@ -145,8 +147,8 @@ class SqliteConnections(Connections):
             place.put(kept)
 
     def _write(self, job: Callable[[], T]) -> T:
-        """What takes a moment is waited for by the whole hub: that costs less than to go on and be told. It
-        takes a moment where it did so last time; should it not, the hub goes on after all.
+        """The whole hub waits for what takes a moment: that costs less than to go on and be told. A write
+        will take a moment if the last one did; where it takes longer, the hub goes on after all.
         """
         quick = self._in_place and self._waited < QUICK_SECONDS
         self._waited = math.inf

@@ -26,10 +26,11 @@ LOOK_SECONDS = 0.5
 HOLD_SECONDS = 2.0  # between two tries to become the one who follows
 ROUND_SECONDS = 5.0  # before what is new meanwhile has its turn
 AGAIN_SECONDS = 1.0  # after something went wrong
-BATCH = 200  # messages: some 20 ms, of long texts in Chinese half a second, in a thread
-# A thread's Python keeps the hub's waiting. Where little lacks, it does so for a moment at a time.
+# Messages at a time: BATCH takes some 3 ms of a thread, of long texts in Chinese half a second, and the hub
+# waits while a thread runs Python. Where little lacks, it is taken in BATCHES, each of LEAST_BATCH or more.
+BATCH = 200
 LEAST_BATCH = 25
-BATCHES = 20  # of all that lacks, within these two
+BATCHES = 20
 MANY = 1000  # messages that lack: then the index is behind
 
 log = logging.getLogger(__name__)
