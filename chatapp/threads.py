@@ -139,7 +139,7 @@ class OwnThread:
     def _work(self, asked: Any, ended: Any) -> None:
         while True:
             asked.acquire()
-            job = self._job
+            job, self._job = self._job, None
             try:
                 self._value = job and job()
             except BaseException as error:
@@ -149,5 +149,6 @@ class OwnThread:
             ended.release()
             if job is None:
                 return
+            job = None  # what it worked on is kept no longer
             if self._is_late:
                 self._watcher.send()

@@ -116,7 +116,8 @@ class Follower:
         behind = [
             room for room in sorted(lacks, key=lambda room: lacks[room]) if places.get(room) != there[room]
         ]
-        batch = min(BATCH, max(LEAST_BATCH, sum(lacks.values()) // BATCHES))
+        much = sum(max(1, lacks[room]) for room in behind)
+        batch = min(BATCH, max(LEAST_BATCH, much // BATCHES))
         for number, some in enumerate(_batches(behind, lacks, batch)):
             if number and (self._stopped or time.monotonic() > until):
                 return False
