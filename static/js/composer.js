@@ -15,7 +15,7 @@ const OTHER_HINT = _("Ctrl+Enter sends, Enter breaks the line");
 const ENTER = "enter-breaks"; // remembered where Enter breaks the line
 const ANSWERS = "answers."; // before a draft's key: the number of what it answers
 const TICK = 1_000; // ms
-const FIT_NARROW = 13; // characters of a name that fit into the empty field
+const FIT_NARROW = 11; // characters of a name that fit into the empty field
 const FIT_WIDE = 40;
 // keyCode while an input method composes; some browsers say so only there.
 const COMPOSING = 229;
