@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import Journal, reading, sqlite_bulk, sqlite_connections, statements, writing
+from chatapp.journal import BURST, Journal, reading, sqlite_bulk, sqlite_connections, statements, writing
 from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
@@ -176,6 +176,22 @@ def test_a_fault_of_the_database_fails_the_group_at_once_and_is_over_when_it_is(
     began, over = [record.getMessage() for record in caplog.records]
     assert "locked" in began
     assert "over (count: 100)" in over
+
+
+def test_of_many_that_come_at_once_those_that_are_read_meanwhile_go_with_them(keeper: Keeper) -> None:
+    def one_read_after_another() -> None:
+        for half in (range(BURST), range(BURST, 2 * BURST)):
+            for request in says(keeper.room, *[f"word {number}" for number in half]):
+                keeper.journal.submit(request, answers.append)
+            gevent.sleep(0)  # as a connection does between two reads
+
+    answers: list[Any] = []
+    gevent.spawn(one_read_after_another)
+    with gevent.Timeout(UNIT):
+        while len(answers) < 2 * BURST:
+            gevent.sleep(0.01)
+    assert keeper.tries == 1
+    assert [body for _, body in keeper.shown] == [f"word {number}" for number in range(2 * BURST)]
 
 
 native_sleep = monkey.get_original("time", "sleep")

@@ -131,7 +131,10 @@ def test_nor_does_the_application_which_the_tests_have_imported_before_their_ser
     tmp_path: Path,
 ) -> None:
     """By zygote.py; and it does nothing as it is imported that each process has to do for itself."""
-    assert set(told(IN_THE_MASTER + ONCE_FOR_ALL + WHAT_IS_KEPT, tmp_path)) <= CANNOT_SWITCH | WAITED_FOR_IN_PLACE
+    assert (
+        set(told(IN_THE_MASTER + ONCE_FOR_ALL + WHAT_IS_KEPT, tmp_path))
+        <= CANNOT_SWITCH | WAITED_FOR_IN_PLACE
+    )
 
 
 def test_a_worker_imports_nothing_large_for_itself_but_gevent(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ GROUP_LIMIT = 1000
 # Between two looks at `version`. What nobody told of takes effect within a second: the rest is for reading it
 # on a machine that is busy.
 SWEEP_SECONDS = 0.25
+# So many at once are mostly the beginning of more that has come and was not read yet: it goes with them.
+BURST = 16
 GATHER_SHARE = 0.1  # of the time that the last group took to be shown
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,8 @@ class Journal:
     def _work(self) -> None:
         # Between the last look at the queue and `_committer = None` nothing switches: no request is stranded.
         while self._queue:
+            if len(self._queue) >= BURST:
+                gevent.sleep(0)
             group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
             self._keep(group)
             if self._queue:
