@@ -35,12 +35,15 @@ def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
     `pool`: of what may take its time, so that it never takes all the threads that the database needs.
     """
 
+    values: list[T] = []
+    errors: list[Exception] = []
+
     # gevent prints the traceback of whatever leaves a job by itself, even when the caller expects it.
-    def guarded() -> tuple[T, None] | tuple[None, Exception]:
+    def guarded() -> None:
         try:
-            return job(), None
+            values.append(job())
         except Exception as error:
-            return None, error
+            errors.append(error)
 
     if pool is None:  # an idle pool is false, by its length
         pool = gevent.get_hub().threadpool
@@ -55,10 +58,10 @@ def in_thread(job: Callable[[], T], pool: ThreadPool | None = None) -> T:
             interrupted = interrupted or thrown
     if interrupted is not None:
         raise interrupted
-    value, error = done.get()  # type: ignore[misc]  # never without a value: it catches what is raised
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]  # there is a value where there is no error
+    done.get()  # raises what no job is to raise
+    if errors:
+        raise errors.pop()
+    return values[0]
 
 
 class OwnThread:
@@ -97,12 +100,13 @@ class OwnThread:
                         self._wait_for_end()
             except BaseException as thrown:  # also by a signal's handler, between any two calls
                 interrupted, patience = interrupted or thrown, 0
-        value, error, self._value, self._error = self._value, self._error, None, None
+        value: T = self._value
+        error, self._value, self._error = self._error, None, None
         if interrupted is not None:
             raise interrupted
         if error is not None:
             raise error
-        return value  # type: ignore[no-any-return]
+        return value
 
     def end(self) -> None:
         """End the thread, which has no job; a later one begins anew."""

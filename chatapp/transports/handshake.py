@@ -64,7 +64,7 @@ class TextProtocol(Protocol):
         # The library takes a ping within a large message for a part of that message: leave room for one.
         super().__init__(Side.SERVER, max_size=max_size + CONTROL_SIZE, logger=log)
         self._max_size = max_size
-        self._longest_taken = min(max_size, READ_SIZE) if quick else -1
+        self._quick, self._longest_taken = quick, min(max_size, READ_SIZE)
         self._items: list[str | None] = []
         self._partial = bytearray()  # of a message in fragments; bounded by max_size
         self._begun = b""  # the beginning of a text that will be taken out here
@@ -77,7 +77,7 @@ class TextProtocol(Protocol):
         from the first byte on that is anything else, and judges it.
         """
         items: list[str | None] = []
-        if not (self._partial or self._within_frame or self.expect_continuation_frame):
+        if self._quick and not (self._partial or self._within_frame or self.expect_continuation_frame):
             data = self._take_texts(self._begun + data, items)
         if data:
             self.receive_data(data)
@@ -131,11 +131,11 @@ class TextProtocol(Protocol):
         is judged by the library at once.
         """
         if len(head) < 2:
-            return self._longest_taken >= 0
+            return True
         size, longest = head[1] - MASKED, LENGTH_FOLLOWS
         if size == LENGTH_FOLLOWS and len(head) >= 4:
             size, longest = int.from_bytes(head[2:4]), self._longest_taken
-        return 0 <= size <= longest and self._longest_taken >= 0
+        return 0 <= size <= longest
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
