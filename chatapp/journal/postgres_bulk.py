@@ -6,13 +6,12 @@ as everything is on SQLite: what it looks up first is still so when it writes. B
 lock without a row: keepers share it.
 
 A transaction is two journeys to the server: its locks, its rooms and what it goes by; all that it writes,
-with the commit. Each is one message of several statements (the protocol's simple query). A pipeline would be
-one journey as well, but PostgreSQL 15 does not end a transaction whose process stops within a pipeline, or
-behind it (`idle_in_transaction_session_timeout`): what is locked would stay so.
+with the commit. Each is one script of statements that the server has prepared (the protocol's simple query).
+A pipeline would be one journey as well, but PostgreSQL 15 does not end a transaction whose process stops
+within a pipeline, or behind it (`idle_in_transaction_session_timeout`): what is locked would stay so.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,40 +19,39 @@ from sqlalchemy import Connection, Dialect
 
 from chatapp.journal.bulk import COLUMNS, Opened, messages_at
 from chatapp.journal.postgres_connections import driver
+from chatapp.journal.postgres_scripts import is_begun, literal, run_script
 from chatapp.journal.reading import MESSAGES
 from chatapp.journal.requests import MarkRead, Post, Request
 
 LOCK = 0x63686174  # the name of the lock: "chat"
 
 # What is asked needs to see what was committed before it, whatever is usual on that server.
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-_SHARED = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
-_ALONE = f"SELECT pg_advisory_xact_lock({LOCK})"
-_ROOMS = """
-SELECT id, last_seq, last_at, revision, closed, rights, slow_seconds FROM rooms
-WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED;"
+_SHARED = f"SELECT 1 FROM pg_advisory_xact_lock_shared({LOCK})".encode()
+_ALONE = f"SELECT 1 FROM pg_advisory_xact_lock({LOCK})".encode()
+# By all of uq_messages_client_id: many people may send with one and the same client_id. It is looked up for
+# each by itself: of a table that has just begun the planner would rather read the whole.
+_PREPARE = """
+PREPARE chat_rooms (bigint[]) AS
+    SELECT id, last_seq, last_at, revision, closed::int, rights, slow_seconds FROM rooms
+    WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE;
+PREPARE chat_people AS SELECT (SELECT people FROM server);
+PREPARE chat_sent (json) AS
+    SELECT room_id, (
+        SELECT seq FROM messages WHERE messages.room_id = wanted.room_id
+            AND messages.client_id = wanted.client_id AND messages.author_id = wanted.author_id
+    ) FROM json_to_recordset($1) AS wanted (room_id bigint, client_id text, author_id text);
+PREPARE chat_insert (json) AS
+    INSERT INTO messages ({names}) SELECT {values} FROM json_to_recordset($1) AS message ({types});
+PREPARE chat_advance (json) AS
+    UPDATE rooms SET last_seq = moved.last_seq, last_at = moved.last_at, revision = moved.revision,
+        rights = moved.rights
+    FROM json_to_recordset($1)
+        AS moved (last_seq bigint, last_at bigint, revision bigint, rights bigint, id bigint)
+    WHERE rooms.id = moved.id
 """
-# By all of uq_messages_client_id: many people may send with one and the same client_id.
-_KNOWN = """
-SELECT server.people, sent.room_id, sent.seq FROM (SELECT (SELECT people FROM server) AS people) AS server
-LEFT JOIN (
-    SELECT messages.room_id, messages.seq
-    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS wanted (room_id, client_id, author_id)
-    JOIN messages ON messages.room_id = wanted.room_id AND messages.client_id = wanted.client_id
-        AND messages.author_id = wanted.author_id AND messages.client_id IS NOT NULL
-) AS sent ON true
-"""
-# One statement, however many there are: psycopg looks at the socket twice for each.
-_INSERT = """
-INSERT INTO messages ({names}) SELECT {values} FROM json_to_recordset(%s) AS message ({types})
-"""
-_ADVANCE = """
-UPDATE rooms SET last_seq = moved.last_seq, last_at = moved.last_at, revision = moved.revision,
-    rights = moved.rights
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS moved (last_seq, last_at, revision, rights, id)
-WHERE rooms.id = moved.id
-"""
+_SENT = ("room_id", "client_id", "author_id")
+_MOVED = ("last_seq", "last_at", "revision", "rights", "id")
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id = ANY(%s::bigint[])"
 
 
@@ -64,31 +62,33 @@ def open(
     sent: Collection[tuple[int, str, str]],
 ) -> Opened:
     """See Bulk. Each statement sees what was committed before it began, so after it has its locks."""
-    lock = _SHARED if all(map(_only_keeps, requests)) else _ALONE
-    asked = {lock: (), _ROOMS: (sorted(rooms),), _KNOWN: _columns(sent, 3)}
-    if driver(connection).autocommit:  # else psycopg begins a transaction by itself
-        asked = {_BEGIN: (), **asked}
-    *_, locked, known = _say(connection, asked)
-    places = [(room, seq) for _, room, seq in known if room is not None]
-    return Opened(locked, messages_at(connection, places) if places else [], known[0][0] or 0)
+    _prepare(connection)
+    script = b"" if is_begun(connection) else _BEGIN
+    script += _SHARED if all(map(_only_keeps, requests)) else _ALONE
+    script += b";EXECUTE chat_people;" + _rooms(rooms)
+    if sent:
+        script += b";" + _with(connection, b"chat_sent", _SENT, sent)
+    _, people, locked, *known = run_script(connection, script)[-4 if sent else -3 :]
+    places = [(room, seq) for room, seq in known[0] if seq is not None] if known else []
+    return Opened(locked, messages_at(connection, places) if places else [], people[0][0] or 0)
 
 
 def lock(connection: Connection, rooms: Collection[int]) -> Iterable[tuple[Any, ...]]:
     """See Bulk."""
-    return driver(connection).execute(_ROOMS, (sorted(rooms),)).fetchall()
+    return run_script(connection, _rooms(rooms))[0]
 
 
 def insert_messages(connection: Connection, rows: list[tuple[object, ...]]) -> None:
     """See Bulk."""
-    driver(connection).execute(_insert_into_messages(connection.dialect), (_as_json(rows),))
+    run_script(connection, _with(connection, b"chat_insert", COLUMNS, rows))
 
 
 def finish(
     connection: Connection, rows: list[tuple[object, ...]], moved: list[tuple[int, int, int, int, int]]
 ) -> None:
     """See Bulk. With the commit."""
-    told = {_insert_into_messages(connection.dialect): (_as_json(rows),)} if rows else {}
-    _say(connection, {**told, _ADVANCE: _columns(moved, 5), "COMMIT": ()})
+    script = _with(connection, b"chat_insert", COLUMNS, rows) + b";" if rows else b""
+    run_script(connection, script + _with(connection, b"chat_advance", _MOVED, moved) + b";COMMIT")
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
@@ -96,39 +96,36 @@ def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
     return dict(driver(connection).execute(_REVISIONS, (list(rooms),)).fetchall())
 
 
-def _say(connection: Connection, statements: Mapping[str, tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
-    """Carry out `statements`, each with its values, in one journey; the rows of each."""
-    from psycopg import ClientCursor
-
-    cursor = ClientCursor(driver(connection))
-    values = tuple(value for each in statements.values() for value in each)
-    cursor.execute(";".join(statements), values)
-    answers = [cursor.fetchall() if cursor.description else []]
-    while cursor.nextset():
-        answers.append(cursor.fetchall() if cursor.description else [])
-    return answers
+def _prepare(connection: Connection) -> None:
+    # `info` is the driver's connection's, and ends with it, as what is prepared does.
+    if "prepared" not in connection.info:
+        run_script(connection, _preparing(connection.dialect))
+        connection.info["prepared"] = True
 
 
-def _as_json(rows: list[tuple[object, ...]]) -> str:
-    return msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows]).decode()
+def _preparing(dialect: Dialect) -> bytes:
+    types = {name: MESSAGES.c[name].type.compile(dialect) for name in COLUMNS}
+    # What is JSON is so already, as a text.
+    told = {name: "TEXT" if kind == "JSON" else kind for name, kind in types.items()}
+    return _PREPARE.format(
+        names=", ".join(f'"{name}"' for name in COLUMNS),
+        values=", ".join(f'"{name}"::{kind}' for name, kind in types.items()),
+        types=", ".join(f'"{name}" {kind}' for name, kind in told.items()),
+    ).encode()
 
 
-def _columns(rows: Collection[tuple[Any, ...]], width: int) -> tuple[list[Any], ...]:
-    return tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * width
+def _rooms(rooms: Collection[int]) -> bytes:
+    return b"EXECUTE chat_rooms('{%s}')" % ",".join(map(str, sorted(rooms))).encode()
+
+
+def _with(
+    connection: Connection, prepared: bytes, names: Sequence[str], rows: Iterable[tuple[object, ...]]
+) -> bytes:
+    """Has `prepared` carried out with `rows`, of which each value is called as in `names`."""
+    values = msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows])
+    return b"EXECUTE %s(%s)" % (prepared, literal(connection, values))
 
 
 def _only_keeps(request: Request) -> bool:
     """Whether it goes by nothing that another room's keeper may move meanwhile."""
     return (isinstance(request, Post) and not request.effects) or isinstance(request, MarkRead)
-
-
-@cache
-def _insert_into_messages(dialect: Dialect) -> str:
-    types = {name: MESSAGES.c[name].type.compile(dialect) for name in COLUMNS}
-    # What is JSON is so already, as a text.
-    told = {name: "TEXT" if kind == "JSON" else kind for name, kind in types.items()}
-    return _INSERT.format(
-        names=", ".join(f'"{name}"' for name in COLUMNS),
-        values=", ".join(f'"{name}"::{kind}' for name, kind in types.items()),
-        types=", ".join(f'"{name}" {kind}' for name, kind in told.items()),
-    )

@@ -4,10 +4,11 @@ What one of them is used for has it alone, from its beginning to its commit. One
 end is closed, whatever state it is in; the next one opens anew.
 """
 
-import select
 from collections.abc import Callable, Iterable
+from select import POLLIN
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
+from gevent import monkey
 from sqlalchemy import URL, Connection, Engine, NullPool, Table, event
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # a server on SQLite never loads it
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+poll = monkey.get_original("select", "poll")  # gevent's would have everybody else take a turn first
 
 # A process that has stopped, or a machine that is gone, may hold what others wait for: the server ends what
 # it began. Who writes holds rooms, or keeps everybody from keeping anything.
@@ -56,7 +59,7 @@ def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
         "hide_parameters": True,
         "use_native_hstore": False,  # it would be asked for with each connection
         "isolation_level": "READ COMMITTED",
-        "connect_args": connect_args | {"options": f"{options} {own}".strip()},
+        "connect_args": connect_args | {"options": f"{options} {own}".strip(), "client_encoding": "UTF8"},
     }
 
 
@@ -177,8 +180,8 @@ def was_left(connection: "psycopg.Connection") -> bool:
     """Whether the server has ended it while nobody used it: what is read from it unasked is that."""
     if connection.closed:
         return True
-    look = select.poll()
-    look.register(connection.fileno(), select.POLLIN)
+    look = poll()
+    look.register(connection.fileno(), POLLIN)
     return bool(look.poll(0))
 
 
