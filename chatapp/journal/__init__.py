@@ -35,7 +35,11 @@ GROUP_LIMIT = 1000
 SWEEP_SECONDS = 0.25
 # So many at once are mostly the beginning of more that has come and was not read yet: it goes with them.
 BURST = 16
-GATHER_SHARE = 0.1  # of the time that the last group took to be shown
+# To show a group to a thousand readers takes longer than to keep it. Those who answer to what they were just
+# shown are waited for, briefly: one showing then serves them all.
+LONG_SHOWING = 0.001  # seconds
+GATHER_SHARE = 0.25  # of it
+AT_ONCE = 1e-6  # seconds: a turn of the loop that looks at sockets, which that of 0 does not
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ class Journal:
         self._queue_limit, self._versions = queue_limit, versions
         self._queue: deque[tuple[Request, Callable[[Answer], None]]] = deque()
         self._committer: gevent.Greenlet[[], None] | None = None
-        self._idle = Event()
+        self._idle, self._arrived = Event(), Event()
         self._idle.set()
         self._stopped = False
         self._showing = 0.0  # seconds that the last group took to be shown here
@@ -82,6 +86,7 @@ class Journal:
         if len(self._queue) >= self._queue_limit:
             raise TooFast("The server has more to keep than it can: try again", retry_after=1)
         self._queue.append((request, done))
+        self._arrived.set()
         if self._committer is None:
             self._idle.clear()
             self._committer = gevent.spawn(self._work)
@@ -145,12 +150,18 @@ class Journal:
                 gevent.sleep(0)
             group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
             self._keep(group)
-            if self._queue:
-                # To show a group to a thousand readers takes longer than to keep it. Those who answer to what
-                # they were just shown are waited for, briefly: one showing then serves them all.
-                gevent.sleep(self._showing * GATHER_SHARE)
+            if self._showing > LONG_SHOWING:
+                self._gather()
         self._committer = None
         self._idle.set()
+
+    def _gather(self) -> None:
+        # What has come by now is no answer yet. It is read; if there is any, what comes next goes with it.
+        gevent.sleep(AT_ONCE)
+        gevent.sleep(0)
+        if 0 < len(self._queue) < BURST:
+            self._arrived.clear()
+            self._arrived.wait(self._showing * GATHER_SHARE)
 
     def _keep(self, group: Sequence[tuple[Request, Callable[[Answer], None]]]) -> None:
         started = time.monotonic()

@@ -29,8 +29,7 @@ LOCK = 0x63686174  # the name of the lock: "chat"
 _BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED;"
 _SHARED = f"SELECT 1 FROM pg_advisory_xact_lock_shared({LOCK})".encode()
 _ALONE = f"SELECT 1 FROM pg_advisory_xact_lock({LOCK})".encode()
-# By all of uq_messages_client_id: many people may send with one and the same client_id. It is looked up for
-# each by itself: of a table that has just begun the planner would rather read the whole.
+# `chat_sent` goes by all of uq_messages_client_id: many people may send with one and the same client_id.
 _PREPARE = """
 PREPARE chat_rooms (bigint[]) AS
     SELECT id, last_seq, last_at, revision, closed::int, rights, slow_seconds FROM rooms
@@ -50,6 +49,9 @@ PREPARE chat_advance (json) AS
         AS moved (last_seq bigint, last_at bigint, revision bigint, rights bigint, id bigint)
     WHERE rooms.id = moved.id
 """
+# Of a table that has just begun the server knows nothing: any index that begins with the room seems as good
+# to it as the right one, and what it has planned then it would go by for minutes, until it is analyzed.
+_PLANNED_FOR = 1000  # messages
 _SENT = ("room_id", "client_id", "author_id")
 _MOVED = ("last_seq", "last_at", "revision", "rights", "id")
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id = ANY(%s::bigint[])"
@@ -88,7 +90,12 @@ def finish(
 ) -> None:
     """See Bulk. With the commit."""
     script = _with(connection, b"chat_insert", COLUMNS, rows) + b";" if rows else b""
-    run_script(connection, script + _with(connection, b"chat_advance", _MOVED, moved) + b";COMMIT")
+    script += _with(connection, b"chat_advance", _MOVED, moved) + b";COMMIT"
+    connection.info["planned for"] -= len(rows)
+    if connection.info["planned for"] < 0:
+        script += b";DISCARD PLANS"
+        connection.info["planned for"] = _PLANNED_FOR
+    run_script(connection, script)
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
@@ -98,9 +105,9 @@ def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
 
 def _prepare(connection: Connection) -> None:
     # `info` is the driver's connection's, and ends with it, as what is prepared does.
-    if "prepared" not in connection.info:
+    if "planned for" not in connection.info:
         run_script(connection, _preparing(connection.dialect))
-        connection.info["prepared"] = True
+        connection.info["planned for"] = _PLANNED_FOR
 
 
 def _preparing(dialect: Dialect) -> bytes:
@@ -122,7 +129,10 @@ def _with(
     connection: Connection, prepared: bytes, names: Sequence[str], rows: Iterable[tuple[object, ...]]
 ) -> bytes:
     """Has `prepared` carried out with `rows`, of which each value is called as in `names`."""
-    values = msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows])
+    said = [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows
+    ]
+    values = msgspec.json.encode(said)  # what is not said is NULL
     return b"EXECUTE %s(%s)" % (prepared, literal(connection, values))
 
 
