@@ -279,7 +279,7 @@ def test_while_a_picture_that_came_is_made_smaller_all_else_goes_on(
     keeping = gevent.spawn(keep, hub, SYSTEM, Admission(1, 1), arrived, "large.jpg")
     with gevent.Timeout(UNIT):
         while not begun.is_set():
-            gevent.sleep(0)
+            gevent.sleep(0.001)
     may_end.set()
     assert keeping.get(timeout=UNIT).width == 2000
     with Image.open(hub.uploads.thumbnail(arrived.digest)) as small:

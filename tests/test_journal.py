@@ -14,7 +14,16 @@ from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
 from chatapp.errors import BadRequest, NoSuchRoom, NotKept, RoomClosed
-from chatapp.journal import BURST, Journal, reading, sqlite_bulk, sqlite_connections, statements, writing
+from chatapp.journal import (
+    BURST,
+    LONG_SHOWING,
+    Journal,
+    reading,
+    sqlite_bulk,
+    sqlite_connections,
+    statements,
+    writing,
+)
 from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoom, Post, Prune, Request
 from chatapp.message import Author
@@ -194,6 +203,37 @@ def test_of_many_that_come_at_once_those_that_are_read_meanwhile_go_with_them(ke
     assert [body for _, body in keeper.shown] == [f"word {number}" for number in range(2 * BURST)]
 
 
+@pytest.mark.parametrize("waiting", [1, BURST])
+def test_after_what_took_long_to_be_shown_a_few_who_wait_go_with_those_who_answer_to_it_and_many_do_not_wait(
+    waiting: int, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatapp.journal.GATHER_SHARE", UNIT / LONG_SHOWING)
+    groups: list[int] = []
+    answers: list[Any] = []
+
+    def submit(*bodies: str) -> None:
+        for request in says(keeper.room, *bodies):
+            keeper.journal.submit(request, answers.append)
+
+    def answer() -> None:
+        gevent.sleep(0.1)
+        submit("an answer")
+
+    def show(commits: list[Any]) -> None:
+        groups.append(sum(len(commit.messages) for commit in commits))
+        if len(groups) == 1:
+            native_sleep(2 * LONG_SHOWING)
+            submit(*[f"waits {number}" for number in range(waiting)])
+            gevent.spawn(answer)
+
+    keeper.journal.on_commit = show
+    submit("first")
+    with gevent.Timeout(UNIT):
+        while len(answers) < waiting + 2:
+            gevent.sleep(0.01)
+    assert groups == ([1, waiting + 1] if waiting < BURST else [1, waiting, 1])
+
+
 native_sleep = monkey.get_original("time", "sleep")
 
 
@@ -228,7 +268,9 @@ class Others:
     def _take_turns(self) -> None:
         while True:
             self.turns += 1
-            gevent.sleep(0)
+            # Of 0 the loop would give up Python's lock again and again, for less than another thread needs to
+            # wake up and take it: on a quiet machine that never wins.
+            gevent.sleep(0.001)
 
 
 @pytest.fixture

@@ -61,14 +61,10 @@ def arguments(words: Words) -> list[str]:
 
 
 class Client:
-    """The program, and the core on which it runs. `nice`: how far it gives way to others there."""
+    """The program, and the core on which it runs."""
 
-    def __init__(self, program: Path, core: int, nice: int = 0) -> None:
-        self._program, self._core, self._nice = program, core, nice
-
-    def giving_way(self) -> "Client":
-        """The same, and whoever else has something to do on its core comes first."""
-        return Client(self._program, self._core, nice=19)
+    def __init__(self, program: Path, core: int) -> None:
+        self._program, self.core = program, core
 
     def run(self, port: int, watched: Sequence[int], words: Words, *, timed: bool = True) -> Result:
         """One run to its end: what load/main.c prints. Raises Refused where anything was wrong, and, where it
@@ -105,8 +101,7 @@ class Client:
         )
 
     def _prepare(self) -> None:
-        os.sched_setaffinity(0, {self._core})
-        os.nice(self._nice)
+        os.sched_setaffinity(0, {self.core})
 
 
 def sound(result: Result) -> Result:

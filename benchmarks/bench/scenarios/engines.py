@@ -1,42 +1,45 @@
 """PostgreSQL and Redis in the place of SQLite's files, one worker: deliveries, and messages kept.
 
-Neither of the two is pinned: beside one server and the load client they have what these leave of two cores.
-The client gives way to them (nice 19), as one on a machine of its own does: behind it they would wait some ms
-for each turn.
+The two are on the load client's core, and come before it there: people's machines take no turns from the
+database.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 
-from benchmarks.bench import ours, postgres, redis_server
+from benchmarks.bench import machine, ours, postgres, redis_server
 from benchmarks.bench.client import Result
 from benchmarks.bench.results import Results
 from benchmarks.bench.scenario import Lane, Measure, Scenario, tag
 from benchmarks.bench.scenarios import fanout, kept
+from benchmarks.bench.servers import with_children
 from benchmarks.bench.table import Row
 
 Settings = dict[str, str]
 
 
 @contextmanager
-def _files() -> Iterator[Settings]:
+def _files(core: int) -> Iterator[Settings]:
     yield {}
 
 
 @contextmanager
-def _redis() -> Iterator[Settings]:
+def _redis(core: int) -> Iterator[Settings]:
     with postgres.serve() as database, redis_server.serve() as redis:
+        machine.put_first([*with_children(database.pid), redis.pid], core)
         yield {"CHATAPP_DATABASE_URL": database.url, "CHATAPP_BUS_URL": redis.url}
 
 
 @contextmanager
-def _notify() -> Iterator[Settings]:
+def _notify(core: int) -> Iterator[Settings]:
     with postgres.serve() as database:
+        machine.put_first(with_children(database.pid), core)
         yield {"CHATAPP_DATABASE_URL": database.url, "CHATAPP_BUS_URL": database.url}
 
 
-ENGINES: Mapping[str, Callable[[], AbstractContextManager[Settings]]] = {
+Engine = Callable[[int], AbstractContextManager[Settings]]  # of the core on which it is
+
+ENGINES: Mapping[str, Engine] = {
     "SQLite": _files,
     "PostgreSQL, Redis": _redis,
     "PostgreSQL, NOTIFY": _notify,
@@ -52,13 +55,16 @@ class Engines(Scenario):
     def make_lanes(self) -> Mapping[str, Lane]:
         return {name: self._of(engine) for name, engine in ENGINES.items()}
 
-    def _of(self, engine: Callable[[], AbstractContextManager[Settings]]) -> Lane:
+    def _of(self, engine: Engine) -> Lane:
         return lambda: self._measure(engine)
 
-    def _measure(self, engine: Callable[[], AbstractContextManager[Settings]]) -> Result:
+    def _measure(self, engine: Engine) -> Result:
         found: Result = {}
-        bench = replace(self.bench, client=self.bench.client.giving_way())
-        with engine() as settings, ours.serve((self.bench.core,), **settings) as server:
+        bench = self.bench
+        with (
+            engine(bench.client.core) as settings,
+            ours.serve((bench.core,), **settings) as server,
+        ):
 
             def load(**more: object) -> Result:
                 return bench.load(server, ours.speaking(server, tag()), more)
