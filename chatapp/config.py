@@ -139,6 +139,10 @@ class Config:
     quick_commits: bool = setting(
         True, "whether all else waits for what is kept in SQLite, where that takes but a moment"
     )
+    quick_log: bool = setting(
+        True,
+        "whether SQLite’s write-ahead log gets its length soon after the start, not as it is written",
+    )
     heartbeat: int = setting(
         25, "seconds between two heartbeats to a reader; twice that without a sign: gone"
     )

@@ -52,6 +52,8 @@ from chatapp.threads import resolve_apart
 from chatapp.turnstile import Turnstile
 from chatapp.uploads import Uploads
 
+SETTLED_SECONDS = 2  # after which those who came back with the start are there
+
 log = logging.getLogger(__name__)
 
 
@@ -114,6 +116,8 @@ class Hub:
         gevent.spawn(erasing.run, self.journal)
         gevent.spawn(collection.run, self.journal, self.uploads, self.config.undo_seconds)
         gevent.spawn(self.follower.run)
+        if self.config.quick_log:
+            gevent.spawn_later(SETTLED_SECONDS, self.journal.prepare)
         if isinstance(self.bus, NetworkBus):
             gevent.spawn(same_keys.run, self.config, self.presence)
 

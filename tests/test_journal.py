@@ -1,10 +1,12 @@
 """Groups: what is asked for at once is kept in one transaction, and one fault in it harms nobody else."""
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -232,6 +234,55 @@ def test_after_what_took_long_to_be_shown_a_few_who_wait_go_with_those_who_answe
         while len(answers) < waiting + 2:
             gevent.sleep(0.01)
     assert groups == ([1, waiting + 1] if waiting < BURST else [1, waiting, 1])
+
+
+@pytest.fixture
+def ahead(store: str) -> str:
+    """The same, with a write-ahead log, as every server's has."""
+    with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as database:
+        assert database.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    return store
+
+
+def lengths(store: str) -> tuple[int, int]:
+    """Of the write-ahead log: bytes, and when it was written to."""
+    status = Path(f"{store.removeprefix('sqlite:///')}-wal").stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@in_a_file
+def test_the_log_has_its_length_before_it_is_written_and_nothing_of_that_is_ever_read(
+    ahead: str, keeper: Keeper, tmp_path: Path
+) -> None:
+    keeper.ask(*says(keeper.room, "before"))
+    keeper.journal.prepare()
+    made = lengths(ahead)
+    assert made[0] >= sqlite_connections.LOG_BYTES
+    keeper.journal.prepare()
+    assert lengths(ahead) == made, "once"
+    keeper.ask(*says(keeper.room, *[f"word {number}" for number in range(20)]))
+    assert lengths(ahead)[0] == made[0], "it did not grow"
+    # As after a crash: who opens it reads the log as far as it was committed.
+    after = tmp_path / "after"
+    after.mkdir()
+    for name in ("chat.db", "chat.db-wal"):
+        shutil.copy(tmp_path / name, after)
+    with closing(sqlite3.connect(after / "chat.db")) as database:
+        said = [body for (body,) in database.execute("SELECT body FROM messages ORDER BY seq")]
+        assert said == ["before", *[f"word {number}" for number in range(20)]]
+        assert database.execute("SELECT 1 FROM sqlite_master WHERE name = 'length'").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@in_a_file
+def test_where_there_is_little_room_on_the_disk_the_log_grows_as_it_is_written(
+    ahead: str, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(f_bavail=sqlite_connections.LOG_BYTES, f_frsize=sqlite_connections.ROOMY - 1)
+    monkeypatch.setattr("os.statvfs", lambda path: free)
+    keeper.journal.prepare()
+    assert lengths(ahead)[0] < 1_000_000
+    assert keeper.ask(*says(keeper.room, "kept"))[0].new
 
 
 native_sleep = monkey.get_original("time", "sleep")

@@ -33,6 +33,7 @@ SAMPLES: dict[str, tuple[str, Any, Any]] = {
     "quick_sends": ("no", False, False),
     "quick_looks": ("no", False, False),
     "quick_commits": ("no", False, False),
+    "quick_log": ("no", False, False),
     "guest_code": ("sesame", "sesame", "sesame"),
     "origins": (
         "https://one.example/, http://two.example:8000",

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chatapp.journal.sqlite_connections import LOG_BYTES
 from tests.clients import RESUMING, UNIT, Person, Socket, eventually
 from tests.faults import FAULTS, Fault, Faults
 from tests.raw_socket import problem
@@ -164,6 +165,33 @@ def test_each_message_has_reached_the_disk_when_it_is_acknowledged(
         before = faults.syncs
         ada.say(board, str(number))
         assert faults.syncs > before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_log_that_has_its_length_soon_after_the_start_costs_nobody_a_word_also_when_all_is_killed(
+    workers: int, new_server: Callable[..., Server]
+) -> None:
+    server = new_server(workers, quick_log="yes", database_url="")
+    server.constants = {"chatapp.hub.SETTLED_SECONDS": 0.2}
+    server.start()
+    ada = Person(server, "ada")
+    board = ada.make_room()
+    log = server.instance / "chat.db-wal"
+    said = 0
+    while said < 20 or log.stat().st_size < LOG_BYTES:
+        ada.say(board, str(said))
+        said += 1
+    length = log.stat().st_size
+    assert said < 500, "so few do not fill it"
+    for number in range(said, said + 20):
+        ada.say(board, str(number))
+    assert log.stat().st_size == length
+    server.kill()
+    server.start()
+    assert [message["body"] for message in ada.read(board)["messages"]] == [str(n) for n in range(said + 20)][
+        -50:
+    ]
+    ada.close()
 
 
 def test_after_a_failed_sync_nothing_is_kept_before_the_log_has_been_started_anew(

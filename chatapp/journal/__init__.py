@@ -135,6 +135,16 @@ class Journal:
         """Changes when any process has written to the database; None where only reading can tell."""
         return self._connections.version() if self._versions else None
 
+    def prepare(self) -> None:
+        """Do once, a moment after the start, what makes all that is kept later quicker. Switches."""
+        try:
+            if not self._stopped:
+                self._connections.prepare()
+        except Exception as error:
+            if not faults.is_of_database(error):
+                raise
+            log.warning("the write-ahead log could not be lengthened: %s", faults.explain(error))
+
     def finish(self, seconds: float) -> bool:
         """Take no more requests and wait until all that were taken are answered; False if it took longer."""
         self._stopped = True

@@ -39,6 +39,10 @@ class Connections(ABC):
         """`function(connection, …)` in a transaction that writes, committed when this returns."""
         return self._run(self._writer, True, function, *args, **kwargs)
 
+    @abstractmethod
+    def prepare(self) -> None:
+        """Do once what else each of those who write first would wait for. Switches; may fail."""
+
     def close(self) -> None:
         """Close what is not in use; what is asked later opens anew."""
         for place in (self._readers, self._writer):

@@ -93,6 +93,9 @@ class PostgresConnections(Connections):
     move meanwhile is locked.
     """
 
+    def prepare(self) -> None:
+        """Its server has done that."""
+
     def version(self) -> int | None:
         """Nothing that is here without asking the server tells whether anybody has written."""
         return None

@@ -7,9 +7,11 @@ which the one that writes is asked and answers.
 """
 
 import math
+import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from gevent.lock import BoundedSemaphore
@@ -34,6 +36,10 @@ LOG_PAGES = 10_000
 # lock and disk.
 QUICK_SECONDS = 0.001
 PATIENCE = 0.01
+# A commit to the end of a file that grows waits twice as long for the disk as one within it: the file system
+# has to note as well how long it is. The log is made whole before it is written, where there is room for it.
+LOG_BYTES = LOG_PAGES * 4096
+ROOMY = 10  # times as much as that has to be free
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
@@ -86,6 +92,10 @@ class SqliteConnections(Connections):
         self._waited = math.inf  # seconds: the last that wrote, for the lock and for the disk
         self._opening = BoundedSemaphore(1)
         self._log_distrusted = False
+
+    def prepare(self) -> None:
+        with suppress(_Undone):
+            self.write(_lengthen_log)
 
     def close(self) -> None:
         super().close()
@@ -187,6 +197,33 @@ class SqliteConnections(Connections):
         if busy:
             raise Unusable("after an I/O error the log must be emptied first, and another program reads it")
         self._log_distrusted = False
+
+
+class _Undone(Exception):
+    """Ends a transaction of which nothing is to stay."""
+
+
+def _lengthen_log(connection: Connection) -> None:
+    """Raises _Undone: SQLite's way to lengthen the log is to begin what does not fit into memory."""
+    below = driver(connection)
+    path = below.execute("PRAGMA database_list").fetchone()[2] + "-wal"
+    disk = os.statvfs(os.path.dirname(path))
+    roomy = disk.f_bavail * disk.f_frsize >= ROOMY * LOG_BYTES
+    if not os.path.exists(path) or os.path.getsize(path) >= LOG_BYTES or not roomy:
+        raise _Undone
+    (usual,) = below.execute("PRAGMA cache_size").fetchone()
+    below.execute("PRAGMA cache_size=10")
+    try:
+        below.execute("CREATE TABLE length (zeros)")
+        below.execute("INSERT INTO length VALUES (zeroblob(?))", (LOG_BYTES,))
+    finally:
+        below.execute(f"PRAGMA cache_size={usual}")
+    log = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(log)  # else the next commit would
+    finally:
+        os.close(log)
+    raise _Undone
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

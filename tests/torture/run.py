@@ -53,9 +53,8 @@ TROUBLE: dict[str, list[type[Troublemaker]]] = {
 }
 DEEDS = {deed for makers in TROUBLE.values() for maker in makers for deed in maker.deeds}
 # Every fast path that has a switch (docs/design.md) is off.
-NO_FAST_PATHS = dict.fromkeys(
-    ("quick_commits", "quick_frames", "quick_handshakes", "quick_looks", "quick_polls", "quick_sends"), "no"
-)
+QUICK = ("commits", "frames", "handshakes", "log", "looks", "polls", "sends")
+NO_FAST_PATHS = {f"quick_{what}": "no" for what in QUICK}
 
 
 @dataclass
