@@ -23,6 +23,7 @@ from chatapp.journal import (
     reading,
     sqlite_bulk,
     sqlite_connections,
+    sqlite_log,
     statements,
     writing,
 )
@@ -257,7 +258,7 @@ def test_the_log_has_its_length_before_it_is_written_and_nothing_of_that_is_ever
     keeper.ask(*says(keeper.room, "before"))
     keeper.journal.prepare()
     made = lengths(ahead)
-    assert made[0] >= sqlite_connections.LOG_BYTES
+    assert made[0] >= sqlite_log.BYTES
     keeper.journal.prepare()
     assert lengths(ahead) == made, "once"
     keeper.ask(*says(keeper.room, *[f"word {number}" for number in range(20)]))
@@ -278,7 +279,7 @@ def test_the_log_has_its_length_before_it_is_written_and_nothing_of_that_is_ever
 def test_where_there_is_little_room_on_the_disk_the_log_grows_as_it_is_written(
     ahead: str, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = SimpleNamespace(f_bavail=sqlite_connections.LOG_BYTES, f_frsize=sqlite_connections.ROOMY - 1)
+    free = SimpleNamespace(f_bavail=sqlite_log.BYTES, f_frsize=sqlite_log.ROOMY - 1)
     monkeypatch.setattr("os.statvfs", lambda path: free)
     keeper.journal.prepare()
     assert lengths(ahead)[0] < 1_000_000

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatapp.journal.sqlite_connections import LOG_BYTES
+from chatapp.journal.sqlite_log import BYTES as LOG_BYTES
 from tests.clients import RESUMING, UNIT, Person, Socket, eventually
 from tests.faults import FAULTS, Fault, Faults
 from tests.raw_socket import problem

@@ -7,7 +7,6 @@ which the one that writes is asked and answers.
 """
 
 import math
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event
 from sqlalchemy.exc import DBAPIError
 
 from chatapp.errors import SetupError
-from chatapp.journal import faults
+from chatapp.journal import faults, sqlite_log
 from chatapp.journal.connections import Connections, Place
 from chatapp.journal.database_file import DatabaseFile
 from chatapp.journal.faults import Unusable
@@ -29,17 +28,10 @@ from chatapp.threads import OwnThread, in_thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Pages of the write-ahead log, 40 MB, before SQLite moves them into the file. Each message writes the ends of
-# tables and indexes anew: they are moved once for many messages, and few wait for that.
-LOG_PAGES = 10_000
 # The whole hub waits for a write, up to PATIENCE, if the one before it waited less than QUICK_SECONDS for
 # lock and disk.
 QUICK_SECONDS = 0.001
 PATIENCE = 0.01
-# A commit to the end of a file that grows waits twice as long for the disk as one within it: the file system
-# has to note as well how long it is. The log is made whole before it is written, where there is room for it.
-LOG_BYTES = LOG_PAGES * 4096
-ROOMY = 10  # times as much as that has to be free
 READER_CACHE = 256  # KiB of pages that each of them keeps
 
 
@@ -63,7 +55,7 @@ def listen(engine: Engine) -> None:
     def _connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # sqlite3 must not begin transactions of its own
         connection.execute("PRAGMA synchronous=FULL")  # an ack means: on the disk
-        connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={sqlite_log.PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")  # what was removed is not in the file any more
 
@@ -94,8 +86,8 @@ class SqliteConnections(Connections):
         self._log_distrusted = False
 
     def prepare(self) -> None:
-        with suppress(_Undone):
-            self.write(_lengthen_log)
+        with suppress(sqlite_log.Undone):
+            self.write(lambda connection: sqlite_log.lengthen(driver(connection)))
 
     def close(self) -> None:
         super().close()
@@ -131,7 +123,8 @@ class SqliteConnections(Connections):
                 if kept is None:
                     kept = self._open(writes)
                 if writes and self._log_distrusted:
-                    self._empty_log(kept)
+                    sqlite_log.empty(driver(kept))
+                    self._log_distrusted = False
                 asked = time.perf_counter()
                 with kept.begin():
                     begun = time.perf_counter()
@@ -140,11 +133,8 @@ class SqliteConnections(Connections):
                 if writes:
                     self._waited = begun - asked + time.perf_counter() - done
             except (DBAPIError, sqlite3.Error, Unusable) as error:
-                # Whatever state it is in: the next one opens anew.
                 broken, kept = kept, None
-                if broken is not None:
-                    broken.invalidate()
-                    broken.close()
+                self._close_broken(broken)
                 if writes and faults.code(error) == sqlite3.SQLITE_IOERR:
                     self._log_distrusted = True
                 raise
@@ -155,6 +145,12 @@ class SqliteConnections(Connections):
             return self._write(job) if writes else in_thread(job)
         finally:
             place.put(kept)
+
+    def _close_broken(self, connection: Connection | None) -> None:
+        """Whatever state it is in: the next one opens anew."""
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
     def _write(self, job: Callable[[], T]) -> T:
         """The whole hub waits for what takes a moment: that costs less than to go on and be told. A write
@@ -185,45 +181,6 @@ class SqliteConnections(Connections):
         self._file.opened()
         below.execute("PRAGMA busy_timeout=0")  # from here on it is looked at on the hub's own thread
         return anchor
-
-    def _empty_log(self, connection: Connection) -> None:
-        """Move what was committed into the database and start the write-ahead log anew.
-
-        After an I/O error the log ends with what was refused. Where an fsync failed, the kernel holds that as
-        written though it is not on the disk, and a later fsync passes over it: should all processes be killed
-        now, the next one would take it for committed, and write behind a hole (docs/design.md).
-        """
-        busy, _, _ = driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise Unusable("after an I/O error the log must be emptied first, and another program reads it")
-        self._log_distrusted = False
-
-
-class _Undone(Exception):
-    """Ends a transaction of which nothing is to stay."""
-
-
-def _lengthen_log(connection: Connection) -> None:
-    """Raises _Undone: SQLite's way to lengthen the log is to begin what does not fit into memory."""
-    below = driver(connection)
-    path = below.execute("PRAGMA database_list").fetchone()[2] + "-wal"
-    disk = os.statvfs(os.path.dirname(path))
-    roomy = disk.f_bavail * disk.f_frsize >= ROOMY * LOG_BYTES
-    if not os.path.exists(path) or os.path.getsize(path) >= LOG_BYTES or not roomy:
-        raise _Undone
-    (usual,) = below.execute("PRAGMA cache_size").fetchone()
-    below.execute("PRAGMA cache_size=10")
-    try:
-        below.execute("CREATE TABLE length (zeros)")
-        below.execute("INSERT INTO length VALUES (zeroblob(?))", (LOG_BYTES,))
-    finally:
-        below.execute(f"PRAGMA cache_size={usual}")
-    log = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(log)  # else the next commit would
-    finally:
-        os.close(log)
-    raise _Undone
 
 
 def driver(connection: Connection) -> sqlite3.Connection:
