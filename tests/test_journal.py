@@ -1,5 +1,6 @@
 """Groups: what is asked for at once is kept in one transaction, and one fault in it harms nobody else."""
 
+import errno
 import shutil
 import sqlite3
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent import monkey
+from gevent.event import Event
 from sqlalchemy import create_engine, event
 
 from chatapp import models, retention
@@ -32,6 +34,8 @@ from chatapp.journal.requests import ChangeRoom, Commit, DropRoom, Kept, MakeRoo
 from chatapp.message import Author
 from tests.clients import UNIT
 from tests.conftest import in_a_file
+
+native_sleep = monkey.get_original("time", "sleep")
 
 ADA = Author("g1", "ada", guest=True)
 UNKEEPABLE = (
@@ -206,35 +210,97 @@ def test_of_many_that_come_at_once_those_that_are_read_meanwhile_go_with_them(ke
     assert [body for _, body in keeper.shown] == [f"word {number}" for number in range(2 * BURST)]
 
 
-@pytest.mark.parametrize("waiting", [1, BURST])
-def test_after_what_took_long_to_be_shown_a_few_who_wait_go_with_those_who_answer_to_it_and_many_do_not_wait(
-    waiting: int, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Talkers:
+    """Those who say something when the socket that they read says that they may, as connections do."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self.groups: list[int] = []  # of messages, as they were shown
+        self.answers: list[Any] = []
+        self.shown: Callable[[], object] = lambda: None  # what becomes of it when one is
+        self.seconds = 2 * LONG_SHOWING  # that it takes to show one
+        keeper.journal.on_commit = self._show
+
+    def submit(self, *bodies: str) -> None:
+        for request in says(self._keeper.room, *bodies):
+            self._keeper.journal.submit(request, self.answers.append)
+
+    def will_say(self, *bodies: str) -> Callable[[], object]:
+        """Says `bodies` when what is returned was called."""
+        ours, theirs = gevent.socket.socketpair()
+
+        def talk() -> None:
+            theirs.recv(1)
+            self.submit(*bodies)
+
+        gevent.spawn(talk)
+        gevent.sleep(0)
+        return lambda: ours.send(b"!")
+
+    def wait(self, count: int) -> None:
+        with gevent.Timeout(UNIT):
+            while len(self.answers) < count:
+                gevent.sleep(0.01)
+
+    def _show(self, commits: list[Any]) -> None:
+        self.groups.append(sum(len(commit.messages) for commit in commits))
+        native_sleep(self.seconds)
+        self.shown()
+
+
+@pytest.fixture
+def talkers(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> Talkers:
     monkeypatch.setattr("chatapp.journal.GATHER_SHARE", UNIT / LONG_SHOWING)
-    groups: list[int] = []
-    answers: list[Any] = []
+    monkeypatch.setattr("chatapp.journal.GATHER_SECONDS", UNIT)
+    return Talkers(keeper)
 
-    def submit(*bodies: str) -> None:
-        for request in says(keeper.room, *bodies):
-            keeper.journal.submit(request, answers.append)
 
-    def answer() -> None:
-        gevent.sleep(0.1)
-        submit("an answer")
+def test_after_what_took_long_to_be_shown_a_few_who_wait_go_with_those_who_answer_to_it(
+    talkers: Talkers,
+) -> None:
+    say = talkers.will_say("waits")
+    talkers.shown = lambda: (
+        len(talkers.groups) > 1 or (say(), gevent.spawn_later(0.1, talkers.submit, "answers"))
+    )
+    talkers.submit("first")
+    talkers.wait(3)
+    assert talkers.groups == [1, 2]
 
-    def show(commits: list[Any]) -> None:
-        groups.append(sum(len(commit.messages) for commit in commits))
-        if len(groups) == 1:
-            native_sleep(2 * LONG_SHOWING)
-            submit(*[f"waits {number}" for number in range(waiting)])
-            gevent.spawn(answer)
 
-    keeper.journal.on_commit = show
-    submit("first")
-    with gevent.Timeout(UNIT):
-        while len(answers) < waiting + 2:
-            gevent.sleep(0.01)
-    assert groups == ([1, waiting + 1] if waiting < BURST else [1, waiting, 1])
+def test_many_who_wait_do_not_wait_for_those_who_answer(talkers: Talkers) -> None:
+    say = talkers.will_say(*[f"waits {number}" for number in range(BURST)])
+
+    def shown() -> None:
+        talkers.seconds = 0  # the next ones
+        if len(talkers.groups) == 1:
+            say()
+        elif len(talkers.groups) == 2:
+            talkers.submit("answers")
+
+    talkers.shown = shown
+    talkers.submit("first")
+    talkers.wait(BURST + 2)
+    assert talkers.groups == [1, BURST, 1]
+
+
+def test_who_is_alone_and_answers_to_themselves_waits_for_nobody_again_and_again(
+    keeper: Keeper, talkers: Talkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counted(Event):
+        waits = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            Counted.waits += 1
+            return super().wait(timeout)
+
+    monkeypatch.setattr("chatapp.journal.GATHER_SECONDS", 0.01)
+    keeper.journal._arrived = Counted()
+    says = iter([talkers.will_say(str(number)) for number in range(20)])
+    talkers.shown = lambda: next(says, lambda: None)()
+    talkers.submit("first")
+    talkers.wait(21)
+    assert talkers.groups == [1] * 21
+    assert Counted.waits == 4, "before the second group, the fourth, the eighth and the sixteenth"
 
 
 @pytest.fixture
@@ -271,8 +337,38 @@ def test_the_log_has_its_length_before_it_is_written_and_nothing_of_that_is_ever
     with closing(sqlite3.connect(after / "chat.db")) as database:
         said = [body for (body,) in database.execute("SELECT body FROM messages ORDER BY seq")]
         assert said == ["before", *[f"word {number}" for number in range(20)]]
-        assert database.execute("SELECT 1 FROM sqlite_master WHERE name = 'length'").fetchall() == []
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@in_a_file
+def test_a_server_that_goes_meanwhile_waits_for_no_more_of_the_log(
+    ahead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_log, "STEP", 4096)
+    keeper = Keeper(ahead)
+    preparing = gevent.spawn(keeper.journal.prepare)
+    with gevent.Timeout(UNIT):
+        while lengths(ahead)[0] < 100_000:
+            gevent.sleep(0.001)
+    assert keeper.ask(*says(keeper.room, "meanwhile"))[0].new
+    assert keeper.journal.finish(UNIT)
+    preparing.get(timeout=UNIT)
+    assert lengths(ahead)[0] < sqlite_log.BYTES
+
+
+@in_a_file
+def test_where_the_disk_fails_meanwhile_the_log_is_as_long_as_before(
+    ahead: str, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = lengths(ahead)[0]
+    monkeypatch.setattr("os.fsync", fails)
+    keeper.journal.prepare()
+    assert lengths(ahead)[0] == before
+    assert ["could not be lengthened" in record.getMessage() for record in caplog.records] == [True]
+    assert keeper.ask(*says(keeper.room, "kept"))[0].new
 
 
 @in_a_file
@@ -284,9 +380,6 @@ def test_where_there_is_little_room_on_the_disk_the_log_grows_as_it_is_written(
     keeper.journal.prepare()
     assert lengths(ahead)[0] < 1_000_000
     assert keeper.ask(*says(keeper.room, "kept"))[0].new
-
-
-native_sleep = monkey.get_original("time", "sleep")
 
 
 class Others:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, insert
+from sqlalchemy import Engine, create_engine, event, insert
 
 from chatapp import account_rows
 from chatapp.journal import Journal, postgres_bulk
@@ -196,28 +196,6 @@ def test_of_many_who_write_in_several_processes_each_is_kept_once_and_numbers_ha
         assert count == last == times
         assert texts == ids == 120, "by each of two, though each was sent twice"
     assert turned == []
-
-
-def test_a_group_is_two_journeys_however_many_messages_rooms_and_words_with_a_client_id_it_has(
-    empty: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rooms = made_rooms(empty, 20)
-    scripts: list[bytes] = []
-    run = postgres_bulk.run_script
-
-    def counted(connection: Connection, script: bytes) -> Any:
-        scripts.append(script)
-        return run(connection, script)
-
-    monkeypatch.setattr(postgres_bulk, "run_script", counted)
-    with engine_of(empty).connect() as connection:
-        for number in range(3):
-            scripts.clear()
-            group = [says(room, f"word {number} of {each}") for room in rooms for each in range(5)]
-            answers, _ = perform(connection, group)
-            assert [type(answer) for answer in answers] == [Kept] * len(group)
-    assert len(scripts) == 2
-    assert [script.partition(b";")[0].split()[0] for script in scripts] == [b"BEGIN", b"EXECUTE"]
 
 
 def test_what_was_sent_so_already_is_found_by_its_index_however_full_a_table_is_that_was_empty_a_moment_ago(

@@ -11,6 +11,7 @@ from chatapp.journal.databases import engine_options, listen
 from chatapp.journal.postgres_scripts import is_begun, literal, run_script
 from tests.postgres import Postgres
 
+LARGE = 20_000_000
 WORDS = "Grüße, 'Wort' \\ 聊天 🎉".encode()
 
 
@@ -47,12 +48,6 @@ def test_a_transaction_goes_over_several_scripts(connection: Connection) -> None
     assert run_script(connection, b"SELECT * FROM t") == [[]]
 
 
-def test_a_script_may_be_larger_than_any_buffer_between(connection: Connection) -> None:
-    size = 20_000_000
-    assert run_script(connection, b"SELECT length('%s')" % (b"x" * size)) == [[(size,)]]
-    assert run_script(connection, b"SELECT 1") == [[(1,)]]
-
-
 def test_words_come_as_they_were_written_whatever_the_environment_says(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +63,15 @@ def test_words_come_as_they_were_written_whatever_the_environment_says(
     assert answer == [[(len(WORDS.decode()), len(WORDS), 1)]]
 
 
-def test_everything_goes_on_while_a_script_waits(connection: Connection) -> None:
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        (b"SELECT 7 FROM pg_sleep(0.2)", 7),
+        (b"SELECT length('%s')" % (b"x" * LARGE), LARGE),  # larger than any buffer between
+    ],
+    ids=["for its answer", "to be taken"],
+)
+def test_everything_goes_on_while_a_script_waits(connection: Connection, script: bytes, answer: int) -> None:
     turns = 0
 
     def others() -> None:
@@ -78,9 +81,10 @@ def test_everything_goes_on_while_a_script_waits(connection: Connection) -> None
             gevent.sleep(0.001)
 
     beside = gevent.spawn(others)
-    assert run_script(connection, b"SELECT 7 FROM pg_sleep(0.2)") == [[(7,)]]
+    assert run_script(connection, script) == [[(answer,)]]
     beside.kill()
     assert turns > 3
+    assert run_script(connection, b"SELECT 1") == [[(1,)]]
 
 
 def test_a_server_that_goes_in_the_middle_is_said_to_have_gone(connection: Connection) -> None:

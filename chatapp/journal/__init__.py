@@ -38,7 +38,9 @@ BURST = 16
 # To show a group to a thousand readers takes longer than to keep it. Those who answer to what they were just
 # shown are waited for, briefly: one showing then serves them all.
 LONG_SHOWING = 0.001  # seconds
-GATHER_SHARE = 0.25  # of it
+GATHER_SHARE = 0.25  # of it,
+GATHER_SECONDS = 0.02  # but no longer
+SPARED = 64  # groups at most, of which none waits after one that waited in vain
 AT_ONCE = 1e-6  # seconds: a turn of the loop that looks at sockets, which that of 0 does not
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,9 @@ class Journal:
         self._idle.set()
         self._stopped = False
         self._showing = 0.0  # seconds that the last group took to be shown here
+        self._in_vain = self._spared = (
+            0  # waits since one that somebody ended, doubled; groups that are yet spared
+        )
         self._not_kept = Trouble(log, "messages are not kept")
         self._unreadable = Trouble(log, "messages cannot be read")
         self._lost = Trouble(log, "the database cannot be used")
@@ -141,13 +146,14 @@ class Journal:
             if not self._stopped:
                 self._connections.prepare()
         except Exception as error:
-            if not faults.is_of_database(error):
+            if not (faults.is_of_database(error) or isinstance(error, OSError)):
                 raise
             log.warning("the write-ahead log could not be lengthened: %s", faults.explain(error))
 
     def finish(self, seconds: float) -> bool:
         """Take no more requests and wait until all that were taken are answered; False if it took longer."""
         self._stopped = True
+        self._arrived.set()  # nothing more will
         finished = self._idle.wait(seconds)
         if finished:
             self._connections.close()
@@ -166,12 +172,20 @@ class Journal:
         self._idle.set()
 
     def _gather(self) -> None:
-        # What has come by now is no answer yet. It is read; if there is any, what comes next goes with it.
+        # What has come by now is mostly no answer yet: it is read, and what comes next goes with it. Where
+        # nothing comes it was one after all, as of who is alone and answers to themselves.
         gevent.sleep(AT_ONCE)
         gevent.sleep(0)
-        if 0 < len(self._queue) < BURST:
-            self._arrived.clear()
-            self._arrived.wait(self._showing * GATHER_SHARE)
+        if self._stopped or not 0 < len(self._queue) < BURST:
+            return
+        if self._spared:
+            self._spared -= 1
+            return
+        self._arrived.clear()
+        if self._arrived.wait(min(self._showing * GATHER_SHARE, GATHER_SECONDS)):
+            self._in_vain = 0
+        else:
+            self._in_vain = self._spared = min(2 * self._in_vain + 1, SPARED)
 
     def _keep(self, group: Sequence[tuple[Request, Callable[[Answer], None]]]) -> None:
         started = time.monotonic()

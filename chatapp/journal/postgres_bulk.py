@@ -50,8 +50,14 @@ PREPARE chat_advance (json) AS
     WHERE rooms.id = moved.id
 """
 # Of a table that has just begun the server knows nothing: any index that begins with the room seems as good
-# to it as the right one, and what it has planned then it would go by for minutes, until it is analyzed.
-_PLANNED_FOR = 1000  # messages
+# to it as the right one, and longer with each message, until it analyzes the table after a minute or two.
+_UNKNOWN = 1000  # messages after which it is told to, if it has not
+_ANALYZE = b"""
+;DO 'BEGIN
+    IF (SELECT reltuples < 0 FROM pg_class WHERE oid = ''messages''::regclass) THEN
+        ANALYZE (SKIP_LOCKED) messages;
+    END IF;
+END'"""
 _SENT = ("room_id", "client_id", "author_id")
 _MOVED = ("last_seq", "last_at", "revision", "rights", "id")
 _REVISIONS = "SELECT id, revision FROM rooms WHERE id = ANY(%s::bigint[])"
@@ -91,10 +97,10 @@ def finish(
     """See Bulk. With the commit."""
     script = _with(connection, b"chat_insert", COLUMNS, rows) + b";" if rows else b""
     script += _with(connection, b"chat_advance", _MOVED, moved) + b";COMMIT"
-    connection.info["planned for"] -= len(rows)
-    if connection.info["planned for"] < 0:
-        script += b";DISCARD PLANS"
-        connection.info["planned for"] = _PLANNED_FOR
+    before = connection.info["kept"]
+    connection.info["kept"] += len(rows)
+    if before <= _UNKNOWN < connection.info["kept"]:
+        script += _ANALYZE
     run_script(connection, script)
 
 
@@ -105,9 +111,9 @@ def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
 
 def _prepare(connection: Connection) -> None:
     # `info` is the driver's connection's, and ends with it, as what is prepared does.
-    if "planned for" not in connection.info:
+    if "kept" not in connection.info:
         run_script(connection, _preparing(connection.dialect))
-        connection.info["planned for"] = _PLANNED_FOR
+        connection.info["kept"] = 0  # messages
 
 
 def _preparing(dialect: Dialect) -> bytes:

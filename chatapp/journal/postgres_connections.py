@@ -41,7 +41,7 @@ PATIENCE = {
 
 
 def engine_options(url: URL, busy_seconds: int) -> dict[str, Any]:
-    """See databases.py. What the URL says itself counts."""
+    """See databases.py. What the URL says itself counts, but for the encoding: scripts are in UTF-8."""
     wanted = {
         "application_name": "chatapp",
         "connect_timeout": max(2, busy_seconds),
@@ -195,5 +195,5 @@ def _end(connection: Connection) -> None:
 
 def _refuse_nul(error: object) -> None:
     """Raises BadRequest where somebody asked for what no text of PostgreSQL has: it is nowhere."""
-    if "NUL (0x00)" in str(error):
+    if "NUL (0x00)" in str(error) or getattr(error, "sqlstate", None) == "22P05":  # the latter in JSON
         raise BadRequest("There is nothing with such a character") from None

@@ -30,7 +30,7 @@ def literal(connection: Connection, value: bytes) -> bytes:
 
 
 def run_script(connection: Connection, script: bytes) -> list[list[tuple[int | None, ...]]]:
-    """Carry out the statements of `script`, until one fails; the rows of each. Switches.
+    """Carry out the statements of `script`, no COPY, until one fails; the rows of each. Switches.
 
     Raises psycopg.Error, and the connection is to be closed where it stopped before the last answer.
     """

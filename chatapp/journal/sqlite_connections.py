@@ -10,7 +10,6 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from gevent.lock import BoundedSemaphore
@@ -80,16 +79,18 @@ class SqliteConnections(Connections):
         self._in_place = in_place
         self._file = DatabaseFile(engine.url.database or "")
         self._anchor: Connection | None = None
+        self._lengthening = sqlite_log.Lengthening(engine.url.database or "")
         self._thread = OwnThread()  # of what writes
         self._waited = math.inf  # seconds: the last that wrote, for the lock and for the disk
         self._opening = BoundedSemaphore(1)
         self._log_distrusted = False
 
     def prepare(self) -> None:
-        with suppress(sqlite_log.Undone):
-            self.write(lambda connection: sqlite_log.lengthen(driver(connection)))
+        self._hold_open()  # else the log would end with who made it longer
+        self._lengthening.run()
 
     def close(self) -> None:
+        self._lengthening.stopped = True
         super().close()
         self._thread.end()
 
