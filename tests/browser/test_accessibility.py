@@ -165,7 +165,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, post: MailServer) -> Iterat
     folder = tmp_path_factory.mktemp("looked-at") / "instance"
     server = Server(folder, sign_up="open", **{**post.settings, "public_url": "http://localhost"}).start()
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture
