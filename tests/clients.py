@@ -1,6 +1,7 @@
 """People and readers as the tests know them: every transport behind the same few verbs."""
 
 import json
+import socket
 import threading
 import time
 import uuid
@@ -304,17 +305,33 @@ class EventStreamReader(Reader):
                 data = value
 
     def _stop(self) -> None:
-        import socket
-
         stream = self._answer.extensions["network_stream"].get_extra_info("socket")
         with suppress(OSError):  # it has just ended by itself
             stream.shutdown(socket.SHUT_RDWR)
+
+
+class Line:
+    """What requests with these `extensions` are asked over, so that who waits for an answer need not wait to its end."""
+
+    def __init__(self) -> None:
+        self.extensions = {"trace": self._note}
+        self._stream: Any = None
+
+    def cut(self) -> None:
+        if self._stream is not None:
+            with suppress(OSError):  # it has just ended by itself
+                self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    def _note(self, event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
 
 
 class LongPollReader(Reader):
     name = "long poll"
 
     def _run(self) -> None:
+        self._line = Line()
         with httpx.Client(
             base_url=self.person.server.url, cookies=self.person.http.cookies, timeout=70, verify=False
         ) as http:
@@ -326,12 +343,12 @@ class LongPollReader(Reader):
             while not self.stopping:
                 self._batch(http, {"after": self.cursor, "epoch": self.epoch or "", "wait": self.patience})
 
+    def _stop(self) -> None:
+        self._line.cut()
+
     def _batch(self, http: httpx.Client, query: dict[str, Any]) -> None:
-        answer = (
-            http.get(f"/api/rooms/{self.room}/messages", params={**self.asked, **query})
-            .raise_for_status()
-            .json()
-        )
+        path, more = f"/api/rooms/{self.room}/messages", self._line.extensions
+        answer = http.get(path, params={**self.asked, **query}, extensions=more).raise_for_status().json()
         if answer.get("reset"):
             self._reset()
         for message in answer["messages"]:
@@ -368,7 +385,7 @@ class TutorialReader(Reader):
     sees_everything = False
 
     def _run(self) -> None:
-        path = f"/chats/{self.room}/http"
+        self._line, path = Line(), f"/chats/{self.room}/http"
         last = time.time() if self.cursor == -1 else 0.0
         with httpx.Client(
             base_url=self.person.server.url, cookies=self.person.http.cookies, timeout=70, verify=False
@@ -378,12 +395,16 @@ class TutorialReader(Reader):
             self.ready.set()
             while not self.stopping:
                 try:
-                    answer = http.get(path, params={"lastupdate": repr(last)}, timeout=self.patience)
+                    query, more = {"lastupdate": repr(last)}, self._line.extensions
+                    answer = http.get(path, params=query, timeout=self.patience, extensions=more)
                 except httpx.TimeoutException:
                     continue  # as the tutorial's client: give up and ask again
                 if answer.raise_for_status().status_code == 200:
                     last = answer.json()["timestamp"]
                     self._take({"body": answer.json()["data"], "kind": "text"})
+
+    def _stop(self) -> None:
+        self._line.cut()
 
 
 RESUMING: list[type[Reader]] = [WebSocketReader, EventStreamReader, LongPollReader]

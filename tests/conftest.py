@@ -98,7 +98,7 @@ def on_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("postgres") / "instance"
     server = Server(folder, workers=3, database_url=postgres.database()).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")

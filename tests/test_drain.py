@@ -321,8 +321,10 @@ class Crowd:
         assert {message["client_id"]: message["seq"] for message in kept} == self.acked
         for follower in self._followers:
             eventually(lambda follower=follower: len(follower.seqs) >= len(kept), "all of it", 3 * UNIT)
-            cut_off = set(follower.closes)
-            follower.close()
+        closes = [set(follower.closes) for follower in self._followers]
+        with ThreadPoolExecutor(len(self._followers)) as pool:  # each goes on to the end of what it waits for
+            list(pool.map(lambda follower: follower.close(), self._followers))
+        for follower, cut_off in zip(self._followers, closes, strict=True):
             assert follower.seqs == list(range(1, len(kept) + 1))
             assert cut_off <= {1012}, "come back soon, with your cursor"
 

@@ -145,7 +145,7 @@ def test_what_a_worker_counted_stays_when_it_is_killed_or_replaced_and_what_it_h
     """And without a word there is no such page."""
     server = new_server(workers=2, metrics="").start()
     assert nobody_gets(server.url + "/metrics", headers=BEARER).status_code == 404
-    server.stop()
+    server.kill()
     server.settings["CHATAPP_METRICS"] = METRICS
     server.start()
     ada = Person(server, "ada")

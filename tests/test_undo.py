@@ -391,7 +391,7 @@ def test_without_seconds_for_it_by_now_a_moderators_deletion_removes_what_was_ke
         said = grace.say(den, "spam")["seq"]
         turn(grace, den, "delete", said)
         assert kept_texts(server, den) == ["spam"]
-        server.stop()
+        server.kill()
         server.settings["CHATAPP_UNDO_SECONDS"] = "0"
         server.start()
         turn(owner, den, "delete", said)

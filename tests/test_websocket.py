@@ -20,6 +20,14 @@ def server(request: pytest.FixtureRequest) -> Server:
     return request.getfixturevalue(getattr(request, "param", "one_worker"))
 
 
+@pytest.fixture
+def soon_kept(new_server: Callable[..., Server]) -> Server:
+    """A server on which what was read a second after the last is kept at once, not after five."""
+    server = new_server()
+    server.constants = {"chatapp.reads.KEEP_SECONDS": 1}
+    return server.start()
+
+
 Opener = Callable[..., Socket]
 
 
@@ -324,6 +332,7 @@ def test_a_room_need_not_be_joined_to_be_read_and_a_position_never_turns_back(
     assert [frame["seq"] for frame in other.of("read")] == [2, 3]
 
 
+@pytest.mark.parametrize("server", ["soon_kept"], indirect=True)
 def test_the_last_that_was_read_is_kept_while_the_socket_stays(
     ada: Person, grace: Person, board: int, open_socket: Opener
 ) -> None:

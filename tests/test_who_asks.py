@@ -51,7 +51,7 @@ def strict(make_server: Callable[..., Server]) -> Iterator[tuple[Server, Person]
     server = make_server()
     with closing(Person(server, "ada")) as ada:
         ada.say(1, "hello")
-        server.stop()
+        server.kill()
         server.settings["CHATAPP_GUESTS"] = "no"
         server.start()
         yield server, ada
@@ -571,7 +571,7 @@ def test_who_came_in_before_there_was_a_word_or_with_another_one_has_to_say_the_
     ada = Person(server, "ada")
     assert ada.http.get(ada.messages(1)).status_code == 200
     for word in ("sesame", "barley"):
-        server.stop()
+        server.kill()
         server.settings["CHATAPP_GUEST_CODE"] = word
         server.start()
         assert problem(ada.http.get(ada.messages(1))) == "sign_in"
@@ -588,7 +588,7 @@ def test_who_says_another_name_or_is_in_already_becomes_another_person(
     server = new_server().start()
     ada = Person(server, "ada")
     again = ada.http.post("/guests", json={"name": "ada"}).json()
-    server.stop()
+    server.kill()
     server.settings["CHATAPP_GUEST_CODE"] = "sesame"
     server.start()
     grace = ada.http.post("/guests", json={"name": "grace", "code": "sesame"}).json()

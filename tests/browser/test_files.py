@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("files") / "instance"
     server = Server(folder, guest_files="yes", file_limit=str(LIMIT)).start()
     yield server
-    server.stop()
+    server.kill()
 
 
 def picture(size: tuple[int, int] = (1600, 1000)) -> bytes:
