@@ -27,8 +27,8 @@ LOCK = 0x63686174  # the name of the lock: "chat"
 
 # What is asked needs to see what was committed before it, whatever is usual on that server.
 _BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED;"
-_SHARED = f"SELECT 1 FROM pg_advisory_xact_lock_shared({LOCK})".encode()
-_ALONE = f"SELECT 1 FROM pg_advisory_xact_lock({LOCK})".encode()
+_SHARED = f"SELECT count(pg_advisory_xact_lock_shared({LOCK}))".encode()  # what it gives is no number
+_ALONE = f"SELECT count(pg_advisory_xact_lock({LOCK}))".encode()
 # `chat_sent` goes by all of uq_messages_client_id: many people may send with one and the same client_id.
 _PREPARE = """
 PREPARE chat_rooms (bigint[]) AS
