@@ -66,7 +66,7 @@ def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_no
     tmp_path: Path,
 ) -> None:
     bus: Any = SlowBus()
-    journal: Any = SimpleNamespace(finish=lambda seconds: True, version=lambda: 1)
+    journal: Any = SimpleNamespace(finish=lambda seconds: True, prepare=lambda: None, version=lambda: 1)
     hub = Hub(Config(instance_path=str(tmp_path)), journal, bus)
     hub.start()
     hub.presence.enter(1, Author("g1", "ada", True))
@@ -85,7 +85,7 @@ def test_the_bus_is_closed_behind_the_leases_that_it_is_just_taking_and_takes_no
 def test_who_was_erased_is_not_here_any_more_for_having_asked_for_news() -> None:
     bus: Any = SlowBus()
     bus.may_have.set()
-    journal: Any = SimpleNamespace(finish=lambda seconds: True, version=lambda: 1)
+    journal: Any = SimpleNamespace(finish=lambda seconds: True, prepare=lambda: None, version=lambda: 1)
     hub = Hub(Config(), journal, bus)
     for person in ("u1", "u2"):
         hub.presence.polled(1, Author(person, person))

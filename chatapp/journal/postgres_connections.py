@@ -22,8 +22,6 @@ if TYPE_CHECKING:  # a server on SQLite never loads it
 P = ParamSpec("P")
 T = TypeVar("T")
 
-poll = monkey.get_original("select", "poll")  # gevent's would have everybody else take a turn first
-
 # A process that has stopped, or a machine that is gone, may hold what others wait for: the server ends what
 # it began. Who writes holds rooms, or keeps everybody from keeping anything.
 IDLE_SECONDS = 30
@@ -183,7 +181,7 @@ def was_left(connection: "psycopg.Connection") -> bool:
     """Whether the server has ended it while nobody used it: what is read from it unasked is that."""
     if connection.closed:
         return True
-    look = poll()
+    look = monkey.get_original("select", "poll")()  # gevent's would have everybody else take a turn first
     look.register(connection.fileno(), POLLIN)
     return bool(look.poll(0))
 
