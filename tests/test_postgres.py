@@ -209,6 +209,19 @@ def test_what_was_sent_so_already_is_found_by_its_index_however_full_a_table_is_
     assert "uq_messages_client_id" in str(plan)
 
 
+def test_where_a_table_that_has_just_begun_cannot_be_analyzed_what_is_kept_is_kept(
+    empty: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (room,) = made_rooms(empty, 1)
+    monkeypatch.setattr(postgres_bulk, "_ANALYZE", b"SELECT 1 / 0")
+    with engine_of(empty).connect() as connection:
+        for number in range(20):
+            answers, _ = perform(connection, [says(room, f"{number} {each}") for each in range(64)])
+            assert [type(answer) for answer in answers] == [Kept] * 64
+    with postgres.connect(empty) as database:
+        assert database.execute("SELECT count(*) FROM messages").fetchone() == (1280,)
+
+
 # -- who waits for whom ----------------------------------------------------------------------------------------
 
 

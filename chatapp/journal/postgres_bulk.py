@@ -12,6 +12,7 @@ within a pipeline, or behind it (`idle_in_transaction_session_timeout`): what is
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -53,8 +54,8 @@ PREPARE chat_advance (json) AS
 # to it as the right one, and longer with each message, until it analyzes the table after a minute or two.
 _UNKNOWN = 1000  # messages after which it is told to, if it has not
 _ANALYZE = b"""
-;DO 'BEGIN
-    IF (SELECT reltuples < 0 FROM pg_class WHERE oid = ''messages''::regclass) THEN
+DO 'BEGIN
+    IF (SELECT reltuples <= 0 FROM pg_class WHERE oid = ''messages''::regclass) THEN
         ANALYZE (SKIP_LOCKED) messages;
     END IF;
 END'"""
@@ -97,16 +98,24 @@ def finish(
     """See Bulk. With the commit."""
     script = _with(connection, b"chat_insert", COLUMNS, rows) + b";" if rows else b""
     script += _with(connection, b"chat_advance", _MOVED, moved) + b";COMMIT"
-    before = connection.info["kept"]
-    connection.info["kept"] += len(rows)
-    if before <= _UNKNOWN < connection.info["kept"]:
-        script += _ANALYZE
     run_script(connection, script)
+    _note_kept(connection, len(rows))
 
 
 def revisions(connection: Connection, rooms: Sequence[int]) -> dict[int, int]:
     """See Bulk."""
     return dict(driver(connection).execute(_REVISIONS, (list(rooms),)).fetchall())
+
+
+def _note_kept(connection: Connection, messages: int) -> None:
+    """Behind the commit: no fault of this may have what is kept said not to be."""
+    from psycopg import Error
+
+    before = connection.info["kept"]
+    connection.info["kept"] += messages
+    if before <= _UNKNOWN < connection.info["kept"]:
+        with suppress(Error):
+            run_script(connection, _ANALYZE)
 
 
 def _prepare(connection: Connection) -> None:
