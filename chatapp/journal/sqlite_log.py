@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import gevent
 
@@ -31,7 +32,8 @@ class Lengthening:
 
     def run(self) -> None:
         """Switches. Raises sqlite3.Error and OSError, and leaves the log as long as it was then."""
-        with closing(in_thread(lambda: sqlite3.connect(self._path, check_same_thread=False))) as writer:
+        there = f"{Path(self._path).absolute().as_uri()}?mode=rw"  # one that was removed is not made anew
+        with closing(in_thread(lambda: sqlite3.connect(there, uri=True, check_same_thread=False))) as writer:
             writer.isolation_level = None
             while not self.stopped and in_thread(lambda: self._step(writer)):
                 gevent.sleep(0)
